@@ -1,0 +1,216 @@
+"""_problem – what all problems share: f(w) and its gradient, the point to start from, constants.
+
+A problem of one margin per row is  f(w) = sum_i loss(z_i) / n + l2/2 |w|^2,  z = X w[:-1] + w[-1].
+Its file holds the loss, its derivative and its curvature; all else is here.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ._checks import Array, matrix, number, point
+from ._design import Design, margins
+
+# an overflowing trial point is the solver's to judge, by f = inf or NaN, not a warning
+SILENT: dict[str, Any] = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
+
+
+class Problem:
+    """A smooth function of d weights: call it for (f, g).
+
+    Attributes
+    ----------
+    name : str
+        Name of the problem, as in error messages.
+    n, d : int
+        Number of rows, and number of weights.
+    dtype : numpy.dtype
+        float32 or float64, that of the matrix: products are computed in it.
+    x0 : ndarray of shape (d,)
+        The point to start from, a fresh copy each time.
+    smoothness : float
+        L: no eigenvalue of the Hessian exceeds it in magnitude, at any w.
+    coordinate_smoothness : ndarray of shape (d,), float64
+        L_j: no second derivative along coordinate j exceeds it in magnitude, at any w.
+    """
+
+    name = "problem"
+    n: int
+    d: int
+    dtype: np.dtype[Any]
+    _start: Array
+
+    @property
+    def x0(self) -> Array:
+        return self._start.copy()
+
+    @cached_property
+    def smoothness(self) -> float:
+        return self._smoothness()
+
+    @property
+    def coordinate_smoothness(self) -> Array:
+        return np.abs(self.hessian_diagonal())
+
+    def __call__(self, w: Any) -> tuple[float, Array]:
+        """Return (f, g) at w.
+
+        Parameters
+        ----------
+        w : array_like of shape (d,), float32 or float64
+            Weights. The matrix's dtype is what is computed in, whichever this is.
+
+        Returns
+        -------
+        f : float
+            Value, its sum accumulated in float64. Not finite where it overflows; never a warning.
+        g : ndarray of shape (d,)
+            Gradient, a new array of w's dtype.
+
+        Raises
+        ------
+        TypeError
+            When w is neither float32 nor float64.
+        ValueError
+            When w is not of shape (d,).
+        """
+        given = point(w, self.d, self.name)
+        with np.errstate(**SILENT):
+            value, gradient = self._evaluate(given.astype(self.dtype, copy=False))
+            return value, gradient.astype(given.dtype, copy=False)
+
+    def hessian_diagonal(self, w: Any = None) -> Array:
+        """Return the diagonal of the Hessian at w, or a bound of it that holds for every w.
+
+        Parameters
+        ----------
+        w : array_like of shape (d,), float32 or float64, optional
+            Weights; without them, the uniform bound.
+
+        Returns
+        -------
+        ndarray of shape (d,), float64
+        """
+        given = None if w is None else point(w, self.d, self.name)
+        with np.errstate(**SILENT):
+            return self._hessian_diagonal(
+                None if given is None else given.astype(self.dtype, copy=False)
+            )
+
+    def __repr__(self) -> str:
+        return f"<mdbopt.problems.{self.name}: n={self.n}, d={self.d}, {self.dtype.name}>"
+
+    def _evaluate(self, w: Array) -> tuple[float, Array]:
+        raise NotImplementedError
+
+    def _hessian_diagonal(self, w: Array | None) -> Array:
+        raise NotImplementedError
+
+    def _smoothness(self) -> float:
+        raise NotImplementedError
+
+
+class RowsProblem(Problem):
+    """A mean over the rows of X, plus l2/2 |w|^2 over all weights, the intercept's included."""
+
+    def __init__(self, X: Any, l2: float, intercept: bool) -> None:
+        self.l2 = number(l2, self.name, "l2", minimum=0.0)
+        self.design = Design(X, intercept, self.name)
+        self.n = self.design.n
+        self.dtype = self.design.dtype
+
+    def _add_l2(self, value: float, gradient: Array, w: Array) -> tuple[float, Array]:
+        if self.l2 > 0.0:
+            wide = w.astype(np.float64, copy=False)
+            value += 0.5 * self.l2 * float(wide @ wide)
+            gradient += self.dtype.type(self.l2) * w
+        return value, gradient
+
+    def _matrix_like(self, X: Any) -> Any:
+        result = matrix(X, self.name, "X")
+        if result.shape[1] != self.design.features:
+            raise ValueError(
+                f"{self.name}: X has {result.shape[1]} columns, "
+                f"expected {self.design.features} as in the problem"
+            )
+        return result
+
+
+class MarginProblem(RowsProblem):
+    """A RowsProblem with one number z per row."""
+
+    curvature_bound: float
+
+    def __init__(self, X: Any, l2: float, intercept: bool) -> None:
+        super().__init__(X, l2, intercept)
+        self.d = self.design.columns
+        self._start = np.zeros(self.d, self.dtype)
+
+    def _evaluate(self, w: Array) -> tuple[float, Array]:
+        total, slope = self._loss(self.design.margins(w))
+        slope /= self.n
+        return self._add_l2(total / self.n, self.design.gradient(slope), w)
+
+    def _hessian_diagonal(self, w: Array | None) -> Array:
+        if w is None:
+            squares = self.design.column_squares() * self.curvature_bound
+        else:
+            squares = self.design.column_squares(self._curvature(self.design.margins(w)))
+        squares /= self.n
+        squares += self.l2
+        return squares
+
+    def _smoothness(self) -> float:
+        return self.curvature_bound * self.design.spectral_square() / self.n + self.l2
+
+    def _margins_at(self, w: Any, X: Any = None) -> Array:
+        rows = self.design.X if X is None else self._matrix_like(X)
+        weights = point(w, self.d, self.name).astype(rows.dtype, copy=False)
+        with np.errstate(**SILENT):
+            return margins(rows, weights, self.design.intercept)
+
+    def _loss(self, z: Array) -> tuple[float, Array]:
+        """Return the sum of the losses in float64, and loss'(z); may overwrite z."""
+        raise NotImplementedError
+
+    def _curvature(self, z: Array) -> Array:
+        """Return loss''(z) >= 0; may overwrite z."""
+        raise NotImplementedError
+
+
+class BinaryProblem(MarginProblem):
+    """A MarginProblem whose z > 0 means the second of two classes."""
+
+    classes: Array
+    _index: Array
+    _sign: Array
+
+    def _set_labels(self, index: Array, classes: Array) -> None:
+        self.classes = classes
+        self._index = index
+        # t = -1 for the first class, 1 for the second
+        self._sign = (2 * index - 1).astype(self.dtype)
+
+    def predict(self, w: Any, X: Any) -> Array:
+        """Return the label of each row of X, as in y: the larger one where z > 0.
+
+        Parameters
+        ----------
+        w : array_like of shape (d,), float32 or float64
+            Weights.
+        X : array_like or sparse matrix of shape (m, features)
+            Rows, without a column of ones.
+
+        Returns
+        -------
+        ndarray of shape (m,), dtype of y
+        """
+        result: Array = self.classes[(self._margins_at(w, X) > 0).astype(np.intp)]
+        return result
+
+    def accuracy(self, w: Any) -> float:
+        """Return the share of this problem's own rows that w labels as y does, in [0, 1]."""
+        return float(np.mean((self._margins_at(w) > 0) == (self._index == 1)))
