@@ -1,0 +1,113 @@
+# Prerequisites: Debian's g++ make python3-venv python3-dev. All else comes by pip, into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --progress-bar off
+
+export CXX
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+# One line in pyproject.toml, so that the names and bounds stand in one place.
+# The double quotes stay, or the shell would take >= for a redirection.
+BUILD_REQUIRES = $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ,)
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard cmake/*) \
+  $(shell find csrc -name '*.h' -o -name '*.cpp' 2>/dev/null)
+
+.PHONY: help demo test bench lint format stubs clean prerequisites example
+.NOTPARALLEL:
+
+help:
+	@echo 'make demo      fit a model with several solvers and draw build/demo.png'
+	@echo 'make test      C++ tests (release and sanitized), the example, Python tests'
+	@echo 'make lint      formatting, lint, types, spelling'
+	@echo 'make bench     benchmarks, as % of the copy rate of this machine'
+	@echo 'make format    rewrite the sources in the house look'
+	@echo 'make stubs     write python/mdbopt/_core.pyi anew'
+	@echo 'make check-X   C++ tests alone, X = release, debug, asan or tsan'
+	@echo 'make clean     remove .venv and everything built'
+	@echo 'PYTHON=python3.12 and CXX=clang++ choose other tools'
+
+# The data are scikit-learn's.
+demo: $(VENV)/.with-data,plot
+	@mkdir -p build
+	$(BIN)/mdbopt fit --compare guarded,box,ellipsoid,lbfgs --plot build/demo.png
+
+# pytest comes last: its closing line is the one to read.
+test: $(VENV)/.with-test check-release example check-asan
+	$(BIN)/python -m pytest
+
+check-%: $(VENV)/.build
+	@cmake --preset $* --log-level=WARNING >/dev/null
+	@cmake --build --preset $* -- --quiet
+	ctest --preset $*
+
+example: check-release
+	@cmake --install build/release --prefix build/prefix --component core >/dev/null
+	@cmake -G Ninja -S examples/cpp -B build/example -DCMAKE_PREFIX_PATH="$(CURDIR)/build/prefix" \
+	  -DCMAKE_BUILD_TYPE=Release --log-level=WARNING >/dev/null
+	@cmake --build build/example -- --quiet
+	build/example/logistic
+
+bench: $(VENV)/.with-data,plot
+	$(BIN)/python bench/run.py $(ARGS)
+
+CXX_FILES = $(shell find csrc tests/cpp examples/cpp -name '*.h' -o -name '*.cpp' 2>/dev/null)
+
+lint: $(VENV)/.with-lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/stubtest mdbopt._core
+	@echo clang-format --dry-run -Werror
+	@$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
+	$(BIN)/codespell
+
+format: $(VENV)/.with-lint
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+	$(BIN)/clang-format -i $(CXX_FILES)
+
+stubs: $(VENV)/.with-lint
+	$(BIN)/stubgen --module mdbopt._core --include-docstrings --output python
+	$(BIN)/ruff format --quiet python/mdbopt/_core.pyi
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find python tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- the environment -----------------------------------------------------------------------------
+# Editable: Python sources need no reinstall, and each set of extras has its own stamp, so that the
+# demo does not wait for the tools of the tests.
+$(VENV)/.with-%: $(VENV)/.build $(SOURCES)
+	@echo 'mdbopt: building and installing into $(VENV) ($* extras)'
+	@$(PIP) --no-build-isolation --config-settings=build-dir=build/python --editable '.[$*]'
+	@touch $@
+
+.PRECIOUS: $(VENV)/.with-%
+
+$(VENV)/.build: pyproject.toml | prerequisites
+	@echo 'mdbopt: preparing $(VENV)'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) $(BUILD_REQUIRES) 'cmake>=3.21' ninja
+	@touch $@
+
+define FIND_PYTHON_H
+import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))
+endef
+export FIND_PYTHON_H
+
+prerequisites:
+	@missing=; \
+	echo '#include <concepts>' | $(CXX) -std=c++20 -x c++ -fsyntax-only - 2>/dev/null \
+	  || missing="$$missing, a C++20 compiler ($(CXX))"; \
+	if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then \
+	  $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	    || missing="$$missing, Python's venv and ensurepip modules"; \
+	  $(PYTHON) -c "$$FIND_PYTHON_H" 2>/dev/null || missing="$$missing, Python.h"; \
+	else missing="$$missing, Python 3.10 or newer ($(PYTHON))"; fi; \
+	if [ -n "$$missing" ]; then \
+	  echo "mdbopt: missing$${missing#,}" >&2; \
+	  echo 'mdbopt: on Debian or Ubuntu: sudo apt install g++ make python3-venv python3-dev' >&2; \
+	  exit 1; \
+	fi

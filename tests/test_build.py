@@ -1,0 +1,149 @@
+"""What the build promises: include arrows, no leaked vector code, one version."""
+
+import os
+import re
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CSRC = ROOT / "csrc"
+
+# Who may include whom, by file stem; a folder's files share the folder's name.
+HOST = {"backend", "dtype", "tensor", "fold", "error"}
+ARROWS = {
+    "rule": {"fold"},
+    "rules/": {"rule", "rules/"},
+    "rules": {"rules/"},
+    "dtype": set(),
+    "fold": set(),
+    "error": set(),
+    "tensor": {"dtype", "error"},
+    "backend": {"rule", "dtype", "fold", "tensor", "error"},
+    "sweep": {"rule", "backend", "dtype"},
+    "backend_": {"rules", "sweep"},
+    # The list of rules, for their descriptions; no rule by name.
+    "backends": HOST | {"rules"},
+    "pool": HOST | {"pool"},
+    "launch": HOST | {"pool", "launch"},
+    "search/": HOST | {"pool", "launch", "search/"},
+    "dlpack": {"launch", "search/", "tensor", "dtype", "error", "dlpack"},
+    "bind/": {"launch", "search/", "tensor", "dtype", "error", "dlpack", "bind/"},
+}
+
+
+def node(path: Path) -> str:
+    """Name the box of the include diagram that a file under csrc/ belongs to."""
+    inner = path.relative_to(CSRC)
+    if len(inner.parts) > 1:
+        return f"{inner.parts[0]}/"
+    return "backend_" if inner.stem.startswith("backend_") else inner.stem
+
+
+def includes(path: Path) -> list[Path]:
+    """List the project's own headers that a file includes."""
+    names = re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.MULTILINE)
+    names += [
+        f"{CSRC}/{name}"
+        for name in re.findall(
+            r"^\s*#\s*include\s+<mdbopt/([^>]+)>", path.read_text(), re.MULTILINE
+        )
+    ]
+    return [
+        next((p for p in ((path.parent / n).resolve(), CSRC / n) if p.is_file()), path.parent / n)
+        for n in names
+    ]
+
+
+def sources() -> list[Path]:
+    files = sorted([*CSRC.rglob("*.h"), *CSRC.rglob("*.cpp")])
+    if not files:
+        pytest.skip("no csrc/ beside the tests")
+    return files
+
+
+def test_include_arrows():
+    wrong = []
+    for path in sources():
+        for header in includes(path):
+            where = path.relative_to(CSRC)
+            if not header.is_relative_to(CSRC):
+                wrong.append(f"{where} includes {header}, outside csrc/")
+            elif path.stem != header.stem and node(header) not in ARROWS.get(node(path), set()):
+                wrong.append(f"{where} includes {header.relative_to(CSRC)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def libraries() -> list[Path]:
+    """Find the core's static library in the places where `make test` and pip build it."""
+    chosen = os.environ.get("MDBOPT_BUILD_DIR")
+    folders = (
+        [Path(chosen)] if chosen else [ROOT / "build" / n for n in ("release", "debug", "python")]
+    )
+    return [lib for folder in folders if (lib := folder / "libmdbopt_core.a").is_file()]
+
+
+# Clang puts it in every object; it calls std::terminate and has no arithmetic to vectorise.
+HARMLESS = {"__clang_call_terminate"}
+
+
+def leaks(listing: str) -> list[str]:
+    """List the shared text symbols of an instruction-set object outside its namespace.
+
+    The linker keeps one copy of such a symbol for the whole program, and this one may need a
+    processor that the machine does not have.
+    """
+    found, isa = [], None
+    for line in listing.splitlines():
+        if member := re.fullmatch(r"(?:.*[(/])?(\S+\.o)\)?:", line):
+            match = re.match(r"backend_(avx2|avx512)\.", member[1])
+            isa = match and f"{len(match[1])}{match[1]}"
+        elif isa and (symbol := re.fullmatch(r"[0-9a-fA-F]*\s+[TWVui]\s+(\S+)", line)):
+            is_data = re.search(r"\s[Vu]\s", line) is not None
+            if not is_data and isa not in symbol[1] and symbol[1] not in HARMLESS:
+                found.append(symbol[1])
+    return found
+
+
+def test_no_vector_code_leaks():
+    if shutil.which("nm") is None:
+        pytest.skip("nm (binutils) is not installed")
+    found = libraries()
+    if not found:
+        pytest.skip("no libmdbopt_core.a: run `make test`, or set MDBOPT_BUILD_DIR")
+    for library in found:
+        command = ["nm", "--defined-only", "--extern-only", str(library)]
+        listing = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        if "backend_baseline" not in listing:
+            pytest.fail(f"{library} has no backend_baseline object")
+        assert leaks(listing) == [], library.relative_to(ROOT)
+
+
+def test_leaks_are_seen():
+    listing = """
+backend_baseline.cpp.o:
+0000000000000000 W _ZSt4sqrtf
+
+backend_avx512.cpp.o:
+0000000000000000 T _ZN6mdbopt6avx5125sweepEv
+0000000000000000 W _ZSt4sqrtf
+0000000000000000 V DW.ref.__gxx_personality_v0
+"""
+    assert leaks(listing) == ["_ZSt4sqrtf"]
+
+
+def test_one_version():
+    text = (ROOT / "pyproject.toml").read_text()
+    declared = re.search(r'^version = "(.+)"$', text, re.MULTILINE)[1]
+    import mdbopt
+
+    assert version("mdbopt") == declared
+    assert mdbopt.__version__ == declared
+    for library in libraries():
+        cache = (library.parent / "CMakeCache.txt").read_text()
+        assert f"CMAKE_PROJECT_VERSION:STATIC={declared}\n" in cache, library.parent.relative_to(
+            ROOT
+        )
