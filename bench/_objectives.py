@@ -1,0 +1,65 @@
+"""One objective, many orders of summation: what rounding alone does to a path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sparse
+
+import mdbopt
+
+Objective = Callable[[Any], tuple[float, Any]]
+SEED = 0
+
+
+def variants(X: Any, y: Any, labels: bool) -> Iterator[tuple[str, Objective, Any]]:
+    """Yield (name, objective, x0): the same function of w, evaluated in different orders."""
+    csr = sparse.csr_array(X)
+    dense = np.ascontiguousarray(csr.toarray())
+    shuffled = np.random.default_rng(SEED).permutation(y.size)
+    make = mdbopt.problems.logistic if labels else mdbopt.problems.least_squares
+    l2 = 1.0 / y.size
+    for name, problem in (
+        ("problems, csr", make(csr, y, l2=l2)),
+        ("problems, dense", make(dense, y, l2=l2)),
+        ("problems, rows shuffled", make(csr[shuffled], y[shuffled], l2=l2)),
+    ):
+        yield name, problem, problem.x0
+    start = problem.x0
+    for name, rows, targets in (
+        ("published order, csr", csr, y),
+        ("published order, dense", dense, y),
+        ("published order, by columns", np.asfortranarray(dense), y),
+        ("published order, rows shuffled", csr[shuffled], y[shuffled]),
+    ):
+        yield name, published(rows, targets, labels), start
+
+
+def published(X: Any, y: Any, labels: bool) -> Objective:
+    """Evaluate as the published code does: a stored column of ones, f and g summed apart."""
+    ones = np.ones((y.size, 1))
+    n = y.size
+    if sparse.issparse(X):
+        A = sparse.hstack((X, sparse.csr_array(ones)), format="csr")
+    else:
+        A = np.hstack((X, ones))
+        A = np.asfortranarray(A) if np.isfortran(X) else A
+
+    def squares(w: Any) -> tuple[float, Any]:
+        residual = A @ w - y
+        loss = 0.5 * np.linalg.norm(residual) ** 2 + 0.5 * np.linalg.norm(w) ** 2
+        return loss / n, (A.T @ residual + w) / n
+
+    target = (y == y.max()).astype(float)
+
+    def logistic(w: Any) -> tuple[float, Any]:
+        z = A @ w
+        with np.errstate(over="ignore"):
+            slope = 1.0 / (1.0 + np.exp(-z)) - target
+        losses = (1.0 - target) * z + np.logaddexp(0.0, -z)
+        value = np.mean(losses) + 0.5 * np.linalg.norm(w) ** 2 / n
+        return value, A.T @ slope / n + w / n
+
+    return logistic if labels else squares

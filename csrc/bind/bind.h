@@ -1,0 +1,11 @@
+// bind – the topics of the Python module, one file each.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace mdbopt::bind {
+
+void bind_rules(pybind11::module_& module);
+void bind_search(pybind11::module_& module);
+
+}  // namespace mdbopt::bind

@@ -1,0 +1,22 @@
+// module – mdbopt._core: registers the topics and translates errors.
+#include "bind.h"
+
+#include "../error.h"
+
+namespace py = pybind11;
+
+PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
+  module.doc() = "Kernels and searches of mdbopt, compiled. Use the package, not this module.";
+  py::register_exception_translator([](std::exception_ptr pointer) {
+    try {
+      if (pointer) std::rethrow_exception(pointer);
+    } catch (const mdbopt::TypeError& error) {
+      PyErr_SetString(PyExc_TypeError, error.what());
+    } catch (const mdbopt::Error& error) {
+      PyErr_SetString(PyExc_ValueError, error.what());
+    }
+  });
+  module.attr("__version__") = MDBOPT_VERSION;
+  mdbopt::bind::bind_rules(module);
+  mdbopt::bind::bind_search(module);
+}

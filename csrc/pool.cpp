@@ -1,0 +1,162 @@
+// pool – workers wait for a generation number to change: they spin for some microseconds, then sleep in the kernel.
+#include "pool.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <system_error>
+#include <thread>
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+#include "error.h"
+
+namespace mdbopt {
+namespace {
+
+// About 5 µs: longer than the gap between two walks of one step, shorter than a scheduler's time slice.
+constexpr int kSpins = 2000;
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+template <class T, class Done>
+void wait_until(std::atomic<T>& value, Done done) {
+  for (int spin = 0; spin < kSpins; ++spin) {
+    if (done(value.load(std::memory_order_acquire))) return;
+    pause();
+  }
+  for (T seen = value.load(std::memory_order_acquire); !done(seen); seen = value.load(std::memory_order_acquire)) {
+    value.wait(seen, std::memory_order_acquire);
+  }
+}
+
+class Pool {
+ public:
+  void run(std::size_t parts, void (*body)(void*, std::size_t), void* context) {
+    std::unique_lock<std::mutex> region(region_, std::try_to_lock);
+    if (!region.owns_lock()) {
+      for (std::size_t part = 0; part < parts; ++part) body(context, part);
+      return;
+    }
+    grow(parts - 1);
+    body_ = body;
+    context_ = context;
+    parts_ = parts;
+    running_.store(workers_, std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+    share(0);
+    wait_until(running_, [](std::size_t running) { return running == 0; });
+  }
+
+ private:
+  // Parts beyond the number of threads go round: a system that grants fewer threads still runs every part.
+  void share(std::size_t member) {
+    for (std::size_t part = member; part < parts_; part += workers_ + 1) body_(context_, part);
+  }
+
+  void grow(std::size_t wanted) {
+    while (workers_ < wanted) {
+      try {
+        std::thread(&Pool::work, this, workers_ + 1, generation_.load(std::memory_order_relaxed)).detach();
+      } catch (const std::system_error&) {
+        return;
+      }
+      ++workers_;
+    }
+  }
+
+  void work(std::size_t member, std::uint32_t seen) {
+    for (;;) {
+      wait_until(generation_, [seen](std::uint32_t now) { return now != seen; });
+      ++seen;
+      share(member);
+      if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+    }
+  }
+
+  std::mutex region_;
+  std::size_t workers_ = 0;
+  std::atomic<std::uint32_t> generation_{0};
+  std::atomic<std::size_t> running_{0};
+  void (*body_)(void*, std::size_t) = nullptr;
+  void* context_ = nullptr;
+  std::size_t parts_ = 0;
+};
+
+// Never destroyed: workers may outlive static destruction, and a forked child must abandon its parent's pool, whose
+// workers it did not inherit and whose lock another thread may have held.
+std::atomic<Pool*> g_pool{nullptr};
+
+Pool& pool() {
+  Pool* current = g_pool.load(std::memory_order_acquire);
+  if (current != nullptr) return *current;
+  static std::once_flag once;
+  std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { g_pool.store(nullptr); }); });
+  Pool* made = new Pool;
+  if (g_pool.compare_exchange_strong(current, made, std::memory_order_acq_rel)) return *made;
+  delete made;
+  return *current;
+}
+
+std::size_t affinity() {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
+#endif
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+// Whole processors granted by the control group's CPU quota (version 2, then 1); 0 when there is none.
+std::size_t quota() {
+  double quota = 0.0;
+  double period = 0.0;
+  if (!(std::ifstream("/sys/fs/cgroup/cpu.max") >> quota >> period)) {
+    std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") >> quota;
+    std::ifstream("/sys/fs/cgroup/cpu/cpu.cfs_period_us") >> period;
+  }
+  if (!(quota > 0.0 && period > 0.0)) return 0;
+  return static_cast<std::size_t>(std::max(1.0, quota / period + 0.5));
+}
+
+std::size_t choose_threads() {
+  if (const char* text = std::getenv("MDBOPT_NUM_THREADS"); text != nullptr && *text != '\0') {
+    char* end = nullptr;
+    const long value = std::strtol(text, &end, 10);
+    if (*end != '\0' || value < 1 || value > 4096) {
+      throw Error("MDBOPT_NUM_THREADS: expected a whole number from 1 to 4096, got '" + std::string(text) + "'");
+    }
+    return static_cast<std::size_t>(value);
+  }
+  const std::size_t granted = quota();
+  return granted > 0 ? std::min(granted, affinity()) : affinity();
+}
+
+}  // namespace
+
+std::size_t default_threads() {
+  static const std::size_t threads = choose_threads();
+  return threads;
+}
+
+void parallel(std::size_t parts, void (*body)(void*, std::size_t), void* context) {
+  if (parts <= 1) {
+    if (parts == 1) body(context, 0);
+    return;
+  }
+  pool().run(parts, body, context);
+}
+
+}  // namespace mdbopt

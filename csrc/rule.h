@@ -1,0 +1,154 @@
+// rule – what an update rule is: streams, scalars, sums and up to three pure functions on ONE element.
+//
+// A rule is a struct of constants and static functions, nothing else:
+//
+//   struct Example {
+//     static constexpr const char* kName = "example";          // its name in Python, C++, messages and tests
+//     static constexpr const char* kSummary = "one sentence with the formula";
+//     static constexpr Stream kStreams[] = {{"x", Role::kInOut}, {"g", Role::kIn}};
+//     enum { kX, kG };                                         // positions of the streams in `v`
+//     static constexpr Scalar kScalars[] = {{"lr"}};           // optional; doubles from the caller
+//     static constexpr Sum kGathered[] = {{"norm2"}};          // optional; summed by gather, before apply
+//     static constexpr Sum kEmitted[] = {{"gmax", Fold::kMax}};// optional; summed by apply, in its own walk
+//     struct Coef { double step; };                            // what gather and apply need of scalars and sums
+//     static bool prepare(const double* scalars, double n, Coef& c);       // host; false refuses
+//     template <class V>                                                   // optional: the walk that only sums
+//     static void gather(const V& v, const Coef& c, double* sums);
+//     static bool solve(const double* sums, double n, Coef& c);            // with gather: false refuses
+//     template <class V>                                                   // optional: the walk that updates
+//     static void apply(V& v, const Coef& c, double* sums);
+//   };
+//
+// `v[k]` holds the element of stream k, already widened to double; what apply assigns to an output stream is rounded
+// to its storage type when it is stored. `v.put(k, value)` assigns and returns the value as it will be stored, for
+// sums that must see it. `sums[k]` receives this element's contribution. A rule that refuses leaves every stream
+// untouched. prepare runs on the host; solve also runs on devices, so it keeps to + − × ÷ √.
+//
+// Functions on elements use + − × ÷ √ abs min max and flat selects only: these have one result in IEEE arithmetic, so
+// every compiler, instruction set and device gives the same bits. A nested select costs a vectoriser dearly.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "fold.h"
+
+// Each instruction-set file compiles the rules in a namespace of its own, so that no symbol is shared between them.
+#ifndef MDBOPT_ISA
+#define MDBOPT_ISA host
+#endif
+
+namespace mdbopt {
+
+enum class Role : std::uint8_t { kIn, kInOut, kOut };
+
+// kElement follows the dtype of the call; kWide is float64 whatever the dtype: step sizes of float32 problems leave
+// float32's range long before the steps themselves do.
+enum class Storage : std::uint8_t { kElement, kWide };
+
+struct Stream {
+  const char* name;
+  Role role;
+  Storage storage = Storage::kElement;
+};
+
+struct Scalar {
+  const char* name;
+  double fallback = __builtin_nan("");  // NaN: the caller must give a value
+};
+
+struct Sum {
+  const char* name;
+  Fold fold = Fold::kAdd;
+};
+
+inline constexpr std::size_t kMaxStreams = 8;
+inline constexpr std::size_t kMaxScalars = 8;
+inline constexpr std::size_t kMaxSums = 8;
+inline constexpr std::size_t kMaxCoefBytes = 128;
+
+// The face of a rule for those who may not see its type: search, launch, bindings.
+struct Description {
+  const char* name;
+  const char* summary;
+  const Stream* streams;
+  std::size_t stream_count;
+  const Scalar* scalars;
+  std::size_t scalar_count;
+  const Sum* gathered;
+  std::size_t gathered_count;
+  const Sum* emitted;
+  std::size_t emitted_count;
+  bool applies;
+
+  constexpr std::size_t sum_count() const { return gathered_count + emitted_count; }
+  constexpr const Sum& sum(std::size_t k) const {
+    return k < gathered_count ? gathered[k] : emitted[k - gathered_count];
+  }
+};
+
+}  // namespace mdbopt
+
+namespace mdbopt::MDBOPT_ISA {
+
+MDBOPT_INLINE double abs(double a) { return __builtin_fabs(a); }
+MDBOPT_INLINE double sqrt(double a) { return __builtin_sqrt(a); }
+// As C's a < b ? b : a: the first argument when either is NaN.
+MDBOPT_INLINE double max(double a, double b) { return a < b ? b : a; }
+MDBOPT_INLINE double min(double a, double b) { return b < a ? b : a; }
+
+// One element of each of N streams in a call of dtype T.
+template <std::size_t N, class T>
+struct Elements {
+  double value[N];
+  MDBOPT_INLINE double& operator[](std::size_t k) { return value[k]; }
+  MDBOPT_INLINE double operator[](std::size_t k) const { return value[k]; }
+  MDBOPT_INLINE double put(std::size_t k, double x) { return value[k] = static_cast<double>(static_cast<T>(x)); }
+};
+
+// Which optional parts a rule has. (nvcc 13.0 aborts on the requires-expression form.)
+template <class... >
+using Void = void;
+
+#define MDBOPT_OPTIONAL_ARRAY(Name, Element, member)                            \
+  template <class Rule, class = void>                                          \
+  struct Name {                                                                \
+    static constexpr const Element* data = nullptr;                            \
+    static constexpr std::size_t count = 0;                                    \
+  };                                                                           \
+  template <class Rule>                                                        \
+  struct Name<Rule, Void<decltype(Rule::member[0])>> {                         \
+    static constexpr const Element* data = Rule::member;                       \
+    static constexpr std::size_t count = sizeof(Rule::member) / sizeof(Element); \
+  }
+
+MDBOPT_OPTIONAL_ARRAY(Streams, Stream, kStreams);
+MDBOPT_OPTIONAL_ARRAY(Scalars, Scalar, kScalars);
+MDBOPT_OPTIONAL_ARRAY(Gathered, Sum, kGathered);
+MDBOPT_OPTIONAL_ARRAY(Emitted, Sum, kEmitted);
+#undef MDBOPT_OPTIONAL_ARRAY
+
+template <class Rule, class = void>
+struct Applies {
+  static constexpr bool value = false;
+};
+template <class Rule>
+struct Applies<Rule, Void<decltype(Rule::apply(*static_cast<Elements<1, double>*>(nullptr),
+                                               *static_cast<const typename Rule::Coef*>(nullptr), nullptr))>> {
+  static constexpr bool value = true;
+};
+
+template <class Rule>
+constexpr Description describe() {
+  static_assert(Streams<Rule>::count <= kMaxStreams && Scalars<Rule>::count <= kMaxScalars);
+  static_assert(Gathered<Rule>::count + Emitted<Rule>::count <= kMaxSums);
+  static_assert(sizeof(typename Rule::Coef) <= kMaxCoefBytes);
+  return {Rule::kName,           Rule::kSummary,
+          Streams<Rule>::data,   Streams<Rule>::count,
+          Scalars<Rule>::data,   Scalars<Rule>::count,
+          Gathered<Rule>::data,  Gathered<Rule>::count,
+          Emitted<Rule>::data,   Emitted<Rule>::count,
+          Applies<Rule>::value};
+}
+
+}  // namespace mdbopt::MDBOPT_ISA

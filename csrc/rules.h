@@ -1,0 +1,55 @@
+// rules – the one list of rules. A rule's place in it is its row in every backend's table.
+#pragma once
+
+#include "rules/cut.h"
+#include "rules/direction.h"
+#include "rules/pair.h"
+#include "rules/secant.h"
+#include "rules/trial.h"
+#include "rules/vector.h"
+
+namespace mdbopt::MDBOPT_ISA {
+
+template <class... Rule>
+struct RuleList {
+  static constexpr std::size_t count = sizeof...(Rule);
+};
+
+using Rules = RuleList<Trial<LinearCandidate>,
+                       Accept<LinearCandidate>,
+                       Trial<GradientDirectionCandidate>,
+                       Accept<GradientDirectionCandidate>,
+                       Trial<UniformCandidate>,
+                       Accept<UniformCandidate>,
+                       Secant<BoxSecant>,
+                       Secant<PlainEllipsoidSecant>,
+                       Secant<EllipsoidSecant>,
+                       Secant<GradientSecant>,
+                       Cut<Box>,
+                       Cut<Simplex>,
+                       Cut<Ellipsoid>,
+                       EllipsoidCut,
+                       EllipsoidShrink,
+                       EllipsoidCutPair,
+                       EllipsoidNorm,
+                       EllipsoidCandidate,
+                       CutTrial<Box>,
+                       CutTrial<Simplex>,
+                       CutTrial<Ellipsoid>,
+                       Pair,
+                       Learn,
+                       LearnFrom,
+                       Decrease,
+                       ScaledDot,
+                       AxpyDot,
+                       MetricDot,
+                       MomentumStep,
+                       NesterovStep,
+                       CgProducts,
+                       Along,
+                       Hypergradient,
+                       Square,
+                       Norm,
+                       Dot>;
+
+}  // namespace mdbopt::MDBOPT_ISA

@@ -1,0 +1,343 @@
+// guarded – the state machine: first step, then directions and, when they owe it, plain steps.
+#include "guarded.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace mdbopt::search {
+namespace {
+
+constexpr double kArmijo = 1e-4;         // the share of its slope's promise that a step must win
+constexpr std::int64_t kTries = 5;       // trial points of one direction before a plain step
+constexpr std::int64_t kFirstTries = 60; // trial points of the first step
+constexpr std::int64_t kMostTries = 600; // quarterings that take any first step below the smallest
+constexpr std::int64_t kWindow = 10;     // accepted steps between two settlements of the guard
+constexpr std::int64_t kPlainFails = 60; // failed plain steps in a row after which nothing will help
+constexpr double kCoast = 4.0;           // a step without positive curvature is followed by one this many times as long
+constexpr double kStraight = 0.5;        // a failed try is learnt from when cubic and secant agree this well
+constexpr double kForward = 1.1;         // growth of the box after a plain step that kept its promise
+constexpr double kDirectionShare = 0.2;  // of that growth, after an accepted step of the proposer
+constexpr double kRoom = 1e10;           // the first box over the first step: cuts are free, growth is slow
+constexpr double kLargestGrowth = 1e140;
+constexpr double kQuarter = 0.25;
+
+struct LineMinimiser {
+  double cubic, secant;
+};
+
+// Minimisers on (0, t] of the cubic through (0, 0) and (t, df) with slopes d0 < 0 and d1, and of the parabola with
+// those slopes.
+LineMinimiser line_minimiser(double t, double d0, double df, double d1) {
+  const double secant = d1 > d0 ? t * d0 / (d0 - d1) : 0.0;
+  const double a = d0 + d1 - 3.0 * df / t;
+  const double root = std::sqrt(a * a - d0 * d1);
+  const double cubic = t * (1.0 - (d1 + root - a) / (d1 - d0 + 2.0 * root));
+  return {cubic > 0.0 ? std::min(cubic, t) : secant, secant};
+}
+
+double within(double t_new, double t) { return std::clamp(t_new, 0.1 * t, 0.7 * t); }
+
+}  // namespace
+
+Guarded::Guarded(const Options& options) : Search(options) {
+  if (std::isnan(options_.forward)) options_.forward = kForward;
+  make_proposer(options.proposer, 0, Dtype::kFloat64);
+}
+
+void Guarded::allocate_more(std::size_t size, Dtype dtype) {
+  if (!options_.groups.empty()) groups_ = Groups(options_.groups);
+  b_ = filled(size, 1.0);
+  delta_ = Buffer(size, dtype);
+  spare_g_ = Buffer(size, dtype);
+  if (!groups_.empty() || !options_.cocoercive) normal_ = filled(size, 0.0);
+  if (!groups_.empty()) sums_ = filled(groups_.count(), 0.0);
+  pairs_ = Pairs(options_.proposer == "lbfgs" ? options_.memory : 1, size, dtype);
+  proposer_ = make_proposer(options_.proposer, size, dtype);
+  const double d = static_cast<double>(groups_.empty() ? size : groups_.count());
+  gamma_ = std::isnan(options_.gamma) ? 1.0 / (2.0 * d) : options_.gamma;
+  huge_ = dtype == Dtype::kFloat64 ? 1e120 : 1e30;
+}
+
+void Guarded::start() {
+  static const std::size_t norm = find_rule("norm");
+  double sums[kMaxSums];
+  walks_.run(norm, {x_.data()}, {1.0}, sums);
+  const double xmax = sums[1];
+  const double shrunk = std::ldexp(1.0, -std::ilogb(std::max(xmax, 1.0)));
+  walks_.run(norm, {x_.data()}, {shrunk}, sums);
+  const double xnorm = std::sqrt(sums[0]) / shrunk;
+  walks_.run(norm, {g_.data()}, {scale_}, sums);
+  const double epsilon = x_.dtype() == Dtype::kFloat64 ? std::numeric_limits<double>::epsilon()
+                                                       : std::numeric_limits<float>::epsilon();
+  unit_step_ = std::max(1.0, std::sqrt(epsilon) * xnorm) / std::sqrt(sums[0]);
+  if (!std::isnan(options_.initial_scale)) {
+    open_box(options_.initial_scale / scale_ * static_cast<double>(groups_.empty() ? x_.size() : groups_.count()));
+  }
+  first();
+}
+
+// --- judging -----------------------------------------------------------------------------------------------------
+
+Guarded::Trial Guarded::measure(double f, const Tensor& g) {
+  static const std::size_t pair = find_rule("pair");
+  double sums[kMaxSums];
+  walks_.run(pair,
+             {x_.data(), trial_.data(), g_.data(), g.data, pairs_.next_s().data(), pairs_.next_y().data(),
+              spare_g_.data()},
+             {scale_}, sums);
+  pairs_.written();
+  const double epsilon = x_.dtype() == Dtype::kFloat64 ? std::numeric_limits<double>::epsilon()
+                                                       : std::numeric_limits<float>::epsilon();
+  Trial trial{f, f - f_, sums[0], sums[1], sums[2], sums[4], sums[5], sums[2] > epsilon * sums[3]};
+  if (noise(f)) trial.difference = 0.5 * (trial.gs + trial.gs_trial);
+  return trial;
+}
+
+bool Guarded::wins(const Trial& trial) const {
+  return trial.gs < 0.0 && trial.difference <= kArmijo * trial.gs && trial.f <= f_start_;
+}
+
+bool Guarded::judge_trial(double f, const Tensor& g) {
+  const Trial trial = measure(f, g);
+  trial_gmax_ = trial.gmax;
+  if (!(trial.gmax < huge_)) {
+    fail_trial();
+    return false;
+  }
+  if (growth_ == 0.0) open_box(kRoom * t_ * unit_step_);
+  return state_ == kPlain ? judge_plain(trial, g) : judge_direction(trial);
+}
+
+bool Guarded::judge_direction(const Trial& trial) {
+  if (trial.curved) fit_ = learn(options_.cocoercive ? growth_ / trial.sy : 0.0);
+  if (wins(trial)) return move(trial, false, false);
+  ++tries_;
+  const LineMinimiser best = line_minimiser(t_, trial.gs / t_, trial.difference, trial.gs_trial / t_);
+  if (state_ == kFirst) {
+    t_ = within(best.cubic, t_);
+    if (tries_ >= kFirstTries) plain();
+    else first();
+  } else if (tries_ >= kTries) {
+    plain();
+  } else if (proposer_->relearns() && trial.curved && best.cubic >= kStraight * best.secant) {
+    remember(fit_, trial.sy);
+    direct();
+  } else {
+    t_ = within(best.cubic, t_);
+    along();
+  }
+  return false;
+}
+
+bool Guarded::judge_plain(const Trial& trial, const Tensor& g) {
+  const bool kept = trial.difference <= 0.5 * trial.gs;
+  double cut = 0.0;
+  if (kept) {
+    if (trial.curved && options_.cocoercive) cut = growth_ / trial.sy;
+    if (trial.curved) fit_ = learn(cut);
+  } else {
+    const double nu = normaliser(f_, trial.f, -trial.gs_trial, trial.sy, options_.cocoercive, limits_);
+    if (trial.curved && nu > 0.0) cut = growth_ / nu;
+    if (trial.curved) fit_ = options_.cocoercive ? learn(cut) : learn_hypergradient(g, cut);
+    if (trial.curved && fit_.deepest >= 2.0) ++ncut_;
+    else grow(0.5);
+  }
+  if (wins(trial)) {
+    plain_fails_ = 0;
+    return move(trial, true, kept);
+  }
+  if (trial.curved) remember(fit_, trial.sy);
+  plain_failed();
+  return false;
+}
+
+bool Guarded::move(const Trial& trial, bool by_plain, bool kept) {
+  if (trial.curved) remember(fit_, trial.sy);
+  proposer_->moved(by_plain);
+  x_.swap(trial_);
+  g_.swap(spare_g_);
+  gmax_ = trial.gmax;
+  f_ = trial.f;
+  tries_ = 0;
+  if (gmax_ == 0.0) return true;
+  if (kept) grow(options_.forward);
+  else if (!by_plain) grow(1.0 + kDirectionShare * (options_.forward - 1.0));
+  if (overdue(trial, by_plain, kept)) plain();
+  else if (!trial.curved && !by_plain && trial.gs_trial <= trial.gs) coast();
+  else direct();
+  return true;
+}
+
+// One settlement per window: what its steps won against as many plain promises from where it ended.
+bool Guarded::overdue(const Trial& trial, bool by_plain, bool kept) {
+  static const std::size_t decrease = find_rule("decrease");
+  ++window_steps_;
+  window_won_ -= trial.difference;
+  if (kept) ++window_kept_;
+  if (window_steps_ < kWindow) return false;
+  double sums[kMaxSums];
+  walks_.run(decrease, {g_.data(), b_.data()}, {scale_}, sums);
+  const double promise = 0.5 * gamma_ * growth_ * sums[0];
+  if (window_won_ >= static_cast<double>(kWindow) * promise || window_kept_ >= kWindow) {
+    window_steps_ = window_kept_ = 0;
+    window_won_ = 0.0;
+    return false;
+  }
+  return !by_plain;
+}
+
+void Guarded::fail_trial() {
+  ++tries_;
+  if (state_ == kPlain) {
+    grow(kQuarter);
+    return plain_failed();
+  }
+  t_ *= kQuarter;
+  if (tries_ >= (state_ == kFirst ? kMostTries : 2 * kTries)) plain();
+  else if (state_ == kFirst) first();
+  else along();
+}
+
+// --- learning ----------------------------------------------------------------------------------------------------
+
+Fit Guarded::learn(double cut) {
+  static const std::size_t rule = find_rule("learn");
+  static const std::size_t rule_from = find_rule("learn_from");
+  static const std::size_t square = find_rule("square");
+  double sums[kMaxSums];
+  void* s = pairs_.next_s().data();
+  void* y = pairs_.next_y().data();
+  if (groups_.empty()) {
+    walks_.run(rule, {s, y, b_.data()}, {cut}, sums);
+  } else {
+    walks_.run(square, {y, normal_.data()}, {1.0}, sums);
+    groups_.sum(normal_, sums_, options_.execution);
+    groups_.spread(sums_, normal_, options_.execution);
+    walks_.run(rule_from, {s, y, normal_.data(), b_.data()}, {cut}, sums);
+  }
+  return {{sums[0], sums[1], sums[2]}, {sums[3], sums[4], sums[5]}, sums[6]};
+}
+
+Fit Guarded::learn_hypergradient(const Tensor& g, double cut) {
+  static const std::size_t rule_from = find_rule("learn_from");
+  static const std::size_t hypergradient = find_rule("hypergradient");
+  double sums[kMaxSums];
+  walks_.run(hypergradient, {g_.data(), g.data, normal_.data()}, {scale_, 0.0}, sums);
+  if (!groups_.empty()) {
+    groups_.sum(normal_, sums_, options_.execution);
+    groups_.spread(sums_, normal_, options_.execution);
+  }
+  walks_.run(rule_from, {pairs_.next_s().data(), pairs_.next_y().data(), normal_.data(), b_.data()}, {cut}, sums);
+  return {{sums[0], sums[1], sums[2]}, {sums[3], sums[4], sums[5]}, sums[6]};
+}
+
+void Guarded::remember(const Fit& fit, double curvature) {
+  if (!metric_.fit(fit, curvature)) return;
+  pairs_.keep(curvature);
+  proposer_->learnt(fit, curvature, metric_);
+}
+
+void Guarded::open_box(double step) {
+  growth_ = std::min(step, kLargestGrowth);
+  largest_growth_ = std::min(growth_ * 1e100, kLargestGrowth);
+}
+
+void Guarded::grow(double factor) { growth_ = std::min(growth_ * factor, largest_growth_); }
+
+// --- the next trial ----------------------------------------------------------------------------------------------
+
+void Guarded::first() {
+  static const std::size_t rule = find_rule("gradient_trial");
+  state_ = kFirst;
+  double sums[kMaxSums];
+  for (;;) {
+    walks_.run(rule, {x_.data(), g_.data(), trial_.data()}, {t_ * unit_step_, scale_}, sums);
+    if (std::isfinite(sums[2])) break;
+    t_ *= kQuarter;
+  }
+  if (!(sums[2] > 0.0)) plain();
+}
+
+void Guarded::direct() {
+  if (pairs_.count() == 0) return plain();
+  const double slope =
+      proposer_->direction({walks_, g_, b_, scale_, pairs_, metric_, delta_});
+  if (!(slope < 0.0) || !std::isfinite(slope)) {
+    pairs_.forget();
+    proposer_->reset();
+    return plain();
+  }
+  state_ = kDirection;
+  t_ = 1.0;
+  along();
+}
+
+void Guarded::along() {
+  static const std::size_t rule = find_rule("along");
+  double sums[kMaxSums];
+  for (;;) {
+    walks_.run(rule, {x_.data(), delta_.data(), trial_.data()}, {t_}, sums);
+    if (std::isfinite(sums[0])) break;
+    t_ *= kQuarter;
+  }
+  if (!(sums[0] > 0.0)) plain();
+}
+
+void Guarded::coast() {
+  static const std::size_t scaled_dot = find_rule("scaled_dot");
+  double sums[kMaxSums];
+  walks_.run(scaled_dot, {pairs_.last_s().data(), g_.data(), delta_.data()}, {kCoast}, sums);
+  proposer_->reset();
+  state_ = kDirection;
+  t_ = 1.0;
+  along();
+}
+
+void Guarded::plain() {
+  static const std::size_t rule = find_rule("box_trial");
+  state_ = kPlain;
+  t_ = 1.0;
+  tries_ = 0;
+  if (growth_ == 0.0) open_box(kRoom * unit_step_);
+  double sums[kMaxSums];
+  for (;;) {
+    walks_.run(rule, {x_.data(), g_.data(), b_.data(), trial_.data()}, {gamma_ * growth_, scale_}, sums);
+    if (std::isfinite(sums[2]) && std::isfinite(sums[0])) break;
+    grow(kQuarter);
+  }
+  if (!(sums[2] > 0.0 && sums[0] > 0.0)) end(Status::kPrecision);
+}
+
+void Guarded::plain_failed() {
+  if (++plain_fails_ >= kPlainFails) end(Status::kPrecision);
+  else plain();
+}
+
+// --- what users see ----------------------------------------------------------------------------------------------
+
+void Guarded::step_sizes(double* out) const {
+  const double factor = gamma_ * growth_ * scale_;
+  for (std::size_t i = 0; i < b_.size(); ++i) out[i] = factor * b_.doubles()[i];
+}
+
+void Guarded::fields(Fields& fields) {
+  Search::fields(fields);
+  fields.count("state", state_);
+  fields.number("t", t_);
+  fields.count("tries", tries_);
+  fields.count("plain_fails", plain_fails_);
+  fields.number("unit_step", unit_step_);
+  fields.number("set_growth", growth_);
+  fields.number("largest_growth", largest_growth_);
+  fields.count("window_steps", window_steps_);
+  fields.count("window_kept", window_kept_);
+  fields.number("window_won", window_won_);
+  fields.array("set_b", b_);
+  fields.array("delta", delta_);
+  pairs_.fields(fields);
+  metric_.fields(fields);
+  proposer_->fields(fields);
+}
+
+}  // namespace mdbopt::search

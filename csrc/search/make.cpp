@@ -1,0 +1,44 @@
+// make – a search by the name of its method, once every option has a meaning for it.
+#include <cmath>
+#include <string>
+
+#include "../error.h"
+#include "guarded.h"
+#include "multidimensional.h"
+
+namespace mdbopt::search {
+namespace {
+
+// NaN stands for the default and passes.
+void check(const char* name, double value, double least, bool inclusive, const char* expected) {
+  if (std::isnan(value)) return;
+  if (std::isfinite(value) && (value > least || (inclusive && value == least))) return;
+  throw Error(std::string(name) + ": expected " + expected + ", got " + std::to_string(value));
+}
+
+void check_options(const Options& options) {
+  check("gamma", options.gamma, 0.0, false, "a finite number > 0");
+  check("initial_scale", options.initial_scale, 0.0, false, "a finite number > 0 or \"auto\"");
+  check("forward", options.forward, 1.0, true, "a finite number ≥ 1");
+  if (options.refine < 0) throw Error("refine: expected a whole number ≥ 0, got " + std::to_string(options.refine));
+  if (options.memory < 1) throw Error("memory: expected a whole number ≥ 1, got " + std::to_string(options.memory));
+}
+
+}  // namespace
+
+std::unique_ptr<Search> make(const Options& options) {
+  check_options(options);
+  if (options.method == "guarded") return std::make_unique<Guarded>(options);
+  for (const char* method : {"box", "ellipsoid", "simplex", "backtracking"}) {
+    if (options.method == method) return std::make_unique<Multidimensional>(options);
+  }
+  throw Error("method: expected guarded, box, ellipsoid, simplex or backtracking, got '" + options.method + "'");
+}
+
+std::unique_ptr<Search> make(const Options& options, std::size_t size, Dtype dtype) {
+  std::unique_ptr<Search> search = make(options);
+  search->allocate(size, dtype);
+  return search;
+}
+
+}  // namespace mdbopt::search

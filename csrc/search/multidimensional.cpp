@@ -1,0 +1,144 @@
+// multidimensional – judging a candidate and keeping its set.
+#include "multidimensional.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace mdbopt::search {
+namespace {
+
+constexpr double kForward = 1.1;  // the growth after an accepted step in the paper's experiments
+constexpr double kSeekGrowth = 10.0;
+// The first set reaches this far beyond the step that the scalar search found; cuts are cheap, growth is slow.
+constexpr double kSetOverStep = 100.0;
+constexpr double kQuarter = 0.25;
+constexpr double kHalf = 0.5;
+// Quarterings that take any finite step size below the smallest one.
+constexpr int kMostShrinks = 1100;
+
+}  // namespace
+
+void Multidimensional::allocate_more(std::size_t size, Dtype dtype) {
+  set_ = std::make_unique<Set>(options_, options_.method, size, dtype);
+  Options one = options_;
+  one.gamma = 1.0;
+  seeker_ = std::make_unique<Set>(one, "backtracking", size, dtype);
+  spare_x_ = Buffer(size, dtype);
+  spare_g_ = Buffer(size, dtype);
+  if (std::isnan(options_.forward)) options_.forward = kForward;
+}
+
+void Multidimensional::start() {
+  set_->set_gradient_scale(scale_);
+  seeker_->set_gradient_scale(scale_);
+  if (std::isnan(options_.initial_scale)) {
+    static const std::size_t norm = find_rule("norm");
+    double sums[kMaxSums];
+    walks_.run(norm, {g_.data()}, {scale_}, sums);
+    seeking_ = 1;
+    seeker_->resize(1.0 / std::sqrt(sums[0]));
+  } else {
+    set_->resize(options_.initial_scale / scale_);
+  }
+  proposal_ = active().propose(x_, g_, trial_);
+  settle();
+}
+
+// Shrinks until the trial is finite; ends when it no longer differs from x.
+void Multidimensional::settle() {
+  for (int shrinks = 0; !proposal_.finite() && shrinks < kMostShrinks; ++shrinks) {
+    active().grow(kQuarter);
+    proposal_ = active().propose(x_, g_, trial_);
+  }
+  if (gmax_ > 0.0 && !(proposal_.finite() && proposal_.moved > 0.0 && proposal_.decrease > 0.0)) {
+    end(Status::kPrecision);
+  }
+}
+
+void Multidimensional::fail_trial() {
+  if (seeking_ != 0) seek_rejected_ = 1;
+  active().grow(kQuarter);
+  proposal_ = active().propose(x_, g_, trial_);
+  settle();
+}
+
+bool Multidimensional::keeps_promise(double f, const Tensor& g, Secant& secant) {
+  have_secant_ = 0;
+  if (!noise(f)) return f - f_ + 0.5 * proposal_.decrease <= 0.0;
+  secant = active().secant(g_, g);
+  have_secant_ = 1;
+  return secant.slope >= 0.0 && f <= f_start_ && std::isfinite(secant.gmax);
+}
+
+bool Multidimensional::judge_trial(double f, const Tensor& g) {
+  Secant secant;
+  if (keeps_promise(f, g, secant)) return accept(g);
+  if (have_secant_ == 0) secant = active().secant(g_, g);
+  trial_gmax_ = secant.gmax;
+  if (std::isfinite(secant.gmax)) reject(f, g, secant);
+  else fail_trial();
+  return false;
+}
+
+bool Multidimensional::accept(const Tensor& g) {
+  const std::int64_t was_seeking = seeking_;
+  const double growth = active().growth();
+  if (seeking_ == 0) {
+    set_->grow(options_.forward);
+  } else if (seek_rejected_ == 0) {
+    seeker_->grow(kSeekGrowth);
+  } else {
+    seeking_ = 0;
+    set_->resize(kSetOverStep * growth);
+  }
+  Proposal next = active().propose(trial_, g, spare_x_, spare_g_);
+  if (!std::isfinite(next.gmax)) {
+    seeking_ = was_seeking;
+    active().set_growth(growth);
+    fail_trial();
+    return false;
+  }
+  x_.swap(trial_);
+  trial_.swap(spare_x_);
+  g_.swap(spare_g_);
+  gmax_ = trial_gmax_ = next.gmax;
+  proposal_ = next;
+  settle();
+  return true;
+}
+
+void Multidimensional::reject(double f, const Tensor& g, const Secant& secant) {
+  if (seeking_ != 0) {
+    seek_rejected_ = 1;
+    const double minimiser = proposal_.decrease / secant.curvature;
+    seeker_->grow(std::isfinite(minimiser) ? std::clamp(minimiser, 0.1, kHalf) : kHalf);
+    proposal_ = seeker_->propose(x_, g_, trial_);
+    return settle();
+  }
+  const double nu = normaliser(f_, f, secant.slope, secant.curvature, options_.cocoercive, limits_);
+  // What the half-space takes from the candidate at least, ⟨u, p⟩; a candidate it does not exclude would come again.
+  const double excluded = (options_.cocoercive ? 1.0 : 0.5) * proposal_.decrease -
+                          (options_.cocoercive ? 2.0 : 1.0) * secant.slope;
+  if (nu > 0.0 && excluded >= nu && set_->cut(x_, g_, g, secant, nu, trial_, proposal_)) {
+    ++ncut_;
+  } else {
+    set_->grow(kHalf);
+    proposal_ = set_->propose(x_, g_, trial_);
+  }
+  settle();
+}
+
+void Multidimensional::step_sizes(double* out) const { (seeking_ != 0 ? seeker_ : set_)->step_sizes(out); }
+
+void Multidimensional::fields(Fields& fields) {
+  Search::fields(fields);
+  fields.count("seeking", seeking_);
+  fields.count("seek_rejected", seek_rejected_);
+  fields.number("decrease", proposal_.decrease);
+  fields.number("moved", proposal_.moved);
+  seeker_->fields(fields, "seeker_");
+  set_->fields(fields, "set_");
+}
+
+}  // namespace mdbopt::search

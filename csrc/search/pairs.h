@@ -1,0 +1,70 @@
+// pairs – a ring of the latest secant pairs (s, y), and one slot beside them where the next is written.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "buffer.h"
+#include "fields.h"
+
+namespace mdbopt::search {
+
+class Pairs {
+ public:
+  Pairs() = default;
+  Pairs(std::size_t memory, std::size_t size, Dtype dtype) : curvature_(memory + 1, 0.0) {
+    for (std::size_t k = 0; k <= memory; ++k) {
+      s_.emplace_back(size, dtype);
+      y_.emplace_back(size, dtype);
+    }
+  }
+
+  std::size_t count() const { return static_cast<std::size_t>(count_); }
+  // Pair k, 0 the newest.
+  const Buffer& s(std::size_t k) const { return s_[slot(k)]; }
+  const Buffer& y(std::size_t k) const { return y_[slot(k)]; }
+  double curvature(std::size_t k) const { return curvature_[slot(k)]; }  // ⟨s, y⟩ > 0
+
+  // Where the next pair is written, until keep makes it the newest.
+  Buffer& next_s() { return s_[static_cast<std::size_t>(next_)]; }
+  Buffer& next_y() { return y_[static_cast<std::size_t>(next_)]; }
+  // The pair last written, kept or not.
+  const Buffer& last_s() const { return s_[static_cast<std::size_t>(last_)]; }
+  const Buffer& last_y() const { return y_[static_cast<std::size_t>(last_)]; }
+  void written() { last_ = next_; }
+
+  void keep(double curvature) {
+    curvature_[static_cast<std::size_t>(next_)] = curvature;
+    next_ = (next_ + 1) % slots();
+    count_ = std::min(count_ + 1, slots() - 1);
+  }
+  void forget() { count_ = 0; }
+
+  void fields(Fields& fields) {
+    fields.count("pairs", count_);
+    fields.count("pairs_next", next_);
+    fields.count("pairs_last", last_);
+    for (std::size_t k = 0; k < s_.size(); ++k) {
+      const std::string number = std::to_string(k);
+      fields.array("s" + number, s_[k]);
+      fields.array("y" + number, y_[k]);
+      fields.number("curvature" + number, curvature_[k]);
+    }
+  }
+
+ private:
+  std::int64_t slots() const { return static_cast<std::int64_t>(s_.size()); }
+  std::size_t slot(std::size_t k) const {
+    return static_cast<std::size_t>((next_ + slots() - 1 - static_cast<std::int64_t>(k)) % slots());
+  }
+
+  std::vector<Buffer> s_, y_;
+  std::vector<double> curvature_;
+  std::int64_t count_ = 0;
+  std::int64_t next_ = 0;
+  std::int64_t last_ = 0;
+};
+
+}  // namespace mdbopt::search

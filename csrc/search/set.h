@@ -1,0 +1,94 @@
+// set – a set of candidate step-size vectors that is known to hold the best one: it proposes, and a rejection cuts it.
+//
+// Box {0 ≤ q ≤ b}, simplex {Σ q/b ≤ d}, ellipsoid {Σ (q/axes)² ≤ 1}, and one step size {0 ≤ q ≤ growth}. The size of a
+// set is kept apart as a scalar, `growth`, so that growing after an accepted step walks no memory. With groups the set
+// lives on one number per group, and the candidate is spread over the coordinates. All gradients are read times
+// `scale`, a power of two near 1/max|g|; step sizes are stored over the same scale.
+// Source: Kunstner, Portella, Schmidt, Harvey, "Searching for optimal per-coordinate step-sizes with multidimensional
+// backtracking", NeurIPS 2023, arXiv 2306.02527.
+#pragma once
+
+#include <cstddef>
+
+#include "buffer.h"
+#include "fields.h"
+#include "groups.h"
+#include "options.h"
+#include "walks.h"
+
+namespace mdbopt::search {
+
+// What a walk that proposes a point says of it; the order of kTrialSums.
+struct Proposal {
+  double decrease = 0.0;  // Σ p g²; half of it is promised
+  double gmax = 0.0;      // max|g|, over the scale
+  double moved = 0.0;     // max|x⁺ − x|
+
+  bool finite() const;
+};
+
+// What a pair of points says of the candidate p between them; the order of secant.h.
+struct Secant {
+  double slope = 0.0;      // Σ p g g⁺
+  double curvature = 0.0;  // Σ p g (g − g⁺)
+  double gmax = 0.0;       // max|g⁺|
+  double spread = 0.0;     // what the shape's cut needs of the normal
+};
+
+// What differs between the shapes: names of rules and a few numbers.
+struct Shape;
+
+class Set {
+ public:
+  // method: box, simplex, ellipsoid or backtracking.
+  Set(const Options& options, const std::string& method, std::size_t size, Dtype dtype);
+
+  // The set as the user sizes it: b = scale·d (box), axes = scale·d (ellipsoid), b = scale (simplex), scale
+  // itself (one step size).
+  void resize(double initial_scale);
+  // Scales the whole set; never beyond what arithmetic on it can bear.
+  void grow(double factor) { set_growth(growth_ * factor); }
+  double growth() const { return growth_; }
+  void set_growth(double growth);
+  void set_gradient_scale(double scale) { scale_ = scale; }
+
+  Proposal propose(const Buffer& x, const Buffer& g, Buffer& x_trial);
+  // As propose from g_new, which is copied to g in the same walk.
+  Proposal propose(const Buffer& x, const Tensor& g_new, Buffer& x_trial, Buffer& g);
+  Secant secant(const Buffer& g, const Tensor& g_trial);
+  // Cuts by the pair with this normaliser ν > 0 and proposes from what is left. False, and nothing is touched, when
+  // the half-space is too far out to shrink the set.
+  bool cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Secant& secant, double normaliser,
+           Buffer& x_trial, Proposal& proposal);
+
+  // Writes the candidate in the plain direction, one step size per coordinate.
+  void step_sizes(double* out) const;
+  void fields(Fields& fields, const std::string& prefix);
+
+ private:
+  bool fused() const { return groups_.empty() && refine_ == 0; }
+  double dimension() const;
+  double step() const;
+  double lambda(const Secant& secant, double normaliser) const;
+  double refined_lambda(const Buffer& u, double cut) const;
+  bool cut_apart(const Buffer& g, const Tensor& g_trial, double normaliser);
+  double gather_norm2(const Tensor& g);
+  const Buffer& candidate(const Tensor& g);
+  Proposal propose_from(const Buffer& x, const Tensor& g, Buffer& x_trial, Buffer* g_copy);
+
+  const Shape* shape_;
+  Walks walks_;      // over the coordinates
+  Walks set_walks_;  // over the set: as many elements as groups
+  Groups groups_;
+  double gamma_;
+  int refine_;
+  bool cocoercive_;
+  double scale_ = 1.0;
+  double growth_ = 1.0;
+  double norm2_ = 0.0;     // Σ (axes·g²)² of the candidate last proposed in the gradient's direction
+  Buffer set_;             // b or axes
+  Buffer normal_, sums_;   // with groups or refinement: u, and its sums per group
+  Buffer point_, candidate_;  // with groups: the candidate per group, and p per coordinate
+};
+
+}  // namespace mdbopt::search

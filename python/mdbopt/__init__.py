@@ -1,0 +1,31 @@
+"""mdbopt: minimise smooth functions without tuning step sizes or scaling columns.
+
+`minimize` solves in SciPy's manner; `Guarded`, `Box`, `Ellipsoid`, `Simplex` and `Backtracking` are
+its searches for loops of your own; `kernels` holds the compiled rules they are made of; `problems`
+builds common objectives; `plot` draws runs.
+"""
+
+from mdbopt import kernels, problems
+from mdbopt._core import __version__
+from mdbopt._methods import methods
+from mdbopt._minimize import minimize
+from mdbopt._registry import backends, rules
+from mdbopt._scipy import scipy_method
+from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, Simplex, State
+
+__all__ = [
+    "Backtracking",
+    "Box",
+    "Ellipsoid",
+    "Guarded",
+    "Simplex",
+    "State",
+    "__version__",
+    "backends",
+    "kernels",
+    "methods",
+    "minimize",
+    "problems",
+    "rules",
+    "scipy_method",
+]

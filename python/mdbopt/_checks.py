@@ -1,0 +1,43 @@
+"""Checks of arguments, worded alike: the name, what was expected, what came."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def real(name: str, value: Any, *, least: float = -math.inf, strict: bool = False) -> float:
+    """Return a finite number not below (``strict``: above) ``least``, or raise."""
+    if isinstance(value, (bool, complex, str)) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
+    number = float(value)
+    if not math.isfinite(number) or number < least or (strict and number == least):
+        bound = "" if least == -math.inf else f" {'>' if strict else '>='} {least:g}"
+        raise ValueError(f"{name}: expected a finite number{bound}, got {number}")
+    return number
+
+
+def whole(name: str, value: Any, *, least: int) -> int:
+    """Return a whole number not below ``least``, or raise."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        if isinstance(value, float) and value.is_integer():
+            return whole(name, int(value), least=least)
+        raise TypeError(f"{name}: expected a whole number, got {type(value).__name__} {value!r}")
+    if value < least:
+        raise ValueError(f"{name}: expected a whole number >= {least}, got {value}")
+    return int(value)
+
+
+def choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """Return one of the given words, or raise."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected one of {_listed(choices)}, got {type(value).__name__}")
+    if value not in choices:
+        raise ValueError(f"{name}: expected one of {_listed(choices)}, got {value!r}")
+    return value
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(repr(word) for word in words)

@@ -1,0 +1,128 @@
+"""What the compiled core offers on this machine: rules and backends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from mdbopt import _core
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One flat array that a rule reads or writes.
+
+    Parameters
+    ----------
+    name : str
+        Its name in formulas and messages.
+    role : str
+        ``"in"``, ``"out"`` or ``"inout"``.
+    wide : bool
+        Whether it is float64 whatever the dtype of the call, as step sizes are.
+    """
+
+    name: str
+    role: str
+    wide: bool
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The description of one rule of the core.
+
+    Parameters
+    ----------
+    name : str
+        The name under `mdbopt.kernels`.
+    summary : str
+        One sentence with the formula.
+    streams : tuple of Stream
+        The arrays, in the order of the call.
+    scalars : tuple of (str, float)
+        Keyword arguments and their defaults; NaN marks one that must be given.
+    sums : tuple of (str, str)
+        What the call returns: a name, and ``"add"`` or ``"max"``.
+    walks : int
+        Passes over memory.
+    bytes : dict
+        Bytes read and written per element, all walks together, by dtype.
+    """
+
+    name: str
+    summary: str
+    streams: tuple[Stream, ...]
+    scalars: tuple[tuple[str, float], ...]
+    sums: tuple[tuple[str, str], ...]
+    walks: int
+    bytes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One compiled set of kernels.
+
+    Parameters
+    ----------
+    name : str
+        ``"avx512"``, ``"avx2"`` or ``"baseline"``; `backend=` and ``MDBOPT_BACKEND`` take it.
+    supported : bool
+        Whether this processor can run it.
+    active : bool
+        Whether calls use it when they name none.
+    """
+
+    name: str
+    supported: bool
+    active: bool
+
+
+@cache
+def _rules() -> tuple[Rule, ...]:
+    return tuple(
+        Rule(
+            name=rule["name"],
+            summary=rule["summary"],
+            streams=tuple(Stream(*stream) for stream in rule["streams"]),
+            scalars=tuple(rule["scalars"]),
+            sums=tuple(rule["sums"]),
+            walks=rule["walks"],
+            bytes=rule["bytes"],
+        )
+        for rule in _core.rules()
+    )
+
+
+def rules() -> tuple[Rule, ...]:
+    """Describe every rule of the core: streams with roles, scalars, sums, bytes per element.
+
+    Returns
+    -------
+    tuple of Rule
+        In the order of the core's tables.
+
+    Examples
+    --------
+    >>> import mdbopt
+    >>> dot = next(rule for rule in mdbopt.rules() if rule.name == "dot")
+    >>> [stream.name for stream in dot.streams], dot.bytes["float64"]
+    (['a', 'b'], 16)
+    """
+    return _rules()
+
+
+def backends() -> tuple[Backend, ...]:
+    """List the backends this library was compiled with, best first.
+
+    Returns
+    -------
+    tuple of Backend
+        Each with whether it runs here and whether it is active.
+
+    Examples
+    --------
+    >>> import mdbopt
+    >>> sum(backend.active for backend in mdbopt.backends())
+    1
+    """
+    return tuple(Backend(*backend) for backend in _core.backends())

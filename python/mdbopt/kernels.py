@@ -1,0 +1,108 @@
+"""Every rule of the core as a function on flat arrays: ``kernels.<rule>(stream, …, scalar=…)``.
+
+Streams are NumPy arrays or any array with ``__dlpack__`` on the CPU, float64 or float32, dense, all
+of one size; step sizes (``b``, ``axes``, ``u``, ``p``) are float64 always. Output streams are written
+in place. A call returns a named tuple of the rule's sums, float64, and ``applied``: False when the
+rule refused its input, in which case nothing was written. The same bits come back whatever the
+number of threads and the backend.
+
+`mdbopt.rules` describes all of them.
+
+Examples
+--------
+>>> import numpy as np
+>>> from mdbopt import kernels
+>>> x, g = np.array([1.0, 2.0]), np.array([0.5, -1.0])
+>>> b, x_trial = np.array([1.0, 0.5]), np.empty(2)
+>>> kernels.box_trial(x, g, b, x_trial, step=0.5)
+box_trial(decrease=0.375, gmax=1.0, moved=0.25, applied=True)
+>>> x_trial
+array([0.75, 2.25])
+"""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+from typing import Any
+
+from mdbopt import _core
+from mdbopt._registry import Rule, rules
+
+
+class Kernel:
+    """One rule, callable on arrays; see the module's docstring."""
+
+    def __init__(self, index: int, rule: Rule) -> None:
+        self._index = index
+        self._scalars = dict(rule.scalars)
+        self._result: Any = namedtuple(rule.name, [*(name for name, _ in rule.sums), "applied"])
+        self.rule = rule
+        self.__name__ = rule.name
+        self.__doc__ = _docstring(rule)
+
+    def __call__(
+        self, *streams: Any, backend: str | None = None, threads: int | None = None, **scalars: float
+    ) -> Any:
+        name = self.rule.name
+        values = []
+        for key, fallback in self._scalars.items():
+            value = scalars.pop(key, fallback)
+            if not isinstance(value, (int, float)) and not hasattr(value, "__float__"):
+                raise TypeError(f"{name}: {key}: expected a number, got {type(value).__name__}")
+            if math.isnan(value):
+                raise ValueError(f"{name}: {key}: expected a number, got {_given(value, fallback)}")
+            values.append(float(value))
+        if scalars:
+            raise TypeError(
+                f"{name}: unknown scalar {next(iter(scalars))!r}; expected {', '.join(self._scalars)}"
+            )
+        if threads is not None and threads < 1:
+            raise ValueError(f"{name}: threads: expected a whole number >= 1, got {threads}")
+        return self._result(
+            *_core.run(
+                self._index,
+                *streams,
+                scalars=tuple(values),
+                backend=backend,
+                threads=0 if threads is None else threads,
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.rule.name}({', '.join(s.name for s in self.rule.streams)})>"
+
+
+def _given(value: float, fallback: float) -> str:
+    return "nothing" if value is fallback else "NaN"
+
+
+def _docstring(rule: Rule) -> str:
+    lines = [f"{rule.summary}.", "", "Parameters", "----------"]
+    for stream in rule.streams:
+        dtype = "float64" if stream.wide else "float64 or float32"
+        use = {"in": "read", "out": "written", "inout": "read and written"}[stream.role]
+        lines += [f"{stream.name} : array of {dtype}", f"    {use}."]
+    for name, fallback in rule.scalars:
+        default = "" if math.isnan(fallback) else f", default {fallback:g}"
+        lines += [f"{name} : float{default}", "    Dimensionless."]
+    lines += ["", "Returns", "-------"]
+    lines += [f"{name} : float" for name, _ in rule.sums]
+    lines += ["applied : bool", "    False when the rule refused and wrote nothing."]
+    lines += ["", "Notes", "-----", f"{rule.walks} walk(s), {rule.bytes['float64']} bytes per"]
+    lines[-1] += " element in float64."
+    return "\n".join(lines)
+
+
+_KERNELS = {rule.name: Kernel(index, rule) for index, rule in enumerate(rules())}
+
+
+def __getattr__(name: str) -> Kernel:
+    try:
+        return _KERNELS[name]
+    except KeyError:
+        raise AttributeError(f"mdbopt.kernels has no rule {name!r}; see mdbopt.rules()") from None
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_KERNELS])

@@ -1,0 +1,297 @@
+"""Pictures of runs: how fast they converged, and the step sizes they found.
+
+matplotlib is imported when a picture is drawn. No function shows a window or changes a global
+setting: without ``ax`` a picture gets a figure of its own, which works without a display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeResult
+
+from mdbopt import _checks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["convergence", "step_sizes"]
+
+COLOURS = ("#1f5a94", "#d9792b", "#3f8f5f", "#6f6f6f", "#8d5a9e", "#b5404c", "#2a9299", "#94782c")
+DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)))
+GREY = "#5a5a5a"
+
+# Runs that are longer, or whose lengths differ by a larger factor, are drawn over a logarithmic axis.
+MOST_LINEAR = 500
+MOST_RATIO = 8.0
+# A gap below this is the rounding of f.
+LEAST_GAP = 1e-15
+# More labels than this cannot be read.
+MOST_LABELS = 45
+MOST_MARKS = 60
+REJECTED: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": "|",
+    "markersize": 5.0,
+    "markeredgewidth": 0.7,
+    "alpha": 0.55,
+}
+
+Array = NDArray[Any]
+Results = Mapping[str, OptimizeResult] | OptimizeResult
+
+
+def convergence(
+    results: Results,
+    *,
+    ax: Axes | None = None,
+    y: str = "gap",
+    x: str = "nfev",
+    f_star: float | None = None,
+) -> Axes:
+    """Draw how fast runs converged, one line each, with ticks where a trial point was rejected.
+
+    Parameters
+    ----------
+    results : dict of str to OptimizeResult, or one OptimizeResult
+        What `mdbopt.minimize` returned, by a name for the legend. Anything with a ``trace`` of the
+        same columns will do.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure, reached by ``ax.figure``.
+    y : {"gap", "f", "gmax"}
+        "gap": (best f so far - f_star) / (f at x0 - f_star), dimensionless. "f": best f so far.
+        "gmax": smallest max|g| of an accepted point so far, in units of the gradient. The axis is
+        logarithmic, but for "f" where f is not positive.
+    x : {"nfev", "seconds"}
+        Evaluations of f and g, or seconds since the start. Logarithmic when a run has more than 500
+        evaluations, or takes more than 8 times as long as another.
+    f_star : float, optional
+        The minimum, in units of f, for "gap"; by default the lowest f of all runs.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        ``ax.figure.savefig("fit.png")`` writes the picture.
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    TypeError, ValueError
+        When there is no result, or one has no trace; when ``x``, ``y`` or ``f_star`` is not as above.
+
+    Examples
+    --------
+    >>> import numpy as np, mdbopt, mdbopt.plot
+    >>> h = np.array([1.0, 1e4])
+    >>> fun = lambda x: (0.5 * float(h @ x**2), h * x)
+    >>> runs = {m: mdbopt.minimize(fun, np.ones(2), jac=True, method=m) for m in ["box", "gd"]}
+    >>> ax = mdbopt.plot.convergence(runs)
+    >>> ax.get_xlabel()
+    'evaluations of f and its gradient'
+    """
+    runs = _named(results)
+    _checks.choice("y", y, ("gap", "f", "gmax"))
+    _checks.choice("x", x, ("nfev", "seconds"))
+    for name, run in runs.items():
+        if "trace" not in run:
+            raise ValueError(f"results: {name!r} has no trace, expected what minimize returns")
+    if f_star is not None:
+        f_star = _checks.real("f_star", f_star)
+    else:
+        f_star = min(float(np.min(run.trace["best"])) for run in runs.values())
+    ax = _axes(ax, (6.4, 4.0))
+    curves = {
+        name: (_across(run.trace, x), _up(run.trace, y, f_star)) for name, run in runs.items()
+    }
+    log_y = y != "f" or all(bool(up.min() > 0.0) for _, up in curves.values())
+    for place, (name, (across, up)) in enumerate(curves.items()):
+        # The point that reached the minimum has no place on a logarithmic axis.
+        shown = np.where(up > 0.0, up, np.nan) if log_y else up
+        amount = f"{len(across):,}" if x == "nfev" else f"{across[-1]:.3g} s"
+        ax.plot(across, shown, label=f"{name}  ({amount})", **_style(place))
+        _mark_rejections(ax, across, shown, runs[name].trace["accepted"], place)
+    if not all(np.all(run.trace["accepted"]) for run in runs.values()):
+        ax.plot([], [], label="rejected point", color=GREY, **REJECTED)
+    if log_y:
+        ax.set_yscale("log")
+    if y == "gap":
+        seen = np.concatenate([up[up > 0.0] for _, up in curves.values()])
+        ax.set_ylim(bottom=max(LEAST_GAP, 0.3 * float(seen.min())) if seen.size else None)
+    lengths = [float(across[-1]) for across, _ in curves.values()]
+    if x == "nfev" and max(lengths) > MOST_LINEAR or max(lengths) > MOST_RATIO * min(lengths) > 0.0:
+        ax.set_xscale("log")
+    ax.set_xlabel("evaluations of f and its gradient" if x == "nfev" else "seconds")
+    ax.set_ylabel(
+        {"gap": "f above the lowest, relative to the start", "f": "f", "gmax": "max|g|"}[y]
+    )
+    _finish(ax, title="evaluations" if x == "nfev" else None)
+    return ax
+
+
+def step_sizes(
+    results: Results, *, ax: Axes | None = None, names: Sequence[str] | None = None
+) -> Axes:
+    """Draw the step size that each run found for every coordinate, on a logarithmic axis.
+
+    Coordinates are sorted by the step sizes of the first run. The legend tells each run's span,
+    its largest step size over its smallest.
+
+    Parameters
+    ----------
+    results : dict of str to OptimizeResult, or one OptimizeResult
+        What `mdbopt.minimize` returned; those without ``step_sizes`` are left out.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure, reached by ``ax.figure``.
+    names : sequence of str, optional
+        One per coordinate; written beside the points when there are at most 45.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    TypeError, ValueError
+        When no result has step sizes, or their number differs between results or from ``names``.
+
+    Examples
+    --------
+    >>> import numpy as np, mdbopt, mdbopt.plot
+    >>> h = np.array([1.0, 1e4])
+    >>> res = mdbopt.minimize(lambda x: (0.5 * float(h @ x**2), h * x), np.ones(2), jac=True)
+    >>> ax = mdbopt.plot.step_sizes(res, names=["flat", "steep"])
+    >>> ax.get_xscale()
+    'log'
+    """
+    runs = {
+        name: (place, np.ravel(np.asarray(run.step_sizes, dtype=np.float64)))
+        for place, (name, run) in enumerate(_named(results).items())
+        if "step_sizes" in run
+    }
+    if not runs:
+        raise ValueError("results: none has step_sizes, expected what minimize returns")
+    sizes = {len(steps) for _, steps in runs.values()}
+    if len(sizes) > 1:
+        raise ValueError(f"results: step_sizes have different lengths, {sorted(sizes)}")
+    (size,) = sizes
+    if names is not None and len(names) != size:
+        raise ValueError(f"names: expected one per coordinate, {size}, got {len(names)}")
+    labelled = names is not None and size <= MOST_LABELS
+    ax = _axes(ax, (6.4, max(2.4, 0.16 * size + 0.9)) if labelled else (6.4, 4.0))
+    _, first = next(iter(runs.values()))
+    order = np.argsort(first, kind="stable")
+    ranks = np.arange(1, size + 1)
+    for name, (place, steps) in runs.items():
+        shown = np.where((steps > 0.0) & np.isfinite(steps), steps, np.nan)[order]
+        span = float(np.nanmax(shown) / np.nanmin(shown)) if np.isfinite(shown).any() else np.nan
+        ax.plot(
+            *((shown, ranks) if labelled else (ranks, shown)),
+            linestyle="none",
+            marker="o",
+            markersize=3.6 if size <= 100 else 1.6 if size <= 5000 else 0.8,
+            markeredgewidth=0.0,
+            alpha=0.9,
+            color=COLOURS[place % len(COLOURS)],
+            # Thousands of vector marks make a heavy file.
+            rasterized=size > 2000,
+            label=f"{name}  (span {_power(span)})",
+        )
+    if labelled and names is not None:
+        ax.set_xscale("log")
+        ax.set_xlabel("step size")
+        ax.set_yticks(ranks, [names[i] for i in order])
+        ax.set_ylim(0.3, size + 0.7)
+    else:
+        ax.set_yscale("log")
+        ax.set_ylabel("step size")
+        ax.set_xlabel(f"coordinates, sorted by {next(iter(runs))}")
+    _finish(ax)
+    if labelled:
+        ax.tick_params(axis="y", length=0, labelsize=7 if size <= 20 else 5.5)
+    return ax
+
+
+def _named(results: Results) -> Mapping[str, OptimizeResult]:
+    # An OptimizeResult is a dict, too.
+    if isinstance(results, OptimizeResult):
+        return {str(results.get("method", "run")): results}
+    if not isinstance(results, Mapping) or not all(
+        isinstance(run, OptimizeResult) for run in results.values()
+    ):
+        raise TypeError("results: expected an OptimizeResult, or a dict of them by name")
+    if not results:
+        raise ValueError("results: expected at least one")
+    return results
+
+
+def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("pictures need matplotlib: pip install 'mdbopt[plot]'") from error
+    return Figure(figsize=size, dpi=160, layout="constrained").subplots() if ax is None else ax
+
+
+def _style(place: int) -> dict[str, Any]:
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "linestyle": DASHES[place // len(COLOURS) % len(DASHES)],
+        "linewidth": 1.3,
+        # The first run is the one that is compared with the others.
+        "zorder": 3.0 - 0.01 * place,
+    }
+
+
+def _across(trace: Mapping[str, Array], x: str) -> Array:
+    if x == "nfev":
+        return np.arange(1.0, len(trace["f"]) + 1.0)
+    return np.asarray(trace["seconds"], dtype=np.float64)
+
+
+def _up(trace: Mapping[str, Array], y: str, f_star: float) -> Array:
+    if y == "gmax":
+        # A rejected point is not where the run stands.
+        gmax = np.asarray(trace["gmax"], dtype=np.float64)
+        return np.fmin.accumulate(np.where(trace["accepted"], gmax, np.inf))
+    best = np.asarray(trace["best"], dtype=np.float64)
+    if y == "f":
+        return best
+    return (best - f_star) / (best[0] - f_star if best[0] != f_star else 1.0)
+
+
+def _mark_rejections(ax: Axes, across: Array, up: Array, accepted: Array, place: int) -> None:
+    rejected = np.flatnonzero(~np.asarray(accepted, dtype=bool))
+    if rejected.size > MOST_MARKS:
+        # Even on a logarithmic axis, where the last thousands would be one thick bar.
+        places = np.geomspace(1.0, rejected.size, MOST_MARKS).astype(int) - 1
+        rejected = rejected[np.unique(places)]
+    colour = COLOURS[place % len(COLOURS)]
+    ax.plot(across[rejected], up[rejected], color=colour, label="_rejected", **REJECTED)
+
+
+def _power(value: float) -> str:
+    if not np.isfinite(value):
+        return "?"
+    if value < 1000.0:
+        return f"{value:.3g}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return rf"${mantissa}\cdot10^{{{int(exponent)}}}$"
+
+
+def _finish(ax: Axes, title: str | None = None) -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set(color=GREY, linewidth=0.7)
+    ax.tick_params(which="both", labelsize=8, color=GREY, width=0.6)
+    ax.tick_params(which="minor", length=0)
+    ax.grid(True, which="major", color="#e4e4e4", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.xaxis.label.set(size=9, color=GREY)
+    ax.yaxis.label.set(size=9, color=GREY)
+    legend = ax.legend(frameon=False, fontsize=8, handlelength=1.4, labelspacing=0.3, title=title)
+    legend.get_title().set(fontsize=8, color=GREY)

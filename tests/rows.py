@@ -1,0 +1,303 @@
+"""One row per rule of the core: its mathematics in NumPy, in the order of operations of the C++.
+
+A row holds the ranges its streams are drawn from, the scalars it is called with, and up to three
+functions as in `csrc/rule.h`: gather, solve and apply, on whole float64 arrays. A new rule
+needs one row here and nothing else in the tests.
+"""
+
+import numpy as np
+from reference import Range, Row, maximum, minimum
+
+
+def normal(g, g_trial, cocoercive):
+    y = g - g_trial
+    return y * y if cocoercive != 0.0 else maximum(0.5 * g * g - g * g_trial, 0.0)
+
+
+def shrink(shape, q, w, weight):
+    mu = 1.0 - weight
+    if shape == "box":
+        cut = q / maximum(1.0, w * q)
+    elif shape == "simplex":
+        cut = q / (weight + mu * (w * q))
+    else:
+        cut = q / np.sqrt(weight + mu * ((w * q) * (w * q)))
+    return minimum(maximum(cut, 1e-290), 1e290)
+
+
+def candidate(direction, q, g, step):
+    if direction == "plain":
+        return step * q
+    return step * (q * (q * (g * g))) if direction == "gradient" else step
+
+
+def propose(x, g, p, put):
+    move = p * g
+    x_trial = put(x - move)
+    return x_trial, (move * g, np.abs(g), np.abs(x_trial - x))
+
+
+SIGNED, POSITIVE = Range(), Range(positive=True)
+STEPS = ({"step": 0.37, "scale": 0.3}, {"step": 2.9, "scale": 4.0})
+PAIRS = (
+    {"step": 0.37, "scale": 0.3, "cocoercive": 0.0},
+    {"step": 2.9, "scale": 4.0, "cocoercive": 1.0},
+)
+CUTS = ({"cut": 1.3, "lambda": 0.6}, {"cut": 1e-3, "lambda": 0.0})
+PAIR_CUTS = (
+    {"cut": 1.3, "lambda": 0.6, "scale": 0.3, "cocoercive": 1.0},
+    {"cut": 1e-3, "lambda": 0.0, "scale": 4.0, "cocoercive": 0.0},
+)
+
+METRICS = ({"one": 0.2, "root": 0.3, "box": 0.7}, {"one": 0.0, "root": 1.0, "box": 0.0})
+
+
+def trial(direction, q):
+    """A trial from the set q (None: one step size for all)."""
+
+    def apply(v, s, put):
+        g = s["scale"] * v["g"]
+        x_trial, sums = propose(v["x"], g, candidate(direction, v.get(q), g, s["step"]), put)
+        return {"x_trial": x_trial}, sums
+
+    sets = {q: POSITIVE} if q else {}
+    return Row({"x": SIGNED, "g": SIGNED} | sets | {"x_trial": SIGNED}, STEPS, apply=apply)
+
+
+def accept(direction, q):
+    plain = trial(direction, q)
+
+    def apply(v, s, put):
+        written, sums = plain.apply(v | {"g": v["g_new"]}, s, put)
+        return written | {"g": v["g_new"]}, sums
+
+    streams = {"g_new" if k == "g" else k: r for k, r in plain.streams.items()}
+    return Row(streams | {"g": SIGNED}, STEPS, apply=apply)
+
+
+def secant(direction, q, spread=None):
+    def gather(v, s):
+        g, g_trial = s["scale"] * v["g"], s["scale"] * v["g_trial"]
+        move = candidate(direction, v.get(q), g, s["step"]) * g
+        sums = (move * g_trial, move * (g - g_trial), np.abs(g_trial))
+        return (*sums, spread(normal(g, g_trial, s["cocoercive"]), v.get(q))) if spread else sums
+
+    sets = {q: POSITIVE} if q else {}
+    return Row({"g": SIGNED, "g_trial": SIGNED} | sets, PAIRS, gather=gather)
+
+
+def cut(shape, q):
+    def apply(v, s, _put):
+        return {q: shrink(shape, v[q], s["cut"] * v["u"], s["lambda"])}, ()
+
+    return Row({"u": POSITIVE, q: POSITIVE}, CUTS, apply=apply)
+
+
+def cut_pair(shape, q, v, s):
+    g = s["scale"] * v["g"]
+    u = normal(g, s["scale"] * v["g_trial"], s["cocoercive"])
+    return g, shrink(shape, v[q], s["cut"] * u, s["lambda"])
+
+
+def cut_trial(shape, q):
+    def apply(v, s, put):
+        g, smaller = cut_pair(shape, q, v, s)
+        x_trial, sums = propose(v["x"], g, s["step"] * smaller, put)
+        return {q: smaller, "x_trial": x_trial}, sums
+
+    streams = {"x": SIGNED, "g": SIGNED, "g_trial": SIGNED, q: POSITIVE, "x_trial": SIGNED}
+    return Row(streams, tuple(s | {"step": 0.37} for s in PAIR_CUTS), apply=apply)
+
+
+def ellipsoid_cut_weight(sums, n, s):
+    ell = sums[0] * (s["cut"] * s["cut"])
+    weight = ell / n * ((n - 1.0) / (ell - 1.0))
+    return {"lambda": weight} if ell > 1.0 and weight < 1.0 else None
+
+
+def ellipsoid_shrink(v, s):
+    w = (s["cut"] * v["u"] * v["axes"]) * (s["cut"] * v["u"] * v["axes"])
+    ratio = (1.0 - w) / (s["lambda"] + (1.0 - s["lambda"]) * w)
+    return ratio, ratio * ratio, w
+
+
+def ellipsoid_cut_pair(v, s, _put):
+    g, smaller = cut_pair("ellipsoid", "axes", v, s)
+    return {"axes": smaller}, ((smaller * (g * g)) * (smaller * (g * g)),)
+
+
+def ellipsoid_norm(v, s):
+    g = s["scale"] * v["g"]
+    return ((v["axes"] * (g * g)) * (v["axes"] * (g * g)),)
+
+
+def candidate_step(sums, _n, s):
+    return {"step": s["gamma"] / np.sqrt(sums[0])} if sums[0] > 0.0 else None
+
+
+def metric(b, s):
+    return s["one"] + s["root"] * np.sqrt(b) + s["box"] * b
+
+
+def pair(v, s, put):
+    g, g_trial = s["scale"] * v["g"], s["scale"] * v["g_trial"]
+    step, y = put(v["x_trial"] - v["x"]), put(g_trial - g)
+    sums = (g * step, g_trial * step, step * y, np.abs(step * y), np.abs(g_trial), np.abs(step))
+    return {"s": step, "y": y, "g_copy": v["g_trial"]}, sums
+
+
+def learn(v, w):
+    b = shrink("box", v["b"], w, 0.0)
+    y2, s2, root = v["y"] * v["y"], v["s"] * v["s"], np.sqrt(b)
+    return {"b": b}, (y2, y2 * root, y2 * b, s2, s2 / root, s2 / b, w * v["b"])
+
+
+def scaled_dot(v, s, put):
+    q = put(s["scale"] * v["a"])
+    return {"q": q}, (v["w"] * q,)
+
+
+def axpy_dot(v, s, put):
+    q = put(v["q"] + s["c"] * v["a"])
+    return {"q": q}, ((s["scale"] * v["w"]) * q,)
+
+
+def metric_dot(v, s, put):
+    q = put(metric(v["b"], s) * (v["q"] + s["c"] * v["a"]))
+    return {"q": q}, (v["a"] * q,)
+
+
+def momentum_step(v, s, put):
+    g = s["scale"] * v["g"]
+    q = put(s["beta"] * v["m"] - metric(v["b"], s) * g)
+    return {"q": q}, (g * q,)
+
+
+def nesterov_step(v, s, put):
+    g = s["scale"] * v["g"]
+    z = -(metric(v["b"], s) * g)
+    q = put(z + s["beta"] * (z - (v["z"] - v["s"])))
+    return {"z": z, "q": q}, (g * q,)
+
+
+def cg_products(v, s):
+    g, d, y = s["scale"] * v["g"], metric(v["b"], s), v["y"]
+    return v["delta"] * y, y * (d * g), y * (d * y), v["delta"] * g
+
+
+def along(v, s, put):
+    x_trial = put(v["x"] + s["t"] * v["q"])
+    return {"x_trial": x_trial}, (np.abs(x_trial - v["x"]),)
+
+
+def product_norm(a, b):
+    return lambda v, _s: ((v[a] * v[b]) * (v[a] * v[b]),)
+
+
+def squared_spread(u, q):
+    return (u * q) * (u * q)
+
+
+ROWS = {
+    "box_trial": trial("plain", "b"),
+    "box_accept": accept("plain", "b"),
+    "ellipsoid_trial": trial("gradient", "axes"),
+    "ellipsoid_accept": accept("gradient", "axes"),
+    "gradient_trial": trial("uniform", None),
+    "gradient_accept": accept("uniform", None),
+    "box_secant": secant("plain", "b"),
+    "ellipsoid_plain_secant": secant("plain", "axes", squared_spread),
+    "ellipsoid_secant": secant("gradient", "axes", squared_spread),
+    "gradient_secant": secant("uniform", None, lambda u, _q: u),
+    "box_cut": cut("box", "b"),
+    "simplex_cut": cut("simplex", "b"),
+    "ellipsoid_cut_at": cut("ellipsoid", "axes"),
+    "ellipsoid_cut": Row(
+        {"u": POSITIVE, "axes": POSITIVE},
+        ({"cut": 1.3}, {"cut": 1e-9}),  # the second is too far out
+        gather=product_norm("u", "axes"),
+        solve=ellipsoid_cut_weight,
+        apply=cut("ellipsoid", "axes").apply,
+    ),
+    "ellipsoid_shrink": Row({"u": POSITIVE, "axes": POSITIVE}, CUTS, gather=ellipsoid_shrink),
+    "ellipsoid_cut_pair": Row(
+        {"g": SIGNED, "g_trial": SIGNED, "axes": POSITIVE}, PAIR_CUTS, apply=ellipsoid_cut_pair
+    ),
+    "ellipsoid_norm": Row(
+        {"g": SIGNED, "axes": POSITIVE}, ({"scale": 0.3},), gather=ellipsoid_norm
+    ),
+    "ellipsoid_candidate": Row(
+        {"w": POSITIVE, "axes": POSITIVE, "p": POSITIVE},
+        ({"gamma": 0.7},),
+        gather=product_norm("axes", "w"),
+        solve=candidate_step,
+        apply=lambda v, s, _put: ({"p": s["step"] * (v["axes"] * (v["axes"] * v["w"]))}, ()),
+    ),
+    "box_cut_trial": cut_trial("box", "b"),
+    "simplex_cut_trial": cut_trial("simplex", "b"),
+    "ellipsoid_cut_trial": cut_trial("ellipsoid", "axes"),
+    "pair": Row(
+        dict.fromkeys(("x", "x_trial", "g", "g_trial", "s", "y", "g_copy"), SIGNED),
+        ({"scale": 0.3},),
+        apply=pair,
+    ),
+    "learn": Row(
+        {"s": SIGNED, "y": SIGNED, "b": POSITIVE},
+        ({"cut": 0.7},),
+        apply=lambda v, s, _put: learn(v, s["cut"] * (v["y"] * v["y"])),
+    ),
+    "learn_from": Row(
+        {"s": SIGNED, "y": SIGNED, "u": POSITIVE, "b": POSITIVE},
+        ({"cut": 0.7},),
+        apply=lambda v, s, _put: learn(v, s["cut"] * v["u"]),
+    ),
+    "decrease": Row(
+        {"g": SIGNED, "b": POSITIVE},
+        ({"scale": 0.3},),
+        gather=lambda v, s: ((v["b"] * (s["scale"] * v["g"])) * (s["scale"] * v["g"]),),
+    ),
+    "scaled_dot": Row({"a": SIGNED, "w": SIGNED, "q": SIGNED}, ({"scale": 0.3},), apply=scaled_dot),
+    "axpy_dot": Row(
+        {"a": SIGNED, "w": SIGNED, "q": SIGNED}, ({"c": -1.7, "scale": 0.3},), apply=axpy_dot
+    ),
+    "metric_dot": Row(
+        {"a": SIGNED, "b": POSITIVE, "q": SIGNED},
+        tuple(m | {"c": -1.7} for m in METRICS),
+        apply=metric_dot,
+    ),
+    "momentum_step": Row(
+        {"g": SIGNED, "b": POSITIVE, "m": SIGNED, "q": SIGNED},
+        tuple(m | {"beta": 0.9, "scale": 0.3} for m in METRICS),
+        apply=momentum_step,
+    ),
+    "nesterov_step": Row(
+        {"g": SIGNED, "b": POSITIVE, "s": SIGNED, "z": SIGNED, "q": SIGNED},
+        tuple(m | {"beta": 0.9, "scale": 0.3} for m in METRICS),
+        apply=nesterov_step,
+    ),
+    "cg_products": Row(
+        {"g": SIGNED, "b": POSITIVE, "delta": SIGNED, "y": SIGNED},
+        tuple(m | {"scale": 0.3} for m in METRICS),
+        gather=cg_products,
+    ),
+    "along": Row({"x": SIGNED, "q": SIGNED, "x_trial": SIGNED}, ({"t": 0.37},), apply=along),
+    "hypergradient": Row(
+        {"g": SIGNED, "g_trial": SIGNED, "u": POSITIVE},
+        ({"scale": 0.3, "cocoercive": 0.0}, {"scale": 4.0, "cocoercive": 1.0}),
+        apply=lambda v, s, _put: (
+            {"u": normal(s["scale"] * v["g"], s["scale"] * v["g_trial"], s["cocoercive"])},
+            (),
+        ),
+    ),
+    "square": Row(
+        {"g": SIGNED, "u": POSITIVE},
+        ({"scale": 0.3},),
+        apply=lambda v, s, _put: ({"u": (s["scale"] * v["g"]) * (s["scale"] * v["g"])}, ()),
+    ),
+    "norm": Row(
+        {"a": SIGNED},
+        ({"scale": 0.3},),
+        gather=lambda v, s: ((s["scale"] * v["a"]) * (s["scale"] * v["a"]), np.abs(v["a"])),
+    ),
+    "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),
+}
