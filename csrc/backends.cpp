@@ -51,7 +51,11 @@ std::string names() {
 
 const Backend& choose() {
   if (const char* forced = std::getenv("MDBOPT_BACKEND"); forced != nullptr && *forced != '\0') {
-    return find_backend(forced);
+    try {
+      return find_backend(forced);
+    } catch (const Error& error) {
+      throw Error(std::string("MDBOPT_BACKEND, ") + error.what());
+    }
   }
   for (const Backend* backend : kBackends) {
     if (backend->supported()) return *backend;

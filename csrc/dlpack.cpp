@@ -132,6 +132,7 @@ Borrowed from_dlpack(py::handle object, const std::string& what) {
 }  // namespace
 
 bool Borrowed::row_major() const {
+  if (tensor.size == 0) return true;
   std::int64_t expected = 1;
   for (std::size_t k = shape.size(); k-- > 0; expected *= shape[k]) {
     if (shape[k] != 1 && strides[k] != expected) return false;
@@ -140,6 +141,10 @@ bool Borrowed::row_major() const {
 }
 
 Borrowed borrow(py::handle object, const std::string& what) {
+  static const py::object ndarray = py::module_::import("numpy").attr("ndarray");
+  if (!py::type::handle_of(object).is(ndarray) && py::hasattr(object, "mask")) {
+    throw TypeError(what + ": expected an array without a mask, got " + type_name(object));
+  }
   Borrowed array = py::isinstance<py::array>(object)
                        ? from_numpy(py::reinterpret_borrow<py::array>(object), what)
                        : from_dlpack(object, what);

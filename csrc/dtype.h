@@ -17,6 +17,9 @@ struct DtypeInfo {
 
 inline constexpr DtypeInfo kDtypes[kDtypeCount] = {{"float64", 8}, {"float32", 4}};
 
+// The distance from 1 to the next number.
+constexpr double epsilon_of(Dtype dtype) { return dtype == Dtype::kFloat64 ? 0x1p-52 : 0x1p-23; }
+
 constexpr const DtypeInfo& info(Dtype dtype) { return kDtypes[static_cast<std::size_t>(dtype)]; }
 
 }  // namespace mdbopt

@@ -14,7 +14,7 @@ namespace mdbopt {
 namespace {
 
 // Below this many bytes a walk ends sooner than a second thread wakes up.
-constexpr std::size_t kBytesPerThread = std::size_t{96} << 10;
+constexpr std::size_t kBytesPerThread = std::size_t{256} << 10;
 // Streams larger than this come from memory or the last cache level, where prefetching pays.
 constexpr std::size_t kFarBytes = std::size_t{1} << 20;
 

@@ -1,11 +1,13 @@
-// pool – workers wait for a generation number to change: they spin for some microseconds, then sleep in the kernel.
+// pool – each worker waits for its generation number to change: they spin for some microseconds, then sleep in the kernel.
 #include "pool.h"
 
 #include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <fstream>
 #include <mutex>
 #include <string>
@@ -44,53 +46,56 @@ void wait_until(std::atomic<T>& value, Done done) {
 
 class Pool {
  public:
-  void run(std::size_t parts, void (*body)(void*, std::size_t), void* context) {
+  // False when another region is at work; then nothing was run.
+  bool run(std::size_t parts, void (*body)(void*, std::size_t), void* context) {
     std::unique_lock<std::mutex> region(region_, std::try_to_lock);
-    if (!region.owns_lock()) {
-      for (std::size_t part = 0; part < parts; ++part) body(context, part);
-      return;
-    }
+    if (!region.owns_lock()) return false;
     grow(parts - 1);
     body_ = body;
     context_ = context;
     parts_ = parts;
-    running_.store(workers_, std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
-    generation_.notify_all();
+    members_ = std::min(parts, workers_.size() + 1);
+    running_.store(members_ - 1, std::memory_order_relaxed);
+    for (std::size_t member = 1; member < members_; ++member) {
+      std::atomic<std::uint32_t>& generation = workers_[member - 1];
+      generation.fetch_add(1, std::memory_order_release);
+      generation.notify_one();
+    }
     share(0);
     wait_until(running_, [](std::size_t running) { return running == 0; });
+    return true;
   }
 
  private:
   // Parts beyond the number of threads go round: a system that grants fewer threads still runs every part.
   void share(std::size_t member) {
-    for (std::size_t part = member; part < parts_; part += workers_ + 1) body_(context_, part);
+    for (std::size_t part = member; part < parts_; part += members_) body_(context_, part);
   }
 
   void grow(std::size_t wanted) {
-    while (workers_ < wanted) {
+    while (workers_.size() < wanted) {
+      workers_.emplace_back(0);
       try {
-        std::thread(&Pool::work, this, workers_ + 1, generation_.load(std::memory_order_relaxed)).detach();
+        std::thread(&Pool::work, this, workers_.size(), &workers_.back()).detach();
       } catch (const std::system_error&) {
+        workers_.pop_back();
         return;
       }
-      ++workers_;
     }
   }
 
-  void work(std::size_t member, std::uint32_t seen) {
-    for (;;) {
-      wait_until(generation_, [seen](std::uint32_t now) { return now != seen; });
-      ++seen;
+  void work(std::size_t member, std::atomic<std::uint32_t>* generation) {
+    for (std::uint32_t seen = 0;; ++seen) {
+      wait_until(*generation, [seen](std::uint32_t now) { return now != seen; });
       share(member);
       if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
     }
   }
 
   std::mutex region_;
-  std::size_t workers_ = 0;
-  std::atomic<std::uint32_t> generation_{0};
+  std::deque<std::atomic<std::uint32_t>> workers_;  // a generation each: only those that have a part wake up
   std::atomic<std::size_t> running_{0};
+  std::size_t members_ = 0;
   void (*body_)(void*, std::size_t) = nullptr;
   void* context_ = nullptr;
   std::size_t parts_ = 0;
@@ -152,11 +157,15 @@ std::size_t default_threads() {
 }
 
 void parallel(std::size_t parts, void (*body)(void*, std::size_t), void* context) {
-  if (parts <= 1) {
-    if (parts == 1) body(context, 0);
-    return;
+  // A region inside a region: its thread may hold the pool already.
+  thread_local bool inside = false;
+  if (parts > 1 && !inside) {
+    inside = true;
+    const bool shared = pool().run(parts, body, context);
+    inside = false;
+    if (shared) return;
   }
-  pool().run(parts, body, context);
+  for (std::size_t part = 0; part < parts; ++part) body(context, part);
 }
 
 }  // namespace mdbopt

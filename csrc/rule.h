@@ -20,8 +20,8 @@
 //   };
 //
 // `v[k]` holds the element of stream k, already widened to double; what apply assigns to an output stream is rounded
-// to its storage type when it is stored. `v.put(k, value)` assigns and returns the value as it will be stored, for
-// sums that must see it. `sums[k]` receives this element's contribution. A rule that refuses leaves every stream
+// to its storage type when it is stored. `v.put(k, value)`, for streams of the call's dtype, assigns and returns the
+// value as it will be stored, for sums that must see it. `sums[k]` receives this element's contribution. A rule that refuses leaves every stream
 // untouched. prepare runs on the host; solve also runs on devices, so it keeps to + − × ÷ √.
 //
 // Functions on elements use + − × ÷ √ abs min max and flat selects only: these have one result in IEEE arithmetic, so

@@ -14,14 +14,14 @@ def normal(g, g_trial, cocoercive):
     return y * y if cocoercive != 0.0 else maximum(0.5 * g * g - g * g_trial, 0.0)
 
 
-def shrink(shape, q, w, weight):
-    mu = 1.0 - weight
+def shrink(shape, q, u, weight, depth):
+    w, mu = minimum(u * q, depth), 1.0 - weight
     if shape == "box":
-        cut = q / maximum(1.0, w * q)
+        cut = q / maximum(1.0, w)
     elif shape == "simplex":
-        cut = q / (weight + mu * (w * q))
+        cut = q / (weight + mu * w)
     else:
-        cut = q / np.sqrt(weight + mu * ((w * q) * (w * q)))
+        cut = q / np.sqrt(weight + mu * (w * w))
     return minimum(maximum(cut, 1e-290), 1e290)
 
 
@@ -37,16 +37,18 @@ def propose(x, g, p, put):
     return x_trial, (move * g, np.abs(g), np.abs(x_trial - x))
 
 
+UNLIMITED = 1e300
 SIGNED, POSITIVE = Range(), Range(positive=True)
 STEPS = ({"step": 0.37, "scale": 0.3}, {"step": 2.9, "scale": 4.0})
 PAIRS = (
     {"step": 0.37, "scale": 0.3, "cocoercive": 0.0},
     {"step": 2.9, "scale": 4.0, "cocoercive": 1.0},
 )
-CUTS = ({"cut": 1.3, "lambda": 0.6}, {"cut": 1e-3, "lambda": 0.0})
+WEIGHTS = ({"cut": 1.3, "weight": 0.6}, {"cut": 1e-3, "weight": 0.0})
+CUTS = (WEIGHTS[0] | {"depth": 50.0}, WEIGHTS[1] | {"depth": UNLIMITED})
 PAIR_CUTS = (
-    {"cut": 1.3, "lambda": 0.6, "scale": 0.3, "cocoercive": 1.0},
-    {"cut": 1e-3, "lambda": 0.0, "scale": 4.0, "cocoercive": 0.0},
+    CUTS[0] | {"scale": 0.3, "cocoercive": 1.0},
+    CUTS[1] | {"scale": 4.0, "cocoercive": 0.0},
 )
 
 METRICS = ({"one": 0.2, "root": 0.3, "box": 0.7}, {"one": 0.0, "root": 1.0, "box": 0.0})
@@ -88,7 +90,7 @@ def secant(direction, q, spread=None):
 
 def cut(shape, q):
     def apply(v, s, _put):
-        return {q: shrink(shape, v[q], s["cut"] * v["u"], s["lambda"])}, ()
+        return {q: shrink(shape, v[q], s["cut"] * v["u"], s["weight"], s["depth"])}, ()
 
     return Row({"u": POSITIVE, q: POSITIVE}, CUTS, apply=apply)
 
@@ -96,7 +98,7 @@ def cut(shape, q):
 def cut_pair(shape, q, v, s):
     g = s["scale"] * v["g"]
     u = normal(g, s["scale"] * v["g_trial"], s["cocoercive"])
-    return g, shrink(shape, v[q], s["cut"] * u, s["lambda"])
+    return g, shrink(shape, v[q], s["cut"] * u, s["weight"], s["depth"])
 
 
 def cut_trial(shape, q):
@@ -112,12 +114,12 @@ def cut_trial(shape, q):
 def ellipsoid_cut_weight(sums, n, s):
     ell = sums[0] * (s["cut"] * s["cut"])
     weight = ell / n * ((n - 1.0) / (ell - 1.0))
-    return {"lambda": weight} if ell > 1.0 and weight < 1.0 else None
+    return {"weight": weight} if ell > 1.0 and weight < 1.0 else None
 
 
 def ellipsoid_shrink(v, s):
     w = (s["cut"] * v["u"] * v["axes"]) * (s["cut"] * v["u"] * v["axes"])
-    ratio = (1.0 - w) / (s["lambda"] + (1.0 - s["lambda"]) * w)
+    ratio = (1.0 - w) / (s["weight"] + (1.0 - s["weight"]) * w)
     return ratio, ratio * ratio, w
 
 
@@ -142,14 +144,15 @@ def metric(b, s):
 def pair(v, s, put):
     g, g_trial = s["scale"] * v["g"], s["scale"] * v["g_trial"]
     step, y = put(v["x_trial"] - v["x"]), put(g_trial - g)
-    sums = (g * step, g_trial * step, step * y, np.abs(step * y), np.abs(g_trial), np.abs(step))
+    sums = (g * step, g_trial * step, step * y, np.abs(step * y), np.abs(g_trial))
     return {"s": step, "y": y, "g_copy": v["g_trial"]}, sums
 
 
 def learn(v, w):
-    b = shrink("box", v["b"], w, 0.0)
-    y2, s2, root = v["y"] * v["y"], v["s"] * v["s"], np.sqrt(b)
-    return {"b": b}, (y2, y2 * root, y2 * b, s2, s2 / root, s2 / b, w * v["b"])
+    b = shrink("box", v["b"], w, 0.0, UNLIMITED)
+    y2, s2, root, inverse = v["y"] * v["y"], v["s"] * v["s"], np.sqrt(b), 1.0 / b
+    sums = (y2, y2 * root, y2 * b, s2, s2 * (root * inverse), s2 * inverse, w * v["b"])
+    return {"b": b}, sums
 
 
 def scaled_dot(v, s, put):
@@ -190,11 +193,7 @@ def along(v, s, put):
     return {"x_trial": x_trial}, (np.abs(x_trial - v["x"]),)
 
 
-def product_norm(a, b):
-    return lambda v, _s: ((v[a] * v[b]) * (v[a] * v[b]),)
-
-
-def squared_spread(u, q):
+def squared(u, q):
     return (u * q) * (u * q)
 
 
@@ -206,20 +205,20 @@ ROWS = {
     "gradient_trial": trial("uniform", None),
     "gradient_accept": accept("uniform", None),
     "box_secant": secant("plain", "b"),
-    "ellipsoid_plain_secant": secant("plain", "axes", squared_spread),
-    "ellipsoid_secant": secant("gradient", "axes", squared_spread),
+    "ellipsoid_plain_secant": secant("plain", "axes", squared),
+    "ellipsoid_secant": secant("gradient", "axes", squared),
     "gradient_secant": secant("uniform", None, lambda u, _q: u),
     "box_cut": cut("box", "b"),
     "simplex_cut": cut("simplex", "b"),
     "ellipsoid_cut_at": cut("ellipsoid", "axes"),
     "ellipsoid_cut": Row(
         {"u": POSITIVE, "axes": POSITIVE},
-        ({"cut": 1.3}, {"cut": 1e-9}),  # the second is too far out
-        gather=product_norm("u", "axes"),
+        ({"cut": 1.3, "depth": 50.0}, {"cut": 1e-9, "depth": UNLIMITED}),  # the second is too far out
+        gather=lambda v, _s: (squared(v["u"], v["axes"]),),
         solve=ellipsoid_cut_weight,
         apply=cut("ellipsoid", "axes").apply,
     ),
-    "ellipsoid_shrink": Row({"u": POSITIVE, "axes": POSITIVE}, CUTS, gather=ellipsoid_shrink),
+    "ellipsoid_shrink": Row({"u": POSITIVE, "axes": POSITIVE}, WEIGHTS, gather=ellipsoid_shrink),
     "ellipsoid_cut_pair": Row(
         {"g": SIGNED, "g_trial": SIGNED, "axes": POSITIVE}, PAIR_CUTS, apply=ellipsoid_cut_pair
     ),
@@ -229,7 +228,7 @@ ROWS = {
     "ellipsoid_candidate": Row(
         {"w": POSITIVE, "axes": POSITIVE, "p": POSITIVE},
         ({"gamma": 0.7},),
-        gather=product_norm("axes", "w"),
+        gather=lambda v, _s: (squared(v["axes"], v["w"]),),
         solve=candidate_step,
         apply=lambda v, s, _put: ({"p": s["step"] * (v["axes"] * (v["axes"] * v["w"]))}, ()),
     ),

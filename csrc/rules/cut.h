@@ -3,6 +3,8 @@
 //   box_cut, simplex_cut        streams u and the set
 //   ellipsoid_cut               the same; gathers ℓ = Σ (cut·u·axes)² and solves λ = (ℓ/d)(d−1)/(ℓ−1) from it;
 //                               ellipsoid_cut_at takes a λ from elsewhere (ellipsoid_shrink)
+//
+// λ is the scalar `weight`: Python keeps the word lambda for itself.
 //   *_cut_trial                 u from the pair (g, g_trial) (normal.h), then x_trial from the shrunken set (trial.h)
 //
 // ellipsoid_cut refuses, and touches nothing, when ℓ ≤ 1 or when λ would not be below 1: the half-space is then too
@@ -22,17 +24,17 @@ struct Cut {
   static constexpr const char* kSummary = Shape::kCutSummary;
   static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide}, {Shape::kSet, Role::kInOut, Storage::kWide}};
   enum { kU, kSet };
-  static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"lambda", 0.0}};
+  static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"weight", 0.0}, {"depth", kUnlimited}};
   struct Coef {
-    double cut, lambda, mu;
+    double cut, lambda, mu, depth;
   };
   static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], 1.0 - scalars[1]};
+    c = {scalars[0], scalars[1], 1.0 - scalars[1], scalars[2]};
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    v[kSet] = shrink<Shape>(v[kSet], c.cut * v[kU], c.lambda, c.mu);
+    v[kSet] = shrink<Shape>(v[kSet], c.cut * v[kU], c.lambda, c.mu, c.depth);
   }
 };
 
@@ -41,13 +43,13 @@ struct EllipsoidCut {
   static constexpr const char* kSummary = "axes ← the smaller ellipsoid of the closed form that keeps ⟨cut·u, q⟩ ≤ 1";
   static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide}, {"axes", Role::kInOut, Storage::kWide}};
   enum { kU, kSet };
-  static constexpr Scalar kScalars[] = {{"cut", 1.0}};
+  static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"depth", kUnlimited}};
   static constexpr Sum kGathered[] = {{"spread"}};
   struct Coef {
-    double cut, lambda, mu, dimension;
+    double cut, lambda, mu, depth, dimension;
   };
   static bool prepare(const double* scalars, double n, Coef& c) {
-    c = {scalars[0], 0.0, 1.0, n};
+    c = {scalars[0], 0.0, 1.0, scalars[1], n};
     return true;
   }
   template <class V>
@@ -62,7 +64,7 @@ struct EllipsoidCut {
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * v[kU], c.lambda, c.mu);
+    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * v[kU], c.lambda, c.mu, c.depth);
   }
 };
 
@@ -70,10 +72,10 @@ struct EllipsoidCut {
 // φ(c) = Σ log(c + (1−c)w), w = (cut·u·axes)²; gathers φ', −φ'' and ℓ = Σ w.
 struct EllipsoidShrink {
   static constexpr const char* kName = "ellipsoid_shrink";
-  static constexpr const char* kSummary = "slope, curvature of the log-volume of the ellipsoid cut at lambda; Σ (cut·u·axes)²";
+  static constexpr const char* kSummary = "slope, curvature of the log-volume of the ellipsoid cut at this weight; Σ (cut·u·axes)²";
   static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide}, {"axes", Role::kIn, Storage::kWide}};
   enum { kU, kSet };
-  static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"lambda", 1.0}};
+  static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"weight", 1.0}};
   static constexpr Sum kGathered[] = {{"slope"}, {"curvature"}, {"spread"}};
   struct Coef {
     double cut, lambda, mu;
@@ -99,20 +101,21 @@ struct EllipsoidCutPair {
   static constexpr Stream kStreams[] = {
       {"g", Role::kIn}, {"g_trial", Role::kIn}, {"axes", Role::kInOut, Storage::kWide}};
   enum { kG, kGTrial, kSet };
-  static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"lambda"}, {"scale", 1.0}, {"cocoercive", 1.0}};
+  static constexpr Scalar kScalars[] = {
+      {"cut", 1.0}, {"weight"}, {"scale", 1.0}, {"cocoercive", 1.0}, {"depth", kUnlimited}};
   static constexpr Sum kEmitted[] = {{"norm2"}};
   struct Coef {
-    double cut, lambda, mu, scale, cocoercive;
+    double cut, lambda, mu, scale, cocoercive, depth;
   };
   static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], 1.0 - scalars[1], scalars[2], scalars[3]};
+    c = {scalars[0], scalars[1], 1.0 - scalars[1], scalars[2], scalars[3], scalars[4]};
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
     const double u = normal(g, c.scale * v[kGTrial], c.cocoercive);
-    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * u, c.lambda, c.mu);
+    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * u, c.lambda, c.mu, c.depth);
     sums[0] = (v[kSet] * (g * g)) * (v[kSet] * (g * g));
   }
 };
@@ -149,20 +152,21 @@ struct CutTrial {
                                         {Shape::kSet, Role::kInOut, Storage::kWide},
                                         {"x_trial", Role::kOut}};
   enum { kX, kG, kGTrial, kSet, kXTrial };
-  static constexpr Scalar kScalars[] = {{"cut"}, {"step"}, {"lambda", 0.0}, {"scale", 1.0}, {"cocoercive", 1.0}};
+  static constexpr Scalar kScalars[] = {
+      {"cut"}, {"step"}, {"weight", 0.0}, {"scale", 1.0}, {"cocoercive", 1.0}, {"depth", kUnlimited}};
   static constexpr auto& kEmitted = kTrialSums;
   struct Coef {
-    double cut, step, lambda, mu, scale, cocoercive;
+    double cut, step, lambda, mu, scale, cocoercive, depth;
   };
   static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], scalars[2], 1.0 - scalars[2], scalars[3], scalars[4]};
+    c = {scalars[0], scalars[1], scalars[2], 1.0 - scalars[2], scalars[3], scalars[4], scalars[5]};
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
     const double u = normal(g, c.scale * v[kGTrial], c.cocoercive);
-    v[kSet] = shrink<Shape>(v[kSet], c.cut * u, c.lambda, c.mu);
+    v[kSet] = shrink<Shape>(v[kSet], c.cut * u, c.lambda, c.mu, c.depth);
     propose(v, kXTrial, v[kX], g, c.step * v[kSet], sums);
   }
 };

@@ -24,7 +24,7 @@ struct Pair {
   enum { kX, kXTrial, kG, kGTrial, kS, kY, kGCopy };
   static constexpr Scalar kScalars[] = {{"scale", 1.0}};
   static constexpr Sum kEmitted[] = {{"gs"},       {"gs_trial"},        {"sy"}, {"sy_abs"},
-                                     {"gmax", Fold::kMax}, {"moved", Fold::kMax}};
+                                     {"gmax", Fold::kMax}};
   struct Coef {
     double scale;
   };
@@ -44,7 +44,6 @@ struct Pair {
     sums[2] = s * y;
     sums[3] = abs(s * y);
     sums[4] = abs(g_trial);
-    sums[5] = abs(s);
   }
 };
 
@@ -53,14 +52,15 @@ inline constexpr Sum kLearnSums[] = {{"y1"}, {"y_root"}, {"y_b"}, {"s1"}, {"s_ro
 
 MDBOPT_INLINE void learn(double s, double y, double w, double& b, double* sums) {
   const double old = b;
-  b = shrink<Box>(b, w, 0.0, 1.0);
+  b = shrink<Box>(b, w, 0.0, 1.0, kUnlimited);
   const double root = sqrt(b);
+  const double inverse = 1.0 / b;
   sums[0] = y * y;
   sums[1] = (y * y) * root;
   sums[2] = (y * y) * b;
   sums[3] = s * s;
-  sums[4] = (s * s) / root;
-  sums[5] = (s * s) / b;
+  sums[4] = (s * s) * (root * inverse);
+  sums[5] = (s * s) * inverse;
   sums[6] = w * old;
 }
 

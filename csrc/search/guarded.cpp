@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace mdbopt::search {
 namespace {
@@ -64,13 +63,9 @@ void Guarded::start() {
   double sums[kMaxSums];
   walks_.run(norm, {x_.data()}, {1.0}, sums);
   const double xmax = sums[1];
-  const double shrunk = std::ldexp(1.0, -std::ilogb(std::max(xmax, 1.0)));
-  walks_.run(norm, {x_.data()}, {shrunk}, sums);
-  const double xnorm = std::sqrt(sums[0]) / shrunk;
   walks_.run(norm, {g_.data()}, {scale_}, sums);
-  const double epsilon = x_.dtype() == Dtype::kFloat64 ? std::numeric_limits<double>::epsilon()
-                                                       : std::numeric_limits<float>::epsilon();
-  unit_step_ = std::max(1.0, std::sqrt(epsilon) * xnorm) / std::sqrt(sums[0]);
+  // Length 1, unless x is so far out that 1 is lost in it.
+  unit_step_ = std::clamp(std::sqrt(epsilon_of(x_.dtype())) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
   if (!std::isnan(options_.initial_scale)) {
     open_box(options_.initial_scale / scale_ * static_cast<double>(groups_.empty() ? x_.size() : groups_.count()));
   }
@@ -87,9 +82,7 @@ Guarded::Trial Guarded::measure(double f, const Tensor& g) {
               spare_g_.data()},
              {scale_}, sums);
   pairs_.written();
-  const double epsilon = x_.dtype() == Dtype::kFloat64 ? std::numeric_limits<double>::epsilon()
-                                                       : std::numeric_limits<float>::epsilon();
-  Trial trial{f, f - f_, sums[0], sums[1], sums[2], sums[4], sums[5], sums[2] > epsilon * sums[3]};
+  Trial trial{f, f - f_, sums[0], sums[1], sums[2], sums[4], sums[2] > epsilon_of(x_.dtype()) * sums[3]};
   if (noise(f)) trial.difference = 0.5 * (trial.gs + trial.gs_trial);
   return trial;
 }
@@ -256,7 +249,8 @@ void Guarded::first() {
     if (std::isfinite(sums[2])) break;
     t_ *= kQuarter;
   }
-  if (!(sums[2] > 0.0)) plain();
+  moved_ = sums[2];
+  if (too_short(moved_)) plain();
 }
 
 void Guarded::direct() {
@@ -281,7 +275,8 @@ void Guarded::along() {
     if (std::isfinite(sums[0])) break;
     t_ *= kQuarter;
   }
-  if (!(sums[0] > 0.0)) plain();
+  moved_ = sums[0];
+  if (too_short(moved_)) plain();
 }
 
 void Guarded::coast() {
@@ -306,7 +301,8 @@ void Guarded::plain() {
     if (std::isfinite(sums[2]) && std::isfinite(sums[0])) break;
     grow(kQuarter);
   }
-  if (!(sums[2] > 0.0 && sums[0] > 0.0)) end(Status::kPrecision);
+  moved_ = sums[2];
+  if (too_short(moved_) || !(sums[0] > 0.0)) end(Status::kPrecision);
 }
 
 void Guarded::plain_failed() {
@@ -317,7 +313,8 @@ void Guarded::plain_failed() {
 // --- what users see ----------------------------------------------------------------------------------------------
 
 void Guarded::step_sizes(double* out) const {
-  const double factor = gamma_ * growth_ * scale_;
+  // Before the first finite trial has opened the box, the first step is all that is known.
+  const double factor = scale_ * (growth_ > 0.0 ? gamma_ * growth_ : unit_step_);
   for (std::size_t i = 0; i < b_.size(); ++i) out[i] = factor * b_.doubles()[i];
 }
 

@@ -25,7 +25,7 @@ class Guarded final : public Search {
  private:
   // What the walk over a trial says; gradients over the scale.
   struct Trial {
-    double f, difference, gs, gs_trial, sy, gmax, moved;
+    double f, difference, gs, gs_trial, sy, gmax;
     bool curved;
   };
 
@@ -61,7 +61,7 @@ class Guarded final : public Search {
   double t_ = 1.0;               // along delta, or of the first step
   std::int64_t tries_ = 0;
   std::int64_t plain_fails_ = 0;
-  double unit_step_ = 0.0;       // the first step's length over ‖g‖
+  double unit_step_ = 1.0;       // the first step's length over ‖g‖
   double growth_ = 0.0;          // the box is growth·b; 0 until the first finite trial opens it
   double largest_growth_ = 0.0;
   std::int64_t window_steps_ = 0, window_kept_ = 0;

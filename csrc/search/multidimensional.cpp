@@ -42,6 +42,11 @@ void Multidimensional::start() {
     set_->resize(options_.initial_scale / scale_);
   }
   proposal_ = active().propose(x_, g_, trial_);
+  // A first set too small to move x at all: growing it costs no evaluation.
+  for (int grown = 0; proposal_.moved == 0.0 && grown < kMostShrinks; ++grown) {
+    active().grow(kSeekGrowth);
+    proposal_ = active().propose(x_, g_, trial_);
+  }
   settle();
 }
 
@@ -51,7 +56,8 @@ void Multidimensional::settle() {
     active().grow(kQuarter);
     proposal_ = active().propose(x_, g_, trial_);
   }
-  if (gmax_ > 0.0 && !(proposal_.finite() && proposal_.moved > 0.0 && proposal_.decrease > 0.0)) {
+  moved_ = proposal_.moved;
+  if (gmax_ > 0.0 && (!proposal_.finite() || too_short(moved_) || !(proposal_.decrease > 0.0))) {
     end(Status::kPrecision);
   }
 }
@@ -136,7 +142,6 @@ void Multidimensional::fields(Fields& fields) {
   fields.count("seeking", seeking_);
   fields.count("seek_rejected", seek_rejected_);
   fields.number("decrease", proposal_.decrease);
-  fields.number("moved", proposal_.moved);
   seeker_->fields(fields, "seeker_");
   set_->fields(fields, "set_");
 }

@@ -1,6 +1,7 @@
 // search – what all searches share: the start, the scale, the checks, and the bookkeeping around a judgement.
 #include "search.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -15,6 +16,8 @@ namespace {
 constexpr int kLargestExponent = 1000;
 // An objective that has answered −inf this often is taken to have no minimum.
 constexpr std::int64_t kInfiniteDescents = 30;
+// As has one whose value, in units of the first gradient, is below minus this.
+constexpr double kBottomless = 1e100;
 
 }  // namespace
 
@@ -52,8 +55,15 @@ void Search::init(const Tensor& x, double f, const Tensor& g) {
   scale_ = std::ldexp(1.0, static_cast<int>(-exponent_));
   gmax_ *= scale_;
   trial_gmax_ = gmax_;
+  gmax_start_ = gmax_;
   f_ = f_start_ = scaled(f);
   start();
+}
+
+void Search::end(Status status) {
+  // No step is left because f has run away downwards, not because x is good.
+  const bool fell = f_ < -kBottomless * std::max(1.0, std::abs(f_start_));
+  status_ = static_cast<std::int64_t>(status == Status::kPrecision && fell ? Status::kNotFinite : status);
 }
 
 double Search::scaled(double value) const { return std::ldexp(value, static_cast<int>(-exponent_)); }
@@ -61,6 +71,11 @@ double Search::scaled(double value) const { return std::ldexp(value, static_cast
 double Search::unscaled(double value) const { return std::ldexp(value, static_cast<int>(exponent_)); }
 
 bool Search::noise(double f_trial) const { return std::abs(f_trial - f_) <= limits_.noise * std::abs(f_); }
+
+bool Search::too_short(double moved) const {
+  const double epsilon = epsilon_of(x_.dtype());
+  return !(moved > 0.0) || (moved <= epsilon * epsilon * longest_move_ && gmax_ >= epsilon * gmax_start_);
+}
 
 void Search::check_gradient(const Tensor& g) const {
   if (g.size != x_.size()) {
@@ -89,6 +104,7 @@ bool Search::judge(double f, const Tensor& g) {
   const double f_trial = scaled(f);
   trial_gmax_ = std::numeric_limits<double>::quiet_NaN();
   bool moved = false;
+  const double moving = moved_;
   if (std::isfinite(f_trial)) {
     moved = judge_trial(f_trial, g);
   } else {
@@ -97,6 +113,7 @@ bool Search::judge(double f, const Tensor& g) {
   }
   if (moved) {
     ++accepted_;
+    longest_move_ = std::max(longest_move_, moving);
     f_ = f_trial;
     f_told_ = f_trial_told_;
   }
@@ -111,6 +128,9 @@ void Search::fields(Fields& fields) {
   fields.number("f_scaled", f_);
   fields.number("f_start", f_start_);
   fields.number("gmax_scaled", gmax_);
+  fields.number("gmax_start", gmax_start_);
+  fields.number("moved", moved_);
+  fields.number("longest_move", longest_move_);
   fields.number("trial_gmax_scaled", trial_gmax_);
   fields.number("scale", scale_);
   fields.count("exponent", exponent_);

@@ -67,10 +67,14 @@ class Search {
   virtual bool judge_trial(double f, const Tensor& g) = 0;  // f over the scale, finite
   virtual void fail_trial() = 0;                            // f or g is not finite at the trial
 
-  void end(Status status) { status_ = static_cast<std::int64_t>(status); }
+  void end(Status status);
   double scaled(double value) const;
   double unscaled(double value) const;
   bool noise(double f_trial) const;
+  // Whether a trial that moves x by `moved` can still tell anything: it must move x at all, and not be vanishingly short
+  // beside the steps so far while the gradient is as large as ever, as happens at a kink at the origin, where x has no
+  // last unit of precision to stop at.
+  bool too_short(double moved) const;
 
   Options options_;
   Precision limits_{};
@@ -81,6 +85,7 @@ class Search {
   double gmax_ = 0.0;
   double trial_gmax_ = 0.0;
   double scale_ = 1.0;    // 2^−exponent_
+  double moved_ = 0.0;    // max|x⁺ − x| of the trial
   std::int64_t ncut_ = 0;
 
  private:
@@ -89,6 +94,8 @@ class Search {
   virtual void allocate_more(std::size_t size, Dtype dtype) = 0;
   void check_gradient(const Tensor& g) const;
 
+  double gmax_start_ = 0.0;
+  double longest_move_ = 0.0;  // of all accepted
   double f_told_ = 0.0;
   double f_trial_told_ = 0.0;
   std::int64_t exponent_ = 0;

@@ -26,6 +26,8 @@ namespace {
 
 // The largest size of a set; squares of it, of step sizes within it and of gradients near 1 stay finite.
 constexpr double kLargestGrowth = 1e140;
+// The largest factor by which one pair may cut one step size: far beyond the 2 that the proofs need.
+constexpr double kDepth = 100.0;
 
 const Shape& shape_of(const std::string& method, bool gradient_direction) {
   static const auto rule = [](const char* name) { return find_rule(name); };
@@ -103,6 +105,14 @@ Set::Set(const Options& options, const std::string& method, std::size_t size, Dt
 double Set::dimension() const {
   if (shape_->kind == Shape::kOneStepSize) return 1.0;
   return static_cast<double>(groups_.empty() ? walks_.size : groups_.count());
+}
+
+// The paper's cut stays as published; see rules/shapes.h for the limit.
+double Set::depth() const {
+  constexpr double kNoLimit = 1e300;
+  if (!cocoercive_) return kNoLimit;
+  if (shape_->kind == Shape::kSimplex) return kDepth * dimension();
+  return shape_->kind == Shape::kEllipsoid ? std::max(kDepth, std::sqrt(2.0 * dimension())) : kDepth;
 }
 
 void Set::resize(double initial_scale) {
@@ -215,15 +225,15 @@ bool Set::cut_apart(const Buffer& g, const Tensor& g_trial, double normaliser) {
   const double d = dimension();
   const std::initializer_list<void*> streams = {u.data(), set_.data()};
   if (shape_->kind == Shape::kBox) {
-    set_walks_.run(shape_->cut, streams, {growth_ / normaliser, 0.0}, sums);
+    set_walks_.run(shape_->cut, streams, {growth_ / normaliser, 0.0, depth()}, sums);
   } else if (shape_->kind == Shape::kSimplex) {
-    set_walks_.run(shape_->cut, streams, {d * growth_ / normaliser, (d - 1.0) / (d - 0.5)}, sums);
+    set_walks_.run(shape_->cut, streams, {d * growth_ / normaliser, (d - 1.0) / (d - 0.5), depth()}, sums);
   } else if (refine_ > 0) {
     const double lambda = refined_lambda(u, growth_ / normaliser);
     if (!(lambda < 1.0)) return false;
-    set_walks_.run(cut_at, streams, {growth_ / normaliser, lambda}, sums);
+    set_walks_.run(cut_at, streams, {growth_ / normaliser, lambda, depth()}, sums);
   } else {
-    return set_walks_.run(shape_->cut, streams, {growth_ / normaliser}, sums);
+    return set_walks_.run(shape_->cut, streams, {growth_ / normaliser, depth()}, sums);
   }
   return true;
 }
@@ -232,7 +242,7 @@ bool Set::cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Sec
               Buffer& x_trial, Proposal& proposal) {
   if (shape_->kind == Shape::kOneStepSize) {
     if (!(secant.spread * growth_ > normaliser)) return false;
-    growth_ = normaliser / secant.spread;
+    growth_ = std::max(normaliser / secant.spread, growth_ / depth());
     proposal = propose(x, g, x_trial);
     return true;
   }
@@ -256,9 +266,9 @@ bool Set::cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Sec
   double sums[kMaxSums];
   if (shape_->cut_trial != Shape::kNone) {
     walks_.run(shape_->cut_trial, {x.data(), g.data(), g_trial.data, set_.data(), x_trial.data()},
-        {cut, step(), lambda, scale_, cocoercive}, sums);
+        {cut, step(), lambda, scale_, cocoercive, depth()}, sums);
   } else {
-    walks_.run(cut_pair, {g.data(), g_trial.data, set_.data()}, {cut, lambda, scale_, cocoercive}, sums);
+    walks_.run(cut_pair, {g.data(), g_trial.data, set_.data()}, {cut, lambda, scale_, cocoercive, depth()}, sums);
     norm2_ = sums[0];
     walks_.run(shape_->trial, {x.data(), g.data(), set_.data(), x_trial.data()}, {step(), scale_}, sums);
   }

@@ -69,6 +69,7 @@ class Set {
   bool fused() const { return groups_.empty() && refine_ == 0; }
   double dimension() const;
   double step() const;
+  double depth() const;
   double lambda(const Secant& secant, double normaliser) const;
   double refined_lambda(const Buffer& u, double cut) const;
   bool cut_apart(const Buffer& g, const Tensor& g_trial, double normaliser);

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 
 class Callback:
     """Calls the user's callback and tells whether it asked to stop.
@@ -33,4 +35,4 @@ class Callback:
                 answer = self._callback(x())
         except StopIteration:
             return True
-        return answer is True
+        return isinstance(answer, (bool, np.bool_)) and bool(answer)

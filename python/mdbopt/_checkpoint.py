@@ -31,6 +31,15 @@ def _digest(entries: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise the OSError that writing there would raise, before a long run begins."""
+    target = pathlib.Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"checkpoint: {target} is a folder, expected a file")
+    with tempfile.NamedTemporaryFile(prefix=target.name + ".", suffix=".tmp", dir=target.parent):
+        pass
+
+
 def write(path: str | os.PathLike[str], entries: Mapping[str, Any]) -> None:
     """Replace the file by these entries in one step."""
     target = pathlib.Path(path)
@@ -69,10 +78,12 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         When the file is damaged, or is no checkpoint of this format.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
             entries = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise
+    except (TypeError, AttributeError) as error:  # an array, not an archive of arrays
+        raise ValueError(f"resume: {os.fspath(path)} is not a checkpoint") from error
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"resume: {os.fspath(path)} is not a whole checkpoint: {error}") from error
     digest = str(entries.pop("digest", ""))

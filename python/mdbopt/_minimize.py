@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -131,7 +134,9 @@ def minimize(
     watcher = None if callback is None else Callback(callback)
     objective = Objective(fun, jac, args, start, library)
     run = _Run(objective, chosen, search_options, limits, library, return_all)
-    run.identity = json.dumps([method, sorted((k, str(v)) for k, v in search_options.items())])
+    run.identity = _identity(method, search_options)
+    if checkpoint is not None:
+        _checkpoint.check_writable(checkpoint)
     if resume is None:
         run.begin(start)
     else:
@@ -141,7 +146,9 @@ def minimize(
         status = run.loop(watcher, bar, checkpoint, every)
     except BaseException:
         if checkpoint is not None:
-            run.save(checkpoint)
+            # What the objective raised matters more than that it could not be saved.
+            with contextlib.suppress(OSError):
+                run.save(checkpoint)
         raise
     finally:
         if bar is not None:
@@ -152,6 +159,20 @@ def minimize(
     if show:
         print(_report(result))
     return result
+
+
+def _identity(method: str, options: Mapping[str, Any]) -> str:
+    """Name the method and every option that shapes the path."""
+    described = {}
+    for name, value in sorted(options.items()):
+        if name in ("backend", "threads") or value is None:
+            continue  # the same bits either way
+        if name == "groups":
+            labels = np.ascontiguousarray(value, dtype=np.int64)
+            described[name] = hashlib.sha256(labels.tobytes()).hexdigest()
+        else:
+            described[name] = value if isinstance(value, str) else repr(float(value))
+    return json.dumps([method, described])
 
 
 def _split_options(
@@ -202,6 +223,7 @@ class _Run:
         self._points: list[Any] | None = [] if return_all else None
 
     def begin(self, start: Array) -> None:
+        self._search._check_size(start.size)
         f, g = self._objective(start)
         self.state = self._search.init(start, f, g)
         self.trace = Trace()
@@ -251,7 +273,7 @@ class _Run:
             before = core.f
             moved = core.judge(f, g)
             nfev += 1
-            if f < best:
+            if -math.inf < f < best:
                 best = f
             self.trace.add(f, best, core.trial_gmax, moved, core.ncut)
             if moved:

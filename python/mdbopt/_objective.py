@@ -20,13 +20,14 @@ def start_point(x0: Any) -> tuple[Array, Library]:
         raise TypeError(f"x0: expected an array of real numbers: {error}") from error
     if start.dtype.kind in "biu":
         start = start.astype(np.float64)
+    start = start.astype(start.dtype.newbyteorder("="), copy=False)
     if start.dtype not in (np.float64, np.float32):
         raise TypeError(f"x0: expected real numbers in float64 or float32, got dtype {start.dtype}")
     if start.size == 0:
         raise ValueError("x0: expected at least one element, got none")
     if not np.isfinite(start).all():
         raise ValueError("x0: expected finite numbers, got NaN or inf")
-    return np.array(start, dtype=start.dtype.newbyteorder("=")), library
+    return np.array(start), library
 
 
 class Objective:
@@ -111,6 +112,8 @@ class Objective:
 def _value(f: Any) -> float:
     if type(f) is float:
         return f
+    if hasattr(f, "detach"):  # a tensor that requires a gradient warns when it becomes a number
+        f = f.detach()
     if f is None or isinstance(f, (str, bytes, complex, np.complexfloating)):
         raise TypeError(f"fun: expected a real number, got {type(f).__name__}")
     if np.ndim(f) != 0 or getattr(f, "dtype", np.dtype(float)) == object:

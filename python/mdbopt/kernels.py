@@ -26,7 +26,7 @@ import math
 from collections import namedtuple
 from typing import Any
 
-from mdbopt import _core
+from mdbopt import _checks, _core
 from mdbopt._registry import Rule, rules
 
 
@@ -47,18 +47,18 @@ class Kernel:
         name = self.rule.name
         values = []
         for key, fallback in self._scalars.items():
+            if key not in scalars and math.isnan(fallback):
+                raise TypeError(f"{name}: {key}: expected a number, got nothing")
             value = scalars.pop(key, fallback)
-            if not isinstance(value, (int, float)) and not hasattr(value, "__float__"):
-                raise TypeError(f"{name}: {key}: expected a number, got {type(value).__name__}")
-            if math.isnan(value):
-                raise ValueError(f"{name}: {key}: expected a number, got {_given(value, fallback)}")
-            values.append(float(value))
+            values.append(value if type(value) is float and math.isfinite(value) else
+                          _checks.real(f"{name}: {key}", value))
         if scalars:
-            raise TypeError(
-                f"{name}: unknown scalar {next(iter(scalars))!r}; expected {', '.join(self._scalars)}"
-            )
-        if threads is not None and threads < 1:
-            raise ValueError(f"{name}: threads: expected a whole number >= 1, got {threads}")
+            known = ", ".join(self._scalars) or "none"
+            raise TypeError(f"{name}: unknown scalar {next(iter(scalars))!r}; expected {known}")
+        if threads is not None:
+            threads = _checks.whole(f"{name}: threads", threads, least=1)
+        if backend is not None and not isinstance(backend, str):
+            raise TypeError(f"{name}: backend: expected a name, got {type(backend).__name__}")
         return self._result(
             *_core.run(
                 self._index,
@@ -71,10 +71,6 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"<kernel {self.rule.name}({', '.join(s.name for s in self.rule.streams)})>"
-
-
-def _given(value: float, fallback: float) -> str:
-    return "nothing" if value is fallback else "NaN"
 
 
 def _docstring(rule: Rule) -> str:

@@ -7,7 +7,7 @@ setting: without ``ax`` a picture gets a figure of its own, which works without 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ COLOURS = ("#1f5a94", "#d9792b", "#3f8f5f", "#6f6f6f", "#8d5a9e", "#b5404c", "#2
 DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)))
 GREY = "#5a5a5a"
 
-# Runs that are longer, or whose lengths differ by a larger factor, are drawn over a logarithmic axis.
+# Longer runs, or lengths that differ by a larger factor, take a logarithmic axis.
 MOST_LINEAR = 500
 MOST_RATIO = 8.0
 # A gap below this is the rounding of f.
@@ -41,7 +41,7 @@ REJECTED: dict[str, Any] = {
 }
 
 Array = NDArray[Any]
-Results = Mapping[str, OptimizeResult] | OptimizeResult
+Results: TypeAlias = Mapping[str, OptimizeResult] | OptimizeResult
 
 
 def convergence(
@@ -81,7 +81,7 @@ def convergence(
     ImportError
         Without matplotlib.
     TypeError, ValueError
-        When there is no result, or one has no trace; when ``x``, ``y`` or ``f_star`` is not as above.
+        When there is no result, one has no trace, or ``x``, ``y`` or ``f_star`` is not as above.
 
     Examples
     --------
@@ -122,7 +122,8 @@ def convergence(
         seen = np.concatenate([up[up > 0.0] for _, up in curves.values()])
         ax.set_ylim(bottom=max(LEAST_GAP, 0.3 * float(seen.min())) if seen.size else None)
     lengths = [float(across[-1]) for across, _ in curves.values()]
-    if x == "nfev" and max(lengths) > MOST_LINEAR or max(lengths) > MOST_RATIO * min(lengths) > 0.0:
+    uneven = max(lengths) > MOST_RATIO * min(lengths) > 0.0
+    if uneven or (x == "nfev" and max(lengths) > MOST_LINEAR):
         ax.set_xscale("log")
     ax.set_xlabel("evaluations of f and its gradient" if x == "nfev" else "seconds")
     ax.set_ylabel(
@@ -221,13 +222,14 @@ def _named(results: Results) -> Mapping[str, OptimizeResult]:
     # An OptimizeResult is a dict, too.
     if isinstance(results, OptimizeResult):
         return {str(results.get("method", "run")): results}
-    if not isinstance(results, Mapping) or not all(
-        isinstance(run, OptimizeResult) for run in results.values()
+    named: Any = results
+    if not isinstance(named, Mapping) or not all(
+        isinstance(run, OptimizeResult) for run in named.values()
     ):
         raise TypeError("results: expected an OptimizeResult, or a dict of them by name")
-    if not results:
+    if not named:
         raise ValueError("results: expected at least one")
-    return results
+    return named
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:

@@ -135,6 +135,9 @@ class _Search:
     def __post_init__(self) -> None:
         self._options()
 
+    def _check_size(self, size: int) -> None:
+        """Raise when an option does not fit a problem of this size."""
+
     def _new(self) -> _core.State:
         return _core.State(method=self.method, **self._options())
 
@@ -345,6 +348,12 @@ class Box(Backtracking):
 
     def _options(self) -> dict[str, Any]:
         return {**super()._options(), "groups": _groups(self.groups)}
+
+    def _check_size(self, size: int) -> None:
+        if self.groups is not None and np.size(self.groups) != size:
+            raise ValueError(
+                f"groups: expected one label per coordinate, {size}, got {np.size(self.groups)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -178,8 +178,8 @@ def test_growth_never_ends(method, forward):
     for state, before in walk_with_a_flat_coordinate(method, 4000, forward=forward):
         assert state.x[1] == 1.0
         assert np.isfinite(state.step_sizes).all()
-        if before[1] < 1e100 and state.accepted > 20:
-            np.testing.assert_allclose(state.step_sizes, forward * before, rtol=1e-9)
+        if state.accepted > 20:  # by then the scale of the first set is found
+            np.testing.assert_allclose(state.step_sizes[0], forward * before[0], rtol=1e-9)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recorded import METHODS, Recorder, classification, logistic, quadratic, solve
+from recorded import METHODS, SETS, Recorder, classification, logistic, quadratic, solve
 
 import mdbopt
 
@@ -55,8 +55,8 @@ def test_powers_of_two_change_no_bit_of_the_path(method, initial_scale, dtype, e
     np.testing.assert_array_equal(second.trace["accepted"], first.trace["accepted"])
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_powers_of_two_of_each_coordinate_change_no_bit_of_guarded_scaling(method):
+@pytest.mark.parametrize("method", SETS)
+def test_powers_of_two_of_x_change_no_bit_of_the_path(method):
     # One common power of two in x: the gradient scales inversely, the step sizes by its square.
     factor = 2.0**7
     fun = quadratic([1.0, 3.0, 11.0], centre=0.5)

@@ -1,0 +1,66 @@
+"""All benches with moderate settings, a few minutes: what `make bench` runs.
+
+Time of the solvers and rate of the kernels always; the comparisons on data when their folders are
+given (--data and --reference, or their environment variables), which nothing here downloads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import _common
+
+HERE = pathlib.Path(__file__).resolve().parent
+BENCHES = {
+    "overhead": ["overhead.py", "--sizes", "1e3,1e4,1e5,1e6", "--rounds", "3"],
+    "kernels": ["kernels.py", "--sizes", "1e3,1e5,1e6", "--rounds", "1"],
+}
+ON_DATA = {
+    "authors_code": ["authors_code.py"],
+    "against_lbfgsb": ["against_lbfgsb.py", "--dtype", "float32"],
+}
+
+
+def main() -> None:
+    """Read the command line and run each bench in a process of its own."""
+    parser = _common.parser(__doc__, data=True)
+    parser.add_argument("--out", metavar="DIR", help="write <bench>.json files there")
+    args = parser.parse_args()
+    wanted = dict(BENCHES)
+    folders = ["--data", args.data, "--reference", args.reference]
+    if args.data and args.reference:
+        wanted |= {name: [*command, *folders] for name, command in ON_DATA.items()}
+    _common.print_machine()
+    folder = pathlib.Path(args.out) if args.out else None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    spent = {}
+    for name, command in wanted.items():
+        output = [] if folder is None else ["--json", os.fspath(folder / f"{name}.json")]
+        print(f"--- {' '.join(command[:1])}", flush=True)
+        begin = time.perf_counter()
+        code = subprocess.run([sys.executable, os.fspath(HERE / command[0]), *command[1:], *output])
+        spent[name] = round(time.perf_counter() - begin, 1)
+        if code.returncode != 0:
+            sys.exit(code.returncode)
+        print(flush=True)
+    if len(wanted) == len(BENCHES):
+        print(
+            f"The comparisons on data were left out: give --data and --reference, or set "
+            f"{_common.DATA_VARIABLE} and {_common.REFERENCE_VARIABLE} (bench/README.md)."
+        )
+    print("seconds: " + ", ".join(f"{name} {value:g}" for name, value in spent.items()))
+    if args.json:
+        collected = {}
+        for name in wanted if folder is not None else ():
+            collected[name] = json.loads((folder / f"{name}.json").read_text())
+        _common.write_json(args.json, {"seconds": spent, **collected})
+
+
+if __name__ == "__main__":
+    _common.run_main(main)

@@ -1,0 +1,98 @@
+"""The command ``mdbopt``: ``fit`` a model to a table, ``info`` on this installation."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from mdbopt import __version__
+from mdbopt.cli import fit, info
+
+__all__ = ["main"]
+
+FAILED, INTERRUPTED = 2, 130
+
+
+class _UsageError(Exception):
+    """A command line that cannot be understood."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports an error by an exception, so that all errors look alike."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{message} (see {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; ``sys.argv`` by default.
+
+    Returns
+    -------
+    int
+        0 when done, a fit that ends at a limit included; 2 after an error, told in one line on
+        standard error; 130 when interrupted.
+
+    Examples
+    --------
+    >>> from mdbopt.cli import main
+    >>> main(["fit", "--maxfun", "0"])
+    2
+    """
+    try:
+        args = _parser().parse_args(argv)
+        args.run(args)
+        sys.stdout.flush()
+    except SystemExit as stop:  # --help and --version
+        return int(stop.code or 0)
+    except KeyboardInterrupt:
+        print("\nmdbopt: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader, head for one, has had enough; Python's own flush at exit would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        print(f"mdbopt: error: {_in_one_line(error)}", file=sys.stderr)
+        return FAILED
+    return 0
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    text = " ".join(str(error).split())
+    if isinstance(error, (_UsageError, ImportError, OSError, TypeError, ValueError)) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _parser() -> argparse.ArgumentParser:
+    options: dict[str, Any] = {"allow_abbrev": False}
+    parser = _Parser(
+        prog="mdbopt",
+        description="Fit models without tuning step sizes or scaling columns.",
+        **options,
+    )
+    parser.add_argument("--version", action="version", version=f"mdbopt {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (fit, info):
+        summary = (command.__doc__ or "").partition("\n")[0].partition(" – ")[2]
+        below = commands.add_parser(
+            command.__name__.rpartition(".")[2],
+            help=summary,
+            description=summary,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **options,
+        )
+        command.add_arguments(below)
+        below.set_defaults(run=command.run)
+    return parser

@@ -1,0 +1,160 @@
+"""Fits by the methods of a comparison, all recorded alike: SciPy's L-BFGS-B beside mdbopt's own."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+from scipy.optimize import OptimizeResult
+
+import mdbopt
+from mdbopt._minimize import CONVERGED, LIMIT, PRECISION
+from mdbopt._progress import Progress
+from mdbopt.problems import Problem
+
+LBFGS = "lbfgs"
+MEMORY = 10
+# Within this share of the first gap to the best loss seen.
+GAP = 1e-8
+
+
+def known_methods() -> list[str]:
+    """Names that a fit takes: mdbopt's methods, and SciPy's L-BFGS-B."""
+    return [*mdbopt.methods(), LBFGS]
+
+
+def fit(fun: Problem, method: str, gtol: float, maxfun: int, *, show: bool) -> OptimizeResult:
+    """Minimise by one method.
+
+    Parameters
+    ----------
+    fun : Problem
+        What to minimise, from its ``x0``.
+    method : str
+        One of `known_methods`.
+    gtol : float
+        Converged when max|g| <= gtol, in units of the gradient.
+    maxfun : int
+        Evaluations at most. L-BFGS-B looks at it between line searches only.
+    show : bool
+        Whether to show progress on standard error.
+
+    Returns
+    -------
+    OptimizeResult
+        As of `mdbopt.minimize`; that of L-BFGS-B has no step sizes.
+    """
+    if method == LBFGS:
+        return _lbfgs(fun, gtol, maxfun, Progress(maxfun, LBFGS) if show else None)
+    options = {"gtol": gtol, "maxfun": maxfun, "maxiter": maxfun}
+    return mdbopt.minimize(fun, fun.x0, jac=True, method=method, options=options, progress=show)
+
+
+def can_show_progress() -> bool:
+    """Tell whether progress has a form here: a terminal needs tqdm."""
+    return not sys.stderr.isatty() or importlib.util.find_spec("tqdm") is not None
+
+
+def evaluations_to_gap(results: Sequence[OptimizeResult]) -> list[int | None]:
+    """Count each run's evaluations until f - f_best <= 1e-8 (f(x0) - f_best).
+
+    f_best is the lowest f of all runs; None stands for a run that does not come so close.
+    """
+    best = min(float(np.nanmin(run.trace["best"])) for run in results)
+    counts: list[int | None] = []
+    for run in results:
+        falls = run.trace["best"] - best <= GAP * (run.trace["best"][0] - best)
+        counts.append(int(np.argmax(falls)) + 1 if falls.any() else None)
+    return counts
+
+
+class _Recorder:
+    """An objective that keeps the columns of `mdbopt._trace.Trace`."""
+
+    def __init__(self, fun: Problem, bar: Progress | None) -> None:
+        self._fun = fun
+        self._bar = bar
+        self._start = time.perf_counter()
+        self.f: list[float] = []
+        self.gmax: list[float] = []
+        self.seconds: list[float] = []
+        self.accepted: list[bool] = []
+
+    def __call__(self, x: Any) -> tuple[float, Any]:
+        f, g = self._fun(x)
+        gmax = float(np.abs(g).max())
+        self.f.append(f)
+        self.gmax.append(gmax)
+        self.accepted.append(not self.accepted)
+        self.seconds.append(time.perf_counter() - self._start)
+        if self._bar is not None:
+            self._bar.update(f, gmax)
+        return f, g
+
+    def accept(self, _x: Any) -> None:
+        """Mark the last point as the one that the line search took."""
+        self.accepted[-1] = True
+
+    def trace(self) -> dict[str, Any]:
+        f = np.array(self.f)
+        return {
+            "f": f,
+            "best": np.fmin.accumulate(f),
+            "gmax": np.array(self.gmax),
+            "accepted": np.array(self.accepted),
+            "ncut": np.zeros(len(f), dtype=np.int64),
+            "seconds": np.array(self.seconds),
+        }
+
+
+def _lbfgs(fun: Problem, gtol: float, maxfun: int, bar: Progress | None) -> OptimizeResult:
+    recorder = _Recorder(fun, bar)
+    options = {"maxcor": MEMORY, "gtol": gtol, "ftol": 0.0, "maxfun": maxfun, "maxiter": maxfun}
+    try:
+        with _one_thread_for_scipy():
+            found = scipy.optimize.minimize(
+                recorder,
+                fun.x0,
+                jac=True,
+                method="L-BFGS-B",
+                callback=recorder.accept,
+                options=options,
+            )
+    finally:
+        if bar is not None and recorder.f:
+            bar.close(recorder.f[-1], recorder.gmax[-1])
+    gmax = float(np.abs(found.jac).max())
+    status = CONVERGED if gmax <= gtol else LIMIT if found.status == 1 else PRECISION
+    return OptimizeResult(
+        x=found.x,
+        fun=float(found.fun),
+        jac=found.jac,
+        nit=int(found.nit),
+        nfev=len(recorder.f),
+        status=status,
+        success=status == CONVERGED,
+        message=str(found.message),
+        ncut=0,
+        trace=recorder.trace(),
+    )
+
+
+def _one_thread_for_scipy() -> Any:
+    """Keep SciPy's own BLAS to one thread; NumPy's, which evaluates the objective, stays as it is.
+
+    L-BFGS-B multiplies tiny matrices, and with two pools of spinning threads it was seen to take
+    ten times as long: not a picture of the method.
+    """
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return contextlib.nullcontext()
+    pools = ThreadpoolController()
+    own = [pool["filepath"] for pool in pools.info() if "scipy" in pool["filepath"]]
+    return pools.select(filepath=own).limit(limits=1)

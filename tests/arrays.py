@@ -1,0 +1,129 @@
+"""Arrays for tests of the border: streams of box_trial, and DLPack producers made by hand."""
+
+import ctypes
+from ctypes import POINTER, c_int32, c_int64, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
+
+import numpy as np
+
+from mdbopt import kernels
+
+CPU, CUDA = 1, 2
+FLOAT = 2
+
+
+class DLTensor(ctypes.Structure):
+    _fields_ = [
+        ("data", c_void_p),
+        ("device_type", c_int32),
+        ("device_id", c_int32),
+        ("ndim", c_int32),
+        ("code", c_uint8),
+        ("bits", c_uint8),
+        ("lanes", c_uint16),
+        ("shape", POINTER(c_int64)),
+        ("strides", POINTER(c_int64)),
+        ("byte_offset", c_uint64),
+    ]
+
+
+class Unversioned(ctypes.Structure):
+    _fields_ = [("tensor", DLTensor), ("context", c_void_p), ("deleter", c_void_p)]
+
+
+class Versioned(ctypes.Structure):
+    _fields_ = [
+        ("major", c_uint32),
+        ("minor", c_uint32),
+        ("context", c_void_p),
+        ("deleter", c_void_p),
+        ("flags", c_uint64),
+        ("tensor", DLTensor),
+    ]
+
+
+Destructor = ctypes.CFUNCTYPE(None, c_void_p)
+new_capsule = ctypes.pythonapi.PyCapsule_New
+new_capsule.restype = ctypes.py_object
+new_capsule.argtypes = [c_void_p, ctypes.c_char_p, Destructor]
+
+
+class Producer:
+    """Shows a NumPy array through `__dlpack__` as it is told to; counts capsules alive.
+
+    The description lives in the producer, so a capsule is valid while its producer is.
+    """
+
+    alive = 0
+
+    def __init__(
+        self,
+        array,
+        *,
+        versioned=True,
+        accepts_version=True,
+        read_only=False,
+        major=1,
+        name=None,
+        null_strides=False,
+        **fields,
+    ):
+        self.array = array
+        self.accepts_version = accepts_version
+        self.requests = []
+        self.managed = Versioned() if versioned else Unversioned()
+        self.name = name or (b"dltensor_versioned" if versioned else b"dltensor")
+        if versioned:
+            self.managed.major, self.managed.flags = major, int(read_only)
+        whole = c_int64 * array.ndim
+        self.shape = whole(*array.shape)
+        self.strides = whole(*(stride // array.itemsize for stride in array.strides))
+        tensor = self.managed.tensor
+        tensor.data = array.ctypes.data
+        tensor.device_type = CPU
+        tensor.ndim = array.ndim
+        tensor.code, tensor.bits, tensor.lanes = FLOAT, 8 * array.itemsize, 1
+        tensor.shape = self.shape
+        tensor.strides = None if null_strides else self.strides
+        for field, value in fields.items():
+            setattr(tensor, field, value)
+
+    def __dlpack__(self, **request):
+        self.requests.append(request)
+        if request and not self.accepts_version:
+            raise TypeError(
+                f"__dlpack__() got an unexpected keyword argument {next(iter(request))!r}"
+            )
+        Producer.alive += 1
+        return new_capsule(ctypes.addressof(self.managed), self.name, count_down)
+
+
+@Destructor
+def count_down(_capsule):
+    Producer.alive -= 1
+
+
+def call(x, g, b, x_trial, **options):
+    return kernels.box_trial(x, g, b, x_trial, step=0.5, **options)
+
+
+def streams(shape=6, dtype=np.float64):
+    """Return x, g, b and x_trial of box_trial; the last holds 7 everywhere."""
+    rng = np.random.default_rng(3)
+    x, g = rng.standard_normal((2, *np.atleast_1d(shape))).astype(dtype)
+    return [x, g, np.full(shape, 0.25), np.full(shape, 7, dtype)]
+
+
+def expected(x, g, b):
+    wide = x.astype(np.float64) - (0.5 * b) * g.astype(np.float64)
+    return wide.astype(x.dtype)
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def overlapping(shift):
+    base = np.full(20, 7.0)
+    return base, base[:6], base[shift : shift + 6]

@@ -1,0 +1,357 @@
+"""`minimize`: what it takes, what it refuses, and which argument its message names."""
+
+import numpy as np
+import pytest
+from recorded import ALL_METHODS, METHODS, quadratic
+from scipy.optimize import OptimizeWarning
+
+import mdbopt
+
+BOWL = quadratic([1.0, 4.0, 20.0], centre=0.3)
+X0 = np.array([1.0, -2.0, 3.0])
+
+
+def minimize(fun=BOWL, x0=X0, jac=True, **arguments):
+    return mdbopt.minimize(fun, x0, jac=jac, **arguments)
+
+
+def unreachable(x):
+    raise AssertionError("the objective was evaluated")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_dtype_is_kept(method, dtype):
+    result = minimize(x0=X0.astype(dtype), method=method)
+    assert result.x.dtype == result.jac.dtype == dtype
+    assert result.step_sizes.dtype == np.float64
+    assert result.success
+
+
+@pytest.mark.parametrize(
+    "x0", [np.array([1, -2, 3]), np.array([1, -2, 3], np.int8), [1, -2, 3], (1.0, -2.0, 3.0),
+           np.array([1.0, -2.0, 3.0], ">f8"), np.array([1.0, 0, -2.0, 0, 3.0])[::2],
+           np.array([3.0, -2.0, 1.0])[::-1]]
+)  # fmt: skip
+def test_other_forms_of_x0_give_the_same_run(x0):
+    result, expected = minimize(x0=x0), minimize()
+    assert result.x.dtype == np.float64
+    np.testing.assert_array_equal(result.x, expected.x)
+    assert result.nfev == expected.nfev
+
+
+def test_boolean_x0_is_zeros_and_ones():
+    result = minimize(x0=np.array([True, False, True]), options={"return_all": True})
+    np.testing.assert_array_equal(result.allvecs[0], [1.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("x0", [3.0, 3, np.float64(3), np.array(3.0), np.float32(3)])
+def test_a_number_is_a_point_of_one_coordinate(x0):
+    result = mdbopt.minimize(lambda x: (float(x @ x), 2 * x), x0, jac=True)
+    assert result.x.shape == (1,)
+    assert result.success
+
+
+def test_gradient_of_a_point_of_one_coordinate_may_be_a_number():
+    result = mdbopt.minimize(lambda x: (float(x @ x), 2 * x[0]), [3.0], jac=True)
+    assert result.success
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_matrix_is_flattened_in_c_order(order):
+    start = np.array([[1.0, -2.0, 3.0], [4.0, 5.0, 6.0]], order=order)
+    points = []
+
+    def fun(x):
+        points.append(x.copy())
+        return float(x @ x), 2 * x
+
+    assert minimize(fun, start).x.shape == (6,)
+    np.testing.assert_array_equal(points[0], [1, -2, 3, 4, 5, 6])
+
+
+@pytest.mark.parametrize(
+    ("x0", "error"),
+    [
+        ([], ValueError),
+        ([1.0, np.nan], ValueError),
+        ([1.0, 1j], TypeError),
+        (np.array([1.0, None]), TypeError),
+        (["1", "2"], TypeError),
+        ("1.0", TypeError),
+        (None, TypeError),
+        ({"a": 1.0}, TypeError),
+        ([[1.0, 2.0], [3.0]], TypeError),
+        (np.ones(2, np.float16), TypeError),
+        (np.ones(2, np.longdouble), TypeError),
+        (np.array(["2020-01-01"], "datetime64[D]"), TypeError),
+    ],
+)
+def test_x0_that_is_no_real_point_is_refused(x0, error):
+    with pytest.raises(error, match="x0"):
+        minimize(unreachable, x0)
+
+
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_x0_is_never_written(method):
+    x0 = X0.copy()
+    x0.flags.writeable = False
+    result = minimize(x0=x0, method=method)
+    np.testing.assert_array_equal(x0, X0)
+    assert not np.shares_memory(result.x, x0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_points_handed_out_are_private(method):
+    kept, copies = [], []
+
+    def keeping(x):
+        kept.append(x)
+        copies.append(x.copy())
+        return BOWL(x)
+
+    minimize(keeping, method=method)
+    for point, copy in zip(kept, copies, strict=True):
+        np.testing.assert_array_equal(point, copy)
+        point[:] = 0
+
+
+def test_a_kept_view_is_as_private_as_the_point():
+    kept, copies = [], []
+
+    def keeping(x):
+        kept.append(x[1:])
+        copies.append(x[1:].copy())
+        return BOWL(x)
+
+    minimize(keeping)
+    for view, copy in zip(kept, copies, strict=True):
+        np.testing.assert_array_equal(view, copy)
+
+
+def test_points_are_writable():
+    def fun(x):
+        assert x.flags.writeable
+        assert x.flags.c_contiguous
+        x *= 1.0
+        return BOWL(x)
+
+    assert minimize(fun).success
+
+
+def test_the_gradient_may_be_the_point_itself():
+    result = minimize(lambda x: (0.5 * float(x @ x), x))
+    assert result.success
+    np.testing.assert_array_equal(result.jac, result.x)
+
+
+@pytest.mark.parametrize(
+    "value", [np.float64, np.array, lambda f: np.array([f]), lambda f: np.array([[f]]),
+              lambda f: np.longdouble(f)]
+)  # fmt: skip
+def test_f_may_be_any_form_of_one_number(value):
+    def fun(x):
+        f, g = BOWL(x)
+        return value(f), g
+
+    assert minimize(fun).fun == minimize().fun
+
+
+def test_f_may_be_a_whole_number():
+    result = mdbopt.minimize(lambda x: (5, np.zeros(3)), X0, jac=True)
+    assert (result.fun, result.status) == (5.0, 0)
+
+
+@pytest.mark.parametrize("value", [None, "1.0", 1j, np.complex128(1), [1.0, 2.0], np.ones(2),
+                                   np.empty(0), {}, object(), b"1", np.array(["a"])])  # fmt: skip
+@pytest.mark.parametrize("jac", [True, lambda x: x])
+def test_f_that_is_no_real_number_is_refused(value, jac):
+    def fun(x):
+        return (value, x) if jac is True else value
+
+    with pytest.raises(TypeError, match="fun"):
+        minimize(fun, jac=jac)
+
+
+@pytest.mark.parametrize("answer", [1.0, (1.0,), (1.0, X0, X0), None, np.ones(2), "ab"])
+def test_fun_that_returns_no_pair_is_refused(answer):
+    with pytest.raises(TypeError, match="fun"):
+        minimize(lambda x: answer)
+
+
+@pytest.mark.parametrize(
+    "gradient", [np.ones(2), np.ones(4), np.ones((3, 1)), np.ones((1, 3)), np.ones(()),
+                 np.empty(0), 1.0, [1.0, 2.0]]
+)  # fmt: skip
+def test_gradient_of_another_shape_is_refused(gradient):
+    with pytest.raises(ValueError, match=r"jac.*\(3,\)"):
+        minimize(lambda x: (1.0, gradient))
+
+
+@pytest.mark.parametrize(
+    "gradient", [np.ones(3, np.float32), np.ones(3, complex), np.ones(3, object), None,
+                 np.array(["a", "b", "c"]), "abc", np.ones(3, np.float16)]
+)  # fmt: skip
+def test_gradient_of_another_type_is_refused(gradient):
+    with pytest.raises((TypeError, ValueError), match="jac"):
+        minimize(lambda x: (1.0, gradient))
+
+
+def test_float64_gradient_of_a_float32_point_is_refused_by_name():
+    with pytest.raises(TypeError, match="jac.*float32.*float64"):
+        minimize(lambda x: (1.0, np.ones(3)), X0.astype(np.float32))
+
+
+def test_a_list_serves_as_gradient():
+    result = minimize(lambda x: (BOWL(x)[0], BOWL(x)[1].tolist()))
+    np.testing.assert_array_equal(result.x, minimize().x)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gradient_with_strides(method):
+    wide = np.empty((3, 5))
+
+    def strided(x):
+        f, wide[:, 2] = BOWL(x)
+        return f, wide[:, 2]
+
+    def reversed_twice(x):
+        f, g = BOWL(x)
+        return f, g[::-1].copy()[::-1]
+
+    expected = minimize(method=method)
+    for fun in (strided, reversed_twice):
+        np.testing.assert_array_equal(minimize(fun, method=method).x, expected.x)
+
+
+def test_read_only_gradient():
+    def fun(x):
+        f, g = BOWL(x)
+        g.flags.writeable = False
+        return f, g
+
+    np.testing.assert_array_equal(minimize(fun).x, minimize().x)
+
+
+@pytest.mark.parametrize("jac", [None, False, "2-point", "3-point", "cs", 1])
+def test_a_gradient_is_needed(jac):
+    with pytest.raises(ValueError, match="jac"):
+        minimize(unreachable, jac=jac)
+
+
+@pytest.mark.parametrize("fun", [None, 3.0, "f", X0])
+def test_fun_must_be_callable(fun):
+    with pytest.raises(TypeError, match="fun"):
+        minimize(fun)
+
+
+@pytest.mark.parametrize("callback", [3, "f", [print]])
+def test_callback_must_be_callable(callback):
+    with pytest.raises(TypeError, match="callback"):
+        minimize(unreachable, callback=callback)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        (name, value, ValueError)
+        for name in ("gtol", "ftol")
+        for value in (-1.0, -1e-300, np.nan, np.inf)
+    ]
+    + [(name, value, TypeError) for name in ("gtol", "ftol") for value in ("1", True, [1], 1j)]
+    + [("ftol", None, TypeError)]
+    + [("maxiter", -1, ValueError), ("maxfun", 0, ValueError), ("maxfun", -5, ValueError)]
+    + [
+        (name, value, TypeError)
+        for name in ("maxiter", "maxfun")
+        for value in (1.5, "3", None, np.nan, np.inf, True)
+    ],
+)
+def test_bad_limits_are_refused(name, value, error):
+    with pytest.raises(error, match=name):
+        minimize(unreachable, options={name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name in ("gamma", "initial_scale") for value in (0.0, -1.0, np.nan, np.inf)]
+    + [("forward", value) for value in (0.9, -1.0, np.nan, np.inf)]
+    + [("cut", "deep"), ("initial_scale", "big"), ("backend", "abacus"), ("threads", 0)],
+)
+@pytest.mark.parametrize("method", METHODS)
+def test_bad_search_options_are_refused(method, name, value):
+    with pytest.raises(ValueError, match=name):
+        minimize(unreachable, method=method, options={name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("gamma", "1"), ("forward", True), ("cut", 1), ("cut", None), ("threads", 1.5),
+     ("threads", "2"), ("initial_scale", True), ("initial_scale", [1.0])],
+)  # fmt: skip
+@pytest.mark.parametrize("method", METHODS)
+def test_search_options_of_a_wrong_type_are_refused(method, name, value):
+    with pytest.raises(TypeError, match=name):
+        minimize(unreachable, method=method, options={name: value})
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "value", "error"),
+    [
+        ("guarded", "memory", 0, ValueError),
+        ("guarded", "memory", 2.5, TypeError),
+        ("guarded", "proposer", "adam", ValueError),
+        ("ellipsoid", "candidate", "best", ValueError),
+        ("ellipsoid", "candidate", 1, TypeError),
+        ("box", "groups", [0, 0], ValueError),
+        ("box", "groups", [], TypeError),
+        ("box", "groups", [0.0, 1.0, 2.0], TypeError),
+        ("box", "groups", "abc", TypeError),
+    ],
+)
+def test_bad_options_of_one_method_are_refused(method, name, value, error):
+    with pytest.raises(error, match=name):
+        minimize(unreachable, method=method, options={name: value})
+
+
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
+def test_bad_tol_is_refused(value):
+    with pytest.raises(ValueError, match="tol"):
+        minimize(unreachable, tol=value)
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_bad_every_is_refused(value):
+    with pytest.raises(ValueError, match="every"):
+        minimize(unreachable, every=value)
+
+
+@pytest.mark.parametrize("options", [3, "gtol", [("gtol", 1.0)]])
+def test_options_must_be_a_mapping(options):
+    with pytest.raises(TypeError, match="options"):
+        minimize(unreachable, options=options)
+
+
+def test_unknown_options_warn_once_and_by_name():
+    with pytest.warns(OptimizeWarning) as caught:
+        minimize(options={"maxcor": 5, "eps": 1e-8})
+    assert len(caught) == 1
+    assert "maxcor" in str(caught[0].message)
+    assert "eps" in str(caught[0].message)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("box", "memory"), ("box", "refine"), ("backtracking", "groups"), ("simplex", "candidate"),
+     ("gd", "forward"), ("nesterov", "proposer"), ("ellipsoid", "proposer")],
+)  # fmt: skip
+def test_an_option_of_another_method_is_unknown(method, name):
+    with pytest.warns(OptimizeWarning, match=name):
+        minimize(method=method, options={name: 1})
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "Guarded", "", None, 3, minimize])
+def test_unknown_methods_are_refused_with_a_list(method):
+    with pytest.raises((TypeError, ValueError), match="method.*guarded.*box"):
+        minimize(unreachable, method=method)

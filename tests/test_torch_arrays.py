@@ -1,0 +1,47 @@
+"""Torch's CPU tensors through DLPack."""
+
+import numpy as np
+import pytest
+
+from mdbopt import kernels
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_tensors_are_read_and_written_in_place(dtype):
+    g, g_trial = torch.randn((2, 3, 4), dtype=dtype, generator=torch.Generator().manual_seed(1))
+    u = torch.zeros(3, 4, dtype=torch.float64)
+    kernels.hypergradient(g, g_trial, u, cocoercive=1.0)
+    y = g.double() - g_trial.double()
+    assert torch.equal(u, y * y)
+    assert kernels.norm(g) == kernels.norm(g.numpy())
+
+
+def test_arrays_of_both_kinds_mix():
+    g, u = torch.arange(5.0), np.zeros(5)
+    kernels.square(g, u)
+    assert np.array_equal(u, np.arange(5.0) ** 2)
+
+
+def test_tensors_that_are_refused():
+    u = torch.full((4,), 7.0, dtype=torch.float64)
+    with pytest.raises(TypeError, match="square: stream 'g' has dtype code 4 of 16 bits"):
+        kernels.square(torch.ones(4, dtype=torch.bfloat16), u)
+    with pytest.raises(ValueError, match="square: stream 'g' has gaps"):
+        kernels.square(torch.ones(8)[::2], u)
+    with pytest.raises(ValueError, match="square: stream 'u' overlaps stream 'g'"):
+        kernels.square(u, u)
+    # Torch's own refusal: exporting would cut the tensor off its graph.
+    with pytest.raises(BufferError, match="require"):
+        kernels.square(torch.ones(4, requires_grad=True), u)
+    assert torch.equal(u, torch.full_like(u, 7.0))
+
+
+def test_transposed_tensors_need_all_alike():
+    g = torch.arange(6.0).reshape(2, 3).T
+    u = torch.zeros(2, 3, dtype=torch.float64).T
+    kernels.square(g, u)
+    assert torch.equal(u, g.double() ** 2)
+    with pytest.raises(ValueError, match="orders its elements in memory unlike"):
+        kernels.square(g, u.contiguous())
