@@ -33,8 +33,7 @@ class Case:
         self._kernel = getattr(kernels, rule.name)
         draw = np.random.default_rng(0)
         self._streams = [
-            draw.uniform(0.5, 1.5, size).astype("float64" if stream.wide else dtype)
-            for stream in rule.streams
+            draw.uniform(0.5, 1.5, size).astype(stream.fixed or dtype) for stream in rule.streams
         ]
         self._written = [
             (self._streams[k], self._streams[k].copy())
@@ -92,9 +91,9 @@ def run(args: Any) -> list[dict[str, Any]]:
     rows = []
     for rule in rules:
         # a rule on step sizes alone knows one dtype
-        narrow = any(not stream.wide for stream in rule.streams)
+        follows = any(not stream.fixed for stream in rule.streams)
         for dtype in args.dtype or DTYPES:
-            if dtype != "float64" and not narrow:
+            if dtype not in rule.bytes or not (follows or dtype == "float64"):
                 continue
             for backend in args.backend:
                 for size in args.sizes:

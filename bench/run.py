@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import _common
@@ -18,7 +20,7 @@ import _common
 HERE = pathlib.Path(__file__).resolve().parent
 BENCHES = {
     "overhead": ["overhead.py", "--sizes", "1e3,1e4,1e5,1e6", "--rounds", "3"],
-    "kernels": ["kernels.py", "--sizes", "1e3,1e5,1e6", "--rounds", "1"],
+    "kernels": ["kernels.py", "--sizes", "1e3,1e5,1e6", "--rounds", "3"],
 }
 ON_DATA = {
     "authors_code": ["authors_code.py"],
@@ -36,30 +38,28 @@ def main() -> None:
     if args.data and args.reference:
         wanted |= {name: [*command, *folders] for name, command in ON_DATA.items()}
     _common.print_machine()
-    folder = pathlib.Path(args.out) if args.out else None
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+    folder = pathlib.Path(args.out or tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
     spent = {}
     for name, command in wanted.items():
-        output = [] if folder is None else ["--json", os.fspath(folder / f"{name}.json")]
-        print(f"--- {' '.join(command[:1])}", flush=True)
+        output = ["--json", os.fspath(folder / f"{name}.json")]
+        print(f"--- {command[0]}", flush=True)
         begin = time.perf_counter()
-        code = subprocess.run([sys.executable, os.fspath(HERE / command[0]), *command[1:], *output])
+        done = subprocess.run([sys.executable, os.fspath(HERE / command[0]), *command[1:], *output])
         spent[name] = round(time.perf_counter() - begin, 1)
-        if code.returncode != 0:
-            sys.exit(code.returncode)
+        if done.returncode != 0:
+            sys.exit(done.returncode)
         print(flush=True)
     if len(wanted) == len(BENCHES):
         print(
-            f"The comparisons on data were left out: give --data and --reference, or set "
+            "The comparisons on data were left out: give --data and --reference, or set "
             f"{_common.DATA_VARIABLE} and {_common.REFERENCE_VARIABLE} (bench/README.md)."
         )
     print("seconds: " + ", ".join(f"{name} {value:g}" for name, value in spent.items()))
-    if args.json:
-        collected = {}
-        for name in wanted if folder is not None else ():
-            collected[name] = json.loads((folder / f"{name}.json").read_text())
-        _common.write_json(args.json, {"seconds": spent, **collected})
+    collected = {name: json.loads((folder / f"{name}.json").read_text()) for name in wanted}
+    _common.write_json(args.json, {"seconds": spent, **collected})
+    if not args.out:
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

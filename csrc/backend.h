@@ -9,11 +9,11 @@
 namespace mdbopt {
 
 // One rule compiled for one dtype and one instruction set. gather and apply walk the chunks [first, last) of one flat
-// job of n elements and write partials[chunk * sum_count + k]; `far` says that the streams do not fit in cache.
+// job of n elements and write partials[chunk * sum_count + k]. Elements are prefetched `ahead` of their use, 0: not at all.
 struct Sweep {
   using Prepare = bool (*)(const double* scalars, double n, void* coef);
   using Solve = bool (*)(const double* sums, double n, void* coef);
-  using Walk = void (*)(void* const* streams, std::size_t n, std::size_t first, std::size_t last, bool far,
+  using Walk = void (*)(void* const* streams, std::size_t n, std::size_t first, std::size_t last, std::size_t ahead,
                         const void* coef, double* partials);
   Prepare prepare;
   Walk gather;

@@ -15,62 +15,111 @@ namespace {
 
 // Below this many bytes a walk ends sooner than a second thread wakes up.
 constexpr std::size_t kBytesPerThread = std::size_t{256} << 10;
-// Streams larger than this come from memory or the last cache level, where prefetching pays.
+// Streams larger than this come from memory or the last cache level, where prefetching pays; in cache it does not.
 constexpr std::size_t kFarBytes = std::size_t{1} << 20;
+// One rule alone runs ahead of itself by 512 bytes of float64; a rule in a chain by the chunk it will come back for.
+constexpr std::size_t kAheadAlone = 64;
+constexpr std::size_t kAheadInChain = kChunk;
 
-struct Walk {
+// One rule's walk within a pass.
+struct Stage {
   Sweep::Walk sweep;
+  const Sum* sums;
+  std::size_t sum_count;
+  const void* coef;
+  void* const* streams;  // for a pass over a single job; else each job brings its own
+  double* partials;
+};
+
+// One pass over memory: every stage on a chunk before the next chunk.
+struct Pass {
+  std::span<Stage> stages;
   std::span<const Job> jobs;
   std::size_t chunks;
   std::size_t parts;
-  std::size_t sums;
-  bool far;
-  const void* coef;
-  double* partials;
+  std::size_t ahead;
 };
 
 std::size_t chunks_of(std::size_t size) { return (size + kChunk - 1) / kChunk; }
 
-// The chunks of part k: [k C / parts, (k+1) C / parts), numbered through the jobs.
-void walk_part(void* context, std::size_t part) {
-  const Walk& walk = *static_cast<const Walk*>(context);
-  const std::size_t first = part * walk.chunks / walk.parts;
-  const std::size_t last = (part + 1) * walk.chunks / walk.parts;
+std::size_t width_of(const Stream& stream, Dtype dtype) { return info(stored_dtype(stream.storage, dtype)).bytes; }
+
+// The chunks [first, last), numbered through the jobs.
+void walk_jobs(const Pass& pass, std::size_t first, std::size_t last) {
+  const Stage& stage = pass.stages.front();
   std::size_t offset = 0;
-  for (const Job& job : walk.jobs) {
+  for (const Job& job : pass.jobs) {
     const std::size_t count = chunks_of(job.size);
     const std::size_t from = std::max(first, offset);
     const std::size_t to = std::min(last, offset + count);
     if (from < to) {
-      walk.sweep(job.streams, job.size, from - offset, to - offset, walk.far, walk.coef,
-                 walk.partials + offset * walk.sums);
+      stage.sweep(job.streams, job.size, from - offset, to - offset, pass.ahead, stage.coef,
+                  stage.partials + offset * stage.sum_count);
     }
     offset += count;
     if (offset >= last) break;
   }
 }
 
-struct Plan {
-  std::span<const Job> jobs;
-  std::size_t elements;
-  std::size_t chunks;
-  std::size_t threads;
+// Part k of a pass: the chunks [k C / parts, (k+1) C / parts).
+void walk_part(void* context, std::size_t part) {
+  const Pass& pass = *static_cast<const Pass*>(context);
+  const std::size_t first = part * pass.chunks / pass.parts;
+  const std::size_t last = (part + 1) * pass.chunks / pass.parts;
+  if (pass.stages.size() == 1) return walk_jobs(pass, first, last);
+  const std::size_t n = pass.jobs.front().size;
+  for (std::size_t chunk = first; chunk < last; ++chunk) {
+    for (const Stage& stage : pass.stages) {
+      stage.sweep(stage.streams, n, chunk, chunk + 1, pass.ahead, stage.coef, stage.partials);
+    }
+  }
+}
+
+struct Size {
+  std::size_t elements, chunks;
 };
 
-void run(const Plan& plan, Sweep::Walk sweep, const Sum* sums, std::size_t sum_count, std::size_t bytes,
-         const void* coef, double* result) {
+Size size_of(std::span<const Job> jobs) {
+  Size size{0, 0};
+  for (const Job& job : jobs) {
+    size.elements += job.size;
+    size.chunks += chunks_of(job.size);
+  }
+  return size;
+}
+
+// Runs the stages in one pass and folds their sums into results[stage].
+void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes, const Execution& execution,
+         double* const* results) {
   thread_local std::vector<double> partials;
-  if (partials.size() < plan.chunks * sum_count) partials.resize(plan.chunks * sum_count);
-  const std::size_t total = bytes * plan.elements;
+  const Size size = size_of(jobs);
+  std::size_t needed = 0;
+  for (const Stage& stage : stages) needed += size.chunks * stage.sum_count;
+  if (partials.size() < needed) partials.resize(needed);
+  double* next = partials.data();
+  for (Stage& stage : stages) {
+    stage.partials = next;
+    next += size.chunks * stage.sum_count;
+  }
+  const std::size_t total = bytes * size.elements;
+  const std::size_t threads = execution.threads > 0 ? execution.threads : default_threads();
   const std::size_t useful = std::max<std::size_t>(1, total / kBytesPerThread);
-  const std::size_t parts = std::max<std::size_t>(1, std::min({plan.threads, useful, plan.chunks}));
-  Walk walk{sweep, plan.jobs, plan.chunks, parts, sum_count, total > kFarBytes, coef, partials.data()};
-  parallel(parts, walk_part, &walk);
-  for (std::size_t k = 0; k < sum_count; ++k) {
-    result[k] = fold_chunks(sums[k].fold, partials.data() + k, plan.chunks, sum_count);
+  const std::size_t parts = std::max<std::size_t>(1, std::min({threads, useful, size.chunks}));
+  const std::size_t ahead = stages.size() == 1 ? kAheadAlone : kAheadInChain;
+  Pass pass{stages, jobs, size.chunks, parts, total > kFarBytes ? ahead : 0};
+  parallel(parts, walk_part, &pass);
+  for (std::size_t k = 0; k < stages.size(); ++k) {
+    const Stage& stage = stages[k];
+    for (std::size_t j = 0; j < stage.sum_count; ++j) {
+      results[k][j] = fold_chunks(stage.sums[j].fold, stage.partials + j, size.chunks, stage.sum_count);
+    }
   }
   ++traffic().walks;
   traffic().bytes += total;
+}
+
+const Backend& backend_of(const Execution& execution) {
+  return execution.backend != nullptr ? *execution.backend : active_backend();
 }
 
 }  // namespace
@@ -84,7 +133,7 @@ std::size_t gather_bytes(const Description& rule, Dtype dtype) {
   std::size_t bytes = 0;
   for (std::size_t k = 0; k < rule.stream_count; ++k) {
     const Stream& stream = rule.streams[k];
-    if (stream.role != Role::kOut) bytes += stream.storage == Storage::kWide ? 8 : info(dtype).bytes;
+    if (stream.role != Role::kOut) bytes += width_of(stream, dtype);
   }
   return rule.gathered_count > 0 ? bytes : 0;
 }
@@ -93,36 +142,82 @@ std::size_t apply_bytes(const Description& rule, Dtype dtype) {
   std::size_t bytes = 0;
   for (std::size_t k = 0; k < rule.stream_count; ++k) {
     const Stream& stream = rule.streams[k];
-    const std::size_t width = stream.storage == Storage::kWide ? 8 : info(dtype).bytes;
-    bytes += stream.role == Role::kInOut ? 2 * width : width;
+    bytes += (stream.role == Role::kInOut ? 2 : 1) * width_of(stream, dtype);
   }
   return rule.applies ? bytes : 0;
 }
 
 bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars, double* sums,
             const Execution& execution) {
-  const Backend& backend = execution.backend != nullptr ? *execution.backend : active_backend();
-  const Sweep& sweep = backend.table[rule][static_cast<std::size_t>(dtype)];
+  const Sweep& sweep = backend_of(execution).table[rule][static_cast<std::size_t>(dtype)];
   const Description& description = rule_description(rule);
-  Plan plan{jobs, 0, 0, execution.threads > 0 ? execution.threads : default_threads()};
-  for (const Job& job : jobs) {
-    plan.elements += job.size;
-    plan.chunks += chunks_of(job.size);
-  }
   alignas(64) unsigned char coef[kMaxCoefBytes];
-  const double n = static_cast<double>(plan.elements);
+  const double n = static_cast<double>(size_of(jobs).elements);
   std::fill_n(sums, description.sum_count(), 0.0);
   if (!sweep.prepare(scalars, n, coef)) return false;
   if (sweep.gather != nullptr) {
-    run(plan, sweep.gather, description.gathered, description.gathered_count, gather_bytes(description, dtype), coef,
-        sums);
+    Stage stage{sweep.gather, description.gathered, description.gathered_count, coef, nullptr, nullptr};
+    run({&stage, 1}, jobs, gather_bytes(description, dtype), execution, &sums);
     if (sweep.solve != nullptr && !sweep.solve(sums, n, coef)) return false;
   }
   if (sweep.apply != nullptr) {
-    run(plan, sweep.apply, description.emitted, description.emitted_count, apply_bytes(description, dtype), coef,
-        sums + description.gathered_count);
+    Stage stage{sweep.apply, description.emitted, description.emitted_count, coef, nullptr, nullptr};
+    double* emitted = sums + description.gathered_count;
+    run({&stage, 1}, jobs, apply_bytes(description, dtype), execution, &emitted);
   }
   return true;
+}
+
+std::size_t Chain::add(std::size_t rule, std::initializer_list<void*> streams, std::initializer_list<double> scalars) {
+  Link link{};
+  link.rule = rule;
+  std::copy(streams.begin(), streams.end(), link.streams);
+  std::copy(scalars.begin(), scalars.end(), link.scalars);
+  links_.push_back(link);
+  return links_.size() - 1;
+}
+
+// Each array comes from memory once, whatever the number of links that read it, and goes back once if any writes it.
+std::size_t Chain::bytes(Dtype dtype) const {
+  thread_local std::vector<const void*> read;
+  thread_local std::vector<const void*> written;
+  read.clear();
+  written.clear();
+  const auto add = [](std::vector<const void*>& arrays, const void* array) {
+    if (std::find(arrays.begin(), arrays.end(), array) != arrays.end()) return false;
+    arrays.push_back(array);
+    return true;
+  };
+  std::size_t bytes = 0;
+  for (const Link& link : links_) {
+    const Description& rule = rule_description(link.rule);
+    for (std::size_t k = 0; k < rule.stream_count; ++k) {
+      const Role role = rule.streams[k].role;
+      const std::size_t width = width_of(rule.streams[k], dtype);
+      const bool made_here = std::find(written.begin(), written.end(), link.streams[k]) != written.end();
+      if (role != Role::kOut && !made_here && add(read, link.streams[k])) bytes += width;
+      if (role != Role::kIn && add(written, link.streams[k])) bytes += width;
+    }
+  }
+  return bytes;
+}
+
+void Chain::run(Dtype dtype, std::size_t size, const Execution& execution) {
+  thread_local std::vector<Stage> stages;
+  thread_local std::vector<double*> results;
+  stages.clear();
+  results.clear();
+  for (Link& link : links_) {
+    const Sweep& sweep = backend_of(execution).table[link.rule][static_cast<std::size_t>(dtype)];
+    const Description& rule = rule_description(link.rule);
+    sweep.prepare(link.scalars, static_cast<double>(size), link.coef);
+    const bool gathers = sweep.gather != nullptr;
+    stages.push_back({gathers ? sweep.gather : sweep.apply, gathers ? rule.gathered : rule.emitted,
+                       rule.sum_count(), link.coef, link.streams, nullptr});
+    results.push_back(link.sums);
+  }
+  const Job job{links_.front().streams, size};
+  mdbopt::run(stages, {&job, 1}, bytes(dtype), execution, results.data());
 }
 
 namespace {
@@ -151,13 +246,13 @@ Dtype check_streams(const Description& rule, std::span<const Tensor> streams) {
   }
   const Dtype dtype = leader < streams.size() ? streams[leader].dtype : Dtype::kFloat64;
   for (std::size_t k = 0; k < streams.size(); ++k) {
-    const bool wide = rule.streams[k].storage == Storage::kWide;
-    const Dtype expected = wide ? Dtype::kFloat64 : dtype;
+    const Storage storage = rule.streams[k].storage;
+    const Dtype expected = stored_dtype(storage, dtype);
     if (streams[k].dtype != expected) {
       throw TypeError(quoted(rule, k) + " has dtype " + info(streams[k].dtype).name + ", expected " +
                       info(expected).name +
-                      (wide ? std::string(" (step sizes always are)")
-                            : " (as '" + std::string(rule.streams[leader].name) + "')"));
+                      (storage == Storage::kElement ? " (as '" + std::string(rule.streams[leader].name) + "')"
+                                                    : std::string(" (whatever the dtype of the others)")));
     }
     if (streams[k].size != streams[0].size) {
       throw Error(quoted(rule, k) + " has " + std::to_string(streams[k].size) + " elements, expected " +

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <span>
+#include <vector>
 
 #include "backend.h"
 #include "tensor.h"
@@ -25,6 +27,28 @@ struct Job {
 // are 0. Trusts its arguments; allocates only when a call needs more chunks than any before it on this thread.
 bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars, double* sums,
             const Execution& execution);
+
+// Several rules in one pass over arrays of one size: all of them on a chunk before the next chunk, so that what they
+// share comes from memory once. No rule may gather and apply both, and none may need a sum of an earlier one.
+class Chain {
+ public:
+  void clear() { links_.clear(); }
+  // Appends a rule; returns its place.
+  std::size_t add(std::size_t rule, std::initializer_list<void*> streams, std::initializer_list<double> scalars);
+  void run(Dtype dtype, std::size_t size, const Execution& execution);
+  double sum(std::size_t link, std::size_t k) const { return links_[link].sums[k]; }
+
+ private:
+  struct Link {
+    std::size_t rule;
+    void* streams[kMaxStreams];
+    double scalars[kMaxScalars];
+    double sums[kMaxSums];
+    alignas(16) unsigned char coef[kMaxCoefBytes];
+  };
+  std::size_t bytes(Dtype dtype) const;
+  std::vector<Link> links_;
+};
 
 // Throws Error or TypeError, naming rule and stream, unless the streams have the right count, sizes, dtypes and
 // storage, what is written is writable, and nothing written overlaps another stream. Returns the dtype of the call.

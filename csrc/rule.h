@@ -20,8 +20,8 @@
 //   };
 //
 // `v[k]` holds the element of stream k, already widened to double; what apply assigns to an output stream is rounded
-// to its storage type when it is stored. `v.put(k, value)`, for streams of the call's dtype, assigns and returns the
-// value as it will be stored, for sums that must see it. `sums[k]` receives this element's contribution. A rule that refuses leaves every stream
+// to its storage type when it is stored. `v.put(k, value)` assigns and returns the value as it will be stored, for sums
+// that must see it. `sums[k]` receives this element's contribution. A rule that refuses leaves every stream
 // untouched. prepare runs on the host; solve also runs on devices, so it keeps to + − × ÷ √.
 //
 // Functions on elements use + − × ÷ √ abs min max and flat selects only: these have one result in IEEE arithmetic, so
@@ -31,6 +31,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dtype.h"
 #include "fold.h"
 
 // Each instruction-set file compiles the rules in a namespace of its own, so that no symbol is shared between them.
@@ -43,8 +44,14 @@ namespace mdbopt {
 enum class Role : std::uint8_t { kIn, kInOut, kOut };
 
 // kElement follows the dtype of the call; kWide is float64 whatever the dtype: step sizes of float32 problems leave
-// float32's range long before the steps themselves do.
-enum class Storage : std::uint8_t { kElement, kWide };
+// float32's range long before the steps themselves do. kNarrow is float32: the secant pairs behind a direction are most
+// of its traffic, and a direction needs no more digits than that.
+enum class Storage : std::uint8_t { kElement, kWide, kNarrow };
+
+constexpr Dtype stored_dtype(Storage storage, Dtype dtype) {
+  const Dtype fixed = storage == Storage::kWide ? Dtype::kFloat64 : Dtype::kFloat32;
+  return storage == Storage::kElement ? dtype : fixed;
+}
 
 struct Stream {
   const char* name;
@@ -97,15 +104,6 @@ MDBOPT_INLINE double sqrt(double a) { return __builtin_sqrt(a); }
 MDBOPT_INLINE double max(double a, double b) { return a < b ? b : a; }
 MDBOPT_INLINE double min(double a, double b) { return b < a ? b : a; }
 
-// One element of each of N streams in a call of dtype T.
-template <std::size_t N, class T>
-struct Elements {
-  double value[N];
-  MDBOPT_INLINE double& operator[](std::size_t k) { return value[k]; }
-  MDBOPT_INLINE double operator[](std::size_t k) const { return value[k]; }
-  MDBOPT_INLINE double put(std::size_t k, double x) { return value[k] = static_cast<double>(static_cast<T>(x)); }
-};
-
 // Which optional parts a rule has. (nvcc 13.0 aborts on the requires-expression form.)
 template <class... >
 using Void = void;
@@ -128,12 +126,26 @@ MDBOPT_OPTIONAL_ARRAY(Gathered, Sum, kGathered);
 MDBOPT_OPTIONAL_ARRAY(Emitted, Sum, kEmitted);
 #undef MDBOPT_OPTIONAL_ARRAY
 
+// One element of each stream of a rule in a call of dtype T.
+template <class Rule, class T>
+struct Elements {
+  double value[Streams<Rule>::count];
+  MDBOPT_INLINE double& operator[](std::size_t k) { return value[k]; }
+  MDBOPT_INLINE double operator[](std::size_t k) const { return value[k]; }
+  MDBOPT_INLINE double put(std::size_t k, double x) {
+    const Storage storage = Streams<Rule>::data[k].storage;
+    const double narrow = static_cast<double>(static_cast<float>(x));
+    const double element = static_cast<double>(static_cast<T>(x));
+    return value[k] = storage == Storage::kWide ? x : (storage == Storage::kNarrow ? narrow : element);
+  }
+};
+
 template <class Rule, class = void>
 struct Applies {
   static constexpr bool value = false;
 };
 template <class Rule>
-struct Applies<Rule, Void<decltype(Rule::apply(*static_cast<Elements<1, double>*>(nullptr),
+struct Applies<Rule, Void<decltype(Rule::apply(*static_cast<Elements<Rule, double>*>(nullptr),
                                                *static_cast<const typename Rule::Coef*>(nullptr), nullptr))>> {
   static constexpr bool value = true;
 };

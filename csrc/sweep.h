@@ -13,18 +13,16 @@
 
 namespace mdbopt::MDBOPT_ISA {
 
-// Bytes that a software prefetch runs ahead of the walk once streams do not fit in cache.
-inline constexpr std::size_t kPrefetchBytes = 512;
-
 template <class Rule, class T>
 struct CpuSweep {
   using Coef = typename Rule::Coef;
   static constexpr std::size_t kStreamCount = Streams<Rule>::count;
-  using Values = Elements<kStreamCount, T>;
+  using Values = Elements<Rule, T>;
   using Positions = std::make_index_sequence<kStreamCount>;
   static constexpr Stream stream(std::size_t k) { return Streams<Rule>::data[k]; }
   template <std::size_t K>
-  using Stored = std::conditional_t<stream(K).storage == Storage::kWide, double, T>;
+  using Stored = std::conditional_t<stream(K).storage == Storage::kWide, double,
+                                    std::conditional_t<stream(K).storage == Storage::kNarrow, float, T>>;
 
   struct Gather {
     static constexpr std::size_t kSums = Gathered<Rule>::count;
@@ -67,16 +65,16 @@ struct CpuSweep {
     constexpr std::size_t kLine = 64;
     (
         [&] {
-          const char* ahead = reinterpret_cast<const char*>(static_cast<const Stored<K>*>(streams[K]) + begin);
+          const char* block = reinterpret_cast<const char*>(static_cast<const Stored<K>*>(streams[K]) + begin);
           for (std::size_t line = 0; line < kLanes * sizeof(Stored<K>); line += kLine) {
-            __builtin_prefetch(ahead + kPrefetchBytes + line, stream(K).role == Role::kIn ? 0 : 1);
+            __builtin_prefetch(block + line, stream(K).role == Role::kIn ? 0 : 1);
           }
         }(),
         ...);
   }
 
   template <class Phase>
-  static void walk(void* const* streams, std::size_t n, std::size_t first, std::size_t last, bool far,
+  static void walk(void* const* streams, std::size_t n, std::size_t first, std::size_t last, std::size_t ahead,
                    const void* coef, double* partials) {
     const Coef c = *static_cast<const Coef*>(coef);
     for (std::size_t chunk = first; chunk < last; ++chunk) {
@@ -84,7 +82,7 @@ struct CpuSweep {
       Lanes<Phase> lanes{};
       std::size_t i = chunk * kChunk;
       for (; i + kLanes <= end; i += kLanes) {
-        if (far) prefetch(streams, i, Positions{});
+        if (ahead > 0) prefetch(streams, i + ahead, Positions{});
         block<Phase>(streams, i, kLanes, c, lanes, Positions{});
       }
       if (i < end) block<Phase>(streams, i, end - i, c, lanes, Positions{});

@@ -64,7 +64,7 @@ class Row:
 
     gather(v, s) gives one array per gathered sum; solve(sums, n, s) gives what apply needs further,
     or None to refuse; apply(v, s, put) gives the written streams by name and one array per emitted
-    sum. put(value) is the value as an element stream stores it.
+    sum. put(stream, value) is the value as that stream stores it.
     """
 
     streams: dict[str, Range]
@@ -79,8 +79,11 @@ def reference(rule, row, arrays, scalars):
     kinds = [kind for _, kind in rule.sums]
     v = {s.name: a.astype(np.float64) for s, a in zip(rule.streams, arrays, strict=True)}
     left, sums, n = [a.copy() for a in arrays], [], np.float64(arrays[0].size)
-    narrow = [a.dtype for s, a in zip(rule.streams, arrays, strict=True) if not s.wide]
-    dtype = narrow[0] if narrow else np.float64
+    dtypes = {s.name: a.dtype for s, a in zip(rule.streams, arrays, strict=True)}
+
+    def put(stream, value):
+        return value.astype(dtypes[stream]).astype(np.float64)
+
     with np.errstate(all="ignore"):
         if row.gather:
             parts = row.gather(v, scalars)
@@ -91,7 +94,7 @@ def reference(rule, row, arrays, scalars):
                 return left, sums + [0.0] * (len(kinds) - len(sums)), False
             scalars = scalars | solved
         if row.apply:
-            written, parts = row.apply(v, scalars, lambda x: x.astype(dtype).astype(np.float64))
+            written, parts = row.apply(v, scalars, put)
             sums += [fold(k, part) for k, part in zip(kinds[len(sums) :], parts, strict=True)]
             for k, stream in enumerate(rule.streams):
                 if stream.name in written:

@@ -111,7 +111,9 @@ class Reference:
 
     def candidate_at(self, current, g):
         """Return the step sizes p of the next trial x − p∘g."""
-        return self.gather.T @ self._propose(current, self.gather @ g**2, self.gamma, self.candidate)
+        return self.gather.T @ self._propose(
+            current, self.gather @ g**2, self.gamma, self.candidate
+        )
 
     def judge(self, current, f, g, f_trial, g_trial, p):
         """Return whether the trial is accepted, and the set after it."""

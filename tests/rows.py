@@ -33,12 +33,13 @@ def candidate(direction, q, g, step):
 
 def propose(x, g, p, put):
     move = p * g
-    x_trial = put(x - move)
+    x_trial = put("x_trial", x - move)
     return x_trial, (move * g, np.abs(g), np.abs(x_trial - x))
 
 
 UNLIMITED = 1e300
 SIGNED, POSITIVE = Range(), Range(positive=True)
+SCALED = ({"scale": 0.3},)
 STEPS = ({"step": 0.37, "scale": 0.3}, {"step": 2.9, "scale": 4.0})
 PAIRS = (
     {"step": 0.37, "scale": 0.3, "cocoercive": 0.0},
@@ -133,8 +134,20 @@ def ellipsoid_norm(v, s):
     return ((v["axes"] * (g * g)) * (v["axes"] * (g * g)),)
 
 
+def square(v, s, _put):
+    return {"u": (s["scale"] * v["g"]) * (s["scale"] * v["g"])}, ()
+
+
+def norm(v, s):
+    return (s["scale"] * v["a"]) * (s["scale"] * v["a"]), np.abs(v["a"])
+
+
 def candidate_step(sums, _n, s):
     return {"step": s["gamma"] / np.sqrt(sums[0])} if sums[0] > 0.0 else None
+
+
+def hypergradient(v, s, _put):
+    return {"u": normal(s["scale"] * v["g"], s["scale"] * v["g_trial"], s["cocoercive"])}, ()
 
 
 def metric(b, s):
@@ -143,9 +156,10 @@ def metric(b, s):
 
 def pair(v, s, put):
     g, g_trial = s["scale"] * v["g"], s["scale"] * v["g_trial"]
-    step, y = put(v["x_trial"] - v["x"]), put(g_trial - g)
+    step, y = v["x_trial"] - v["x"], g_trial - g
+    ss, ys = put("s", s["s_scale"] * step), put("y", y)
     sums = (g * step, g_trial * step, step * y, np.abs(step * y), np.abs(g_trial))
-    return {"s": step, "y": y, "g_copy": v["g_trial"]}, sums
+    return {"s": ss, "y": ys, "g_copy": v["g_trial"]}, (*sums, g * ss, g_trial * ss, ss * ys)
 
 
 def learn(v, w):
@@ -155,31 +169,16 @@ def learn(v, w):
     return {"b": b}, sums
 
 
-def scaled_dot(v, s, put):
-    q = put(s["scale"] * v["a"])
-    return {"q": q}, (v["w"] * q,)
-
-
-def axpy_dot(v, s, put):
-    q = put(v["q"] + s["c"] * v["a"])
-    return {"q": q}, ((s["scale"] * v["w"]) * q,)
-
-
-def metric_dot(v, s, put):
-    q = put(metric(v["b"], s) * (v["q"] + s["c"] * v["a"]))
-    return {"q": q}, (v["a"] * q,)
-
-
 def momentum_step(v, s, put):
     g = s["scale"] * v["g"]
-    q = put(s["beta"] * v["m"] - metric(v["b"], s) * g)
+    q = put("q", s["beta"] * v["q"] - metric(v["b"], s) * g)
     return {"q": q}, (g * q,)
 
 
 def nesterov_step(v, s, put):
     g = s["scale"] * v["g"]
     z = -(metric(v["b"], s) * g)
-    q = put(z + s["beta"] * (z - (v["z"] - v["s"])))
+    q = put("q", z + s["beta"] * (z - (v["z"] - s["s_unscale"] * v["s"])))
     return {"z": z, "q": q}, (g * q,)
 
 
@@ -189,7 +188,7 @@ def cg_products(v, s):
 
 
 def along(v, s, put):
-    x_trial = put(v["x"] + s["t"] * v["q"])
+    x_trial = put("x_trial", v["x"] + s["t"] * v["q"])
     return {"x_trial": x_trial}, (np.abs(x_trial - v["x"]),)
 
 
@@ -213,7 +212,10 @@ ROWS = {
     "ellipsoid_cut_at": cut("ellipsoid", "axes"),
     "ellipsoid_cut": Row(
         {"u": POSITIVE, "axes": POSITIVE},
-        ({"cut": 1.3, "depth": 50.0}, {"cut": 1e-9, "depth": UNLIMITED}),  # the second is too far out
+        (
+            {"cut": 1.3, "depth": 50.0},
+            {"cut": 1e-9, "depth": UNLIMITED},
+        ),  # the second is too far out
         gather=lambda v, _s: (squared(v["u"], v["axes"]),),
         solve=ellipsoid_cut_weight,
         apply=cut("ellipsoid", "axes").apply,
@@ -222,9 +224,7 @@ ROWS = {
     "ellipsoid_cut_pair": Row(
         {"g": SIGNED, "g_trial": SIGNED, "axes": POSITIVE}, PAIR_CUTS, apply=ellipsoid_cut_pair
     ),
-    "ellipsoid_norm": Row(
-        {"g": SIGNED, "axes": POSITIVE}, ({"scale": 0.3},), gather=ellipsoid_norm
-    ),
+    "ellipsoid_norm": Row({"g": SIGNED, "axes": POSITIVE}, SCALED, gather=ellipsoid_norm),
     "ellipsoid_candidate": Row(
         {"w": POSITIVE, "axes": POSITIVE, "p": POSITIVE},
         ({"gamma": 0.7},),
@@ -237,7 +237,7 @@ ROWS = {
     "ellipsoid_cut_trial": cut_trial("ellipsoid", "axes"),
     "pair": Row(
         dict.fromkeys(("x", "x_trial", "g", "g_trial", "s", "y", "g_copy"), SIGNED),
-        ({"scale": 0.3},),
+        ({"scale": 0.3, "s_scale": 0.7},),
         apply=pair,
     ),
     "learn": Row(
@@ -252,26 +252,46 @@ ROWS = {
     ),
     "decrease": Row(
         {"g": SIGNED, "b": POSITIVE},
-        ({"scale": 0.3},),
+        SCALED,
         gather=lambda v, s: ((v["b"] * (s["scale"] * v["g"])) * (s["scale"] * v["g"]),),
     ),
-    "scaled_dot": Row({"a": SIGNED, "w": SIGNED, "q": SIGNED}, ({"scale": 0.3},), apply=scaled_dot),
-    "axpy_dot": Row(
-        {"a": SIGNED, "w": SIGNED, "q": SIGNED}, ({"c": -1.7, "scale": 0.3},), apply=axpy_dot
+    "pair_products": Row(
+        {"s": SIGNED, "y": SIGNED, "g": SIGNED},
+        SCALED,
+        gather=lambda v, s: (v["s"] * v["y"], v["s"] * (s["scale"] * v["g"])),
     ),
-    "metric_dot": Row(
-        {"a": SIGNED, "b": POSITIVE, "q": SIGNED},
-        tuple(m | {"c": -1.7} for m in METRICS),
-        apply=metric_dot,
+    "pair_normal": Row(
+        {"y": SIGNED, "u": POSITIVE}, apply=lambda v, _s, _put: ({"u": v["y"] * v["y"]}, ())
+    ),
+    "scaled": Row(
+        dict.fromkeys("aq", SIGNED),
+        SCALED,
+        apply=lambda v, s, _put: ({"q": s["scale"] * v["a"]}, ()),
+    ),
+    "add_pair": Row(
+        dict.fromkeys("aq", SIGNED),
+        ({"c": -1.7},),
+        apply=lambda v, s, _put: ({"q": v["q"] + s["c"] * v["a"]}, ()),
+    ),
+    "pair_dot": Row(dict.fromkeys("aq", SIGNED), gather=lambda v, _s: (v["a"] * v["q"],)),
+    "coast": Row(
+        dict.fromkeys("sq", SIGNED),
+        ({"c": 4.7},),
+        apply=lambda v, s, _put: ({"q": s["c"] * v["s"]}, ()),
+    ),
+    "apply_metric": Row(
+        {"b": POSITIVE, "q": SIGNED},
+        METRICS,
+        apply=lambda v, s, _put: ({"q": metric(v["b"], s) * v["q"]}, ()),
     ),
     "momentum_step": Row(
-        {"g": SIGNED, "b": POSITIVE, "m": SIGNED, "q": SIGNED},
+        {"g": SIGNED, "b": POSITIVE, "q": SIGNED},
         tuple(m | {"beta": 0.9, "scale": 0.3} for m in METRICS),
         apply=momentum_step,
     ),
     "nesterov_step": Row(
         {"g": SIGNED, "b": POSITIVE, "s": SIGNED, "z": SIGNED, "q": SIGNED},
-        tuple(m | {"beta": 0.9, "scale": 0.3} for m in METRICS),
+        tuple(m | {"beta": 0.9, "scale": 0.3, "s_unscale": 0.7} for m in METRICS),
         apply=nesterov_step,
     ),
     "cg_products": Row(
@@ -283,20 +303,9 @@ ROWS = {
     "hypergradient": Row(
         {"g": SIGNED, "g_trial": SIGNED, "u": POSITIVE},
         ({"scale": 0.3, "cocoercive": 0.0}, {"scale": 4.0, "cocoercive": 1.0}),
-        apply=lambda v, s, _put: (
-            {"u": normal(s["scale"] * v["g"], s["scale"] * v["g_trial"], s["cocoercive"])},
-            (),
-        ),
+        apply=hypergradient,
     ),
-    "square": Row(
-        {"g": SIGNED, "u": POSITIVE},
-        ({"scale": 0.3},),
-        apply=lambda v, s, _put: ({"u": (s["scale"] * v["g"]) * (s["scale"] * v["g"])}, ()),
-    ),
-    "norm": Row(
-        {"a": SIGNED},
-        ({"scale": 0.3},),
-        gather=lambda v, s: ((s["scale"] * v["a"]) * (s["scale"] * v["a"]), np.abs(v["a"])),
-    ),
+    "square": Row({"g": SIGNED, "u": POSITIVE}, SCALED, apply=square),
+    "norm": Row({"a": SIGNED}, SCALED, gather=norm),
     "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),
 }

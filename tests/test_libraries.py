@@ -140,3 +140,23 @@ def test_a_gradient_on_another_library_is_read_too():
 
     result = mdbopt.minimize(fun, np.array(START), jac=True)
     np.testing.assert_array_equal(result.x, reference("guarded", np.float64).x)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_jax(method):
+    jax = pytest.importorskip("jax")
+    h = jax.numpy.array(CURVATURES, "float32")
+    x0 = jax.numpy.array(START, "float32")
+    value_and_gradient = jax.value_and_grad(lambda x: 0.5 * (h * x**2).sum())
+    kinds = set()
+
+    def fun(x):
+        kinds.add(type(x))
+        return value_and_gradient(x)
+
+    result = mdbopt.minimize(fun, x0, jac=True, method=method, options={"gtol": 1e-3})
+    assert kinds == {type(x0)}
+    assert type(result.x) is type(result.jac) is type(x0)
+    assert result.x.dtype == x0.dtype
+    assert result.success
+    assert x0.tolist() == START

@@ -1,4 +1,4 @@
-"""`minimize`: what a result holds, when a run ends, what a callback sees, what is printed."""
+"""`minimize`: what a result holds, when a run ends, what is printed."""
 
 import warnings
 
@@ -8,7 +8,6 @@ from recorded import (
     ALL_METHODS,
     CONVERGED,
     LIMIT,
-    STOPPED,
     classification,
     logistic,
     quadratic,
@@ -167,82 +166,6 @@ def test_a_limit_only_cuts_the_path_short(method):
     whole = minimize(method)
     part = minimize(method, options={"maxfun": whole.nfev // 2})
     np.testing.assert_array_equal(part.trace["f"], whole.trace["f"][: part.nfev])
-
-
-@pytest.mark.parametrize("method", ALL_METHODS)
-def test_plain_callback_gets_copies_of_the_current_point(method):
-    kept = []
-    result = minimize(method, callback=kept.append)
-    assert len(kept) == result.nit
-    np.testing.assert_array_equal(kept[-1], result.x)
-    current = np.maximum.accumulate(np.where(result.trace["accepted"], range(result.nfev), 0))
-    np.testing.assert_array_equal([BOWL(x)[0] for x in kept], result.trace["f"][current[1:]])
-    assert len({id(x) for x in kept}) == len(kept)
-
-
-@pytest.mark.parametrize("method", ALL_METHODS)
-def test_rich_callback(method):
-    seen = []
-
-    def callback(intermediate_result):
-        seen.append(intermediate_result)
-
-    result = minimize(method, callback=callback)
-    assert len(seen) == result.nit
-    for number, now in enumerate(seen, 1):
-        assert set(now) == {"x", "fun", "jac", "nit", "nfev", "step_sizes", "accepted"}
-        assert (now.nit, now.nfev) == (number, number + 1)
-        f, g = BOWL(now.x)
-        assert now.fun == f
-        np.testing.assert_array_equal(now.jac, g)
-        assert now.accepted == result.trace["accepted"][number]
-    np.testing.assert_array_equal(seen[-1].step_sizes, result.step_sizes)
-
-
-@pytest.mark.parametrize("method", ALL_METHODS)
-def test_a_callback_that_writes_changes_nothing(method):
-    def callback(intermediate_result):
-        for name in ("x", "jac", "step_sizes"):
-            intermediate_result[name][:] = np.nan
-
-    same_path(minimize(method, callback=callback), minimize(method))
-
-
-@pytest.mark.parametrize("answer", [None, False, 0, 1, "stop", np.array([True, True])])
-def test_only_true_stops(answer):
-    # SciPy stops on StopIteration alone; a truthy value may be any callback's leftover.
-    assert minimize(callback=lambda x: answer).status == CONVERGED
-
-
-@pytest.mark.parametrize("answer", [True, np.True_])
-def test_true_stops(answer):
-    result = minimize(callback=lambda x: answer)
-    assert (result.status, result.success, result.nit) == (STOPPED, False, 1)
-    assert "callback" in result.message
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_exceptions_of_the_callback_pass(error):
-    raised = error("mine")
-
-    def callback(x):
-        raise raised
-
-    with pytest.raises(error) as caught:
-        minimize(callback=callback)
-    assert caught.value is raised
-
-
-def test_callable_objects_serve_as_callbacks():
-    class Counter:
-        count = 0
-
-        def __call__(self, intermediate_result):
-            assert intermediate_result.nit == self.count + 1
-            self.count += 1
-
-    counter = Counter()
-    assert minimize(callback=counter).nit == counter.count
 
 
 @pytest.mark.parametrize("method", ALL_METHODS)

@@ -39,7 +39,7 @@ VARIANTS = [
     for method, cut in itertools.product(
         ("box", "simplex", "ellipsoid", "backtracking"), ("cocoercive", "hypergradient")
     )
-    for options in ({}, {"gamma": 0.3}, {"gamma": 0.05})
+    for options in ({}, {"gamma": 0.3})
 ] + [
     ("ellipsoid", {"cut": cut, "candidate": candidate, "refine": refine})
     for cut, candidate, refine in itertools.product(
@@ -220,3 +220,19 @@ def test_every_option_solves(method):
             FUN, X0, jac=True, method=method, options={"gtol": 1e-6, **options}
         )
         assert result.success, (options, result.message)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    "options",
+    [{"proposer": name} for name in ("lbfgs", "heavy-ball", "nesterov", "cg")]
+    + [{"memory": size} for size in (1, 2, 50)]
+    + [{"proposer": "cg", "cut": "hypergradient"}, {"groups": [0, 0, 1, 1, 1]}],
+)
+def test_every_proposer_solves(options, dtype):
+    features, labels = classification(count=60, dtype=dtype)
+    fun, x0 = logistic(features, labels, l2=0.01), np.zeros(5, dtype)
+    gtol = 1e-8 if dtype is np.float64 else 1e-4
+    result = mdbopt.minimize(fun, x0, jac=True, options={"gtol": gtol, **options})
+    assert result.success, result.message
+    assert result.nfev < 400

@@ -24,7 +24,10 @@ py::dict describe(std::size_t index) {
   py::list streams, scalars, sums;
   for (std::size_t k = 0; k < rule.stream_count; ++k) {
     const Stream& stream = rule.streams[k];
-    streams.append(py::make_tuple(stream.name, role_name(stream.role), stream.storage == Storage::kWide));
+    const Storage storage = stream.storage;
+    const bool fixed = storage != Storage::kElement;
+    streams.append(py::make_tuple(stream.name, role_name(stream.role),
+                                  fixed ? info(stored_dtype(storage, Dtype::kFloat64)).name : ""));
   }
   for (std::size_t k = 0; k < rule.scalar_count; ++k) {
     scalars.append(py::make_tuple(rule.scalars[k].name, rule.scalars[k].fallback));

@@ -1,9 +1,11 @@
 // direction – the walks that form a search direction and step along it.
 //
-//   scaled_dot       q ← scale·a,       emits Σ w q
-//   axpy_dot         q ← q + c a,       emits Σ (scale·w) q        one turn of the two-loop recursion
-//   metric_dot       q ← D (q + c a),   emits Σ w q                its middle, D = one + root·√b + box·b
-//   momentum_step    q ← βm − D g,      emits ⟨g, q⟩
+//   scaled           q ← scale·a
+//   add_pair         q ← q + c a                      the turns of the two-loop recursion
+//   apply_metric     q ← D q                          and its middle, D = one + root·√b + box·b
+//   pair_dot         Σ a q
+//   coast            q ← c s
+//   momentum_step    q ← βq − D g,                    emits ⟨g, q⟩
 //   nesterov_step    z ← −D g, q ← z + β(z − (z_old − s)), emits ⟨g, q⟩
 //   cg_products      δ·y, y·Dg, y·Dy, δ·g
 //   along            x_trial ← x + t q, emits max|x_trial − x|
@@ -22,13 +24,12 @@ struct Metric {
   MDBOPT_INLINE double operator()(double b) const { return one + root * sqrt(b) + box * b; }
 };
 
-struct ScaledDot {
-  static constexpr const char* kName = "scaled_dot";
-  static constexpr const char* kSummary = "q ← scale·a, emits Σ w·q";
-  static constexpr Stream kStreams[] = {{"a", Role::kIn}, {"w", Role::kIn}, {"q", Role::kOut}};
-  enum { kA, kW, kQ };
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}};
-  static constexpr Sum kEmitted[] = {{"dot"}};
+struct Scaled {
+  static constexpr const char* kName = "scaled";
+  static constexpr const char* kSummary = "q ← scale·a";
+  static constexpr Stream kStreams[] = {{"a", Role::kIn}, {"q", Role::kOut}};
+  enum { kA, kQ };
+  static constexpr Scalar kScalars[] = {{"scale"}};
   struct Coef {
     double scale;
   };
@@ -37,59 +38,83 @@ struct ScaledDot {
     return true;
   }
   template <class V>
-  MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
-    sums[0] = v[kW] * v.put(kQ, c.scale * v[kA]);
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    v[kQ] = c.scale * v[kA];
   }
 };
 
-struct AxpyDot {
-  static constexpr const char* kName = "axpy_dot";
-  static constexpr const char* kSummary = "q ← q + c·a, emits Σ (scale·w)·q";
-  static constexpr Stream kStreams[] = {{"a", Role::kIn}, {"w", Role::kIn}, {"q", Role::kInOut}};
-  enum { kA, kW, kQ };
-  static constexpr Scalar kScalars[] = {{"c"}, {"scale", 1.0}};
-  static constexpr Sum kEmitted[] = {{"dot"}};
+struct AddPair {
+  static constexpr const char* kName = "add_pair";
+  static constexpr const char* kSummary = "q ← q + c·a, a an s or a y";
+  static constexpr Stream kStreams[] = {{"a", Role::kIn, Storage::kNarrow}, {"q", Role::kInOut}};
+  enum { kA, kQ };
+  static constexpr Scalar kScalars[] = {{"c"}};
   struct Coef {
-    double c, scale;
+    double c;
   };
   static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1]};
+    c = {scalars[0]};
     return true;
   }
   template <class V>
-  MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
-    sums[0] = (c.scale * v[kW]) * v.put(kQ, v[kQ] + c.c * v[kA]);
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    v[kQ] = v[kQ] + c.c * v[kA];
   }
 };
 
-struct MetricDot {
-  static constexpr const char* kName = "metric_dot";
-  static constexpr const char* kSummary = "q ← (one + root·√b + box·b)(q + c·a), emits Σ a·q";
-  static constexpr Stream kStreams[] = {
-      {"a", Role::kIn}, {"b", Role::kIn, Storage::kWide}, {"q", Role::kInOut}};
-  enum { kA, kB, kQ };
-  static constexpr Scalar kScalars[] = {{"c"}, {"one", 0.0}, {"root", 0.0}, {"box", 0.0}};
-  static constexpr Sum kEmitted[] = {{"dot"}};
+struct Coast {
+  static constexpr const char* kName = "coast";
+  static constexpr const char* kSummary = "q ← c·s: along a step once more";
+  static constexpr Stream kStreams[] = {{"s", Role::kIn, Storage::kNarrow}, {"q", Role::kOut}};
+  enum { kS, kQ };
+  static constexpr Scalar kScalars[] = {{"c"}};
+  using Coef = AddPair::Coef;
+  static bool prepare(const double* scalars, double n, Coef& c) { return AddPair::prepare(scalars, n, c); }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    v[kQ] = c.c * v[kS];
+  }
+};
+
+struct PairDot {
+  static constexpr const char* kName = "pair_dot";
+  static constexpr const char* kSummary = "Σ a·q, a an s or a y";
+  static constexpr Stream kStreams[] = {{"a", Role::kIn, Storage::kNarrow}, {"q", Role::kIn}};
+  enum { kA, kQ };
+  static constexpr Sum kGathered[] = {{"dot"}};
+  struct Coef {};
+  static bool prepare(const double*, double, Coef&) { return true; }
+  template <class V>
+  MDBOPT_INLINE static void gather(const V& v, const Coef&, double* sums) {
+    sums[0] = v[kA] * v[kQ];
+  }
+};
+
+struct ApplyMetric {
+  static constexpr const char* kName = "apply_metric";
+  static constexpr const char* kSummary = "q ← (one + root·√b + box·b)·q";
+  static constexpr Stream kStreams[] = {{"b", Role::kIn, Storage::kWide}, {"q", Role::kInOut}};
+  enum { kB, kQ };
+  static constexpr Scalar kScalars[] = {{"one", 0.0}, {"root", 0.0}, {"box", 0.0}};
   struct Coef {
-    double c;
     Metric metric;
   };
   static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], {scalars[1], scalars[2], scalars[3]}};
+    c = {{scalars[0], scalars[1], scalars[2]}};
     return true;
   }
   template <class V>
-  MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
-    sums[0] = v[kA] * v.put(kQ, c.metric(v[kB]) * (v[kQ] + c.c * v[kA]));
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    v[kQ] = c.metric(v[kB]) * v[kQ];
   }
 };
 
 struct MomentumStep {
   static constexpr const char* kName = "momentum_step";
-  static constexpr const char* kSummary = "q ← beta·m − (one + root·√b + box·b)·scale·g, emits ⟨scale·g, q⟩";
+  static constexpr const char* kSummary = "q ← beta·q − (one + root·√b + box·b)·scale·g, emits ⟨scale·g, q⟩";
   static constexpr Stream kStreams[] = {
-      {"g", Role::kIn}, {"b", Role::kIn, Storage::kWide}, {"m", Role::kIn}, {"q", Role::kOut}};
-  enum { kG, kB, kM, kQ };
+      {"g", Role::kIn}, {"b", Role::kIn, Storage::kWide}, {"q", Role::kInOut}};
+  enum { kG, kB, kQ };
   static constexpr Scalar kScalars[] = {
       {"beta", 0.0}, {"scale", 1.0}, {"one", 0.0}, {"root", 0.0}, {"box", 0.0}};
   static constexpr Sum kEmitted[] = {{"slope"}};
@@ -104,27 +129,35 @@ struct MomentumStep {
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
-    sums[0] = g * v.put(kQ, c.beta * v[kM] - c.metric(v[kB]) * g);
+    sums[0] = g * v.put(kQ, c.beta * v[kQ] - c.metric(v[kB]) * g);
   }
 };
 
 struct NesterovStep {
   static constexpr const char* kName = "nesterov_step";
-  static constexpr const char* kSummary = "z ← −(one + root·√b + box·b)·scale·g, q ← z + beta·(z − (z_old − s)), emits ⟨scale·g, q⟩";
+  static constexpr const char* kSummary = "z ← −(one + root·√b + box·b)·scale·g, q ← z + beta·(z − (z_old − s_unscale·s)), emits ⟨scale·g, q⟩";
   static constexpr Stream kStreams[] = {{"g", Role::kIn},
                                         {"b", Role::kIn, Storage::kWide},
-                                        {"s", Role::kIn},
+                                        {"s", Role::kIn, Storage::kNarrow},
                                         {"z", Role::kInOut},
                                         {"q", Role::kOut}};
   enum { kG, kB, kS, kZ, kQ };
-  static constexpr auto& kScalars = MomentumStep::kScalars;
+  static constexpr Scalar kScalars[] = {
+      {"beta", 0.0}, {"scale", 1.0}, {"one", 0.0}, {"root", 0.0}, {"box", 0.0}, {"s_unscale", 1.0}};
   static constexpr Sum kEmitted[] = {{"slope"}};
-  using Coef = MomentumStep::Coef;
-  static bool prepare(const double* scalars, double n, Coef& c) { return MomentumStep::prepare(scalars, n, c); }
+  struct Coef {
+    double beta, scale;
+    Metric metric;
+    double s_unscale;
+  };
+  static bool prepare(const double* scalars, double, Coef& c) {
+    c = {scalars[0], scalars[1], {scalars[2], scalars[3], scalars[4]}, scalars[5]};
+    return true;
+  }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
-    const double before = v[kZ] - v[kS];
+    const double before = v[kZ] - c.s_unscale * v[kS];
     const double z = -(c.metric(v[kB]) * g);
     v[kZ] = z;
     sums[0] = g * v.put(kQ, z + c.beta * (z - before));
@@ -135,7 +168,7 @@ struct CgProducts {
   static constexpr const char* kName = "cg_products";
   static constexpr const char* kSummary = "inner products of delta, y, g and D = one + root·√b + box·b for conjugate gradients";
   static constexpr Stream kStreams[] = {
-      {"g", Role::kIn}, {"b", Role::kIn, Storage::kWide}, {"delta", Role::kIn}, {"y", Role::kIn}};
+      {"g", Role::kIn}, {"b", Role::kIn, Storage::kWide}, {"delta", Role::kIn}, {"y", Role::kIn, Storage::kNarrow}};
   enum { kG, kB, kDelta, kY };
   static constexpr Scalar kScalars[] = {{"scale", 1.0}, {"one", 0.0}, {"root", 0.0}, {"box", 0.0}};
   static constexpr Sum kGathered[] = {{"delta_y"}, {"y_dg"}, {"y_dy"}, {"delta_g"}};

@@ -1,6 +1,8 @@
 // pair – what one evaluated trial teaches, along whatever direction it was found.
 //
 //   pair          s = x⁺ − x, y = g⁺ − g, a copy of g⁺, and the inner products that judge the trial
+//   pair_products s·y⁺ and s·g⁺ of an older s: what the two-loop recursion needs of it
+//   pair_normal   u = y², for groups
 //   learn         b ← min(b, ν/u) by co-coercivity (normal.h), u = y² or a given u, and six sums that say how well
 //                 D = 1, √b, b explain the pair: (y·Dy)(s·D⁻¹s)/(s·y)² is 1 when Dy ∝ s and never below, and does
 //                 not change when coordinates are rescaled
@@ -17,14 +19,54 @@ namespace mdbopt::MDBOPT_ISA {
 
 struct Pair {
   static constexpr const char* kName = "pair";
-  static constexpr const char* kSummary = "s ← x_trial − x, y ← scale·(g_trial − g), g_copy ← g_trial, and their inner products";
-  static constexpr Stream kStreams[] = {{"x", Role::kIn},  {"x_trial", Role::kIn}, {"g", Role::kIn},
-                                        {"g_trial", Role::kIn}, {"s", Role::kOut}, {"y", Role::kOut},
+  static constexpr const char* kSummary =
+      "s ← s_scale·(x_trial − x), y ← scale·(g_trial − g), g_copy ← g_trial; inner products exact and as stored";
+  static constexpr Stream kStreams[] = {{"x", Role::kIn},
+                                        {"x_trial", Role::kIn},
+                                        {"g", Role::kIn},
+                                        {"g_trial", Role::kIn},
+                                        {"s", Role::kOut, Storage::kNarrow},
+                                        {"y", Role::kOut, Storage::kNarrow},
                                         {"g_copy", Role::kOut}};
   enum { kX, kXTrial, kG, kGTrial, kS, kY, kGCopy };
+  static constexpr Scalar kScalars[] = {{"scale", 1.0}, {"s_scale", 1.0}};
+  static constexpr Sum kEmitted[] = {{"gs"},        {"gs_trial"}, {"sy"},       {"sy_abs"}, {"gmax", Fold::kMax},
+                                     {"gs_stored"}, {"gs_trial_stored"}, {"sy_stored"}};
+  struct Coef {
+    double scale, s_scale;
+  };
+  static bool prepare(const double* scalars, double, Coef& c) {
+    c = {scalars[0], scalars[1]};
+    return true;
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
+    const double g = c.scale * v[kG];
+    const double g_trial = c.scale * v[kGTrial];
+    const double s = v[kXTrial] - v[kX];
+    const double y = g_trial - g;
+    const double s_stored = v.put(kS, c.s_scale * s);
+    const double y_stored = v.put(kY, y);
+    v[kGCopy] = v[kGTrial];
+    sums[0] = g * s;
+    sums[1] = g_trial * s;
+    sums[2] = s * y;
+    sums[3] = abs(s * y);
+    sums[4] = abs(g_trial);
+    sums[5] = g * s_stored;
+    sums[6] = g_trial * s_stored;
+    sums[7] = s_stored * y_stored;
+  }
+};
+
+struct PairProducts {
+  static constexpr const char* kName = "pair_products";
+  static constexpr const char* kSummary = "s·y and s·(scale·g)";
+  static constexpr Stream kStreams[] = {
+      {"s", Role::kIn, Storage::kNarrow}, {"y", Role::kIn, Storage::kNarrow}, {"g", Role::kIn}};
+  enum { kS, kY, kG };
   static constexpr Scalar kScalars[] = {{"scale", 1.0}};
-  static constexpr Sum kEmitted[] = {{"gs"},       {"gs_trial"},        {"sy"}, {"sy_abs"},
-                                     {"gmax", Fold::kMax}};
+  static constexpr Sum kGathered[] = {{"sy"}, {"sg"}};
   struct Coef {
     double scale;
   };
@@ -33,17 +75,22 @@ struct Pair {
     return true;
   }
   template <class V>
-  MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
-    const double g = c.scale * v[kG];
-    const double g_trial = c.scale * v[kGTrial];
-    const double s = v.put(kS, v[kXTrial] - v[kX]);
-    const double y = v.put(kY, g_trial - g);
-    v[kGCopy] = v[kGTrial];
-    sums[0] = g * s;
-    sums[1] = g_trial * s;
-    sums[2] = s * y;
-    sums[3] = abs(s * y);
-    sums[4] = abs(g_trial);
+  MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
+    sums[0] = v[kS] * v[kY];
+    sums[1] = v[kS] * (c.scale * v[kG]);
+  }
+};
+
+struct PairNormal {
+  static constexpr const char* kName = "pair_normal";
+  static constexpr const char* kSummary = "u ← y²";
+  static constexpr Stream kStreams[] = {{"y", Role::kIn, Storage::kNarrow}, {"u", Role::kOut, Storage::kWide}};
+  enum { kY, kU };
+  struct Coef {};
+  static bool prepare(const double*, double, Coef&) { return true; }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef&, double*) {
+    v[kU] = v[kY] * v[kY];
   }
 };
 
@@ -67,7 +114,8 @@ MDBOPT_INLINE void learn(double s, double y, double w, double& b, double* sums) 
 struct Learn {
   static constexpr const char* kName = "learn";
   static constexpr const char* kSummary = "b ← min(b, 1/(cut·y²)), and how well D = 1, √b, b explain the pair";
-  static constexpr Stream kStreams[] = {{"s", Role::kIn}, {"y", Role::kIn}, {"b", Role::kInOut, Storage::kWide}};
+  static constexpr Stream kStreams[] = {
+      {"s", Role::kIn, Storage::kNarrow}, {"y", Role::kIn, Storage::kNarrow}, {"b", Role::kInOut, Storage::kWide}};
   enum { kS, kY, kB };
   static constexpr Scalar kScalars[] = {{"cut"}};
   static constexpr auto& kEmitted = kLearnSums;
@@ -87,8 +135,8 @@ struct Learn {
 struct LearnFrom {
   static constexpr const char* kName = "learn_from";
   static constexpr const char* kSummary = "as learn, b ← min(b, 1/(cut·u)) with u given";
-  static constexpr Stream kStreams[] = {{"s", Role::kIn},
-                                        {"y", Role::kIn},
+  static constexpr Stream kStreams[] = {{"s", Role::kIn, Storage::kNarrow},
+                                        {"y", Role::kIn, Storage::kNarrow},
                                         {"u", Role::kIn, Storage::kWide},
                                         {"b", Role::kInOut, Storage::kWide}};
   enum { kS, kY, kU, kB };

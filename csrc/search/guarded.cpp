@@ -20,6 +20,7 @@ constexpr double kDirectionShare = 0.2;  // of that growth, after an accepted st
 constexpr double kRoom = 1e10;           // the first box over the first step: cuts are free, growth is slow
 constexpr double kLargestGrowth = 1e140;
 constexpr double kQuarter = 0.25;
+constexpr double kRounding = 1.0 - 0x1p-22;  // y² is of a float32 y: a cut stays on the safe side of that
 
 struct LineMinimiser {
   double cubic, secant;
@@ -41,7 +42,7 @@ double within(double t_new, double t) { return std::clamp(t_new, 0.1 * t, 0.7 * 
 
 Guarded::Guarded(const Options& options) : Search(options) {
   if (std::isnan(options_.forward)) options_.forward = kForward;
-  make_proposer(options.proposer, 0, Dtype::kFloat64);
+  make_proposer(options.proposer, options.memory, 0, Dtype::kFloat64);
 }
 
 void Guarded::allocate_more(std::size_t size, Dtype dtype) {
@@ -51,8 +52,9 @@ void Guarded::allocate_more(std::size_t size, Dtype dtype) {
   spare_g_ = Buffer(size, dtype);
   if (!groups_.empty() || !options_.cocoercive) normal_ = filled(size, 0.0);
   if (!groups_.empty()) sums_ = filled(groups_.count(), 0.0);
-  pairs_ = Pairs(options_.proposer == "lbfgs" ? options_.memory : 1, size, dtype);
-  proposer_ = make_proposer(options_.proposer, size, dtype);
+  const std::size_t memory = options_.proposer == "lbfgs" ? options_.memory : 1;
+  pairs_ = Pairs(memory, size);
+  proposer_ = make_proposer(options_.proposer, memory, size, dtype);
   const double d = static_cast<double>(groups_.empty() ? size : groups_.count());
   gamma_ = std::isnan(options_.gamma) ? 1.0 / (2.0 * d) : options_.gamma;
   huge_ = dtype == Dtype::kFloat64 ? 1e120 : 1e30;
@@ -76,13 +78,18 @@ void Guarded::start() {
 
 Guarded::Trial Guarded::measure(double f, const Tensor& g) {
   static const std::size_t pair = find_rule("pair");
-  double sums[kMaxSums];
-  walks_.run(pair,
+  const double s_scale = std::ldexp(1.0, -std::clamp(std::ilogb(moved_), -1000, 1000));
+  chain_.clear();
+  chain_.add(pair,
              {x_.data(), trial_.data(), g_.data(), g.data, pairs_.next_s().data(), pairs_.next_y().data(),
               spare_g_.data()},
-             {scale_}, sums);
-  pairs_.written();
-  Trial trial{f, f - f_, sums[0], sums[1], sums[2], sums[4], sums[2] > epsilon_of(x_.dtype()) * sums[3]};
+             {scale_, s_scale});
+  proposer_->measure(chain_, pairs_, scale_, spare_g_);
+  walks_.run(chain_);
+  pairs_.written(s_scale);
+  const auto sum = [&](std::size_t k) { return chain_.sum(0, k); };
+  proposer_->measured(chain_, pairs_, sum(5), sum(6));
+  Trial trial{f, f - f_, sum(0), sum(1), sum(2), sum(7), sum(4), sum(2) > epsilon_of(x_.dtype()) * sum(3)};
   if (noise(f)) trial.difference = 0.5 * (trial.gs + trial.gs_trial);
   return trial;
 }
@@ -103,7 +110,7 @@ bool Guarded::judge_trial(double f, const Tensor& g) {
 }
 
 bool Guarded::judge_direction(const Trial& trial) {
-  if (trial.curved) fit_ = learn(options_.cocoercive ? growth_ / trial.sy : 0.0);
+  if (trial.curved) fit_ = learn(options_.cocoercive ? kRounding * growth_ / trial.sy : 0.0);
   if (wins(trial)) return move(trial, false, false);
   ++tries_;
   const LineMinimiser best = line_minimiser(t_, trial.gs / t_, trial.difference, trial.gs_trial / t_);
@@ -114,7 +121,7 @@ bool Guarded::judge_direction(const Trial& trial) {
   } else if (tries_ >= kTries) {
     plain();
   } else if (proposer_->relearns() && trial.curved && best.cubic >= kStraight * best.secant) {
-    remember(fit_, trial.sy);
+    remember(trial);
     direct();
   } else {
     t_ = within(best.cubic, t_);
@@ -127,11 +134,11 @@ bool Guarded::judge_plain(const Trial& trial, const Tensor& g) {
   const bool kept = trial.difference <= 0.5 * trial.gs;
   double cut = 0.0;
   if (kept) {
-    if (trial.curved && options_.cocoercive) cut = growth_ / trial.sy;
+    if (trial.curved && options_.cocoercive) cut = kRounding * growth_ / trial.sy;
     if (trial.curved) fit_ = learn(cut);
   } else {
     const double nu = normaliser(f_, trial.f, -trial.gs_trial, trial.sy, options_.cocoercive, limits_);
-    if (trial.curved && nu > 0.0) cut = growth_ / nu;
+    if (trial.curved && nu > 0.0) cut = kRounding * growth_ / nu;
     if (trial.curved) fit_ = options_.cocoercive ? learn(cut) : learn_hypergradient(g, cut);
     if (trial.curved && fit_.deepest >= 2.0) ++ncut_;
     else grow(0.5);
@@ -140,14 +147,14 @@ bool Guarded::judge_plain(const Trial& trial, const Tensor& g) {
     plain_fails_ = 0;
     return move(trial, true, kept);
   }
-  if (trial.curved) remember(fit_, trial.sy);
+  if (trial.curved) remember(trial);
   plain_failed();
   return false;
 }
 
 bool Guarded::move(const Trial& trial, bool by_plain, bool kept) {
-  if (trial.curved) remember(fit_, trial.sy);
-  proposer_->moved(by_plain);
+  if (trial.curved) remember(trial);
+  proposer_->moved(t_, by_plain);
   x_.swap(trial_);
   g_.swap(spare_g_);
   gmax_ = trial.gmax;
@@ -197,14 +204,14 @@ void Guarded::fail_trial() {
 Fit Guarded::learn(double cut) {
   static const std::size_t rule = find_rule("learn");
   static const std::size_t rule_from = find_rule("learn_from");
-  static const std::size_t square = find_rule("square");
+  static const std::size_t pair_normal = find_rule("pair_normal");
   double sums[kMaxSums];
   void* s = pairs_.next_s().data();
   void* y = pairs_.next_y().data();
   if (groups_.empty()) {
     walks_.run(rule, {s, y, b_.data()}, {cut}, sums);
   } else {
-    walks_.run(square, {y, normal_.data()}, {1.0}, sums);
+    walks_.run(pair_normal, {y, normal_.data()}, {}, sums);
     groups_.sum(normal_, sums_, options_.execution);
     groups_.spread(sums_, normal_, options_.execution);
     walks_.run(rule_from, {s, y, normal_.data(), b_.data()}, {cut}, sums);
@@ -225,10 +232,10 @@ Fit Guarded::learn_hypergradient(const Tensor& g, double cut) {
   return {{sums[0], sums[1], sums[2]}, {sums[3], sums[4], sums[5]}, sums[6]};
 }
 
-void Guarded::remember(const Fit& fit, double curvature) {
-  if (!metric_.fit(fit, curvature)) return;
-  pairs_.keep(curvature);
-  proposer_->learnt(fit, curvature, metric_);
+void Guarded::remember(const Trial& trial) {
+  if (!(trial.sy_stored > 0.0) || !metric_.fit(fit_, trial.sy_stored, pairs_.last_scale())) return;
+  proposer_->learn(fit_, trial.sy, metric_, pairs_);
+  pairs_.keep(trial.sy_stored);
 }
 
 void Guarded::open_box(double step) {
@@ -255,34 +262,42 @@ void Guarded::first() {
 
 void Guarded::direct() {
   if (pairs_.count() == 0) return plain();
-  const double slope =
-      proposer_->direction({walks_, g_, b_, scale_, pairs_, metric_, delta_});
+  const Proposer::Last last = proposer_->direction({walks_, g_, b_, scale_, pairs_, metric_, delta_}, chain_);
+  state_ = kDirection;
+  t_ = 1.0;
+  step_along(chain_);
+  const double slope = chain_.sum(last.slope_link, 0) * last.slope_scale;
   if (!(slope < 0.0) || !std::isfinite(slope)) {
     pairs_.forget();
     proposer_->reset();
+    delta_ = Buffer(delta_.size(), delta_.dtype());
     return plain();
   }
-  state_ = kDirection;
-  t_ = 1.0;
-  along();
+  if (!std::isfinite(moved_)) along();
+  else if (too_short(moved_)) plain();
+}
+
+// Adds the step to the walk that forms delta, and runs it.
+void Guarded::step_along(Chain& chain) {
+  static const std::size_t rule = find_rule("along");
+  const std::size_t link = chain.add(rule, {x_.data(), delta_.data(), trial_.data()}, {t_});
+  walks_.run(chain);
+  moved_ = chain.sum(link, 0);
 }
 
 void Guarded::along() {
-  static const std::size_t rule = find_rule("along");
-  double sums[kMaxSums];
-  for (;;) {
-    walks_.run(rule, {x_.data(), delta_.data(), trial_.data()}, {t_}, sums);
-    if (std::isfinite(sums[0])) break;
-    t_ *= kQuarter;
+  for (;; t_ *= kQuarter) {
+    chain_.clear();
+    step_along(chain_);
+    if (std::isfinite(moved_)) break;
   }
-  moved_ = sums[0];
   if (too_short(moved_)) plain();
 }
 
 void Guarded::coast() {
-  static const std::size_t scaled_dot = find_rule("scaled_dot");
+  static const std::size_t along_pair = find_rule("coast");
   double sums[kMaxSums];
-  walks_.run(scaled_dot, {pairs_.last_s().data(), g_.data(), delta_.data()}, {kCoast}, sums);
+  walks_.run(along_pair, {pairs_.last_s().data(), delta_.data()}, {kCoast / pairs_.last_scale()}, sums);
   proposer_->reset();
   state_ = kDirection;
   t_ = 1.0;

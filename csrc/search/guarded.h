@@ -25,7 +25,7 @@ class Guarded final : public Search {
  private:
   // What the walk over a trial says; gradients over the scale.
   struct Trial {
-    double f, difference, gs, gs_trial, sy, gmax;
+    double f, difference, gs, gs_trial, sy, sy_stored, gmax;
     bool curved;
   };
 
@@ -43,7 +43,7 @@ class Guarded final : public Search {
 
   Fit learn(double cut);
   Fit learn_hypergradient(const Tensor& g, double cut);
-  void remember(const Fit& fit, double curvature);
+  void remember(const Trial& trial);
   void open_box(double step);
   void grow(double factor);
 
@@ -51,6 +51,7 @@ class Guarded final : public Search {
   void first();
   void direct();
   void along();
+  void step_along(Chain& chain);
   void coast();
   void plain();
   void plain_failed();
@@ -74,6 +75,7 @@ class Guarded final : public Search {
   Pairs pairs_;
   DiagonalMetric metric_;
   std::unique_ptr<Proposer> proposer_;
+  Chain chain_;
   Fit fit_{};
 };
 

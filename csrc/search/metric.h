@@ -23,7 +23,8 @@ struct Fit {
 class DiagonalMetric {
  public:
   // False, and unchanged, when no D gives a usable scale.
-  bool fit(const Fit& fit, double curvature) {
+  // The curvature and s·D⁻¹s are those of the pair as stored, s times s_scale.
+  bool fit(const Fit& fit, double curvature, double s_scale) {
     std::array<double, 3> measure;
     for (std::size_t k = 0; k < 3; ++k) {
       const double value = fit.yDy[k] * fit.sDs[k] / curvature / curvature;
@@ -32,7 +33,7 @@ class DiagonalMetric {
     std::size_t best = 0;
     if (kMargin * measure[1] < measure[0]) best = 1;
     if (kMargin * measure[2] < measure[0] && measure[2] < measure[1]) best = 2;
-    const double scale = std::sqrt(fit.sDs[best] / fit.yDy[best]);
+    const double scale = std::sqrt(fit.sDs[best] / fit.yDy[best]) / s_scale;
     if (!std::isfinite(scale) || !(scale > 0.0)) return false;
     kind_ = static_cast<std::int64_t>(best);
     scale_ = scale;

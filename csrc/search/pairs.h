@@ -1,4 +1,7 @@
 // pairs – a ring of the latest secant pairs (s, y), and one slot beside them where the next is written.
+//
+// Pairs are float32: a direction needs no more digits, and they are most of what it reads. s is kept times a power of
+// two that brings max|s| near 1, so that float32's range never matters.
 #pragma once
 
 #include <algorithm>
@@ -14,10 +17,10 @@ namespace mdbopt::search {
 class Pairs {
  public:
   Pairs() = default;
-  Pairs(std::size_t memory, std::size_t size, Dtype dtype) : curvature_(memory + 1, 0.0) {
+  Pairs(std::size_t memory, std::size_t size) : curvature_(memory + 1, 0.0), scale_(memory + 1, 1.0) {
     for (std::size_t k = 0; k <= memory; ++k) {
-      s_.emplace_back(size, dtype);
-      y_.emplace_back(size, dtype);
+      s_.emplace_back(size, Dtype::kFloat32);
+      y_.emplace_back(size, Dtype::kFloat32);
     }
   }
 
@@ -25,7 +28,14 @@ class Pairs {
   // Pair k, 0 the newest.
   const Buffer& s(std::size_t k) const { return s_[slot(k)]; }
   const Buffer& y(std::size_t k) const { return y_[slot(k)]; }
-  double curvature(std::size_t k) const { return curvature_[slot(k)]; }  // ⟨s, y⟩ > 0
+  double curvature(std::size_t k) const { return curvature_[slot(k)]; }  // ⟨s, y⟩ > 0 as stored
+  double scale(std::size_t k) const { return scale_[slot(k)]; }          // of s
+  // The place of pair k in the ring; it stays the same while the pair is kept.
+  std::size_t slot(std::size_t k) const {
+    return static_cast<std::size_t>((next_ + slots() - 1 - static_cast<std::int64_t>(k)) % slots());
+  }
+  std::size_t next_slot() const { return static_cast<std::size_t>(next_); }
+  std::size_t slot_count() const { return s_.size(); }
 
   // Where the next pair is written, until keep makes it the newest.
   Buffer& next_s() { return s_[static_cast<std::size_t>(next_)]; }
@@ -33,7 +43,11 @@ class Pairs {
   // The pair last written, kept or not.
   const Buffer& last_s() const { return s_[static_cast<std::size_t>(last_)]; }
   const Buffer& last_y() const { return y_[static_cast<std::size_t>(last_)]; }
-  void written() { last_ = next_; }
+  double last_scale() const { return scale_[static_cast<std::size_t>(last_)]; }
+  void written(double scale) {
+    last_ = next_;
+    scale_[static_cast<std::size_t>(next_)] = scale;
+  }
 
   void keep(double curvature) {
     curvature_[static_cast<std::size_t>(next_)] = curvature;
@@ -51,17 +65,15 @@ class Pairs {
       fields.array("s" + number, s_[k]);
       fields.array("y" + number, y_[k]);
       fields.number("curvature" + number, curvature_[k]);
+      fields.number("s_scale" + number, scale_[k]);
     }
   }
 
  private:
   std::int64_t slots() const { return static_cast<std::int64_t>(s_.size()); }
-  std::size_t slot(std::size_t k) const {
-    return static_cast<std::size_t>((next_ + slots() - 1 - static_cast<std::int64_t>(k)) % slots());
-  }
 
   std::vector<Buffer> s_, y_;
-  std::vector<double> curvature_;
+  std::vector<double> curvature_, scale_;
   std::int64_t count_ = 0;
   std::int64_t next_ = 0;
   std::int64_t last_ = 0;

@@ -11,73 +11,132 @@
 namespace mdbopt::search {
 namespace {
 
-// The two-loop recursion on H₀. Each turn updates q and takes the next turn's inner product in the same walk.
+// The two-loop recursion on H₀, with its inner products taken where the vectors are read anyway: every s·g and s·y in
+// the walk that measures a trial, every y·D q in the walk that forms q. Each s is read twice, each y once.
 // Source: Nocedal 1980; Nocedal and Wright 2006, algorithm 7.4.
 class Lbfgs final : public Proposer {
  public:
+  explicit Lbfgs(std::size_t memory)
+      : slots_(memory + 1), sy_(slots_ * slots_), sg_(slots_), fresh_sy_(slots_), fresh_sg_(slots_) {}
+
   bool relearns() const override { return true; }
 
-  double direction(const Terrain& t) override {
-    static const std::size_t scaled_dot = find_rule("scaled_dot");
-    static const std::size_t axpy_dot = find_rule("axpy_dot");
-    static const std::size_t metric_dot = find_rule("metric_dot");
-    const std::size_t m = t.pairs.count();
+  void measure(Chain& chain, Pairs& pairs, double scale, const Buffer& g_new) override {
+    static const std::size_t products = find_rule("pair_products");
+    for (std::size_t k = 0; k < pairs.count(); ++k) {
+      const std::size_t link =
+          chain.add(products, {pairs.s(k).data(), pairs.next_y().data(), g_new.data()}, {scale});
+      if (k == 0) first_link_ = link;
+    }
+  }
+
+  void measured(const Chain& chain, const Pairs& pairs, double gs, double gs_new) override {
+    for (std::size_t k = 0; k < pairs.count(); ++k) {
+      fresh_sy_[pairs.slot(k)] = chain.sum(first_link_ + k, 0);
+      fresh_sg_[pairs.slot(k)] = chain.sum(first_link_ + k, 1);
+    }
+    next_sg_ = gs;
+    fresh_sg_[pairs.next_slot()] = gs_new;
+  }
+
+  void learn(const Fit&, double, DiagonalMetric&, const Pairs& pairs) override {
+    for (std::size_t k = 0; k < pairs.count(); ++k) sy(pairs.slot(k), pairs.next_slot()) = fresh_sy_[pairs.slot(k)];
+    sg_[pairs.next_slot()] = next_sg_;
+  }
+
+  void moved(double, bool) override { sg_ = fresh_sg_; }
+
+  Last direction(const Terrain& t, Chain& last) override {
+    static const std::size_t scaled = find_rule("scaled");
+    static const std::size_t add_pair = find_rule("add_pair");
+    static const std::size_t apply_metric = find_rule("apply_metric");
+    static const std::size_t pair_dot = find_rule("pair_dot");
+    static const std::size_t dot = find_rule("dot");
+    const Pairs& pairs = t.pairs;
+    const std::size_t m = pairs.count();
     void* q = t.delta.data();
     alpha_.resize(m);
-    double sum[kMaxSums];
-    t.walks.run(scaled_dot, {t.g.data(), t.pairs.s(0).data(), q}, {-t.scale}, sum);
+    last.clear();
+    last.add(scaled, {t.g.data(), q}, {-t.scale});
     for (std::size_t k = 0; k < m; ++k) {
-      alpha_[k] = sum[0] / t.pairs.curvature(k);
-      if (k + 1 < m) {
-        t.walks.run(axpy_dot, {t.pairs.y(k).data(), t.pairs.s(k + 1).data(), q}, {-alpha_[k], 1.0}, sum);
-      } else {
-        t.walks.run(metric_dot, {t.pairs.y(k).data(), t.b.data(), q},
-                    {-alpha_[k], t.metric.one(), t.metric.root(), t.metric.box()}, sum);
+      double sq = -sg_[pairs.slot(k)];
+      for (std::size_t j = 0; j < k; ++j) sq -= alpha_[j] * sy(pairs.slot(k), pairs.slot(j));
+      alpha_[k] = sq / pairs.curvature(k);
+      last.add(add_pair, {pairs.y(k).data(), q}, {-alpha_[k]});
+    }
+    const std::size_t middle =
+        last.add(apply_metric, {t.b.data(), q}, {t.metric.one(), t.metric.root(), t.metric.box()});
+    for (std::size_t k = 0; k < m; ++k) last.add(pair_dot, {pairs.y(k).data(), q}, {});
+    t.walks.run(last);
+    yq_.resize(m);
+    for (std::size_t k = 0; k < m; ++k) yq_[k] = last.sum(middle + 1 + k, 0);
+    last.clear();
+    for (std::size_t k = m; k-- > 0;) {
+      double yq = yq_[k];
+      for (std::size_t j = k + 1; j < m; ++j) yq += alpha_[j] * sy(pairs.slot(j), pairs.slot(k));
+      const double beta = yq * pairs.scale(k) / pairs.curvature(k);
+      alpha_[k] = (alpha_[k] - beta) / pairs.scale(k);  // from here on the weight of s as stored
+      last.add(add_pair, {pairs.s(k).data(), q}, {alpha_[k]});
+    }
+    return {last.add(dot, {t.g.data(), q}, {}), t.scale};
+  }
+
+  void fields(Fields& fields) override {
+    for (std::size_t i = 0; i < slots_; ++i) {
+      fields.number("lbfgs_sg" + std::to_string(i), sg_[i]);
+      for (std::size_t j = 0; j < slots_; ++j) {
+        fields.number("lbfgs_sy" + std::to_string(i) + "_" + std::to_string(j), sy(i, j));
       }
     }
-    for (std::size_t k = m; k-- > 0;) {
-      const double c = alpha_[k] - sum[0] / t.pairs.curvature(k);
-      const bool last = k == 0;
-      t.walks.run(axpy_dot, {t.pairs.s(k).data(), last ? t.g.data() : t.pairs.y(k - 1).data(), q},
-                  {c, last ? t.scale : 1.0}, sum);
+    for (std::size_t i = 0; i < slots_; ++i) {
+      fields.number("lbfgs_fresh_sg" + std::to_string(i), fresh_sg_[i]);
+      fields.number("lbfgs_fresh_sy" + std::to_string(i), fresh_sy_[i]);
     }
-    return sum[0];
   }
 
  private:
-  std::vector<double> alpha_;
+  // By slot: s of one pair times y of a newer one.
+  double& sy(std::size_t older, std::size_t newer) { return sy_[older * slots_ + newer]; }
+
+  std::size_t slots_;
+  std::vector<double> sy_, sg_, fresh_sy_, fresh_sg_;
+  double next_sg_ = 0.0;
+  std::size_t first_link_ = 0;
+  std::vector<double> alpha_, yq_;
 };
 
-double momentum_step(const Terrain& t, const Buffer& metric, double beta, const void* momentum) {
+std::size_t momentum_step(const Terrain& t, Chain& last, const Buffer& metric, double beta) {
   static const std::size_t rule = find_rule("momentum_step");
   const bool own = &metric == &t.b;
-  double sum[kMaxSums];
-  t.walks.run(rule, {t.g.data(), metric.data(), const_cast<void*>(momentum), t.delta.data()},
-              {beta, t.scale, own ? t.metric.one() : 0.0, own ? t.metric.root() : 0.0, own ? t.metric.box() : 1.0},
-              sum);
-  return sum[0];
+  last.clear();
+  return last.add(
+      rule, {t.g.data(), metric.data(), t.delta.data()},
+      {beta, t.scale, own ? t.metric.one() : 0.0, own ? t.metric.root() : 0.0, own ? t.metric.box() : 1.0});
 }
 
 // Momentum accumulates steps, so its own are short: in the metric of each D, the smallest ⟨s, y⟩/(y·Dy) seen, grown by
 // a little each time, is classic backtracking for D's step size.
 class Momentum : public Proposer {
  public:
-  void learnt(const Fit& fit, double curvature, DiagonalMetric& metric) override {
+  void learn(const Fit& fit, double curvature, DiagonalMetric& metric, const Pairs&) override {
     for (std::size_t k = 0; k < 3; ++k) length_[k] = std::min(kGrowth * length_[k], curvature / fit.yDy[k]);
     metric.set_scale(length_[metric.kind()]);
   }
-  void moved(bool plain) override {
-    if (plain) reset();
-    else ++steps_;
+  void moved(double t, bool plain) override {
+    if (plain) return reset();
+    ++steps_;
+    last_t_ = t;
   }
   void reset() override { steps_ = 0; }
   void fields(Fields& fields) override {
     fields.count("momentum_steps", steps_);
+    fields.number("momentum_t", last_t_);
     for (std::size_t k = 0; k < 3; ++k) fields.number("momentum_length" + std::to_string(k), length_[k]);
   }
 
  protected:
   std::int64_t steps_ = 0;  // since momentum was last dropped
+  double last_t_ = 0.0;     // the last step was this times delta
 
  private:
   static constexpr double kGrowth = 1.05;
@@ -85,32 +144,31 @@ class Momentum : public Proposer {
                        std::numeric_limits<double>::max()};
 };
 
-// δ = −H₀g + β(x − x₋), β = k/(k + 3) up to 0.99; dropped when it points uphill. Source: Polyak 1964.
+// δ = −H₀g + β(x − x₋), β = k/(k + 3) up to 0.99. Source: Polyak 1964.
 class HeavyBall final : public Momentum {
  public:
-  double direction(const Terrain& t) override {
+  Last direction(const Terrain& t, Chain& last) override {
     constexpr double kLargestBeta = 0.99;
     const double k = static_cast<double>(steps_);
     const double beta = std::min(kLargestBeta, k / (k + 3.0));
-    const double slope = momentum_step(t, t.b, beta, t.pairs.last_s().data());
-    if (slope < 0.0 || steps_ == 0) return slope;
-    reset();
-    return momentum_step(t, t.b, 0.0, t.pairs.last_s().data());
+    return {momentum_step(t, last, t.b, steps_ > 0 ? beta * last_t_ : 0.0), 1.0};
   }
 };
 
 // Nesterov's method seen from the extrapolated points, where it evaluates: z⁺ − x = −H₀g, then a step beyond z⁺ by
-// β(z⁺ − z), β = (a − 1)/a⁺; restarted when that points uphill. Source: Nesterov 1983; O'Donoghue and Candès 2015.
+// β(z⁺ − z), β = (a − 1)/a⁺. Source: Nesterov 1983; O'Donoghue and Candès 2015 for starting afresh uphill.
 class Nesterov final : public Momentum {
  public:
   Nesterov(std::size_t size, Dtype dtype) : z_(size, dtype) {}
-  double direction(const Terrain& t) override {
-    double slope = step(t);
-    if (!(slope < 0.0) && steps_ > 0) {
-      reset();
-      slope = step(t);
-    }
-    return slope;
+  Last direction(const Terrain& t, Chain& last) override {
+    static const std::size_t rule = find_rule("nesterov_step");
+    const double a = 0.5 * (1.0 + std::sqrt(1.0 + 4.0 * a_ * a_));
+    const double beta = steps_ > 0 ? (a_ - 1.0) / a : 0.0;
+    a_ = a;
+    last.clear();
+    return {last.add(rule, {t.g.data(), t.b.data(), t.pairs.last_s().data(), z_.data(), t.delta.data()},
+                     {beta, t.scale, t.metric.one(), t.metric.root(), t.metric.box(), 1.0 / t.pairs.last_scale()}),
+            1.0};
   }
   void reset() override {
     Momentum::reset();
@@ -123,16 +181,6 @@ class Nesterov final : public Momentum {
   }
 
  private:
-  double step(const Terrain& t) {
-    static const std::size_t rule = find_rule("nesterov_step");
-    const double a = 0.5 * (1.0 + std::sqrt(1.0 + 4.0 * a_ * a_));
-    const double beta = steps_ > 0 ? (a_ - 1.0) / a : 0.0;
-    a_ = a;
-    double sum[kMaxSums];
-    t.walks.run(rule, {t.g.data(), t.b.data(), t.pairs.last_s().data(), z_.data(), t.delta.data()},
-                {beta, t.scale, t.metric.one(), t.metric.root(), t.metric.box()}, sum);
-    return sum[0];
-  }
   Buffer z_;
   double a_ = 1.0;
 };
@@ -141,8 +189,8 @@ class Nesterov final : public Momentum {
 // metric, so D = H₀ is kept between restarts.
 class ConjugateGradient final : public Proposer {
  public:
-  ConjugateGradient(std::size_t size, Dtype dtype) : metric_(size, Dtype::kFloat64), previous_(size, dtype) {}
-  double direction(const Terrain& t) override {
+  explicit ConjugateGradient(std::size_t size) : metric_(size, Dtype::kFloat64) {}
+  Last direction(const Terrain& t, Chain& last) override {
     static const std::size_t products = find_rule("cg_products");
     constexpr std::int64_t kPeriod = 30;
     if (steps_ > 0 && steps_ < kPeriod) {
@@ -151,22 +199,16 @@ class ConjugateGradient final : public Proposer {
                   {t.scale, 0.0, 0.0, 1.0}, sums);
       const double delta_y = sums[0];
       const double beta = (sums[1] - 2.0 * sums[2] / delta_y * sums[3]) / delta_y;
-      if (delta_y > 0.0 && std::isfinite(beta)) {
-        const double slope = momentum_step(t, metric_, beta, t.delta.data());
-        if (slope < 0.0) return slope;
-      }
+      if (delta_y > 0.0 && std::isfinite(beta)) return {momentum_step(t, last, metric_, beta), 1.0};
     }
     steps_ = 0;
     for (std::size_t i = 0; i < metric_.size(); ++i) {
       const double b = t.b.doubles()[i];
       metric_.doubles()[i] = t.metric.one() + t.metric.root() * std::sqrt(b) + t.metric.box() * b;
     }
-    return momentum_step(t, metric_, 0.0, t.delta.data());
+    return {momentum_step(t, last, metric_, 0.0), 1.0};
   }
-  void moved(bool plain) override {
-    if (plain) reset();
-    else ++steps_;
-  }
+  void moved(double, bool plain) override { steps_ = plain ? 0 : steps_ + 1; }
   void reset() override { steps_ = 0; }
   void fields(Fields& fields) override {
     fields.count("cg_steps", steps_);
@@ -174,17 +216,17 @@ class ConjugateGradient final : public Proposer {
   }
 
  private:
-  Buffer metric_, previous_;
+  Buffer metric_;
   std::int64_t steps_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t size, Dtype dtype) {
-  if (name == "lbfgs") return std::make_unique<Lbfgs>();
+std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory, std::size_t size, Dtype dtype) {
+  if (name == "lbfgs") return std::make_unique<Lbfgs>(memory);
   if (name == "heavy-ball") return std::make_unique<HeavyBall>();
   if (name == "nesterov") return std::make_unique<Nesterov>(size, dtype);
-  if (name == "cg") return std::make_unique<ConjugateGradient>(size, dtype);
+  if (name == "cg") return std::make_unique<ConjugateGradient>(size);
   throw Error("proposer: expected lbfgs, heavy-ball, nesterov or cg, got '" + name + "'");
 }
 

@@ -18,13 +18,23 @@ class Stream:
         Its name in formulas and messages.
     role : str
         ``"in"``, ``"out"`` or ``"inout"``.
-    wide : bool
-        Whether it is float64 whatever the dtype of the call, as step sizes are.
+    fixed : str
+        The dtype it has whatever the dtype of the call: "float64" for step sizes, "float32" for
+        secant pairs; empty for one that follows the call.
     """
 
     name: str
     role: str
-    wide: bool
+    fixed: str
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is float64 always."""
+        return self.fixed == "float64"
+
+    def dtype(self, call: str) -> str:
+        """Return its dtype in a call of that dtype."""
+        return self.fixed or call
 
 
 @dataclass(frozen=True)

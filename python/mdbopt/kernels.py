@@ -76,7 +76,7 @@ class Kernel:
 def _docstring(rule: Rule) -> str:
     lines = [f"{rule.summary}.", "", "Parameters", "----------"]
     for stream in rule.streams:
-        dtype = "float64" if stream.wide else "float64 or float32"
+        dtype = stream.fixed or "float64 or float32"
         use = {"in": "read", "out": "written", "inout": "read and written"}[stream.role]
         lines += [f"{stream.name} : array of {dtype}", f"    {use}."]
     for name, fallback in rule.scalars:

@@ -188,6 +188,7 @@ def step_sizes(
     _, first = next(iter(runs.values()))
     order = np.argsort(first, kind="stable")
     ranks = np.arange(1, size + 1)
+    dot = 3.6 if size <= 100 else 1.6 if size <= 5000 else 0.8
     for name, (place, steps) in runs.items():
         shown = np.where((steps > 0.0) & np.isfinite(steps), steps, np.nan)[order]
         span = float(np.nanmax(shown) / np.nanmin(shown)) if np.isfinite(shown).any() else np.nan
@@ -195,7 +196,7 @@ def step_sizes(
             *((shown, ranks) if labelled else (ranks, shown)),
             linestyle="none",
             marker="o",
-            markersize=3.6 if size <= 100 else 1.6 if size <= 5000 else 0.8,
+            markersize=dot,
             markeredgewidth=0.0,
             alpha=0.9,
             color=COLOURS[place % len(COLOURS)],
@@ -212,7 +213,7 @@ def step_sizes(
         ax.set_yscale("log")
         ax.set_ylabel("step size")
         ax.set_xlabel(f"coordinates, sorted by {next(iter(runs))}")
-    _finish(ax)
+    _finish(ax, markerscale=3.6 / dot)
     if labelled:
         ax.tick_params(axis="y", length=0, labelsize=7 if size <= 20 else 5.5)
     return ax
@@ -251,9 +252,7 @@ def _style(place: int) -> dict[str, Any]:
 
 
 def _across(trace: Mapping[str, Array], x: str) -> Array:
-    if x == "nfev":
-        return np.arange(1.0, len(trace["f"]) + 1.0)
-    return np.asarray(trace["seconds"], dtype=np.float64)
+    return np.asarray(trace["seconds"]) if x == "seconds" else np.arange(1.0, len(trace["f"]) + 1.0)
 
 
 def _up(trace: Mapping[str, Array], y: str, f_star: float) -> Array:
@@ -286,7 +285,7 @@ def _power(value: float) -> str:
     return rf"${mantissa}\cdot10^{{{int(exponent)}}}$"
 
 
-def _finish(ax: Axes, title: str | None = None) -> None:
+def _finish(ax: Axes, **legend_options: Any) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set(color=GREY, linewidth=0.7)
     ax.tick_params(which="both", labelsize=8, color=GREY, width=0.6)
@@ -295,5 +294,6 @@ def _finish(ax: Axes, title: str | None = None) -> None:
     ax.set_axisbelow(True)
     ax.xaxis.label.set(size=9, color=GREY)
     ax.yaxis.label.set(size=9, color=GREY)
-    legend = ax.legend(frameon=False, fontsize=8, handlelength=1.4, labelspacing=0.3, title=title)
+    look = {"frameon": False, "fontsize": 8, "handlelength": 1.4, "labelspacing": 0.3}
+    legend = ax.legend(**look, **legend_options)
     legend.get_title().set(fontsize=8, color=GREY)

@@ -15,7 +15,7 @@ using mdbopt::fold_lanes;
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 void lanes_fold_in_a_tree() {
   check::Random random(1);
@@ -62,9 +62,9 @@ void a_stride_touches_no_neighbour() {
 void a_maximum_keeps_nan() {
   CHECK_BITS(combine(Fold::kMax, 1.0, 2.0), 2.0);
   CHECK_BITS(combine(Fold::kMax, 2.0, 1.0), 2.0);
-  CHECK_BITS(combine(Fold::kMax, kInf, 1.0), kInf);
-  CHECK(std::isnan(combine(Fold::kMax, kNan, kInf)));
-  CHECK(std::isnan(combine(Fold::kMax, kInf, kNan)));
+  CHECK_BITS(combine(Fold::kMax, kInfinity, 1.0), kInfinity);
+  CHECK(std::isnan(combine(Fold::kMax, kNan, kInfinity)));
+  CHECK(std::isnan(combine(Fold::kMax, kInfinity, kNan)));
   for (std::size_t where = 0; where < 32; ++where) {
     std::vector<double> lanes(32, 1.0);
     lanes[where] = 5.0;
@@ -72,7 +72,7 @@ void a_maximum_keeps_nan() {
     lanes.assign(32, 1.0);
     lanes[where] = kNan;
     CHECK(std::isnan(fold_lanes(Fold::kMax, lanes.data())));
-    std::vector<double> partials(33, kInf);
+    std::vector<double> partials(33, kInfinity);
     partials[where] = kNan;
     CHECK(std::isnan(fold_chunks(Fold::kMax, partials.data(), partials.size(), 1)));
   }

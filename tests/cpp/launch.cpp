@@ -4,8 +4,8 @@
 #include <mdbopt/launch.h>
 
 #include <array>
-#include <iterator>
-#include <limits>
+#include <map>
+#include <string>
 
 #include "check.h"
 #include "trees.h"
@@ -46,16 +46,24 @@ struct Outcome {
   bool applied;
 };
 
-// Runs a rule of two float64 streams on jobs (a[k], b[k]).
-Outcome run(const char* rule, Arrays& a, Arrays& b, const Values& scalars, const Execution& how) {
+// Runs a rule of two float64 streams on jobs (a[k], b[k]); scalars that are not given have their
+// defaults.
+Outcome run(const char* name, Arrays& a, Arrays& b, const std::map<std::string, double>& given,
+            const Execution& how) {
   std::vector<std::array<void*, 2>> streams;
   for (std::size_t k = 0; k < a.size(); ++k) streams.push_back({a[k].data(), b[k].data()});
   std::vector<Job> jobs;
   for (std::size_t k = 0; k < a.size(); ++k) jobs.push_back({streams[k].data(), a[k].size()});
+  const std::size_t rule = mdbopt::find_rule(name);
+  const mdbopt::Description& description = mdbopt::rule_description(rule);
+  Values scalars;
+  for (std::size_t k = 0; k < description.scalar_count; ++k) {
+    const auto place = given.find(description.scalars[k].name);
+    scalars.push_back(place != given.end() ? place->second : description.scalars[k].fallback);
+  }
   Outcome outcome{};
   for (double& sum : outcome.sums) sum = -1.0;
-  outcome.applied = mdbopt::launch(mdbopt::find_rule(rule), Dtype::kFloat64, jobs, scalars.data(),
-                                   outcome.sums, how);
+  outcome.applied = mdbopt::launch(rule, Dtype::kFloat64, jobs, scalars.data(), outcome.sums, how);
   return outcome;
 }
 
@@ -109,7 +117,7 @@ void every_job_is_written() {
   for (const Execution& how : executions()) {
     Arrays g = arrays(random, {7, 0, 30000, 1024, 1});
     Arrays u = arrays(random, {7, 0, 30000, 1024, 1});
-    CHECK(run("square", g, u, {2.0}, how).applied);
+    CHECK(run("square", g, u, {{"scale", 2.0}}, how).applied);
     for (std::size_t k = 0; k < g.size(); ++k) {
       for (std::size_t i = 0; i < g[k].size(); ++i) {
         CHECK_BITS(u[k][i], (2.0 * g[k][i]) * (2.0 * g[k][i]));
@@ -125,9 +133,9 @@ void the_dimension_is_the_total() {
   Arrays axes{Values(1024, 1.0), Values(2048, 1.0), Values(10, 1.0)};
   Arrays whole_u{joined(u)};
   Arrays whole_axes{joined(axes)};
-  const Outcome apart = run("ellipsoid_cut", u, axes, {10.0}, {});
+  const Outcome apart = run("ellipsoid_cut", u, axes, {{"cut", 10.0}}, {});
   CHECK(apart.applied);
-  CHECK_BITS(apart.sums[0], run("ellipsoid_cut", whole_u, whole_axes, {10.0}, {}).sums[0]);
+  CHECK_BITS(apart.sums[0], run("ellipsoid_cut", whole_u, whole_axes, {{"cut", 10.0}}, {}).sums[0]);
   CHECK(joined(axes) == whole_axes[0]);
   CHECK(whole_axes[0][0] != 1.0);
 }
@@ -139,7 +147,7 @@ void a_refusal_leaves_streams_untouched() {
     Arrays axes{Values(30000, 0.5), Values(10, 0.5)};
     const Arrays before = axes;
     mdbopt::traffic() = {};
-    const Outcome outcome = run("ellipsoid_cut", u, axes, {1e-9}, how);
+    const Outcome outcome = run("ellipsoid_cut", u, axes, {{"cut", 1e-9}}, how);
     CHECK(!outcome.applied);
     CHECK(outcome.sums[0] > 0.0);
     CHECK(axes == before);
@@ -160,7 +168,7 @@ void streams_are_checked() {
   CHECK(check({{memory, 8, Dtype::kFloat32, false}, {memory + 4, 8, Dtype::kFloat64, true}}) ==
         Dtype::kFloat32);
   CHECK_THROWS(mdbopt::TypeError, "square: expected 2 streams, got 1", check({g}));
-  CHECK_THROWS(mdbopt::TypeError, "square: stream 'u' has dtype float32, expected float64 (step",
+  CHECK_THROWS(mdbopt::TypeError, "square: stream 'u' has dtype float32, expected float64 (whatever",
                check({g, {memory + 4, 4, Dtype::kFloat32, true}}));
   CHECK_THROWS(mdbopt::Error, "square: stream 'u' has 3 elements, expected 4 (as 'g')",
                check({g, {memory + 4, 3, Dtype::kFloat64, true}}));

@@ -1,4 +1,7 @@
-"""Rows 17-25, 37: non-convex, unbounded, one-dimensional, flat and wrong objectives."""
+"""Rows 17-26, 37: non-convex, unbounded, one-dimensional, flat and wrong objectives.
+
+Tests are named after what the published code does; they assert what must happen instead.
+"""
 
 import numpy as np
 import pytest
@@ -51,7 +54,7 @@ def rosenbrock(x):
 
 
 NONCONVEX = {
-    "cauchy": (cauchy, [3.0, -2.0, 5.0]),
+    "cauchy stops at x0": (cauchy, [3.0, -2.0, 5.0]),
     "cauchy in one dimension": (cauchy, [10.0]),
     "gaussian well": (gaussian_well, [1.1, -1.1, 1.1]),
     "sine": (sine, [3.0, -2.0, 5.0, 0.3]),
@@ -98,7 +101,7 @@ def test_rosenbrock_decreases_monotonously(method):
 
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize("method", METHODS)
-def test_unbounded_below_is_reported(method, size):
+def test_unbounded_below_not_reported(method, size):
     def cubic(x):
         with np.errstate(over="ignore", invalid="ignore"):
             return float(np.sum(x**2 - x**3 / 3)), 2 * x - x**2
@@ -112,7 +115,7 @@ def test_unbounded_below_is_reported(method, size):
 
 @pytest.mark.parametrize("initial_scale", ["auto", 0.01, 1e10])
 @pytest.mark.parametrize("method", METHODS)
-def test_d1_grows(method, initial_scale):
+def test_d1_box_never_grows(method, initial_scale):
     result, _ = solve(
         quadratic([1.0]), np.ones(1), method, gtol=1e-8, maxfun=100, initial_scale=initial_scale
     )
@@ -123,7 +126,7 @@ def test_d1_grows(method, initial_scale):
 @pytest.mark.parametrize("initial_scale", ["auto", 1e10])
 @pytest.mark.parametrize("start", [0.9, 5.0, 300.0])
 @pytest.mark.parametrize("method", METHODS)
-def test_d1_logcosh(method, start, initial_scale, dtype):
+def test_d1_box_stops_on_logcosh(method, start, initial_scale, dtype):
     def logcosh(x):
         return float(np.sum(np.logaddexp(x, -x))), np.tanh(x)
 
@@ -136,7 +139,7 @@ def test_d1_logcosh(method, start, initial_scale, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("method", METHODS)
-def test_zero_gradient_coordinate(method, dtype):
+def test_zero_gradient_coordinate_P_overflow(method, dtype):
     x0 = np.array([1.0, 2.0, -3.0], dtype)
     # 1e30 a step over a few hundred steps: what 1.1 a step does in a hundred thousand.
     result, objective = solve(
@@ -174,7 +177,8 @@ def walk_with_a_flat_coordinate(method, accepted, **options):
 
 @pytest.mark.parametrize("forward", [1.1, 1e10])
 @pytest.mark.parametrize("method", SETS)
-def test_growth_never_ends(method, forward):
+def test_zero_gradient_coordinate_growth_never_ends(method, forward):
+    # 4000 steps of 1e10 grow as much as a million of 1.1.
     for state, before in walk_with_a_flat_coordinate(method, 4000, forward=forward):
         assert state.x[1] == 1.0
         assert np.isfinite(state.step_sizes).all()
@@ -182,17 +186,8 @@ def test_growth_never_ends(method, forward):
             np.testing.assert_allclose(state.step_sizes[0], forward * before[0], rtol=1e-9)
 
 
-@pytest.mark.slow
-def test_a_million_accepted_steps():
-    for state, before in walk_with_a_flat_coordinate("box", 10**6):
-        after = state.step_sizes
-        assert after[0] > before[0]
-        assert after[1] <= 1e300
-    assert state.x[1] == 1.0
-
-
 @pytest.mark.parametrize("method", METHODS)
-def test_stationary_point_is_never_left(method):
+def test_graddir_zero_gradient(method):
     def fun(x):
         return 0.5 * float(x @ x), x.copy()
 
@@ -204,7 +199,7 @@ def test_stationary_point_is_never_left(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_start_at_optimum_takes_one_evaluation(method):
+def test_start_at_optimum_extra_evaluation(method):
     result, objective = solve(quadratic([1.0, 5.0], centre=2.0), np.full(2, 2.0), method)
     assert objective.count == 1
     assert (result.nfev, result.nit, result.status) == (1, 0, CONVERGED)

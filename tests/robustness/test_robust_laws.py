@@ -1,4 +1,7 @@
-"""What holds for every run of every method: scale invariance to the last bit, and a saved state."""
+"""Row 45 and what holds for every run: scale invariance to the last bit, and a saved state.
+
+Tests are named after what the published code does; they assert what must happen instead.
+"""
 
 import numpy as np
 import pytest
@@ -67,13 +70,11 @@ def test_powers_of_two_of_x_change_no_bit_of_the_path(method):
 
     x0 = np.array([1.0, -2.0, 3.0])
     expected, _ = path(fun, x0, method, gtol=0.0, maxfun=60, initial_scale=0.7)
-    got, _ = path(
-        wider, factor * x0, method, gtol=0.0, maxfun=60, initial_scale=0.7 * factor**2
-    )
+    got, _ = path(wider, factor * x0, method, gtol=0.0, maxfun=60, initial_scale=0.7 * factor**2)
     np.testing.assert_array_equal(got, factor * expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(data=st.data())
 @pytest.mark.parametrize("method", METHODS)
 def test_any_quadratic_keeps_the_laws(method, data):
@@ -95,7 +96,7 @@ def test_any_quadratic_keeps_the_laws(method, data):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("method", METHODS)
-def test_state_saved_at_every_iteration_continues_to_the_same_bits(method, dtype):
+def test_state_cannot_be_saved(method, dtype):
     features, labels = classification(count=60, dtype=dtype)
     fun = logistic(features, labels, l2=0.01)
     search = SEARCHES[method]()

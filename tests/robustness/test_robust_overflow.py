@@ -1,4 +1,7 @@
-"""Rows 1-6 and 41-42: f, g or g² leave the range, at a trial point or everywhere."""
+"""Rows 1-6, 41, 42: f, g or g² leave the range, at a trial point or everywhere.
+
+Tests are named after what the published code does; they assert what must happen instead.
+"""
 
 import numpy as np
 import pytest
@@ -61,7 +64,7 @@ def test_log_domain_nan(method, initial_scale, dtype):
 @pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e100), (np.float32, 1e30)])
 @pytest.mark.parametrize("initial_scale", STARTS)
 @pytest.mark.parametrize("method", METHODS)
-def test_huge_objective_scale(method, initial_scale, dtype, scale):
+def test_huge_objective_scale_1e100(method, initial_scale, dtype, scale):
     fun = quadratic(CURVATURES, scale=scale)
     gtol = (1e-8 if dtype is np.float64 else 1e-4) * scale * 10
     result, _ = solve(
@@ -73,7 +76,7 @@ def test_huge_objective_scale(method, initial_scale, dtype, scale):
 @pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e160), (np.float32, 1e25)])
 @pytest.mark.parametrize("initial_scale", STARTS)
 @pytest.mark.parametrize("method", METHODS)
-def test_gradient_square_overflows(method, initial_scale, dtype, scale):
+def test_gradient_square_overflows_1e160(method, initial_scale, dtype, scale):
     fun = quadratic(CURVATURES, scale=scale)
     gtol = (1e-8 if dtype is np.float64 else 1e-4) * scale * 10
     result, _ = solve(
@@ -84,7 +87,7 @@ def test_gradient_square_overflows(method, initial_scale, dtype, scale):
 
 @pytest.mark.parametrize("initial_scale", STARTS)
 @pytest.mark.parametrize("method", METHODS)
-def test_minus_inf_is_never_accepted(method, initial_scale):
+def test_minus_inf_accepted(method, initial_scale):
     result, _ = solve(
         bowl_with_minus_infinity_far_away,
         np.ones(4),
@@ -113,7 +116,7 @@ def test_an_objective_that_decreases_to_minus_inf_is_reported(method):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("initial_scale", STARTS)
 @pytest.mark.parametrize("method", METHODS)
-def test_nan_gradient_component_at_a_trial(method, initial_scale, dtype):
+def test_nan_gradient_component(method, initial_scale, dtype):
     result, _ = solve(
         bowl_with_a_nan_far_away,
         np.ones(4, dtype),
@@ -130,7 +133,7 @@ def test_nan_gradient_component_at_a_trial(method, initial_scale, dtype):
                  (np.inf, [1.0, 1.0]), (-np.inf, [0.0, 0.0])]
 )  # fmt: skip
 @pytest.mark.parametrize("method", METHODS)
-def test_not_finite_at_x0(method, f, g):
+def test_nan_gradient_component_at_x0(method, f, g):
     result, objective = solve(lambda x: (f, np.array(g)), np.ones(2), method)
     assert result.status == NOT_FINITE
     assert not result.success
@@ -140,7 +143,7 @@ def test_not_finite_at_x0(method, f, g):
 
 @pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e-200), (np.float32, 1e-30)])
 @pytest.mark.parametrize("method", METHODS)
-def test_gradient_norm_underflow_is_not_convergence(method, dtype, scale):
+def test_gradient_norm_underflow_reports_converged(method, dtype, scale):
     fun = quadratic(CURVATURES, scale=scale)
     result, objective = solve(fun, np.ones(4, dtype), method, gtol=0.0, maxfun=3000)
     assert result.status in (CONVERGED, PRECISION)

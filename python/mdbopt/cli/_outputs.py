@@ -69,7 +69,7 @@ def save_model(
     in the order of the columns of weights, the second one where z > 0, empty for squares;
     ``feature_names``; ``l2``; ``version``.
     """
-    members = {
+    members: dict[str, Any] = {
         "weights": np.asarray(result.x).reshape(getattr(fun, "shape", (fun.d,))),
         "intercept": np.array(True),
         "loss": np.array(loss),
@@ -102,6 +102,6 @@ def draw(
     axes: Any = figure.subplots(1, 2 if sized else 1, squeeze=False)[0]
     plot.convergence(results, ax=axes[0])
     if sized:
-        plot.step_sizes(sized, ax=axes[1], names=names)
+        plot.step_sizes(results, ax=axes[1], names=names)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     figure.savefig(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import sys
 import time
@@ -152,9 +153,9 @@ def _one_thread_for_scipy() -> Any:
     ten times as long: not a picture of the method.
     """
     try:
-        from threadpoolctl import ThreadpoolController
+        threadpoolctl = importlib.import_module("threadpoolctl")
     except ImportError:
         return contextlib.nullcontext()
-    pools = ThreadpoolController()
+    pools = threadpoolctl.ThreadpoolController()
     own = [pool["filepath"] for pool in pools.info() if "scipy" in pool["filepath"]]
     return pools.select(filepath=own).limit(limits=1)

@@ -53,12 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--target", metavar="COLUMN", help="target in .csv and .npy: a name or an index (-1)")
     add("--loss", choices=LOSSES, help="by default what the targets ask for")
     add("--method", default="guarded", metavar="NAME", help="of mdbopt.methods(), or lbfgs")
-    add("--compare", metavar="A,B,…", help="further methods; lbfgs is SciPy's L-BFGS-B (m = 10)")
+    add("--compare", metavar="A,B,...", help="further methods; lbfgs is SciPy's L-BFGS-B (m = 10)")
     add("--l2", type=float, metavar="X", help="weight of |w|^2/2 (default 1/rows)")
     add("--gtol", type=float, metavar="X", help="stop at max|g| <= X (1e-8; 1e-4 in float32)")
     add("--maxfun", type=int, default=20_000, metavar="N", help="evaluations at most (20000)")
     add("--dtype", choices=("float64", "float32"), help="by default that of the table")
-    add("--plot", type=pathlib.Path, metavar="FILE", help="draw the fits: .png, .svg, .pdf, …")
+    add("--plot", type=pathlib.Path, metavar="FILE", help="draw the fits: .png, .svg, .pdf, ...")
     add("--save", type=pathlib.Path, metavar="FILE", help="write the model as .npz")
     add("--json", action="store_true", help="print one JSON object instead of the table")
 
@@ -183,7 +183,7 @@ def _summary(
 
 def _title(summary: dict[str, Any]) -> str:
     return (
-        f"{summary['table']}: {summary['rows']:,} rows, {summary['columns']:,} columns as they are, "
+        f"{summary['table']}: {summary['rows']:,} rows, {summary['columns']:,} columns, "
         f"{summary['loss']} loss, l2 = {summary['l2']:.3g}, {summary['dtype']}"
     )
 

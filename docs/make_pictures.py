@@ -1,0 +1,43 @@
+"""Draw the picture of README.md: python docs/make_pictures.py, with mdbopt[data,plot] installed."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from mdbopt import data, plot, problems
+from mdbopt.cli import _runs
+
+METHODS = ("guarded", "lbfgs", "ellipsoid", "box")
+LEGEND = {"lbfgs": "L-BFGS-B (SciPy)"}
+
+
+def fits(X, y):
+    fun = problems.logistic(X, y, l2=1 / len(y))
+    return {
+        LEGEND.get(method, method): _runs.fit(fun, method, 1e-8, 20_000, show=False)
+        for method in METHODS
+    }
+
+
+def main():
+    table = data.breast_cancer()
+    scaled = (table.X - table.X.mean(axis=0)) / table.X.std(axis=0)
+    figure = Figure(figsize=(9.2, 3.5), dpi=120, layout="constrained")
+    axes = figure.subplots(1, 2)
+    for ax, X, title in (
+        (axes[0], table.X, "columns as measured"),
+        (axes[1], scaled, "columns scaled to unit variance"),
+    ):
+        plot.convergence(fits(X, table.y), ax=ax)
+        ax.set_title(title, fontsize=9.5, loc="left")
+        ax.set_xlim(1, 2.5e4)
+    axes[1].set_ylabel("")
+    figure.savefig(
+        Path(__file__).with_name("convergence.png"),
+        pil_kwargs={"optimize": True},
+        metadata={"Software": None},
+    )
+
+
+if __name__ == "__main__":
+    main()
