@@ -17,9 +17,8 @@ namespace {
 constexpr std::size_t kBytesPerThread = std::size_t{256} << 10;
 // Streams larger than this come from memory or the last cache level, where prefetching pays; in cache it does not.
 constexpr std::size_t kFarBytes = std::size_t{1} << 20;
-// One rule alone runs ahead of itself by 512 bytes of float64; a rule in a chain by the chunk it will come back for.
+// 512 bytes of float64. In a chain, whose arrays take turns chunk by chunk, prefetching was seen to cost more than it gave.
 constexpr std::size_t kAheadAlone = 64;
-constexpr std::size_t kAheadInChain = kChunk;
 
 // One rule's walk within a pass.
 struct Stage {
@@ -102,11 +101,10 @@ void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes, 
     next += size.chunks * stage.sum_count;
   }
   const std::size_t total = bytes * size.elements;
-  const std::size_t threads = execution.threads > 0 ? execution.threads : default_threads();
   const std::size_t useful = std::max<std::size_t>(1, total / kBytesPerThread);
-  const std::size_t parts = std::max<std::size_t>(1, std::min({threads, useful, size.chunks}));
-  const std::size_t ahead = stages.size() == 1 ? kAheadAlone : kAheadInChain;
-  Pass pass{stages, jobs, size.chunks, parts, total > kFarBytes ? ahead : 0};
+  const std::size_t parts = std::max<std::size_t>(1, std::min({threads_of(execution), useful, size.chunks}));
+  const std::size_t ahead = stages.size() == 1 && total > kFarBytes ? kAheadAlone : 0;
+  Pass pass{stages, jobs, size.chunks, parts, ahead};
   parallel(parts, walk_part, &pass);
   for (std::size_t k = 0; k < stages.size(); ++k) {
     const Stage& stage = stages[k];
@@ -127,6 +125,18 @@ const Backend& backend_of(const Execution& execution) {
 Traffic& traffic() {
   thread_local Traffic counted{};
   return counted;
+}
+
+std::size_t threads_of(const Execution& execution) {
+  return execution.threads > 0 ? execution.threads : default_threads();
+}
+
+void check_counts(std::size_t rule, std::size_t streams, std::size_t scalars) {
+  const Description& description = rule_description(rule);
+  if (streams == description.stream_count && scalars == description.scalar_count) return;
+  throw Error(std::string(description.name) + ": expected " + std::to_string(description.stream_count) +
+              " streams and " + std::to_string(description.scalar_count) + " scalars, got " +
+              std::to_string(streams) + " and " + std::to_string(scalars));
 }
 
 std::size_t gather_bytes(const Description& rule, Dtype dtype) {
@@ -169,6 +179,7 @@ bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const doub
 }
 
 std::size_t Chain::add(std::size_t rule, std::initializer_list<void*> streams, std::initializer_list<double> scalars) {
+  check_counts(rule, streams.size(), scalars.size());
   Link link{};
   link.rule = rule;
   std::copy(streams.begin(), streams.end(), link.streams);
@@ -210,7 +221,9 @@ void Chain::run(Dtype dtype, std::size_t size, const Execution& execution) {
   for (Link& link : links_) {
     const Sweep& sweep = backend_of(execution).table[link.rule][static_cast<std::size_t>(dtype)];
     const Description& rule = rule_description(link.rule);
-    sweep.prepare(link.scalars, static_cast<double>(size), link.coef);
+    if (!sweep.prepare(link.scalars, static_cast<double>(size), link.coef)) {
+      throw Error(std::string(rule.name) + ": refused its scalars within a chain");
+    }
     const bool gathers = sweep.gather != nullptr;
     stages.push_back({gathers ? sweep.gather : sweep.apply, gathers ? rule.gathered : rule.emitted,
                        rule.sum_count(), link.coef, link.streams, nullptr});

@@ -16,6 +16,9 @@ struct Execution {
   std::size_t threads = 0;           // 0: default_threads()
 };
 
+// The threads that it asks for, or those a call uses by default.
+std::size_t threads_of(const Execution& execution);
+
 // The streams of one array, each of `size` elements, in the order of the rule's description.
 struct Job {
   void* const* streams;
@@ -29,10 +32,12 @@ bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const doub
             const Execution& execution);
 
 // Several rules in one pass over arrays of one size: all of them on a chunk before the next chunk, so that what they
-// share comes from memory once. No rule may gather and apply both, and none may need a sum of an earlier one.
+// share comes from memory once. No rule may gather and apply both, none may refuse, and none may need a sum of an
+// earlier one.
 class Chain {
  public:
   void clear() { links_.clear(); }
+  std::size_t size() const { return links_.size(); }
   // Appends a rule; returns its place.
   std::size_t add(std::size_t rule, std::initializer_list<void*> streams, std::initializer_list<double> scalars);
   void run(Dtype dtype, std::size_t size, const Execution& execution);
@@ -60,6 +65,9 @@ struct Traffic {
   std::size_t bytes;
 };
 Traffic& traffic();
+
+// Throws Error unless a call brings as many streams and scalars as the rule has.
+void check_counts(std::size_t rule, std::size_t streams, std::size_t scalars);
 
 // Bytes read and written per element by one gather or apply of the rule.
 std::size_t gather_bytes(const Description& rule, Dtype dtype);

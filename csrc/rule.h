@@ -71,7 +71,7 @@ struct Sum {
 
 inline constexpr std::size_t kMaxStreams = 8;
 inline constexpr std::size_t kMaxScalars = 8;
-inline constexpr std::size_t kMaxSums = 8;
+inline constexpr std::size_t kMaxSums = 10;
 inline constexpr std::size_t kMaxCoefBytes = 128;
 
 // The face of a rule for those who may not see its type: search, launch, bindings.

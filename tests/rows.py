@@ -196,6 +196,23 @@ def squared(u, q):
     return (u * q) * (u * q)
 
 
+FIVE_A = [f"a{k}" for k in range(5)]
+FIVE_S = [f"s{k}" for k in range(5)]
+
+
+def products(pairs, v, s):
+    return tuple(
+        product for pair in pairs for product in (pair * v["y"], pair * (s["scale"] * v["g"]))
+    )
+
+
+def add_pairs(v, s, _put):
+    q = v["q"]
+    for k, name in enumerate(FIVE_A):
+        q = q + s[f"c{k}"] * v[name]
+    return {"q": q}, ()
+
+
 ROWS = {
     "box_trial": trial("plain", "b"),
     "box_accept": accept("plain", "b"),
@@ -255,10 +272,15 @@ ROWS = {
         SCALED,
         gather=lambda v, s: ((v["b"] * (s["scale"] * v["g"])) * (s["scale"] * v["g"]),),
     ),
-    "pair_products": Row(
+    "pair_product": Row(
         {"s": SIGNED, "y": SIGNED, "g": SIGNED},
         SCALED,
-        gather=lambda v, s: (v["s"] * v["y"], v["s"] * (s["scale"] * v["g"])),
+        gather=lambda v, s: products([v["s"]], v, s),
+    ),
+    "pair_products": Row(
+        dict.fromkeys([*FIVE_S, "y", "g"], SIGNED),
+        SCALED,
+        gather=lambda v, s: products([v[name] for name in FIVE_S], v, s),
     ),
     "pair_normal": Row(
         {"y": SIGNED, "u": POSITIVE}, apply=lambda v, _s, _put: ({"u": v["y"] * v["y"]}, ())
@@ -272,6 +294,15 @@ ROWS = {
         dict.fromkeys("aq", SIGNED),
         ({"c": -1.7},),
         apply=lambda v, s, _put: ({"q": v["q"] + s["c"] * v["a"]}, ()),
+    ),
+    "add_pairs": Row(
+        dict.fromkeys([*FIVE_A, "q"], SIGNED),
+        ({f"c{k}": 0.7 * k - 1.1 for k in range(5)},),
+        apply=add_pairs,
+    ),
+    "pair_dots": Row(
+        dict.fromkeys([*FIVE_A, "q"], SIGNED),
+        gather=lambda v, _s: tuple(v[name] * v["q"] for name in FIVE_A),
     ),
     "pair_dot": Row(dict.fromkeys("aq", SIGNED), gather=lambda v, _s: (v["a"] * v["q"],)),
     "coast": Row(
@@ -306,6 +337,14 @@ ROWS = {
         apply=hypergradient,
     ),
     "square": Row({"g": SIGNED, "u": POSITIVE}, SCALED, apply=square),
+    "rescale": Row(
+        {"b": POSITIVE},
+        ({"factor": 2.5, "most": 1e300}, {"factor": 0.25, "most": 0.5}),
+        apply=lambda v, s, _put: (
+            {"b": np.where(s["most"] < s["factor"] * v["b"], s["most"], s["factor"] * v["b"])},
+            (),
+        ),
+    ),
     "norm": Row({"a": SIGNED}, SCALED, gather=norm),
     "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),
 }

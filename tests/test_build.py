@@ -15,7 +15,7 @@ CSRC = ROOT / "csrc"
 # Who may include whom, by file stem; a folder's files share the folder's name.
 HOST = {"backend", "dtype", "tensor", "fold", "error"}
 ARROWS = {
-    "rule": {"fold"},
+    "rule": {"fold", "dtype"},
     "rules/": {"rule", "rules/"},
     "rules": {"rules/"},
     "dtype": set(),

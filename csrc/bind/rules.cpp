@@ -1,11 +1,9 @@
 // rules – running one rule on borrowed arrays, and describing rules, backends and traffic.
 #include <string>
 
-#include "../backend.h"
 #include "../dlpack.h"
 #include "../error.h"
 #include "../launch.h"
-#include "../pool.h"
 #include "bind.h"
 
 namespace py = pybind11;
@@ -113,7 +111,7 @@ void bind_rules(py::module_& module) {
         return all;
       },
       "Every compiled backend: name, whether it runs here, whether it is active.");
-  module.def("threads", &default_threads, "Threads that a call uses by default.");
+  module.def("threads", [] { return threads_of({}); }, "Threads that a call uses by default.");
   module.def(
       "take_traffic",
       [] {

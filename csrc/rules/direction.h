@@ -1,9 +1,9 @@
 // direction – the walks that form a search direction and step along it.
 //
 //   scaled           q ← scale·a
-//   add_pair         q ← q + c a                      the turns of the two-loop recursion
+//   add_pair(s)      q ← q + Σ c a                    the turns of the two-loop recursion
 //   apply_metric     q ← D q                          and its middle, D = one + root·√b + box·b
-//   pair_dot         Σ a q
+//   pair_dot(s)      Σ a q
 //   coast            q ← c s
 //   momentum_step    q ← βq − D g,                    emits ⟨g, q⟩
 //   nesterov_step    z ← −D g, q ← z + β(z − (z_old − s)), emits ⟨g, q⟩
@@ -43,22 +43,39 @@ struct Scaled {
   }
 };
 
+// Five pairs at once, since one after the other leaves the memory waiting, or one of what is left.
+
 struct AddPair {
   static constexpr const char* kName = "add_pair";
   static constexpr const char* kSummary = "q ← q + c·a, a an s or a y";
   static constexpr Stream kStreams[] = {{"a", Role::kIn, Storage::kNarrow}, {"q", Role::kInOut}};
-  enum { kA, kQ };
   static constexpr Scalar kScalars[] = {{"c"}};
+};
+
+struct AddPairs {
+  static constexpr const char* kName = "add_pairs";
+  static constexpr const char* kSummary = "q ← q + c0·a0 + … + c4·a4, each an s or a y";
+  static constexpr Stream kStreams[] = {
+      {"a0", Role::kIn, Storage::kNarrow}, {"a1", Role::kIn, Storage::kNarrow}, {"a2", Role::kIn, Storage::kNarrow},
+      {"a3", Role::kIn, Storage::kNarrow}, {"a4", Role::kIn, Storage::kNarrow}, {"q", Role::kInOut}};
+  static constexpr Scalar kScalars[] = {{"c0"}, {"c1"}, {"c2"}, {"c3"}, {"c4"}};
+};
+
+template <class Members>
+struct Add : Members {
+  static constexpr std::size_t kCount = sizeof(Members::kScalars) / sizeof(Scalar);
   struct Coef {
-    double c;
+    double c[kCount];
   };
   static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
+    for (std::size_t k = 0; k < kCount; ++k) c.c[k] = scalars[k];
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    v[kQ] = v[kQ] + c.c * v[kA];
+    double q = v[kCount];
+    for (std::size_t k = 0; k < kCount; ++k) q = q + c.c[k] * v[k];
+    v[kCount] = q;
   }
 };
 
@@ -68,11 +85,11 @@ struct Coast {
   static constexpr Stream kStreams[] = {{"s", Role::kIn, Storage::kNarrow}, {"q", Role::kOut}};
   enum { kS, kQ };
   static constexpr Scalar kScalars[] = {{"c"}};
-  using Coef = AddPair::Coef;
-  static bool prepare(const double* scalars, double n, Coef& c) { return AddPair::prepare(scalars, n, c); }
+  using Coef = Scaled::Coef;
+  static bool prepare(const double* scalars, double n, Coef& c) { return Scaled::prepare(scalars, n, c); }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    v[kQ] = c.c * v[kS];
+    v[kQ] = c.scale * v[kS];
   }
 };
 
@@ -80,13 +97,26 @@ struct PairDot {
   static constexpr const char* kName = "pair_dot";
   static constexpr const char* kSummary = "Σ a·q, a an s or a y";
   static constexpr Stream kStreams[] = {{"a", Role::kIn, Storage::kNarrow}, {"q", Role::kIn}};
-  enum { kA, kQ };
   static constexpr Sum kGathered[] = {{"dot"}};
+};
+
+struct PairDots {
+  static constexpr const char* kName = "pair_dots";
+  static constexpr const char* kSummary = "Σ a0·q, …, Σ a4·q, each an s or a y";
+  static constexpr Stream kStreams[] = {
+      {"a0", Role::kIn, Storage::kNarrow}, {"a1", Role::kIn, Storage::kNarrow}, {"a2", Role::kIn, Storage::kNarrow},
+      {"a3", Role::kIn, Storage::kNarrow}, {"a4", Role::kIn, Storage::kNarrow}, {"q", Role::kIn}};
+  static constexpr Sum kGathered[] = {{"dot0"}, {"dot1"}, {"dot2"}, {"dot3"}, {"dot4"}};
+};
+
+template <class Members>
+struct Dots : Members {
+  static constexpr std::size_t kCount = sizeof(Members::kGathered) / sizeof(Sum);
   struct Coef {};
   static bool prepare(const double*, double, Coef&) { return true; }
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef&, double* sums) {
-    sums[0] = v[kA] * v[kQ];
+    for (std::size_t k = 0; k < kCount; ++k) sums[k] = v[k] * v[kCount];
   }
 };
 

@@ -1,7 +1,7 @@
 // pair – what one evaluated trial teaches, along whatever direction it was found.
 //
 //   pair          s = x⁺ − x, y = g⁺ − g, a copy of g⁺, and the inner products that judge the trial
-//   pair_products s·y⁺ and s·g⁺ of an older s: what the two-loop recursion needs of it
+//   pair_product(s) s·y⁺ and s·g⁺ of older s: what the two-loop recursion needs of it
 //   pair_normal   u = y², for groups
 //   learn         b ← min(b, ν/u) by co-coercivity (normal.h), u = y² or a given u, and six sums that say how well
 //                 D = 1, √b, b explain the pair: (y·Dy)(s·D⁻¹s)/(s·y)² is 1 when Dy ∝ s and never below, and does
@@ -59,14 +59,29 @@ struct Pair {
   }
 };
 
-struct PairProducts {
-  static constexpr const char* kName = "pair_products";
+struct PairProduct {
+  static constexpr const char* kName = "pair_product";
   static constexpr const char* kSummary = "s·y and s·(scale·g)";
   static constexpr Stream kStreams[] = {
       {"s", Role::kIn, Storage::kNarrow}, {"y", Role::kIn, Storage::kNarrow}, {"g", Role::kIn}};
-  enum { kS, kY, kG };
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}};
   static constexpr Sum kGathered[] = {{"sy"}, {"sg"}};
+};
+
+struct PairProducts {
+  static constexpr const char* kName = "pair_products";
+  static constexpr const char* kSummary = "s·y and s·(scale·g) of five s";
+  static constexpr Stream kStreams[] = {
+      {"s0", Role::kIn, Storage::kNarrow}, {"s1", Role::kIn, Storage::kNarrow}, {"s2", Role::kIn, Storage::kNarrow},
+      {"s3", Role::kIn, Storage::kNarrow}, {"s4", Role::kIn, Storage::kNarrow}, {"y", Role::kIn, Storage::kNarrow},
+      {"g", Role::kIn}};
+  static constexpr Sum kGathered[] = {{"sy0"}, {"sg0"}, {"sy1"}, {"sg1"}, {"sy2"},
+                                      {"sg2"}, {"sy3"}, {"sg3"}, {"sy4"}, {"sg4"}};
+};
+
+template <class Members>
+struct Products : Members {
+  static constexpr std::size_t kCount = sizeof(Members::kGathered) / sizeof(Sum) / 2;
+  static constexpr Scalar kScalars[] = {{"scale", 1.0}};
   struct Coef {
     double scale;
   };
@@ -76,8 +91,12 @@ struct PairProducts {
   }
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
-    sums[0] = v[kS] * v[kY];
-    sums[1] = v[kS] * (c.scale * v[kG]);
+    const double y = v[kCount];
+    const double g = c.scale * v[kCount + 1];
+    for (std::size_t k = 0; k < kCount; ++k) {
+      sums[2 * k] = v[k] * y;
+      sums[2 * k + 1] = v[k] * g;
+    }
   }
 };
 

@@ -5,6 +5,25 @@
 
 namespace mdbopt::MDBOPT_ISA {
 
+// Takes a scalar that has outgrown its range into the set it multiplies.
+struct Rescale {
+  static constexpr const char* kName = "rescale";
+  static constexpr const char* kSummary = "b ← min(factor·b, most)";
+  static constexpr Stream kStreams[] = {{"b", Role::kInOut, Storage::kWide}};
+  static constexpr Scalar kScalars[] = {{"factor"}, {"most", 1e300}};
+  struct Coef {
+    double factor, most;
+  };
+  static bool prepare(const double* scalars, double, Coef& c) {
+    c = {scalars[0], scalars[1]};
+    return true;
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    v[0] = min(c.factor * v[0], c.most);
+  }
+};
+
 struct Dot {
   static constexpr const char* kName = "dot";
   static constexpr const char* kSummary = "Σ a·b in float64, in the fixed order";

@@ -15,9 +15,8 @@ constexpr std::size_t kCoordinatesPerThread = 8192;
 
 template <class Body>
 void share(std::size_t count, std::size_t coordinates, const Execution& execution, Body body) {
-  const std::size_t threads = execution.threads > 0 ? execution.threads : default_threads();
   const std::size_t useful = std::max<std::size_t>(1, coordinates / kCoordinatesPerThread);
-  const std::size_t parts = std::max<std::size_t>(1, std::min({threads, useful, count}));
+  const std::size_t parts = std::max<std::size_t>(1, std::min({threads_of(execution), useful, count}));
   struct Context {
     std::size_t count, parts;
     Body& body;

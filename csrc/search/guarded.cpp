@@ -18,7 +18,9 @@ constexpr double kStraight = 0.5;        // a failed try is learnt from when cub
 constexpr double kForward = 1.1;         // growth of the box after a plain step that kept its promise
 constexpr double kDirectionShare = 0.2;  // of that growth, after an accepted step of the proposer
 constexpr double kRoom = 1e10;           // the first box over the first step: cuts are free, growth is slow
-constexpr double kLargestGrowth = 1e140;
+constexpr double kLargestGrowth = 0x1p400;  // of the box when it opens
+constexpr double kFold = 0x1p300;
+constexpr double kHuge = 1e30;           // a gradient this many times the first is out of a pair's range
 constexpr double kQuarter = 0.25;
 constexpr double kRounding = 1.0 - 0x1p-22;  // y² is of a float32 y: a cut stays on the safe side of that
 
@@ -57,7 +59,6 @@ void Guarded::allocate_more(std::size_t size, Dtype dtype) {
   proposer_ = make_proposer(options_.proposer, memory, size, dtype);
   const double d = static_cast<double>(groups_.empty() ? size : groups_.count());
   gamma_ = std::isnan(options_.gamma) ? 1.0 / (2.0 * d) : options_.gamma;
-  huge_ = dtype == Dtype::kFloat64 ? 1e120 : 1e30;
 }
 
 void Guarded::start() {
@@ -95,13 +96,13 @@ Guarded::Trial Guarded::measure(double f, const Tensor& g) {
 }
 
 bool Guarded::wins(const Trial& trial) const {
-  return trial.gs < 0.0 && trial.difference <= kArmijo * trial.gs && trial.f <= f_start_;
+  return trial.gs < 0.0 && trial.difference <= kArmijo * trial.gs && no_worse_than_start();
 }
 
 bool Guarded::judge_trial(double f, const Tensor& g) {
   const Trial trial = measure(f, g);
   trial_gmax_ = trial.gmax;
-  if (!(trial.gmax < huge_)) {
+  if (out_of_range(f, trial.gmax, kHuge)) {
     fail_trial();
     return false;
   }
@@ -240,10 +241,18 @@ void Guarded::remember(const Trial& trial) {
 
 void Guarded::open_box(double step) {
   growth_ = std::min(step, kLargestGrowth);
-  largest_growth_ = std::min(growth_ * 1e100, kLargestGrowth);
+  largest_growth_ = growth_ * kFold;
 }
 
-void Guarded::grow(double factor) { growth_ = std::min(growth_ * factor, largest_growth_); }
+void Guarded::grow(double factor) {
+  growth_ *= factor;
+  if (growth_ <= largest_growth_) return;
+  // As in Set: cuts lower single step sizes, growth lowers none.
+  static const std::size_t rescale = find_rule("rescale");
+  double sums[kMaxSums];
+  walks_.run(rescale, {b_.data()}, {kFold, 1.0}, sums);
+  growth_ /= kFold;
+}
 
 // --- the next trial ----------------------------------------------------------------------------------------------
 

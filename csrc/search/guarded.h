@@ -68,7 +68,6 @@ class Guarded final : public Search {
   std::int64_t window_steps_ = 0, window_kept_ = 0;
   double window_won_ = 0.0;
   double gamma_ = 0.0;
-  double huge_ = 0.0;
   Groups groups_;
   Buffer b_, delta_, spare_g_;
   Buffer normal_, sums_;         // with groups or the hypergradient's cut: u, and its sums

@@ -12,6 +12,8 @@ constexpr double kForward = 1.1;  // the growth after an accepted step in the pa
 constexpr double kSeekGrowth = 10.0;
 // The first set reaches this far beyond the step that the scalar search found; cuts are cheap, growth is slow.
 constexpr double kSetOverStep = 100.0;
+// A gradient this many times the first one is beyond what a promise, a sum of fourth powers, can hold.
+constexpr double kHuge = 1e60;
 constexpr double kQuarter = 0.25;
 constexpr double kHalf = 0.5;
 // Quarterings that take any finite step size below the smallest one.
@@ -74,20 +76,20 @@ bool Multidimensional::keeps_promise(double f, const Tensor& g, Secant& secant) 
   if (!noise(f)) return f - f_ + 0.5 * proposal_.decrease <= 0.0;
   secant = active().secant(g_, g);
   have_secant_ = 1;
-  return secant.slope >= 0.0 && f <= f_start_ && std::isfinite(secant.gmax);
+  return secant.slope >= 0.0 && no_worse_than_start() && secant.gmax < kHuge;
 }
 
 bool Multidimensional::judge_trial(double f, const Tensor& g) {
   Secant secant;
-  if (keeps_promise(f, g, secant)) return accept(g);
+  if (keeps_promise(f, g, secant)) return accept(f, g);
   if (have_secant_ == 0) secant = active().secant(g_, g);
   trial_gmax_ = secant.gmax;
-  if (std::isfinite(secant.gmax)) reject(f, g, secant);
-  else fail_trial();
+  if (out_of_range(f, secant.gmax, kHuge)) fail_trial();
+  else reject(f, g, secant);
   return false;
 }
 
-bool Multidimensional::accept(const Tensor& g) {
+bool Multidimensional::accept(double f, const Tensor& g) {
   const std::int64_t was_seeking = seeking_;
   const double growth = active().growth();
   if (seeking_ == 0) {
@@ -99,7 +101,8 @@ bool Multidimensional::accept(const Tensor& g) {
     set_->resize(kSetOverStep * growth);
   }
   Proposal next = active().propose(trial_, g, spare_x_, spare_g_);
-  if (!std::isfinite(next.gmax)) {
+  trial_gmax_ = next.gmax;
+  if (out_of_range(f, next.gmax, kHuge)) {
     seeking_ = was_seeking;
     active().set_growth(growth);
     fail_trial();
@@ -108,7 +111,7 @@ bool Multidimensional::accept(const Tensor& g) {
   x_.swap(trial_);
   trial_.swap(spare_x_);
   g_.swap(spare_g_);
-  gmax_ = trial_gmax_ = next.gmax;
+  gmax_ = next.gmax;
   proposal_ = next;
   settle();
   return true;

@@ -27,7 +27,7 @@ class Multidimensional final : public Search {
 
   // The set that proposes now: one step size while the scale is being sought, then the user's.
   Set& active() { return seeking_ != 0 ? *seeker_ : *set_; }
-  bool accept(const Tensor& g);
+  bool accept(double f, const Tensor& g);
   void reject(double f, const Tensor& g, const Secant& secant);
   void settle();
   bool keeps_promise(double f, const Tensor& g, Secant& secant);

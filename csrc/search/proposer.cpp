@@ -11,6 +11,16 @@
 namespace mdbopt::search {
 namespace {
 
+// Pairs go through the rules five at a time, then singly: see rules/direction.h.
+constexpr std::size_t kBundle = 5;
+
+template <class Body>
+void for_bundles(std::size_t m, Body body) {
+  std::size_t k = 0;
+  for (; k + kBundle <= m; k += kBundle) body(k, true);
+  for (; k < m; ++k) body(k, false);
+}
+
 // The two-loop recursion on H₀, with its inner products taken where the vectors are read anyway: every s·g and s·y in
 // the walk that measures a trial, every y·D q in the walk that forms q. Each s is read twice, each y once.
 // Source: Nocedal 1980; Nocedal and Wright 2006, algorithm 7.4.
@@ -22,19 +32,26 @@ class Lbfgs final : public Proposer {
   bool relearns() const override { return true; }
 
   void measure(Chain& chain, Pairs& pairs, double scale, const Buffer& g_new) override {
-    static const std::size_t products = find_rule("pair_products");
-    for (std::size_t k = 0; k < pairs.count(); ++k) {
-      const std::size_t link =
-          chain.add(products, {pairs.s(k).data(), pairs.next_y().data(), g_new.data()}, {scale});
-      if (k == 0) first_link_ = link;
-    }
+    static const std::size_t one = find_rule("pair_product");
+    static const std::size_t bundle = find_rule("pair_products");
+    const auto s = [&](std::size_t k) { return pairs.s(k).data(); };
+    void* y = pairs.next_y().data();
+    first_link_ = chain.size();
+    for_bundles(pairs.count(), [&](std::size_t k, bool whole) {
+      if (whole) chain.add(bundle, {s(k), s(k + 1), s(k + 2), s(k + 3), s(k + 4), y, g_new.data()}, {scale});
+      else chain.add(one, {s(k), y, g_new.data()}, {scale});
+    });
   }
 
   void measured(const Chain& chain, const Pairs& pairs, double gs, double gs_new) override {
-    for (std::size_t k = 0; k < pairs.count(); ++k) {
-      fresh_sy_[pairs.slot(k)] = chain.sum(first_link_ + k, 0);
-      fresh_sg_[pairs.slot(k)] = chain.sum(first_link_ + k, 1);
-    }
+    std::size_t link = first_link_;
+    for_bundles(pairs.count(), [&](std::size_t k, bool whole) {
+      for (std::size_t j = 0; j < (whole ? kBundle : 1); ++j) {
+        fresh_sy_[pairs.slot(k + j)] = chain.sum(link, 2 * j);
+        fresh_sg_[pairs.slot(k + j)] = chain.sum(link, 2 * j + 1);
+      }
+      ++link;
+    });
     next_sg_ = gs;
     fresh_sg_[pairs.next_slot()] = gs_new;
   }
@@ -48,9 +65,7 @@ class Lbfgs final : public Proposer {
 
   Last direction(const Terrain& t, Chain& last) override {
     static const std::size_t scaled = find_rule("scaled");
-    static const std::size_t add_pair = find_rule("add_pair");
     static const std::size_t apply_metric = find_rule("apply_metric");
-    static const std::size_t pair_dot = find_rule("pair_dot");
     static const std::size_t dot = find_rule("dot");
     const Pairs& pairs = t.pairs;
     const std::size_t m = pairs.count();
@@ -62,22 +77,18 @@ class Lbfgs final : public Proposer {
       double sq = -sg_[pairs.slot(k)];
       for (std::size_t j = 0; j < k; ++j) sq -= alpha_[j] * sy(pairs.slot(k), pairs.slot(j));
       alpha_[k] = sq / pairs.curvature(k);
-      last.add(add_pair, {pairs.y(k).data(), q}, {-alpha_[k]});
     }
-    const std::size_t middle =
-        last.add(apply_metric, {t.b.data(), q}, {t.metric.one(), t.metric.root(), t.metric.box()});
-    for (std::size_t k = 0; k < m; ++k) last.add(pair_dot, {pairs.y(k).data(), q}, {});
-    t.walks.run(last);
-    yq_.resize(m);
-    for (std::size_t k = 0; k < m; ++k) yq_[k] = last.sum(middle + 1 + k, 0);
+    add(last, [&](std::size_t k) { return pairs.y(k).data(); }, [&](std::size_t k) { return -alpha_[k]; }, m, q);
+    last.add(apply_metric, {t.b.data(), q}, {t.metric.one(), t.metric.root(), t.metric.box()});
+    take_dots(last, t, m);
     last.clear();
     for (std::size_t k = m; k-- > 0;) {
       double yq = yq_[k];
       for (std::size_t j = k + 1; j < m; ++j) yq += alpha_[j] * sy(pairs.slot(j), pairs.slot(k));
       const double beta = yq * pairs.scale(k) / pairs.curvature(k);
       alpha_[k] = (alpha_[k] - beta) / pairs.scale(k);  // from here on the weight of s as stored
-      last.add(add_pair, {pairs.s(k).data(), q}, {alpha_[k]});
     }
+    add(last, [&](std::size_t k) { return pairs.s(k).data(); }, [&](std::size_t k) { return alpha_[k]; }, m, q);
     return {last.add(dot, {t.g.data(), q}, {}), t.scale};
   }
 
@@ -97,6 +108,40 @@ class Lbfgs final : public Proposer {
  private:
   // By slot: s of one pair times y of a newer one.
   double& sy(std::size_t older, std::size_t newer) { return sy_[older * slots_ + newer]; }
+
+  // q ← q + Σ weight(k)·vector(k)
+  template <class Vector, class Weight>
+  static void add(Chain& chain, Vector a, Weight c, std::size_t m, void* q) {
+    static const std::size_t one = find_rule("add_pair");
+    static const std::size_t bundle = find_rule("add_pairs");
+    for_bundles(m, [&](std::size_t k, bool whole) {
+      if (whole) {
+        chain.add(bundle, {a(k), a(k + 1), a(k + 2), a(k + 3), a(k + 4), q},
+                  {c(k), c(k + 1), c(k + 2), c(k + 3), c(k + 4)});
+      } else {
+        chain.add(one, {a(k), q}, {c(k)});
+      }
+    });
+  }
+
+  // Runs the chain with every y·q behind it, into yq_.
+  void take_dots(Chain& chain, const Terrain& t, std::size_t m) {
+    static const std::size_t one = find_rule("pair_dot");
+    static const std::size_t bundle = find_rule("pair_dots");
+    const auto y = [&](std::size_t k) { return t.pairs.y(k).data(); };
+    void* q = t.delta.data();
+    std::size_t link = chain.size();
+    for_bundles(m, [&](std::size_t k, bool whole) {
+      if (whole) chain.add(bundle, {y(k), y(k + 1), y(k + 2), y(k + 3), y(k + 4), q}, {});
+      else chain.add(one, {y(k), q}, {});
+    });
+    t.walks.run(chain);
+    yq_.resize(m);
+    for_bundles(m, [&](std::size_t k, bool whole) {
+      for (std::size_t j = 0; j < (whole ? kBundle : 1); ++j) yq_[k + j] = chain.sum(link, j);
+      ++link;
+    });
+  }
 
   std::size_t slots_;
   std::vector<double> sy_, sg_, fresh_sy_, fresh_sg_;

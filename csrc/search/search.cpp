@@ -17,7 +17,7 @@ constexpr int kLargestExponent = 1000;
 // An objective that has answered −inf this often is taken to have no minimum.
 constexpr std::int64_t kInfiniteDescents = 30;
 // As has one whose value, in units of the first gradient, is below minus this.
-constexpr double kBottomless = 1e100;
+constexpr double kBottomless = 1e60;
 
 }  // namespace
 
@@ -35,6 +35,7 @@ void Search::allocate(std::size_t size, Dtype dtype) {
 }
 
 void Search::init(const Tensor& x, double f, const Tensor& g) {
+  if (x_.size() != 0) throw Error("init: the search has started already; make a new one");
   if (x.size == 0) throw Error("x: expected at least one element, got none");
   allocate(x.size, x.dtype);
   check_gradient(g);
@@ -46,7 +47,7 @@ void Search::init(const Tensor& x, double f, const Tensor& g) {
   if (!std::isfinite(sums[1])) throw Error("x: expected finite numbers, got NaN or inf");
   walks_.run(norm, {g_.data()}, {1.0}, sums);
   evaluations_ = 1;
-  f_told_ = f;
+  f_told_ = f_start_told_ = f;
   gmax_ = sums[1];
   if (!std::isfinite(f) || !std::isfinite(gmax_)) return end(Status::kNotFinite);
   trial_gmax_ = gmax_;
@@ -56,14 +57,20 @@ void Search::init(const Tensor& x, double f, const Tensor& g) {
   gmax_ *= scale_;
   trial_gmax_ = gmax_;
   gmax_start_ = gmax_;
-  f_ = f_start_ = scaled(f);
+  f_ = scaled(f);
   start();
 }
 
 void Search::end(Status status) {
-  // No step is left because f has run away downwards, not because x is good.
-  const bool fell = f_ < -kBottomless * std::max(1.0, std::abs(f_start_));
-  status_ = static_cast<std::int64_t>(status == Status::kPrecision && fell ? Status::kNotFinite : status);
+  // No step is left because f runs away downwards, not because x is good.
+  const bool falls = infinite_descents_ > 0 || f_ < -kBottomless * std::max(1.0, std::abs(scaled(f_start_told_)));
+  status_ = static_cast<std::int64_t>(status == Status::kPrecision && falls ? Status::kNotFinite : status);
+}
+
+bool Search::out_of_range(double f_trial, double gmax_trial, double huge) {
+  if (gmax_trial < huge) return false;
+  if (f_trial < f_) ++infinite_descents_;
+  return true;
 }
 
 double Search::scaled(double value) const { return std::ldexp(value, static_cast<int>(-exponent_)); }
@@ -113,6 +120,7 @@ bool Search::judge(double f, const Tensor& g) {
   }
   if (moved) {
     ++accepted_;
+    infinite_descents_ = 0;
     longest_move_ = std::max(longest_move_, moving);
     f_ = f_trial;
     f_told_ = f_trial_told_;
@@ -126,7 +134,7 @@ void Search::fields(Fields& fields) {
   fields.array("trial", trial_);
   fields.number("f", f_told_);
   fields.number("f_scaled", f_);
-  fields.number("f_start", f_start_);
+  fields.number("f_start", f_start_told_);
   fields.number("gmax_scaled", gmax_);
   fields.number("gmax_start", gmax_start_);
   fields.number("moved", moved_);

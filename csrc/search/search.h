@@ -34,7 +34,8 @@ class Search {
  public:
   virtual ~Search() = default;
 
-  // Starts at x (finite) with f and g evaluated there; copies both arrays. Throws Error when sizes or dtypes differ.
+  // Starts at x (finite) with f and g evaluated there; copies both arrays. Throws Error when sizes or dtypes differ, and
+  // when the search has started already.
   void init(const Tensor& x, double f, const Tensor& g);
   // The point to evaluate next; valid, and constant, until judge.
   const Buffer& propose();
@@ -68,6 +69,10 @@ class Search {
   virtual void fail_trial() = 0;                            // f or g is not finite at the trial
 
   void end(Status status);
+  // Whether a trial's gradient is not finite or beyond what the search can square; counts one that also fell.
+  bool out_of_range(double f_trial, double gmax_trial, double huge);
+  // Rounding may let f rise by a few units, but never above where it began.
+  bool no_worse_than_start() const { return f_trial_told_ <= f_start_told_; }
   double scaled(double value) const;
   double unscaled(double value) const;
   bool noise(double f_trial) const;
@@ -81,7 +86,6 @@ class Search {
   Walks walks_;
   Buffer x_, g_, trial_;
   double f_ = 0.0;        // over the scale 2^exponent_, as all that follows
-  double f_start_ = 0.0;
   double gmax_ = 0.0;
   double trial_gmax_ = 0.0;
   double scale_ = 1.0;    // 2^−exponent_
@@ -98,10 +102,11 @@ class Search {
   double longest_move_ = 0.0;  // of all accepted
   double f_told_ = 0.0;
   double f_trial_told_ = 0.0;
+  double f_start_told_ = 0.0;
   std::int64_t exponent_ = 0;
   std::int64_t accepted_ = 0;
   std::int64_t evaluations_ = 0;
-  std::int64_t infinite_descents_ = 0;
+  std::int64_t infinite_descents_ = 0;  // since the last accepted point
   std::int64_t status_ = static_cast<std::int64_t>(Status::kRunning);
   std::int64_t proposed_ = 0;
 };

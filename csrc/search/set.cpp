@@ -24,8 +24,11 @@ struct Shape {
 
 namespace {
 
-// The largest size of a set; squares of it, of step sizes within it and of gradients near 1 stay finite.
-constexpr double kLargestGrowth = 1e140;
+// The range of a set's size: squares of it, of step sizes within it and of gradients near 1 stay finite.
+constexpr double kLargestGrowth = 0x1p400;
+constexpr double kSmallestGrowth = 0x1p-900;
+// Cuts lower single step sizes and growth lowers none, so that the size runs away upwards: it goes into the array then.
+constexpr double kFold = 0x1p300;
 // The largest factor by which one pair may cut one step size: far beyond the 2 that the proofs need.
 constexpr double kDepth = 100.0;
 
@@ -117,10 +120,17 @@ double Set::depth() const {
 
 void Set::resize(double initial_scale) {
   const bool per_coordinate = shape_->kind == Shape::kBox || shape_->kind == Shape::kEllipsoid;
-  set_growth(per_coordinate ? initial_scale * dimension() : initial_scale);
+  set_growth(std::min(kLargestGrowth, per_coordinate ? initial_scale * dimension() : initial_scale));
 }
 
-void Set::set_growth(double growth) { growth_ = std::min(kLargestGrowth, growth); }
+void Set::set_growth(double growth) {
+  growth_ = std::clamp(growth, kSmallestGrowth, kLargestGrowth);
+  if (growth <= kLargestGrowth || shape_->kind == Shape::kOneStepSize) return;
+  static const std::size_t rescale = find_rule("rescale");
+  double sums[kMaxSums];
+  set_walks_.run(rescale, {set_.data()}, {kFold, 1.0}, sums);
+  growth_ = growth / kFold;
+}
 
 double Set::step() const {
   if (shape_->gradient_direction) return norm2_ > 0.0 ? gamma_ * growth_ / std::sqrt(norm2_) : 0.0;

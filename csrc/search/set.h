@@ -46,7 +46,7 @@ class Set {
   // The set as the user sizes it: b = scale·d (box), axes = scale·d (ellipsoid), b = scale (simplex), scale
   // itself (one step size).
   void resize(double initial_scale);
-  // Scales the whole set; never beyond what arithmetic on it can bear.
+  // Scales the whole set, within what arithmetic on it can bear.
   void grow(double factor) { set_growth(growth_ * factor); }
   double growth() const { return growth_; }
   void set_growth(double growth);

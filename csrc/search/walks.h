@@ -14,6 +14,7 @@ struct Walks {
 
   bool run(std::size_t rule, std::initializer_list<void*> streams, std::initializer_list<double> scalars,
            double* sums) const {
+    check_counts(rule, streams.size(), scalars.size());
     const Job job{streams.begin(), size};
     return launch(rule, dtype, {&job, 1}, scalars.begin(), sums, execution);
   }

@@ -5,6 +5,9 @@ its searches for loops of your own; `kernels` holds the compiled rules they are 
 builds common objectives; `plot` draws runs.
 """
 
+from importlib import import_module
+from typing import Any
+
 from mdbopt import kernels, problems
 from mdbopt._core import __version__
 from mdbopt._methods import methods
@@ -29,3 +32,10 @@ __all__ = [
     "rules",
     "scipy_method",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # They bring in matplotlib's and scikit-learn's readers, which not every program needs.
+    if name in ("data", "plot"):
+        return import_module(f"mdbopt.{name}")
+    raise AttributeError(f"module 'mdbopt' has no attribute {name!r}")

@@ -1,14 +1,17 @@
-"""Arrays of other libraries: in as NumPy views of the same memory, out as arrays of their own kind."""
+"""Arrays of other libraries: in as NumPy views of their memory, out as arrays of their own kind."""
 
 from __future__ import annotations
 
-import sys
+import importlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
+
+# Where libraries define their arrays, when that is not where they make them.
+_HOMES = {"jaxlib": "jax.numpy", "jax": "jax.numpy"}
 
 
 class Library:
@@ -21,11 +24,21 @@ class Library:
     """
 
     def __init__(self, example: Any) -> None:
+        plain = isinstance(example, (np.ndarray, np.generic)) or not hasattr(example, "__dlpack__")
         root = type(example).__module__.partition(".")[0]
-        self.is_numpy = isinstance(example, (np.ndarray, np.generic)) or not hasattr(
-            example, "__dlpack__"
-        )
-        self._module = None if self.is_numpy else sys.modules.get(root)
+        self.name: str | None = None if plain else _HOMES.get(root, root)
+
+    @classmethod
+    def named(cls, name: str | None) -> Library:
+        """Make it by the name of the module that makes the arrays; None is NumPy."""
+        library = cls(np.empty(0))
+        library.name = name
+        return library
+
+    @property
+    def is_numpy(self) -> bool:
+        """Whether results stay NumPy arrays."""
+        return self.name is None
 
     def to_numpy(self, array: Any, name: str) -> NDArray[Any]:
         """View the array as NumPy, without a copy where its library allows it."""
@@ -41,11 +54,8 @@ class Library:
         return np.asarray(array)
 
     def from_numpy(self, array: NDArray[Any]) -> Any:
-        """Hand a fresh NumPy array to the library."""
-        if self.is_numpy:
+        """Hand a fresh NumPy array to the library; one that takes none gets it as it is."""
+        if self.name is None:
             return array
-        module = self._module
-        for place in (module, getattr(module, "numpy", None)):
-            if hasattr(place, "from_dlpack"):
-                return place.from_dlpack(array)
-        return array
+        module = importlib.import_module(self.name)
+        return module.from_dlpack(array) if hasattr(module, "from_dlpack") else array

@@ -30,7 +30,8 @@ class ScipyMethod:
         **options: Any,
     ) -> Any:
         for name, given in (("bounds", bounds), ("constraints", constraints)):
-            if given is not None and len(given) > 0:
+            empty = isinstance(given, (tuple, list, dict)) and not given
+            if given is not None and not empty:
                 raise ValueError(f"{name}: mdbopt solves unconstrained problems only")
         return minimize(
             fun, x0, args, method=self.name, jac=jac, callback=callback, tol=tol, options=options

@@ -46,9 +46,19 @@ class State(Mapping[str, Any]):
     `judge`) or copies in the caller's library.
     """
 
-    def __init__(self, core: _core.State, library: Library) -> None:
+    def __init__(self, search: _Search, core: _core.State, library: Library) -> None:
+        self._search = search
         self._core = core
         self._library = library
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self._search, dict(self), self._library.name)
+
+    def __copy__(self) -> State:
+        return _restored(self._search, dict(self), self._library.name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> State:
+        return self.__copy__()
 
     def _give(self, view: Any) -> Any:
         return view if self._library.is_numpy else self._library.from_numpy(view.copy())
@@ -168,7 +178,7 @@ class _Search:
         library = Library(x)
         core = self._new()
         core.init(library.to_numpy(x, "x"), float(f), library.to_numpy(g, "g"))
-        return State(core, library)
+        return State(self, core, library)
 
     def propose(self, state: State) -> Any:
         """Give the point to evaluate next: read-only, valid until `judge`.
@@ -230,9 +240,16 @@ class _Search:
         ValueError, TypeError
             When an entry is missing or does not fit this search.
         """
+        return self._restore(saved, Library(np.empty(0) if like is None else like))
+
+    def _restore(self, saved: Mapping[str, Any], library: Library) -> State:
         core = self._new()
         core.load({name: saved[name] for name in saved})
-        return State(core, Library(np.empty(0) if like is None else like))
+        return State(self, core, library)
+
+
+def _restored(search: _Search, saved: dict[str, Any], library: str | None) -> State:
+    return search._restore(saved, Library.named(library))
 
 
 def _common(search: Any) -> dict[str, Any]:

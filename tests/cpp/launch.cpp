@@ -168,7 +168,7 @@ void streams_are_checked() {
   CHECK(check({{memory, 8, Dtype::kFloat32, false}, {memory + 4, 8, Dtype::kFloat64, true}}) ==
         Dtype::kFloat32);
   CHECK_THROWS(mdbopt::TypeError, "square: expected 2 streams, got 1", check({g}));
-  CHECK_THROWS(mdbopt::TypeError, "square: stream 'u' has dtype float32, expected float64 (whatever",
+  CHECK_THROWS(mdbopt::TypeError, "square: stream 'u' has dtype float32, expected float64 (what",
                check({g, {memory + 4, 4, Dtype::kFloat32, true}}));
   CHECK_THROWS(mdbopt::Error, "square: stream 'u' has 3 elements, expected 4 (as 'g')",
                check({g, {memory + 4, 3, Dtype::kFloat64, true}}));
