@@ -140,6 +140,24 @@ bool Borrowed::row_major() const {
   return true;
 }
 
+bool borrow_numpy(py::handle object, Tensor& tensor) {
+  const auto& numpy = py::detail::npy_api::get();
+  if (Py_TYPE(object.ptr()) != numpy.PyArray_Type_) return false;
+  const auto* array = py::detail::array_proxy(object.ptr());
+  const int type = py::detail::array_descriptor1_proxy(array->descr)->type_num;
+  const char order = py::detail::array_descriptor1_proxy(array->descr)->byteorder;
+  constexpr int kDense = py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+  if ((array->flags & kDense) != kDense || (order != '=' && order != '|')) return false;
+  if (type == py::detail::npy_api::NPY_DOUBLE_) tensor.dtype = Dtype::kFloat64;
+  else if (type == py::detail::npy_api::NPY_FLOAT_) tensor.dtype = Dtype::kFloat32;
+  else return false;
+  tensor.data = array->data;
+  tensor.size = 1;
+  for (int k = 0; k < array->nd; ++k) tensor.size *= static_cast<std::size_t>(array->dimensions[k]);
+  tensor.writable = (array->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_) != 0;
+  return true;
+}
+
 Borrowed borrow(py::handle object, const std::string& what) {
   static const py::object ndarray = py::module_::import("numpy").attr("ndarray");
   if (!py::type::handle_of(object).is(ndarray) && py::hasattr(object, "mask")) {

@@ -26,4 +26,8 @@ struct Borrowed {
 // misaligned memory, and for a device that is not the CPU.
 Borrowed borrow(pybind11::handle object, const std::string& what);
 
+// The usual case without a detour: a NumPy array of our dtypes in row-major order. False for anything else, which
+// borrow then looks at. The caller keeps the object alive.
+bool borrow_numpy(pybind11::handle object, Tensor& tensor);
+
 }  // namespace mdbopt::bind

@@ -13,8 +13,8 @@
 namespace mdbopt {
 namespace {
 
-// Below this many bytes a walk ends sooner than a second thread wakes up.
-constexpr std::size_t kBytesPerThread = std::size_t{256} << 10;
+// What one thread walks from the second cache level or beyond; a guide to whether threads are worth their start.
+constexpr double kNanosecondsPerByte = 0.025;
 // Streams larger than this come from memory or the last cache level, where prefetching pays; in cache it does not.
 constexpr std::size_t kFarBytes = std::size_t{1} << 20;
 // 512 bytes of float64. In a chain, whose arrays take turns chunk by chunk, prefetching was seen to cost more than it gave.
@@ -101,8 +101,8 @@ void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes, 
     next += size.chunks * stage.sum_count;
   }
   const std::size_t total = bytes * size.elements;
-  const std::size_t useful = std::max<std::size_t>(1, total / kBytesPerThread);
-  const std::size_t parts = std::max<std::size_t>(1, std::min({threads_of(execution), useful, size.chunks}));
+  const std::size_t parts = worthwhile(std::min(threads_of(execution), std::max<std::size_t>(1, size.chunks)),
+                                       kNanosecondsPerByte * static_cast<double>(total));
   const std::size_t ahead = stages.size() == 1 && total > kFarBytes ? kAheadAlone : 0;
   Pass pass{stages, jobs, size.chunks, parts, ahead};
   parallel(parts, walk_part, &pass);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
@@ -22,8 +23,14 @@
 namespace mdbopt {
 namespace {
 
-// About 5 µs: longer than the gap between two walks of one step, shorter than a scheduler's time slice.
-constexpr int kSpins = 2000;
+using Clock = std::chrono::steady_clock;
+
+// How long a waiting thread spins: longer than a small objective takes between two walks, so that workers are awake for
+// the next one.
+constexpr std::chrono::microseconds kSpin{100};
+constexpr int kPausesPerLook = 32;  // at the clock
+constexpr double kAwakeCost = 2e3;  // nanoseconds
+constexpr double kFirstWakeCost = 2e4;
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -33,12 +40,21 @@ void pause() {
 #endif
 }
 
+// False when it is not done by the end of the spin.
 template <class T, class Done>
-void wait_until(std::atomic<T>& value, Done done) {
-  for (int spin = 0; spin < kSpins; ++spin) {
-    if (done(value.load(std::memory_order_acquire))) return;
-    pause();
-  }
+bool spin_until(std::atomic<T>& value, Done done) {
+  const Clock::time_point end = Clock::now() + kSpin;
+  do {
+    for (int k = 0; k < kPausesPerLook; ++k) {
+      if (done(value.load(std::memory_order_acquire))) return true;
+      pause();
+    }
+  } while (Clock::now() < end);
+  return false;
+}
+
+template <class T, class Done>
+void sleep_until(std::atomic<T>& value, Done done) {
   for (T seen = value.load(std::memory_order_acquire); !done(seen); seen = value.load(std::memory_order_acquire)) {
     value.wait(seen, std::memory_order_acquire);
   }
@@ -56,14 +72,24 @@ class Pool {
     parts_ = parts;
     members_ = std::min(parts, workers_.size() + 1);
     running_.store(members_ - 1, std::memory_order_relaxed);
+    posted_ = Clock::now();
     for (std::size_t member = 1; member < members_; ++member) {
       std::atomic<std::uint32_t>& generation = workers_[member - 1];
       generation.fetch_add(1, std::memory_order_release);
       generation.notify_one();
     }
     share(0);
-    wait_until(running_, [](std::size_t running) { return running == 0; });
+    const auto finished = [](std::size_t running) { return running == 0; };
+    if (!spin_until(running_, finished)) sleep_until(running_, finished);
     return true;
+  }
+
+  double start_cost(std::size_t wanted) {
+    if (awake_.load(std::memory_order_relaxed) + 1 >= wanted) return kAwakeCost;
+    // Forgotten bit by bit while it keeps workers asleep, or one bad moment would do so for ever.
+    const double cost = wake_cost_.load(std::memory_order_relaxed);
+    wake_cost_.store(0.99 * cost, std::memory_order_relaxed);
+    return cost;
   }
 
  private:
@@ -86,7 +112,15 @@ class Pool {
 
   void work(std::size_t member, std::atomic<std::uint32_t>* generation) {
     for (std::uint32_t seen = 0;; ++seen) {
-      wait_until(*generation, [seen](std::uint32_t now) { return now != seen; });
+      const auto called = [seen](std::uint32_t now) { return now != seen; };
+      awake_.fetch_add(1, std::memory_order_relaxed);
+      const bool awake = spin_until(*generation, called);
+      awake_.fetch_sub(1, std::memory_order_relaxed);
+      if (!awake) {
+        sleep_until(*generation, called);
+        const double cost = std::chrono::duration<double, std::nano>(Clock::now() - posted_).count();
+        wake_cost_.store(0.5 * (wake_cost_.load(std::memory_order_relaxed) + cost), std::memory_order_relaxed);
+      }
       share(member);
       if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
     }
@@ -95,6 +129,9 @@ class Pool {
   std::mutex region_;
   std::deque<std::atomic<std::uint32_t>> workers_;  // a generation each: only those that have a part wake up
   std::atomic<std::size_t> running_{0};
+  std::atomic<std::size_t> awake_{0};                  // workers that spin
+  std::atomic<double> wake_cost_{kFirstWakeCost};      // nanoseconds, as last seen
+  Clock::time_point posted_;
   std::size_t members_ = 0;
   void (*body_)(void*, std::size_t) = nullptr;
   void* context_ = nullptr;
@@ -154,6 +191,12 @@ std::size_t choose_threads() {
 std::size_t default_threads() {
   static const std::size_t threads = choose_threads();
   return threads;
+}
+
+std::size_t worthwhile(std::size_t wanted, double nanoseconds) {
+  // Twice the cost: the estimate of the work is rough, and what else runs here has a use for the core.
+  const double gain = nanoseconds * (1.0 - 1.0 / static_cast<double>(wanted));
+  return wanted > 1 && gain > 2.0 * kAwakeCost && gain > 2.0 * pool().start_cost(wanted) ? wanted : 1;
 }
 
 void parallel(std::size_t parts, void (*body)(void*, std::size_t), void* context) {

@@ -90,8 +90,12 @@ class State {
     alone([&] { search_->init(x_tensor, f, g_tensor); });
   }
   bool judge(double f, const py::object& g) {
-    const Borrowed borrowed = borrow(g, "g");
-    const Tensor tensor = row_major(borrowed, "g");
+    Tensor tensor;
+    Borrowed borrowed;
+    if (!borrow_numpy(g, tensor)) {
+      borrowed = borrow(g, "g");
+      tensor = row_major(borrowed, "g");
+    }
     bool moved = false;
     alone([&] { moved = search_->judge(f, tensor); });
     return moved;
@@ -132,9 +136,13 @@ class State {
       std::atomic<bool>& busy;
       ~Leave() { busy = false; }
     } leave{busy_};
+    if (search_->x().size() < kBriefSize) return body();
     py::gil_scoped_release release;
     body();
   }
+
+  // A step on so few coordinates is over sooner than another thread could take the interpreter's lock.
+  static constexpr std::size_t kBriefSize = 4096;
 
   Options options_;
   std::unique_ptr<Search> search_;

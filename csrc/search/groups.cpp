@@ -10,13 +10,12 @@
 namespace mdbopt::search {
 namespace {
 
-// Fewer coordinates than this are walked sooner than a thread wakes up.
-constexpr std::size_t kCoordinatesPerThread = 8192;
+constexpr double kNanosecondsPerCoordinate = 2.0;  // read by an index
 
 template <class Body>
 void share(std::size_t count, std::size_t coordinates, const Execution& execution, Body body) {
-  const std::size_t useful = std::max<std::size_t>(1, coordinates / kCoordinatesPerThread);
-  const std::size_t parts = std::max<std::size_t>(1, std::min({threads_of(execution), useful, count}));
+  const std::size_t parts = worthwhile(std::min(threads_of(execution), std::max<std::size_t>(1, count)),
+                                       kNanosecondsPerCoordinate * static_cast<double>(coordinates));
   struct Context {
     std::size_t count, parts;
     Body& body;

@@ -214,7 +214,9 @@ class _Search:
         TypeError
             When g's dtype is not x's.
         """
-        return state._core.judge(float(f), state._library.to_numpy(g, "g"))
+        if type(g) is not np.ndarray:
+            g = state._library.to_numpy(g, "g")
+        return state._core.judge(f if type(f) is float else float(f), g)
 
     def converged(self, state: State, gtol: float = 0.0) -> bool:
         """Whether max|g| <= gtol, or the search has ended by itself (see ``state.status``)."""
