@@ -101,11 +101,12 @@ void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes, 
     next += size.chunks * stage.sum_count;
   }
   const std::size_t total = bytes * size.elements;
-  const std::size_t parts = worthwhile(std::min(threads_of(execution), std::max<std::size_t>(1, size.chunks)),
-                                       kNanosecondsPerByte * static_cast<double>(total));
+  const std::size_t threads = threads_of(execution);
+  const std::size_t wanted = parts_for(threads, kNanosecondsPerByte * static_cast<double>(total));
+  const std::size_t parts = std::min(wanted, std::max<std::size_t>(1, size.chunks));
   const std::size_t ahead = stages.size() == 1 && total > kFarBytes ? kAheadAlone : 0;
   Pass pass{stages, jobs, size.chunks, parts, ahead};
-  parallel(parts, walk_part, &pass);
+  parallel(parts, threads, walk_part, &pass);
   for (std::size_t k = 0; k < stages.size(); ++k) {
     const Stage& stage = stages[k];
     for (std::size_t j = 0; j < stage.sum_count; ++j) {

@@ -1,4 +1,7 @@
-// pool – each worker waits for its generation number to change: they spin for some microseconds, then sleep in the kernel.
+// pool – each worker waits for its call: it spins for some microseconds, then sleeps in the kernel.
+//
+// Parts are taken from one ticket, (region, parts, next part) in a single word, so that a worker that wakes after its
+// region is over takes nothing from the next one.
 #include "pool.h"
 
 #include <pthread.h>
@@ -29,8 +32,10 @@ using Clock = std::chrono::steady_clock;
 // the next one.
 constexpr std::chrono::microseconds kSpin{100};
 constexpr int kPausesPerLook = 32;  // at the clock
-constexpr double kAwakeCost = 2e3;  // nanoseconds
-constexpr double kFirstWakeCost = 2e4;
+// Nanoseconds that a region costs its caller, with workers that spin and with workers that must be woken.
+constexpr double kAwakeCost = 2e3;
+constexpr double kAsleepCost = 1e4;
+constexpr std::size_t kPartsPerThread = 4;
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -40,69 +45,73 @@ void pause() {
 #endif
 }
 
-// False when it is not done by the end of the spin.
 template <class T, class Done>
-bool spin_until(std::atomic<T>& value, Done done) {
+void wait_until(std::atomic<T>& value, Done done) {
   const Clock::time_point end = Clock::now() + kSpin;
   do {
     for (int k = 0; k < kPausesPerLook; ++k) {
-      if (done(value.load(std::memory_order_acquire))) return true;
+      if (done(value.load(std::memory_order_acquire))) return;
       pause();
     }
   } while (Clock::now() < end);
-  return false;
-}
-
-template <class T, class Done>
-void sleep_until(std::atomic<T>& value, Done done) {
   for (T seen = value.load(std::memory_order_acquire); !done(seen); seen = value.load(std::memory_order_acquire)) {
     value.wait(seen, std::memory_order_acquire);
   }
 }
 
+struct Ticket {
+  std::uint32_t region;
+  std::uint16_t parts, next;
+
+  std::uint64_t word() const { return std::uint64_t{region} << 32 | std::uint64_t{parts} << 16 | next; }
+  static Ticket of(std::uint64_t word) {
+    return {static_cast<std::uint32_t>(word >> 32), static_cast<std::uint16_t>(word >> 16),
+            static_cast<std::uint16_t>(word)};
+  }
+};
+
 class Pool {
  public:
   // False when another region is at work; then nothing was run.
-  bool run(std::size_t parts, void (*body)(void*, std::size_t), void* context) {
+  bool run(std::size_t parts, std::size_t threads, void (*body)(void*, std::size_t), void* context) {
     std::unique_lock<std::mutex> region(region_, std::try_to_lock);
     if (!region.owns_lock()) return false;
-    grow(parts - 1);
+    const std::size_t helpers = std::min(threads, parts) - 1;
+    grow(helpers);
     body_ = body;
     context_ = context;
-    parts_ = parts;
-    members_ = std::min(parts, workers_.size() + 1);
-    running_.store(members_ - 1, std::memory_order_relaxed);
-    posted_ = Clock::now();
-    for (std::size_t member = 1; member < members_; ++member) {
-      std::atomic<std::uint32_t>& generation = workers_[member - 1];
-      generation.fetch_add(1, std::memory_order_release);
-      generation.notify_one();
+    left_.store(parts, std::memory_order_relaxed);
+    const std::uint32_t number = Ticket::of(ticket_.load(std::memory_order_relaxed)).region + 1;
+    ticket_.store(Ticket{number, static_cast<std::uint16_t>(parts), 0}.word(), std::memory_order_release);
+    for (std::size_t k = 0; k < std::min(helpers, workers_.size()); ++k) {
+      workers_[k].store(number, std::memory_order_release);
+      workers_[k].notify_one();
     }
-    share(0);
-    const auto finished = [](std::size_t running) { return running == 0; };
-    if (!spin_until(running_, finished)) sleep_until(running_, finished);
+    take_parts(number);
+    wait_until(left_, [](std::size_t left) { return left == 0; });
     return true;
   }
 
-  double start_cost(std::size_t wanted) {
-    if (awake_.load(std::memory_order_relaxed) + 1 >= wanted) return kAwakeCost;
-    // Forgotten bit by bit while it keeps workers asleep, or one bad moment would do so for ever.
-    const double cost = wake_cost_.load(std::memory_order_relaxed);
-    wake_cost_.store(0.99 * cost, std::memory_order_relaxed);
-    return cost;
-  }
+  bool awake(std::size_t helpers) const { return spinning_.load(std::memory_order_relaxed) >= helpers; }
 
  private:
-  // Parts beyond the number of threads go round: a system that grants fewer threads still runs every part.
-  void share(std::size_t member) {
-    for (std::size_t part = member; part < parts_; part += members_) body_(context_, part);
+  void take_parts(std::uint32_t region) {
+    std::uint64_t word = ticket_.load(std::memory_order_acquire);
+    for (;;) {
+      const Ticket ticket = Ticket::of(word);
+      if (ticket.region != region || ticket.next >= ticket.parts) return;
+      if (!ticket_.compare_exchange_weak(word, word + 1, std::memory_order_acq_rel)) continue;
+      body_(context_, ticket.next);
+      if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) left_.notify_one();
+      word = ticket_.load(std::memory_order_acquire);
+    }
   }
 
   void grow(std::size_t wanted) {
     while (workers_.size() < wanted) {
       workers_.emplace_back(0);
       try {
-        std::thread(&Pool::work, this, workers_.size(), &workers_.back()).detach();
+        std::thread(&Pool::work, this, &workers_.back()).detach();
       } catch (const std::system_error&) {
         workers_.pop_back();
         return;
@@ -110,32 +119,23 @@ class Pool {
     }
   }
 
-  void work(std::size_t member, std::atomic<std::uint32_t>* generation) {
-    for (std::uint32_t seen = 0;; ++seen) {
-      const auto called = [seen](std::uint32_t now) { return now != seen; };
-      awake_.fetch_add(1, std::memory_order_relaxed);
-      const bool awake = spin_until(*generation, called);
-      awake_.fetch_sub(1, std::memory_order_relaxed);
-      if (!awake) {
-        sleep_until(*generation, called);
-        const double cost = std::chrono::duration<double, std::nano>(Clock::now() - posted_).count();
-        wake_cost_.store(0.5 * (wake_cost_.load(std::memory_order_relaxed) + cost), std::memory_order_relaxed);
-      }
-      share(member);
-      if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+  void work(std::atomic<std::uint32_t>* call) {
+    for (std::uint32_t done = 0;;) {
+      spinning_.fetch_add(1, std::memory_order_relaxed);
+      wait_until(*call, [&](std::uint32_t region) { return region != done; });
+      spinning_.fetch_sub(1, std::memory_order_relaxed);
+      done = call->load(std::memory_order_acquire);
+      take_parts(done);
     }
   }
 
   std::mutex region_;
-  std::deque<std::atomic<std::uint32_t>> workers_;  // a generation each: only those that have a part wake up
-  std::atomic<std::size_t> running_{0};
-  std::atomic<std::size_t> awake_{0};                  // workers that spin
-  std::atomic<double> wake_cost_{kFirstWakeCost};      // nanoseconds, as last seen
-  Clock::time_point posted_;
-  std::size_t members_ = 0;
+  std::deque<std::atomic<std::uint32_t>> workers_;  // the region each is called to: only those called wake up
+  std::atomic<std::uint64_t> ticket_{0};
+  std::atomic<std::size_t> left_{0};  // parts not yet done
+  std::atomic<std::size_t> spinning_{0};
   void (*body_)(void*, std::size_t) = nullptr;
   void* context_ = nullptr;
-  std::size_t parts_ = 0;
 };
 
 // Never destroyed: workers may outlive static destruction, and a forked child must abandon its parent's pool, whose
@@ -193,18 +193,22 @@ std::size_t default_threads() {
   return threads;
 }
 
-std::size_t worthwhile(std::size_t wanted, double nanoseconds) {
-  // Twice the cost: the estimate of the work is rough, and what else runs here has a use for the core.
-  const double gain = nanoseconds * (1.0 - 1.0 / static_cast<double>(wanted));
-  return wanted > 1 && gain > 2.0 * kAwakeCost && gain > 2.0 * pool().start_cost(wanted) ? wanted : 1;
+std::size_t parts_for(std::size_t threads, double nanoseconds) {
+  constexpr std::size_t kMostParts = 0xffff;
+  if (threads < 2) return 1;
+  const double gain = nanoseconds * (1.0 - 1.0 / static_cast<double>(threads));
+  // Twice the cost: the estimate is rough, and what else runs here has a use for the core.
+  if (gain < 2.0 * kAwakeCost) return 1;
+  const double cost = pool().awake(threads - 1) ? kAwakeCost : kAsleepCost;
+  return gain < 2.0 * cost ? 1 : std::min(kMostParts, kPartsPerThread * threads);
 }
 
-void parallel(std::size_t parts, void (*body)(void*, std::size_t), void* context) {
+void parallel(std::size_t parts, std::size_t threads, void (*body)(void*, std::size_t), void* context) {
   // A region inside a region: its thread may hold the pool already.
   thread_local bool inside = false;
-  if (parts > 1 && !inside) {
+  if (parts > 1 && threads > 1 && !inside) {
     inside = true;
-    const bool shared = pool().run(parts, body, context);
+    const bool shared = pool().run(parts, threads, body, context);
     inside = false;
     if (shared) return;
   }

@@ -14,14 +14,15 @@ constexpr double kNanosecondsPerCoordinate = 2.0;  // read by an index
 
 template <class Body>
 void share(std::size_t count, std::size_t coordinates, const Execution& execution, Body body) {
-  const std::size_t parts = worthwhile(std::min(threads_of(execution), std::max<std::size_t>(1, count)),
-                                       kNanosecondsPerCoordinate * static_cast<double>(coordinates));
+  const std::size_t threads = threads_of(execution);
+  const std::size_t wanted = parts_for(threads, kNanosecondsPerCoordinate * static_cast<double>(coordinates));
+  const std::size_t parts = std::min(wanted, std::max<std::size_t>(1, count));
   struct Context {
     std::size_t count, parts;
     Body& body;
   } context{count, parts, body};
   parallel(
-      parts,
+      parts, threads,
       [](void* opaque, std::size_t part) {
         const Context& c = *static_cast<Context*>(opaque);
         c.body(part * c.count / c.parts, (part + 1) * c.count / c.parts);
