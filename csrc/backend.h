@@ -8,13 +8,14 @@
 
 namespace mdbopt {
 
-// One rule compiled for one dtype and one instruction set. gather and apply walk the chunks [first, last) of one flat
-// job of n elements and write partials[chunk * sum_count + k]. Elements are prefetched `ahead` of their use, 0: not at all.
+// One rule compiled for one dtype and one instruction set. gather and apply walk the chunks [first,
+// last) of one flat job of n elements and write partials[chunk * sum_count + k]. Elements are
+// prefetched `ahead` of their use, 0: not at all.
 struct Sweep {
   using Prepare = bool (*)(const double* scalars, double n, void* coef);
   using Solve = bool (*)(const double* sums, double n, void* coef);
-  using Walk = void (*)(void* const* streams, std::size_t n, std::size_t first, std::size_t last, std::size_t ahead,
-                        const void* coef, double* partials);
+  using Walk = void (*)(void* const* streams, std::size_t n, std::size_t first, std::size_t last,
+                        std::size_t ahead, const void* coef, double* partials);
   Prepare prepare;
   Walk gather;
   Solve solve;
@@ -37,7 +38,8 @@ std::size_t find_rule(const char* name);
 std::size_t backend_count();
 const Backend& backend_at(std::size_t index);
 
-// The backend that runs by default: MDBOPT_BACKEND if it is set, else the best that this processor supports.
+// The backend that runs by default: MDBOPT_BACKEND if it is set, else the best that this processor
+// supports.
 const Backend& active_backend();
 // A backend by name; throws Error, listing what there is, when it is unknown or not supported here.
 const Backend& find_backend(const char* name);

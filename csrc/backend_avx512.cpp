@@ -4,8 +4,10 @@
 
 namespace mdbopt::avx512 {
 
-static bool supported() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"); }
+static bool supported() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+}
 
 extern const Backend kBackend;
 const Backend kBackend{"avx512", supported, Table<Rules>::rows};

@@ -1,4 +1,5 @@
-// backends – the one choice of a backend: the best instruction set that this processor supports, unless told otherwise.
+// backends – the one choice of a backend: the best instruction set that this processor supports,
+// unless told otherwise.
 #include <cstdlib>
 #include <cstring>
 #include <string>

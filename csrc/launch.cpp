@@ -1,4 +1,5 @@
-// launch – cuts jobs into chunks, gives each thread a fixed run of them, and folds the partial sums.
+// launch – cuts jobs into chunks, gives each thread a fixed run of them, and folds the partial
+// sums.
 #include "launch.h"
 
 #include <algorithm>
@@ -13,11 +14,14 @@
 namespace mdbopt {
 namespace {
 
-// What one thread walks from the second cache level or beyond; a guide to whether threads are worth their start.
+// What one thread walks from the second cache level or beyond; a guide to whether threads are worth
+// their start.
 constexpr double kNanosecondsPerByte = 0.025;
-// Streams larger than this come from memory or the last cache level, where prefetching pays; in cache it does not.
+// Streams larger than this come from memory or the last cache level, where prefetching pays; in
+// cache it does not.
 constexpr std::size_t kFarBytes = std::size_t{1} << 20;
-// 512 bytes of float64. In a chain, whose arrays take turns chunk by chunk, prefetching was seen to cost more than it gave.
+// 512 bytes of float64. In a chain, whose arrays take turns chunk by chunk, prefetching was seen to
+// cost more than it gave.
 constexpr std::size_t kAheadAlone = 64;
 
 // One rule's walk within a pass.
@@ -41,7 +45,9 @@ struct Pass {
 
 std::size_t chunks_of(std::size_t size) { return (size + kChunk - 1) / kChunk; }
 
-std::size_t width_of(const Stream& stream, Dtype dtype) { return info(stored_dtype(stream.storage, dtype)).bytes; }
+std::size_t width_of(const Stream& stream, Dtype dtype) {
+  return info(stored_dtype(stream.storage, dtype)).bytes;
+}
 
 // The chunks [first, last), numbered through the jobs.
 void walk_jobs(const Pass& pass, std::size_t first, std::size_t last) {
@@ -88,8 +94,8 @@ Size size_of(std::span<const Job> jobs) {
 }
 
 // Runs the stages in one pass and folds their sums into results[stage].
-void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes, const Execution& execution,
-         double* const* results) {
+void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes,
+         const Execution& execution, double* const* results) {
   thread_local std::vector<double> partials;
   const Size size = size_of(jobs);
   std::size_t needed = 0;
@@ -110,7 +116,8 @@ void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes, 
   for (std::size_t k = 0; k < stages.size(); ++k) {
     const Stage& stage = stages[k];
     for (std::size_t j = 0; j < stage.sum_count; ++j) {
-      results[k][j] = fold_chunks(stage.sums[j].fold, stage.partials + j, size.chunks, stage.sum_count);
+      results[k][j] =
+          fold_chunks(stage.sums[j].fold, stage.partials + j, size.chunks, stage.sum_count);
     }
   }
   ++traffic().walks;
@@ -135,8 +142,9 @@ std::size_t threads_of(const Execution& execution) {
 void check_counts(std::size_t rule, std::size_t streams, std::size_t scalars) {
   const Description& description = rule_description(rule);
   if (streams == description.stream_count && scalars == description.scalar_count) return;
-  throw Error(std::string(description.name) + ": expected " + std::to_string(description.stream_count) +
-              " streams and " + std::to_string(description.scalar_count) + " scalars, got " +
+  throw Error(std::string(description.name) + ": expected " +
+              std::to_string(description.stream_count) + " streams and " +
+              std::to_string(description.scalar_count) + " scalars, got " +
               std::to_string(streams) + " and " + std::to_string(scalars));
 }
 
@@ -158,8 +166,8 @@ std::size_t apply_bytes(const Description& rule, Dtype dtype) {
   return rule.applies ? bytes : 0;
 }
 
-bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars, double* sums,
-            const Execution& execution) {
+bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars,
+            double* sums, const Execution& execution) {
   const Sweep& sweep = backend_of(execution).table[rule][static_cast<std::size_t>(dtype)];
   const Description& description = rule_description(rule);
   alignas(64) unsigned char coef[kMaxCoefBytes];
@@ -167,19 +175,22 @@ bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const doub
   std::fill_n(sums, description.sum_count(), 0.0);
   if (!sweep.prepare(scalars, n, coef)) return false;
   if (sweep.gather != nullptr) {
-    Stage stage{sweep.gather, description.gathered, description.gathered_count, coef, nullptr, nullptr};
+    Stage stage{sweep.gather, description.gathered, description.gathered_count, coef, nullptr,
+                nullptr};
     run({&stage, 1}, jobs, gather_bytes(description, dtype), execution, &sums);
     if (sweep.solve != nullptr && !sweep.solve(sums, n, coef)) return false;
   }
   if (sweep.apply != nullptr) {
-    Stage stage{sweep.apply, description.emitted, description.emitted_count, coef, nullptr, nullptr};
+    Stage stage{sweep.apply, description.emitted, description.emitted_count, coef, nullptr,
+                nullptr};
     double* emitted = sums + description.gathered_count;
     run({&stage, 1}, jobs, apply_bytes(description, dtype), execution, &emitted);
   }
   return true;
 }
 
-std::size_t Chain::add(std::size_t rule, std::initializer_list<void*> streams, std::initializer_list<double> scalars) {
+std::size_t Chain::add(std::size_t rule, std::initializer_list<void*> streams,
+                       std::initializer_list<double> scalars) {
   check_counts(rule, streams.size(), scalars.size());
   Link link{};
   link.rule = rule;
@@ -189,7 +200,8 @@ std::size_t Chain::add(std::size_t rule, std::initializer_list<void*> streams, s
   return links_.size() - 1;
 }
 
-// Each array comes from memory once, whatever the number of links that read it, and goes back once if any writes it.
+// Each array comes from memory once, whatever the number of links that read it, and goes back once
+// if any writes it.
 std::size_t Chain::bytes(Dtype dtype) const {
   thread_local std::vector<const void*> read;
   thread_local std::vector<const void*> written;
@@ -206,7 +218,8 @@ std::size_t Chain::bytes(Dtype dtype) const {
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
       const Role role = rule.streams[k].role;
       const std::size_t width = width_of(rule.streams[k], dtype);
-      const bool made_here = std::find(written.begin(), written.end(), link.streams[k]) != written.end();
+      const bool made_here =
+          std::find(written.begin(), written.end(), link.streams[k]) != written.end();
       if (role != Role::kOut && !made_here && add(read, link.streams[k])) bytes += width;
       if (role != Role::kIn && add(written, link.streams[k])) bytes += width;
     }
@@ -227,7 +240,7 @@ void Chain::run(Dtype dtype, std::size_t size, const Execution& execution) {
     }
     const bool gathers = sweep.gather != nullptr;
     stages.push_back({gathers ? sweep.gather : sweep.apply, gathers ? rule.gathered : rule.emitted,
-                       rule.sum_count(), link.coef, link.streams, nullptr});
+                      rule.sum_count(), link.coef, link.streams, nullptr});
     results.push_back(link.sums);
   }
   const Job job{links_.front().streams, size};
@@ -243,17 +256,19 @@ std::string quoted(const Description& rule, std::size_t k) {
 bool overlap(const Tensor& a, const Tensor& b) {
   const auto* a_begin = static_cast<const char*>(a.data);
   const auto* b_begin = static_cast<const char*>(b.data);
-  return a_begin < b_begin + b.size * info(b.dtype).bytes && b_begin < a_begin + a.size * info(a.dtype).bytes;
+  return a_begin < b_begin + b.size * info(b.dtype).bytes &&
+         b_begin < a_begin + a.size * info(a.dtype).bytes;
 }
 
 }  // namespace
 
 Dtype check_streams(const Description& rule, std::span<const Tensor> streams) {
   if (streams.size() != rule.stream_count) {
-    throw TypeError(std::string(rule.name) + ": expected " + std::to_string(rule.stream_count) + " streams, got " +
-                    std::to_string(streams.size()));
+    throw TypeError(std::string(rule.name) + ": expected " + std::to_string(rule.stream_count) +
+                    " streams, got " + std::to_string(streams.size()));
   }
-  // The first stream that follows the dtype of the call fixes it; a rule on step sizes alone is float64.
+  // The first stream that follows the dtype of the call fixes it; a rule on step sizes alone is
+  // float64.
   std::size_t leader = streams.size();
   for (std::size_t k = 0; k < streams.size() && leader == streams.size(); ++k) {
     if (rule.streams[k].storage == Storage::kElement) leader = k;
@@ -263,20 +278,23 @@ Dtype check_streams(const Description& rule, std::span<const Tensor> streams) {
     const Storage storage = rule.streams[k].storage;
     const Dtype expected = stored_dtype(storage, dtype);
     if (streams[k].dtype != expected) {
-      throw TypeError(quoted(rule, k) + " has dtype " + info(streams[k].dtype).name + ", expected " +
-                      info(expected).name +
-                      (storage == Storage::kElement ? " (as '" + std::string(rule.streams[leader].name) + "')"
-                                                    : std::string(" (whatever the dtype of the others)")));
+      throw TypeError(quoted(rule, k) + " has dtype " + info(streams[k].dtype).name +
+                      ", expected " + info(expected).name +
+                      (storage == Storage::kElement
+                           ? " (as '" + std::string(rule.streams[leader].name) + "')"
+                           : std::string(" (whatever the dtype of the others)")));
     }
     if (streams[k].size != streams[0].size) {
-      throw Error(quoted(rule, k) + " has " + std::to_string(streams[k].size) + " elements, expected " +
-                  std::to_string(streams[0].size) + " (as '" + rule.streams[0].name + "')");
+      throw Error(quoted(rule, k) + " has " + std::to_string(streams[k].size) +
+                  " elements, expected " + std::to_string(streams[0].size) + " (as '" +
+                  rule.streams[0].name + "')");
     }
     if (rule.streams[k].role != Role::kIn && !streams[k].writable) {
       throw Error(quoted(rule, k) + " is read-only, expected a writable array");
     }
     for (std::size_t other = 0; other < k; ++other) {
-      const bool written = rule.streams[k].role != Role::kIn || rule.streams[other].role != Role::kIn;
+      const bool written =
+          rule.streams[k].role != Role::kIn || rule.streams[other].role != Role::kIn;
       if (written && overlap(streams[k], streams[other])) {
         throw Error(quoted(rule, k) + " overlaps stream '" + rule.streams[other].name +
                     "', expected separate memory since one of them is written");

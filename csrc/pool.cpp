@@ -1,7 +1,7 @@
 // pool – each worker waits for its call: it spins for some microseconds, then sleeps in the kernel.
 //
-// Parts are taken from one ticket, (region, parts, next part) in a single word, so that a worker that wakes after its
-// region is over takes nothing from the next one.
+// Parts are taken from one ticket, (region, parts, next part) in a single word, so that a worker
+// that wakes after its region is over takes nothing from the next one.
 #include "pool.h"
 
 #include <pthread.h>
@@ -28,11 +28,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a waiting thread spins: longer than a small objective takes between two walks, so that workers are awake for
-// the next one.
+// How long a waiting thread spins: longer than a small objective takes between two walks, so that
+// workers are awake for the next one.
 constexpr std::chrono::microseconds kSpin{100};
 constexpr int kPausesPerLook = 32;  // at the clock
-// Nanoseconds that a region costs its caller, with workers that spin and with workers that must be woken.
+// Nanoseconds that a region costs its caller, with workers that spin and with workers that must be
+// woken.
 constexpr double kAwakeCost = 2e3;
 constexpr double kAsleepCost = 1e4;
 constexpr std::size_t kPartsPerThread = 4;
@@ -54,7 +55,8 @@ void wait_until(std::atomic<T>& value, Done done) {
       pause();
     }
   } while (Clock::now() < end);
-  for (T seen = value.load(std::memory_order_acquire); !done(seen); seen = value.load(std::memory_order_acquire)) {
+  for (T seen = value.load(std::memory_order_acquire); !done(seen);
+       seen = value.load(std::memory_order_acquire)) {
     value.wait(seen, std::memory_order_acquire);
   }
 }
@@ -63,7 +65,9 @@ struct Ticket {
   std::uint32_t region;
   std::uint16_t parts, next;
 
-  std::uint64_t word() const { return std::uint64_t{region} << 32 | std::uint64_t{parts} << 16 | next; }
+  std::uint64_t word() const {
+    return std::uint64_t{region} << 32 | std::uint64_t{parts} << 16 | next;
+  }
   static Ticket of(std::uint64_t word) {
     return {static_cast<std::uint32_t>(word >> 32), static_cast<std::uint16_t>(word >> 16),
             static_cast<std::uint16_t>(word)};
@@ -73,7 +77,8 @@ struct Ticket {
 class Pool {
  public:
   // False when another region is at work; then nothing was run.
-  bool run(std::size_t parts, std::size_t threads, void (*body)(void*, std::size_t), void* context) {
+  bool run(std::size_t parts, std::size_t threads, void (*body)(void*, std::size_t),
+           void* context) {
     std::unique_lock<std::mutex> region(region_, std::try_to_lock);
     if (!region.owns_lock()) return false;
     const std::size_t helpers = std::min(threads, parts) - 1;
@@ -82,7 +87,8 @@ class Pool {
     context_ = context;
     left_.store(parts, std::memory_order_relaxed);
     const std::uint32_t number = Ticket::of(ticket_.load(std::memory_order_relaxed)).region + 1;
-    ticket_.store(Ticket{number, static_cast<std::uint16_t>(parts), 0}.word(), std::memory_order_release);
+    ticket_.store(Ticket{number, static_cast<std::uint16_t>(parts), 0}.word(),
+                  std::memory_order_release);
     for (std::size_t k = 0; k < std::min(helpers, workers_.size()); ++k) {
       workers_[k].store(number, std::memory_order_release);
       workers_[k].notify_one();
@@ -92,7 +98,9 @@ class Pool {
     return true;
   }
 
-  bool awake(std::size_t helpers) const { return spinning_.load(std::memory_order_relaxed) >= helpers; }
+  bool awake(std::size_t helpers) const {
+    return spinning_.load(std::memory_order_relaxed) >= helpers;
+  }
 
  private:
   void take_parts(std::uint32_t region) {
@@ -130,7 +138,8 @@ class Pool {
   }
 
   std::mutex region_;
-  std::deque<std::atomic<std::uint32_t>> workers_;  // the region each is called to: only those called wake up
+  std::deque<std::atomic<std::uint32_t>>
+      workers_;  // the region each is called to: only those called wake up
   std::atomic<std::uint64_t> ticket_{0};
   std::atomic<std::size_t> left_{0};  // parts not yet done
   std::atomic<std::size_t> spinning_{0};
@@ -138,8 +147,8 @@ class Pool {
   void* context_ = nullptr;
 };
 
-// Never destroyed: workers may outlive static destruction, and a forked child must abandon its parent's pool, whose
-// workers it did not inherit and whose lock another thread may have held.
+// Never destroyed: workers may outlive static destruction, and a forked child must abandon its
+// parent's pool, whose workers it did not inherit and whose lock another thread may have held.
 std::atomic<Pool*> g_pool{nullptr};
 
 Pool& pool() {
@@ -156,12 +165,14 @@ Pool& pool() {
 std::size_t affinity() {
 #ifdef __linux__
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
+  if (sched_getaffinity(0, sizeof(set), &set) == 0)
+    return static_cast<std::size_t>(std::max(1, CPU_COUNT(&set)));
 #endif
   return std::max(1U, std::thread::hardware_concurrency());
 }
 
-// Whole processors granted by the control group's CPU quota (version 2, then 1); 0 when there is none.
+// Whole processors granted by the control group's CPU quota (version 2, then 1); 0 when there is
+// none.
 std::size_t quota() {
   double quota = 0.0;
   double period = 0.0;
@@ -178,7 +189,8 @@ std::size_t choose_threads() {
     char* end = nullptr;
     const long value = std::strtol(text, &end, 10);
     if (*end != '\0' || value < 1 || value > 4096) {
-      throw Error("MDBOPT_NUM_THREADS: expected a whole number from 1 to 4096, got '" + std::string(text) + "'");
+      throw Error("MDBOPT_NUM_THREADS: expected a whole number from 1 to 4096, got '" +
+                  std::string(text) + "'");
     }
     return static_cast<std::size_t>(value);
   }
@@ -203,7 +215,8 @@ std::size_t parts_for(std::size_t threads, double nanoseconds) {
   return gain < 2.0 * cost ? 1 : std::min(kMostParts, kPartsPerThread * threads);
 }
 
-void parallel(std::size_t parts, std::size_t threads, void (*body)(void*, std::size_t), void* context) {
+void parallel(std::size_t parts, std::size_t threads, void (*body)(void*, std::size_t),
+              void* context) {
   // A region inside a region: its thread may hold the pool already.
   thread_local bool inside = false;
   if (parts > 1 && threads > 1 && !inside) {

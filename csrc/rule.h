@@ -1,31 +1,33 @@
-// rule – what an update rule is: streams, scalars, sums and up to three pure functions on ONE element.
+// rule – what an update rule is: streams, scalars, sums and pure functions on ONE element.
 //
 // A rule is a struct of constants and static functions, nothing else:
 //
 //   struct Example {
-//     static constexpr const char* kName = "example";          // its name in Python, C++, messages and tests
+//     static constexpr const char* kName = "example";   // in Python, C++, messages and tests
 //     static constexpr const char* kSummary = "one sentence with the formula";
 //     static constexpr Stream kStreams[] = {{"x", Role::kInOut}, {"g", Role::kIn}};
-//     enum { kX, kG };                                         // positions of the streams in `v`
-//     static constexpr Scalar kScalars[] = {{"lr"}};           // optional; doubles from the caller
-//     static constexpr Sum kGathered[] = {{"norm2"}};          // optional; summed by gather, before apply
-//     static constexpr Sum kEmitted[] = {{"gmax", Fold::kMax}};// optional; summed by apply, in its own walk
-//     struct Coef { double step; };                            // what gather and apply need of scalars and sums
-//     static bool prepare(const double* scalars, double n, Coef& c);       // host; false refuses
-//     template <class V>                                                   // optional: the walk that only sums
+//     enum { kX, kG };                                  // positions of the streams in `v`
+//     static constexpr Scalar kScalars[] = {{"lr"}};    // optional; doubles from the caller
+//     static constexpr Sum kGathered[] = {{"norm2"}};   // optional; summed by gather
+//     static constexpr Sum kEmitted[] = {{"gmax", Fold::kMax}};  // optional; summed by apply
+//     struct Coef { double step; };                     // what gather and apply need
+//     static bool prepare(const double* scalars, double n, Coef& c);  // on the host; may refuse
+//     template <class V>                                // optional: the walk that only sums
 //     static void gather(const V& v, const Coef& c, double* sums);
-//     static bool solve(const double* sums, double n, Coef& c);            // with gather: false refuses
-//     template <class V>                                                   // optional: the walk that updates
+//     static bool solve(const double* sums, double n, Coef& c);  // after gather; may refuse
+//     template <class V>                                // optional: the walk that updates
 //     static void apply(V& v, const Coef& c, double* sums);
 //   };
 //
-// `v[k]` holds the element of stream k, already widened to double; what apply assigns to an output stream is rounded
-// to its storage type when it is stored. `v.put(k, value)` assigns and returns the value as it will be stored, for sums
-// that must see it. `sums[k]` receives this element's contribution. A rule that refuses leaves every stream
-// untouched. prepare runs on the host; solve also runs on devices, so it keeps to + − × ÷ √.
+// `v[k]` holds the element of stream k, already widened to double; what apply assigns to an output
+// stream is rounded to its storage type when stored. `v.put(k, value)` assigns and returns the
+// value as it will be stored, for sums that must see it. `sums[k]` receives this element's
+// contribution. A rule refuses by returning false, and then leaves every stream untouched. prepare
+// runs on the host; solve also runs on devices, so it keeps to + − × ÷ √.
 //
-// Functions on elements use + − × ÷ √ abs min max and flat selects only: these have one result in IEEE arithmetic, so
-// every compiler, instruction set and device gives the same bits. A nested select costs a vectoriser dearly.
+// Functions on elements use + − × ÷ √ abs min max and flat selects only: these have one result in
+// IEEE arithmetic, so every compiler, instruction set and device gives the same bits. A nested
+// select costs a vectoriser dearly.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +36,8 @@
 #include "dtype.h"
 #include "fold.h"
 
-// Each instruction-set file compiles the rules in a namespace of its own, so that no symbol is shared between them.
+// Each instruction-set file compiles the rules in a namespace of its own, so that no symbol is
+// shared between them.
 #ifndef MDBOPT_ISA
 #define MDBOPT_ISA host
 #endif
@@ -43,9 +46,10 @@ namespace mdbopt {
 
 enum class Role : std::uint8_t { kIn, kInOut, kOut };
 
-// kElement follows the dtype of the call; kWide is float64 whatever the dtype: step sizes of float32 problems leave
-// float32's range long before the steps themselves do. kNarrow is float32: the secant pairs behind a direction are most
-// of its traffic, and a direction needs no more digits than that.
+// kElement follows the dtype of the call; kWide is float64 whatever the dtype: step sizes of
+// float32 problems leave float32's range long before the steps themselves do. kNarrow is float32:
+// the secant pairs behind a direction are most of its traffic, and a direction needs no more digits
+// than that.
 enum class Storage : std::uint8_t { kElement, kWide, kNarrow };
 
 constexpr Dtype stored_dtype(Storage storage, Dtype dtype) {
@@ -105,18 +109,18 @@ MDBOPT_INLINE double max(double a, double b) { return a < b ? b : a; }
 MDBOPT_INLINE double min(double a, double b) { return b < a ? b : a; }
 
 // Which optional parts a rule has. (nvcc 13.0 aborts on the requires-expression form.)
-template <class... >
+template <class...>
 using Void = void;
 
-#define MDBOPT_OPTIONAL_ARRAY(Name, Element, member)                            \
-  template <class Rule, class = void>                                          \
-  struct Name {                                                                \
-    static constexpr const Element* data = nullptr;                            \
-    static constexpr std::size_t count = 0;                                    \
-  };                                                                           \
-  template <class Rule>                                                        \
-  struct Name<Rule, Void<decltype(Rule::member[0])>> {                         \
-    static constexpr const Element* data = Rule::member;                       \
+#define MDBOPT_OPTIONAL_ARRAY(Name, Element, member)                             \
+  template <class Rule, class = void>                                            \
+  struct Name {                                                                  \
+    static constexpr const Element* data = nullptr;                              \
+    static constexpr std::size_t count = 0;                                      \
+  };                                                                             \
+  template <class Rule>                                                          \
+  struct Name<Rule, Void<decltype(Rule::member[0])>> {                           \
+    static constexpr const Element* data = Rule::member;                         \
     static constexpr std::size_t count = sizeof(Rule::member) / sizeof(Element); \
   }
 
@@ -136,7 +140,8 @@ struct Elements {
     const Storage storage = Streams<Rule>::data[k].storage;
     const double narrow = static_cast<double>(static_cast<float>(x));
     const double element = static_cast<double>(static_cast<T>(x));
-    return value[k] = storage == Storage::kWide ? x : (storage == Storage::kNarrow ? narrow : element);
+    return value[k] =
+               storage == Storage::kWide ? x : (storage == Storage::kNarrow ? narrow : element);
   }
 };
 
@@ -145,8 +150,9 @@ struct Applies {
   static constexpr bool value = false;
 };
 template <class Rule>
-struct Applies<Rule, Void<decltype(Rule::apply(*static_cast<Elements<Rule, double>*>(nullptr),
-                                               *static_cast<const typename Rule::Coef*>(nullptr), nullptr))>> {
+struct Applies<
+    Rule, Void<decltype(Rule::apply(*static_cast<Elements<Rule, double>*>(nullptr),
+                                    *static_cast<const typename Rule::Coef*>(nullptr), nullptr))>> {
   static constexpr bool value = true;
 };
 
@@ -155,12 +161,9 @@ constexpr Description describe() {
   static_assert(Streams<Rule>::count <= kMaxStreams && Scalars<Rule>::count <= kMaxScalars);
   static_assert(Gathered<Rule>::count + Emitted<Rule>::count <= kMaxSums);
   static_assert(sizeof(typename Rule::Coef) <= kMaxCoefBytes);
-  return {Rule::kName,           Rule::kSummary,
-          Streams<Rule>::data,   Streams<Rule>::count,
-          Scalars<Rule>::data,   Scalars<Rule>::count,
-          Gathered<Rule>::data,  Gathered<Rule>::count,
-          Emitted<Rule>::data,   Emitted<Rule>::count,
-          Applies<Rule>::value};
+  return {Rule::kName,         Rule::kSummary,       Streams<Rule>::data,  Streams<Rule>::count,
+          Scalars<Rule>::data, Scalars<Rule>::count, Gathered<Rule>::data, Gathered<Rule>::count,
+          Emitted<Rule>::data, Emitted<Rule>::count, Applies<Rule>::value};
 }
 
 }  // namespace mdbopt::MDBOPT_ISA

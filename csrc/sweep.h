@@ -1,7 +1,9 @@
-// sweep – the CPU walk over flat streams, compiled once per instruction set. It knows no rule by name.
+// sweep – the CPU walk over flat streams, compiled once per instruction set. It knows no rule by
+// name.
 //
-// A walk goes chunk by chunk in the order of fold.h, 32 elements at a time, so that a vectorised loop and a scalar one
-// add the same numbers in the same order. Streams are widened to double, given to the rule, and rounded back.
+// A walk goes chunk by chunk in the order of fold.h, 32 elements at a time, so that a vectorised
+// loop and a scalar one add the same numbers in the same order. Streams are widened to double,
+// given to the rule, and rounded back.
 #pragma once
 
 #include <tuple>
@@ -21,20 +23,25 @@ struct CpuSweep {
   using Positions = std::make_index_sequence<kStreamCount>;
   static constexpr Stream stream(std::size_t k) { return Streams<Rule>::data[k]; }
   template <std::size_t K>
-  using Stored = std::conditional_t<stream(K).storage == Storage::kWide, double,
-                                    std::conditional_t<stream(K).storage == Storage::kNarrow, float, T>>;
+  using Stored =
+      std::conditional_t<stream(K).storage == Storage::kWide, double,
+                         std::conditional_t<stream(K).storage == Storage::kNarrow, float, T>>;
 
   struct Gather {
     static constexpr std::size_t kSums = Gathered<Rule>::count;
     static constexpr Fold fold(std::size_t k) { return Gathered<Rule>::data[k].fold; }
     static constexpr bool kWrites = false;
-    MDBOPT_INLINE static void element(const Values& v, const Coef& c, double* sums) { Rule::gather(v, c, sums); }
+    MDBOPT_INLINE static void element(const Values& v, const Coef& c, double* sums) {
+      Rule::gather(v, c, sums);
+    }
   };
   struct Apply {
     static constexpr std::size_t kSums = Emitted<Rule>::count;
     static constexpr Fold fold(std::size_t k) { return Emitted<Rule>::data[k].fold; }
     static constexpr bool kWrites = true;
-    MDBOPT_INLINE static void element(Values& v, const Coef& c, double* sums) { Rule::apply(v, c, sums); }
+    MDBOPT_INLINE static void element(Values& v, const Coef& c, double* sums) {
+      Rule::apply(v, c, sums);
+    }
   };
 
   template <class Phase>
@@ -43,16 +50,19 @@ struct CpuSweep {
   };
 
   template <class Phase, std::size_t... K>
-  MDBOPT_INLINE static void block(void* const* streams, std::size_t begin, std::size_t count, const Coef& c,
-                                  Lanes<Phase>& lanes, std::index_sequence<K...>) {
+  MDBOPT_INLINE static void block(void* const* streams, std::size_t begin, std::size_t count,
+                                  const Coef& c, Lanes<Phase>& lanes, std::index_sequence<K...>) {
     const std::tuple<Stored<K>*...> at{static_cast<Stored<K>*>(streams[K]) + begin...};
 #pragma GCC ivdep
     for (std::size_t lane = 0; lane < count; ++lane) {
-      Values v{{(stream(K).role == Role::kOut ? 0.0 : static_cast<double>(std::get<K>(at)[lane]))...}};
+      Values v{
+          {(stream(K).role == Role::kOut ? 0.0 : static_cast<double>(std::get<K>(at)[lane]))...}};
       double sums[Phase::kSums > 0 ? Phase::kSums : 1];
       Phase::element(v, c, sums);
       if constexpr (Phase::kWrites) {
-        ((stream(K).role != Role::kIn ? void(std::get<K>(at)[lane] = static_cast<Stored<K>>(v[K])) : void()), ...);
+        ((stream(K).role != Role::kIn ? void(std::get<K>(at)[lane] = static_cast<Stored<K>>(v[K]))
+                                      : void()),
+         ...);
       }
       for (std::size_t k = 0; k < Phase::kSums; ++k) {
         lanes.value[k][lane] = combine(Phase::fold(k), lanes.value[k][lane], sums[k]);
@@ -61,11 +71,13 @@ struct CpuSweep {
   }
 
   template <std::size_t... K>
-  MDBOPT_INLINE static void prefetch(void* const* streams, std::size_t begin, std::index_sequence<K...>) {
+  MDBOPT_INLINE static void prefetch(void* const* streams, std::size_t begin,
+                                     std::index_sequence<K...>) {
     constexpr std::size_t kLine = 64;
     (
         [&] {
-          const char* block = reinterpret_cast<const char*>(static_cast<const Stored<K>*>(streams[K]) + begin);
+          const char* block =
+              reinterpret_cast<const char*>(static_cast<const Stored<K>*>(streams[K]) + begin);
           for (std::size_t line = 0; line < kLanes * sizeof(Stored<K>); line += kLine) {
             __builtin_prefetch(block + line, stream(K).role == Role::kIn ? 0 : 1);
           }
@@ -74,8 +86,8 @@ struct CpuSweep {
   }
 
   template <class Phase>
-  static void walk(void* const* streams, std::size_t n, std::size_t first, std::size_t last, std::size_t ahead,
-                   const void* coef, double* partials) {
+  static void walk(void* const* streams, std::size_t n, std::size_t first, std::size_t last,
+                   std::size_t ahead, const void* coef, double* partials) {
     const Coef c = *static_cast<const Coef*>(coef);
     for (std::size_t chunk = first; chunk < last; ++chunk) {
       const std::size_t end = (chunk + 1) * kChunk < n ? (chunk + 1) * kChunk : n;

@@ -82,14 +82,15 @@ def test_traffic_does_not_depend_on_threads(threads):
     assert total(threads) == total(1)
 
 
-def test_a_guarded_step_stays_within_its_two_loops():
+def test_a_guarded_step_reads_each_s_twice_and_each_y_once():
     search = mdbopt.Guarded()
     state = search.init(X0, *FUN(X0))
     pairs = 10
+    # The trial's walk, the cut's, the two of a direction; the settlement of a window now and then.
+    trial, cut, directions, settlement = 64, 24, 80, 16
     for moved, _, walks, each in judgements(search, state):
-        # Every s and y twice and q between them, and a few walks for the pair and the trial.
-        assert walks <= 4 * pairs + 12
-        assert each <= 2 * pairs * 2 * (8 + 16) + 400
+        assert walks <= 5
+        assert each <= trial + cut + directions + settlement + 3 * pairs * 4
         assert isinstance(moved, bool)
 
 

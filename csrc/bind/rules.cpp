@@ -38,8 +38,9 @@ py::dict describe(std::size_t index) {
     const auto dtype = static_cast<Dtype>(k);
     bytes[kDtypes[k].name] = gather_bytes(rule, dtype) + apply_bytes(rule, dtype);
   }
-  return py::dict("name"_a = rule.name, "summary"_a = rule.summary, "streams"_a = streams, "scalars"_a = scalars,
-                  "sums"_a = sums, "walks"_a = int{rule.gathered_count > 0} + int{rule.applies}, "bytes"_a = bytes);
+  return py::dict("name"_a = rule.name, "summary"_a = rule.summary, "streams"_a = streams,
+                  "scalars"_a = scalars, "sums"_a = sums,
+                  "walks"_a = int{rule.gathered_count > 0} + int{rule.applies}, "bytes"_a = bytes);
 }
 
 void check_same_order(const Description& rule, const std::vector<Borrowed>& arrays) {
@@ -53,22 +54,24 @@ void check_same_order(const Description& rule, const std::vector<Borrowed>& arra
   }
 }
 
-py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scalars, const py::object& backend,
-              std::size_t threads) {
+py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scalars,
+              const py::object& backend, std::size_t threads) {
   if (index >= rule_count()) throw Error("rule: no rule has this index");
   const Description& rule = rule_description(index);
   std::vector<Borrowed> arrays;
   std::vector<Tensor> tensors;
   for (std::size_t k = 0; k < streams.size(); ++k) {
     const bool named = k < rule.stream_count;
-    arrays.push_back(borrow(streams[k], std::string(rule.name) + ": stream " +
-                                            (named ? "'" + std::string(rule.streams[k].name) + "'" : "argument")));
+    arrays.push_back(borrow(
+        streams[k], std::string(rule.name) + ": stream " +
+                        (named ? "'" + std::string(rule.streams[k].name) + "'" : "argument")));
     tensors.push_back(arrays.back().tensor);
   }
   const Dtype dtype = check_streams(rule, tensors);
   check_same_order(rule, arrays);
   double values[kMaxScalars];
-  if (scalars.size() != rule.scalar_count) throw Error(std::string(rule.name) + ": wrong number of scalars");
+  if (scalars.size() != rule.scalar_count)
+    throw Error(std::string(rule.name) + ": wrong number of scalars");
   for (std::size_t k = 0; k < rule.scalar_count; ++k) values[k] = scalars[k].cast<double>();
   Execution execution{nullptr, threads};
   if (!backend.is_none()) execution.backend = &find_backend(backend.cast<std::string>().c_str());
@@ -90,7 +93,8 @@ py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scala
 }  // namespace
 
 void bind_rules(py::module_& module) {
-  module.def("run", &run, "rule"_a, py::pos_only(), "scalars"_a, "backend"_a = py::none(), "threads"_a = 0,
+  module.def("run", &run, "rule"_a, py::pos_only(), "scalars"_a, "backend"_a = py::none(),
+             "threads"_a = 0,
              "Run one rule on streams; returns its sums and whether it was applied.");
   module.def(
       "rules",
@@ -106,7 +110,8 @@ void bind_rules(py::module_& module) {
         py::list all;
         for (std::size_t k = 0; k < backend_count(); ++k) {
           const Backend& backend = backend_at(k);
-          all.append(py::make_tuple(backend.name, backend.supported(), &backend == &active_backend()));
+          all.append(
+              py::make_tuple(backend.name, backend.supported(), &backend == &active_backend()));
         }
         return all;
       },

@@ -1,4 +1,5 @@
-// search – the searches for Python: one crossing per call, arrays seen as read-only views, state as a flat mapping.
+// search – the searches for Python: one crossing per call, arrays seen as read-only views, state as
+// a flat mapping.
 #include "../search/search.h"
 
 #include <pybind11/numpy.h>
@@ -24,7 +25,8 @@ namespace {
 py::dtype numpy_dtype(Dtype dtype) { return py::dtype(info(dtype).name); }
 
 Tensor row_major(const Borrowed& array, const char* what) {
-  if (!array.row_major()) throw Error(std::string(what) + " is not in row-major (C) order; pass a copy");
+  if (!array.row_major())
+    throw Error(std::string(what) + " is not in row-major (C) order; pass a copy");
   return array.tensor;
 }
 
@@ -40,7 +42,8 @@ class Saver final : public Fields {
   }
 };
 
-// Two passes over the fields: the first only checks, so that a damaged mapping leaves no half-loaded search.
+// Two passes over the fields: the first only checks, so that a damaged mapping leaves no
+// half-loaded search.
 class Loader final : public Fields {
  public:
   Loader(const py::dict& saved, bool write) : saved_(saved), write_(write) {}
@@ -49,9 +52,9 @@ class Loader final : public Fields {
   void array(const std::string& name, Buffer& value) override {
     const Borrowed source = borrow(find(name), "state: '" + name + "'");
     if (source.tensor.dtype != value.dtype() || source.tensor.size != value.size()) {
-      throw Error("state: '" + name + "' has " + std::to_string(source.tensor.size) + " elements of " +
-                  info(source.tensor.dtype).name + ", expected " + std::to_string(value.size()) + " of " +
-                  info(value.dtype()).name);
+      throw Error("state: '" + name + "' has " + std::to_string(source.tensor.size) +
+                  " elements of " + info(source.tensor.dtype).name + ", expected " +
+                  std::to_string(value.size()) + " of " + info(value.dtype()).name);
     }
     if (write_) std::memcpy(value.data(), source.tensor.data, value.bytes());
   }
@@ -141,7 +144,8 @@ class State {
     body();
   }
 
-  // A step on so few coordinates is over sooner than another thread could take the interpreter's lock.
+  // A step on so few coordinates is over sooner than another thread could take the interpreter's
+  // lock.
   static constexpr std::size_t kBriefSize = 4096;
 
   Options options_;
@@ -149,17 +153,20 @@ class State {
   std::atomic<bool> busy_{false};
 };
 
-// A read-only view that keeps the state alive. The memory it shows belongs to a later point after the next judgement.
+// A read-only view that keeps the state alive. The memory it shows belongs to a later point after
+// the next judgement.
 py::array view(const Buffer& buffer, const py::object& owner) {
-  py::array array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())}, buffer.data(), owner);
+  py::array array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
+                  buffer.data(), owner);
   py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
   return array;
 }
 
-std::unique_ptr<State> make_state(const std::string& method, double gamma, double initial_scale, double forward,
-                                  bool cocoercive, int refine, bool gradient_direction,
-                                  const std::vector<std::int64_t>& groups, std::size_t memory,
-                                  const std::string& proposer, const py::object& backend, std::size_t threads) {
+std::unique_ptr<State> make_state(const std::string& method, double gamma, double initial_scale,
+                                  double forward, bool cocoercive, int refine,
+                                  bool gradient_direction, const std::vector<std::int64_t>& groups,
+                                  std::size_t memory, const std::string& proposer,
+                                  const py::object& backend, std::size_t threads) {
   Options options;
   options.method = method;
   options.gamma = gamma;
@@ -171,7 +178,8 @@ std::unique_ptr<State> make_state(const std::string& method, double gamma, doubl
   options.groups = groups;
   options.memory = memory;
   options.proposer = proposer;
-  if (!backend.is_none()) options.execution.backend = &find_backend(backend.cast<std::string>().c_str());
+  if (!backend.is_none())
+    options.execution.backend = &find_backend(backend.cast<std::string>().c_str());
   options.execution.threads = threads;
   return std::make_unique<State>(options);
 }
@@ -181,28 +189,38 @@ std::unique_ptr<State> make_state(const std::string& method, double gamma, doubl
 void bind_search(py::module_& module) {
   py::class_<State>(module, "State", "A search at work: its point, its set and its counters.")
       .def(py::init(&make_state), py::kw_only(), "method"_a, "gamma"_a = search::kDefault,
-           "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault, "cocoercive"_a = true,
-           "refine"_a = 0, "gradient_direction"_a = true, "groups"_a = std::vector<std::int64_t>{},
-           "memory"_a = Options{}.memory, "proposer"_a = Options{}.proposer, "backend"_a = py::none(),
-           "threads"_a = 0)
-      .def("init", &State::init, "x"_a, "f"_a, "g"_a, "Start at x, where the objective is f and its gradient g.")
-      .def("propose", [](py::object self) { return view(self.cast<State&>().propose(), self); },
-           "The point to evaluate next: a read-only view, valid until judge.")
-      .def("judge", &State::judge, "f"_a, "g"_a, "Take f and g at the proposed point; True when x moved there.")
-      .def("converged", [](const State& self, double gtol) { return self.search().converged(gtol); }, "gtol"_a)
+           "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault,
+           "cocoercive"_a = true, "refine"_a = 0, "gradient_direction"_a = true,
+           "groups"_a = std::vector<std::int64_t>{}, "memory"_a = Options{}.memory,
+           "proposer"_a = Options{}.proposer, "backend"_a = py::none(), "threads"_a = 0)
+      .def("init", &State::init, "x"_a, "f"_a, "g"_a,
+           "Start at x, where the objective is f and its gradient g.")
+      .def(
+          "propose", [](py::object self) { return view(self.cast<State&>().propose(), self); },
+          "The point to evaluate next: a read-only view, valid until judge.")
+      .def("judge", &State::judge, "f"_a, "g"_a,
+           "Take f and g at the proposed point; True when x moved there.")
+      .def(
+          "converged", [](const State& self, double gtol) { return self.search().converged(gtol); },
+          "gtol"_a)
       .def("save", &State::save, "Copies of all arrays and numbers, by name.")
       .def("load", &State::load, "saved"_a, "Continue from what save gave.")
       .def("step_sizes", &State::step_sizes)
-      .def_property_readonly("x", [](py::object self) { return view(self.cast<State&>().search().x(), self); })
-      .def_property_readonly("g", [](py::object self) { return view(self.cast<State&>().search().g(), self); })
+      .def_property_readonly(
+          "x", [](py::object self) { return view(self.cast<State&>().search().x(), self); })
+      .def_property_readonly(
+          "g", [](py::object self) { return view(self.cast<State&>().search().g(), self); })
       .def_property_readonly("f", [](const State& self) { return self.search().f(); })
       .def_property_readonly("gmax", [](const State& self) { return self.search().gmax(); })
-      .def_property_readonly("trial_gmax", [](const State& self) { return self.search().trial_gmax(); })
+      .def_property_readonly("trial_gmax",
+                             [](const State& self) { return self.search().trial_gmax(); })
       .def_property_readonly("ncut", [](const State& self) { return self.search().ncut(); })
       .def_property_readonly("accepted", [](const State& self) { return self.search().accepted(); })
-      .def_property_readonly("evaluations", [](const State& self) { return self.search().evaluations(); })
-      .def_property_readonly("status",
-                             [](const State& self) { return static_cast<std::int64_t>(self.search().status()); });
+      .def_property_readonly("evaluations",
+                             [](const State& self) { return self.search().evaluations(); })
+      .def_property_readonly("status", [](const State& self) {
+        return static_cast<std::int64_t>(self.search().status());
+      });
 }
 
 }  // namespace mdbopt::bind

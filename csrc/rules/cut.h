@@ -1,14 +1,13 @@
-// cut – shrinks a set by a half-space ⟨cut·u, q⟩ ≤ 1, alone or in the walk that also proposes the next point.
+// cut – shrinks a set by a half-space ⟨cut·u, q⟩ ≤ 1, alone or in the walk that also proposes.
 //
-//   box_cut, simplex_cut        streams u and the set
-//   ellipsoid_cut               the same; gathers ℓ = Σ (cut·u·axes)² and solves λ = (ℓ/d)(d−1)/(ℓ−1) from it;
-//                               ellipsoid_cut_at takes a λ from elsewhere (ellipsoid_shrink)
+//   box_cut, simplex_cut  streams u and the set
+//   ellipsoid_cut         the same; gathers ℓ = Σ (cut·u·axes)², solves λ = (ℓ/d)(d−1)/(ℓ−1)
+//   ellipsoid_cut_at      takes a λ from elsewhere (ellipsoid_shrink)
+//   *_cut_trial           u from the pair (g, g_trial) (normal.h), then x_trial from what is left
 //
-// λ is the scalar `weight`: Python keeps the word lambda for itself.
-//   *_cut_trial                 u from the pair (g, g_trial) (normal.h), then x_trial from the shrunken set (trial.h)
-//
-// ellipsoid_cut refuses, and touches nothing, when ℓ ≤ 1 or when λ would not be below 1: the half-space is then too
-// far out for any smaller ellipsoid of the family to contain what is left.
+// λ is the scalar `weight`: Python keeps the word lambda for itself. ellipsoid_cut refuses, and
+// touches nothing, when ℓ ≤ 1 or λ would not be below 1: the half-space is then too far out for
+// any smaller ellipsoid of the family to contain what is left.
 // Source: Kunstner et al. 2023, theorems 4.2 and 5.3, appendix D.
 #pragma once
 
@@ -22,7 +21,8 @@ template <class Shape>
 struct Cut {
   static constexpr const char* kName = Shape::kCut;
   static constexpr const char* kSummary = Shape::kCutSummary;
-  static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide}, {Shape::kSet, Role::kInOut, Storage::kWide}};
+  static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide},
+                                        {Shape::kSet, Role::kInOut, Storage::kWide}};
   enum { kU, kSet };
   static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"weight", 0.0}, {"depth", kUnlimited}};
   struct Coef {
@@ -40,8 +40,10 @@ struct Cut {
 
 struct EllipsoidCut {
   static constexpr const char* kName = "ellipsoid_cut";
-  static constexpr const char* kSummary = "axes ← the smaller ellipsoid of the closed form that keeps ⟨cut·u, q⟩ ≤ 1";
-  static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide}, {"axes", Role::kInOut, Storage::kWide}};
+  static constexpr const char* kSummary =
+      "axes ← the smaller ellipsoid of the closed form that keeps ⟨cut·u, q⟩ ≤ 1";
+  static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide},
+                                        {"axes", Role::kInOut, Storage::kWide}};
   enum { kU, kSet };
   static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"depth", kUnlimited}};
   static constexpr Sum kGathered[] = {{"spread"}};
@@ -72,8 +74,10 @@ struct EllipsoidCut {
 // φ(c) = Σ log(c + (1−c)w), w = (cut·u·axes)²; gathers φ', −φ'' and ℓ = Σ w.
 struct EllipsoidShrink {
   static constexpr const char* kName = "ellipsoid_shrink";
-  static constexpr const char* kSummary = "slope, curvature of the log-volume of the ellipsoid cut at this weight; Σ (cut·u·axes)²";
-  static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide}, {"axes", Role::kIn, Storage::kWide}};
+  static constexpr const char* kSummary =
+      "slope, curvature of the log-volume of the ellipsoid cut at this weight; Σ (cut·u·axes)²";
+  static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide},
+                                        {"axes", Role::kIn, Storage::kWide}};
   enum { kU, kSet };
   static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"weight", 1.0}};
   static constexpr Sum kGathered[] = {{"slope"}, {"curvature"}, {"spread"}};
@@ -94,10 +98,12 @@ struct EllipsoidShrink {
   }
 };
 
-// The cut of an ellipsoid by a pair, for the candidate in the gradient's direction: emits what the next one needs.
+// The cut of an ellipsoid by a pair, for the candidate in the gradient's direction: emits what the
+// next one needs.
 struct EllipsoidCutPair {
   static constexpr const char* kName = "ellipsoid_cut_pair";
-  static constexpr const char* kSummary = "cuts the ellipsoid by the pair (g, g_trial); emits Σ (axes·g²)² of the result";
+  static constexpr const char* kSummary =
+      "cuts the ellipsoid by the pair (g, g_trial); emits Σ (axes·g²)² of the result";
   static constexpr Stream kStreams[] = {
       {"g", Role::kIn}, {"g_trial", Role::kIn}, {"axes", Role::kInOut, Storage::kWide}};
   enum { kG, kGTrial, kSet };
@@ -152,8 +158,12 @@ struct CutTrial {
                                         {Shape::kSet, Role::kInOut, Storage::kWide},
                                         {"x_trial", Role::kOut}};
   enum { kX, kG, kGTrial, kSet, kXTrial };
-  static constexpr Scalar kScalars[] = {
-      {"cut"}, {"step"}, {"weight", 0.0}, {"scale", 1.0}, {"cocoercive", 1.0}, {"depth", kUnlimited}};
+  static constexpr Scalar kScalars[] = {{"cut"},
+                                        {"step"},
+                                        {"weight", 0.0},
+                                        {"scale", 1.0},
+                                        {"cocoercive", 1.0},
+                                        {"depth", kUnlimited}};
   static constexpr auto& kEmitted = kTrialSums;
   struct Coef {
     double cut, step, lambda, mu, scale, cocoercive, depth;

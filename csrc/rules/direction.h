@@ -10,8 +10,9 @@
 //   cg_products      δ·y, y·Dg, y·Dy, δ·g
 //   along            x_trial ← x + t q, emits max|x_trial − x|
 //
-// Source: two-loop recursion, Nocedal 1980, algorithm 7.4 of Nocedal and Wright 2006; momentum, Polyak 1964; Nesterov
-// 1983 written on the extrapolated points; conjugate gradients, Hager and Zhang 2005, eq. 1.3 in the metric of D.
+// Source: two-loop recursion, Nocedal 1980, algorithm 7.4 of Nocedal and Wright 2006; momentum,
+// Polyak 1964; Nesterov 1983 written on the extrapolated points; conjugate gradients, Hager and
+// Zhang 2005, eq. 1.3 in the metric of D.
 #pragma once
 
 #include "../rule.h"
@@ -56,8 +57,9 @@ struct AddPairs {
   static constexpr const char* kName = "add_pairs";
   static constexpr const char* kSummary = "q ← q + c0·a0 + … + c4·a4, each an s or a y";
   static constexpr Stream kStreams[] = {
-      {"a0", Role::kIn, Storage::kNarrow}, {"a1", Role::kIn, Storage::kNarrow}, {"a2", Role::kIn, Storage::kNarrow},
-      {"a3", Role::kIn, Storage::kNarrow}, {"a4", Role::kIn, Storage::kNarrow}, {"q", Role::kInOut}};
+      {"a0", Role::kIn, Storage::kNarrow}, {"a1", Role::kIn, Storage::kNarrow},
+      {"a2", Role::kIn, Storage::kNarrow}, {"a3", Role::kIn, Storage::kNarrow},
+      {"a4", Role::kIn, Storage::kNarrow}, {"q", Role::kInOut}};
   static constexpr Scalar kScalars[] = {{"c0"}, {"c1"}, {"c2"}, {"c3"}, {"c4"}};
 };
 
@@ -86,7 +88,9 @@ struct Coast {
   enum { kS, kQ };
   static constexpr Scalar kScalars[] = {{"c"}};
   using Coef = Scaled::Coef;
-  static bool prepare(const double* scalars, double n, Coef& c) { return Scaled::prepare(scalars, n, c); }
+  static bool prepare(const double* scalars, double n, Coef& c) {
+    return Scaled::prepare(scalars, n, c);
+  }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[kQ] = c.scale * v[kS];
@@ -104,8 +108,9 @@ struct PairDots {
   static constexpr const char* kName = "pair_dots";
   static constexpr const char* kSummary = "Σ a0·q, …, Σ a4·q, each an s or a y";
   static constexpr Stream kStreams[] = {
-      {"a0", Role::kIn, Storage::kNarrow}, {"a1", Role::kIn, Storage::kNarrow}, {"a2", Role::kIn, Storage::kNarrow},
-      {"a3", Role::kIn, Storage::kNarrow}, {"a4", Role::kIn, Storage::kNarrow}, {"q", Role::kIn}};
+      {"a0", Role::kIn, Storage::kNarrow}, {"a1", Role::kIn, Storage::kNarrow},
+      {"a2", Role::kIn, Storage::kNarrow}, {"a3", Role::kIn, Storage::kNarrow},
+      {"a4", Role::kIn, Storage::kNarrow}, {"q", Role::kIn}};
   static constexpr Sum kGathered[] = {{"dot0"}, {"dot1"}, {"dot2"}, {"dot3"}, {"dot4"}};
 };
 
@@ -141,7 +146,8 @@ struct ApplyMetric {
 
 struct MomentumStep {
   static constexpr const char* kName = "momentum_step";
-  static constexpr const char* kSummary = "q ← beta·q − (one + root·√b + box·b)·scale·g, emits ⟨scale·g, q⟩";
+  static constexpr const char* kSummary =
+      "q ← beta·q − (one + root·√b + box·b)·scale·g, emits ⟨scale·g, q⟩";
   static constexpr Stream kStreams[] = {
       {"g", Role::kIn}, {"b", Role::kIn, Storage::kWide}, {"q", Role::kInOut}};
   enum { kG, kB, kQ };
@@ -165,15 +171,17 @@ struct MomentumStep {
 
 struct NesterovStep {
   static constexpr const char* kName = "nesterov_step";
-  static constexpr const char* kSummary = "z ← −(one + root·√b + box·b)·scale·g, q ← z + beta·(z − (z_old − s_unscale·s)), emits ⟨scale·g, q⟩";
+  static constexpr const char* kSummary =
+      "z ← −(one + root·√b + box·b)·scale·g, q ← z + beta·(z − (z_old − s_unscale·s)), emits "
+      "⟨scale·g, q⟩";
   static constexpr Stream kStreams[] = {{"g", Role::kIn},
                                         {"b", Role::kIn, Storage::kWide},
                                         {"s", Role::kIn, Storage::kNarrow},
                                         {"z", Role::kInOut},
                                         {"q", Role::kOut}};
   enum { kG, kB, kS, kZ, kQ };
-  static constexpr Scalar kScalars[] = {
-      {"beta", 0.0}, {"scale", 1.0}, {"one", 0.0}, {"root", 0.0}, {"box", 0.0}, {"s_unscale", 1.0}};
+  static constexpr Scalar kScalars[] = {{"beta", 0.0}, {"scale", 1.0}, {"one", 0.0},
+                                        {"root", 0.0}, {"box", 0.0},   {"s_unscale", 1.0}};
   static constexpr Sum kEmitted[] = {{"slope"}};
   struct Coef {
     double beta, scale;
@@ -196,9 +204,12 @@ struct NesterovStep {
 
 struct CgProducts {
   static constexpr const char* kName = "cg_products";
-  static constexpr const char* kSummary = "inner products of delta, y, g and D = one + root·√b + box·b for conjugate gradients";
-  static constexpr Stream kStreams[] = {
-      {"g", Role::kIn}, {"b", Role::kIn, Storage::kWide}, {"delta", Role::kIn}, {"y", Role::kIn, Storage::kNarrow}};
+  static constexpr const char* kSummary =
+      "inner products of delta, y, g and D = one + root·√b + box·b for conjugate gradients";
+  static constexpr Stream kStreams[] = {{"g", Role::kIn},
+                                        {"b", Role::kIn, Storage::kWide},
+                                        {"delta", Role::kIn},
+                                        {"y", Role::kIn, Storage::kNarrow}};
   enum { kG, kB, kDelta, kY };
   static constexpr Scalar kScalars[] = {{"scale", 1.0}, {"one", 0.0}, {"root", 0.0}, {"box", 0.0}};
   static constexpr Sum kGathered[] = {{"delta_y"}, {"y_dg"}, {"y_dy"}, {"delta_g"}};
@@ -224,7 +235,8 @@ struct CgProducts {
 struct Along {
   static constexpr const char* kName = "along";
   static constexpr const char* kSummary = "x_trial ← x + t·q, emits max|x_trial − x|";
-  static constexpr Stream kStreams[] = {{"x", Role::kIn}, {"q", Role::kIn}, {"x_trial", Role::kOut}};
+  static constexpr Stream kStreams[] = {
+      {"x", Role::kIn}, {"q", Role::kIn}, {"x_trial", Role::kOut}};
   enum { kX, kQ, kXTrial };
   static constexpr Scalar kScalars[] = {{"t"}};
   static constexpr Sum kEmitted[] = {{"moved", Fold::kMax}};

@@ -1,9 +1,11 @@
 // normal – the normal u of a half-space {q : ⟨u, q⟩ ≤ ν} that keeps every valid step-size vector.
 //
-// Hypergradient (Kunstner, Portella, Schmidt, Harvey 2023, eq. 9 with the positive part of their "strong" hyperplane):
-//   u = max(0, ½ g² − g g⁺).
-// Co-coercivity in the metric of q:  ½ Σ q (g − g⁺)² ≤ min(D(x, x⁺), D(x⁺, x)), hence u = (g − g⁺)² over twice that.
-// (g − g⁺)² ≥ max(0, g² − 2 g g⁺), so on a rejected candidate the second is deeper in every coordinate.
+//   hypergradient  u = max(0, ½ g² − g g⁺)  (Kunstner et al. 2023, eq. 9, the positive part of
+//                                            their "strong" hyperplane)
+//   co-coercive    u = (g − g⁺)²            (½ Σ q (g − g⁺)² ≤ min(D(x, x⁺), D(x⁺, x)) in the
+//                                            metric of q, over twice that)
+//
+// (g − g⁺)² ≥ max(0, g² − 2 g g⁺), so on a rejected candidate the second is deeper everywhere.
 #pragma once
 
 #include "../rule.h"

@@ -1,16 +1,16 @@
 // pair – what one evaluated trial teaches, along whatever direction it was found.
 //
-//   pair          s = x⁺ − x, y = g⁺ − g, a copy of g⁺, and the inner products that judge the trial
-//   pair_product(s) s·y⁺ and s·g⁺ of older s: what the two-loop recursion needs of it
-//   pair_normal   u = y², for groups
-//   learn         b ← min(b, ν/u) by co-coercivity (normal.h), u = y² or a given u, and six sums that say how well
-//                 D = 1, √b, b explain the pair: (y·Dy)(s·D⁻¹s)/(s·y)² is 1 when Dy ∝ s and never below, and does
-//                 not change when coordinates are rescaled
-//   decrease      Σ b g², what a plain step from the box promises
+//   pair             s = x⁺ − x, y = g⁺ − g, a copy of g⁺, and what judges the trial
+//   pair_product(s)  s·y⁺ and s·g⁺ of older s: what the two-loop recursion needs of it
+//   pair_normal      u = y², for groups
+//   learn(_from)     b ← min(b, ν/u) by co-coercivity (normal.h), u = y² or a given u, and six sums
+//                    that say how well D = 1, √b, b explain the pair: (y·Dy)(s·D⁻¹s)/(s·y)² is 1
+//                    when Dy ∝ s, never below, and the same however coordinates are rescaled
+//   decrease         Σ b g², what a plain step from the box promises
 //
 // y is kept times `scale`, the power of two near 1/max|g|, so that its squares stay in range.
-// Source: co-coercivity, Nesterov 2018, theorem 2.1.5, in the metric of q; the measure is that of Oren and Luenberger
-// 1974 applied to a family of diagonal matrices.
+// Source: co-coercivity, Nesterov 2018, theorem 2.1.5, in the metric of q; the measure is that of
+// Oren and Luenberger 1974 applied to a family of diagonal matrices.
 #pragma once
 
 #include "shapes.h"
@@ -20,7 +20,8 @@ namespace mdbopt::MDBOPT_ISA {
 struct Pair {
   static constexpr const char* kName = "pair";
   static constexpr const char* kSummary =
-      "s ← s_scale·(x_trial − x), y ← scale·(g_trial − g), g_copy ← g_trial; inner products exact and as stored";
+      "s ← s_scale·(x_trial − x), y ← scale·(g_trial − g), g_copy ← g_trial; inner products exact "
+      "and as stored";
   static constexpr Stream kStreams[] = {{"x", Role::kIn},
                                         {"x_trial", Role::kIn},
                                         {"g", Role::kIn},
@@ -30,8 +31,9 @@ struct Pair {
                                         {"g_copy", Role::kOut}};
   enum { kX, kXTrial, kG, kGTrial, kS, kY, kGCopy };
   static constexpr Scalar kScalars[] = {{"scale", 1.0}, {"s_scale", 1.0}};
-  static constexpr Sum kEmitted[] = {{"gs"},        {"gs_trial"}, {"sy"},       {"sy_abs"}, {"gmax", Fold::kMax},
-                                     {"gs_stored"}, {"gs_trial_stored"}, {"sy_stored"}};
+  static constexpr Sum kEmitted[] = {
+      {"gs"},        {"gs_trial"},        {"sy"},       {"sy_abs"}, {"gmax", Fold::kMax},
+      {"gs_stored"}, {"gs_trial_stored"}, {"sy_stored"}};
   struct Coef {
     double scale, s_scale;
   };
@@ -70,10 +72,13 @@ struct PairProduct {
 struct PairProducts {
   static constexpr const char* kName = "pair_products";
   static constexpr const char* kSummary = "s·y and s·(scale·g) of five s";
-  static constexpr Stream kStreams[] = {
-      {"s0", Role::kIn, Storage::kNarrow}, {"s1", Role::kIn, Storage::kNarrow}, {"s2", Role::kIn, Storage::kNarrow},
-      {"s3", Role::kIn, Storage::kNarrow}, {"s4", Role::kIn, Storage::kNarrow}, {"y", Role::kIn, Storage::kNarrow},
-      {"g", Role::kIn}};
+  static constexpr Stream kStreams[] = {{"s0", Role::kIn, Storage::kNarrow},
+                                        {"s1", Role::kIn, Storage::kNarrow},
+                                        {"s2", Role::kIn, Storage::kNarrow},
+                                        {"s3", Role::kIn, Storage::kNarrow},
+                                        {"s4", Role::kIn, Storage::kNarrow},
+                                        {"y", Role::kIn, Storage::kNarrow},
+                                        {"g", Role::kIn}};
   static constexpr Sum kGathered[] = {{"sy0"}, {"sg0"}, {"sy1"}, {"sg1"}, {"sy2"},
                                       {"sg2"}, {"sy3"}, {"sg3"}, {"sy4"}, {"sg4"}};
 };
@@ -103,7 +108,8 @@ struct Products : Members {
 struct PairNormal {
   static constexpr const char* kName = "pair_normal";
   static constexpr const char* kSummary = "u ← y²";
-  static constexpr Stream kStreams[] = {{"y", Role::kIn, Storage::kNarrow}, {"u", Role::kOut, Storage::kWide}};
+  static constexpr Stream kStreams[] = {{"y", Role::kIn, Storage::kNarrow},
+                                        {"u", Role::kOut, Storage::kWide}};
   enum { kY, kU };
   struct Coef {};
   static bool prepare(const double*, double, Coef&) { return true; }
@@ -113,8 +119,10 @@ struct PairNormal {
   }
 };
 
-// The sums of both forms of learn, in this order; `deepest` is the largest factor by which a b was cut.
-inline constexpr Sum kLearnSums[] = {{"y1"}, {"y_root"}, {"y_b"}, {"s1"}, {"s_root"}, {"s_b"}, {"deepest", Fold::kMax}};
+// The sums of both forms of learn, in this order; `deepest` is the largest factor by which a b was
+// cut.
+inline constexpr Sum kLearnSums[] = {
+    {"y1"}, {"y_root"}, {"y_b"}, {"s1"}, {"s_root"}, {"s_b"}, {"deepest", Fold::kMax}};
 
 MDBOPT_INLINE void learn(double s, double y, double w, double& b, double* sums) {
   const double old = b;
@@ -132,9 +140,11 @@ MDBOPT_INLINE void learn(double s, double y, double w, double& b, double* sums) 
 
 struct Learn {
   static constexpr const char* kName = "learn";
-  static constexpr const char* kSummary = "b ← min(b, 1/(cut·y²)), and how well D = 1, √b, b explain the pair";
-  static constexpr Stream kStreams[] = {
-      {"s", Role::kIn, Storage::kNarrow}, {"y", Role::kIn, Storage::kNarrow}, {"b", Role::kInOut, Storage::kWide}};
+  static constexpr const char* kSummary =
+      "b ← min(b, 1/(cut·y²)), and how well D = 1, √b, b explain the pair";
+  static constexpr Stream kStreams[] = {{"s", Role::kIn, Storage::kNarrow},
+                                        {"y", Role::kIn, Storage::kNarrow},
+                                        {"b", Role::kInOut, Storage::kWide}};
   enum { kS, kY, kB };
   static constexpr Scalar kScalars[] = {{"cut"}};
   static constexpr auto& kEmitted = kLearnSums;
@@ -162,7 +172,9 @@ struct LearnFrom {
   static constexpr Scalar kScalars[] = {{"cut"}};
   static constexpr auto& kEmitted = kLearnSums;
   using Coef = Learn::Coef;
-  static bool prepare(const double* scalars, double n, Coef& c) { return Learn::prepare(scalars, n, c); }
+  static bool prepare(const double* scalars, double n, Coef& c) {
+    return Learn::prepare(scalars, n, c);
+  }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     learn(v[kS], v[kY], c.cut * v[kU], v[kB], sums);

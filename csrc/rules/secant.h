@@ -1,11 +1,12 @@
 // secant – what a rejected candidate tells: the sums from which the normaliser of a cut is made.
 //
 // With p the rejected candidate (see trial.h) and s = −p∘g, y = g⁺ − g, it sums
-//   slope     = Σ p g g⁺         so that D(x, x⁺) = f − f⁺ − slope,
-//   curvature = Σ p g (g − g⁺)   = ⟨s, y⟩ = D(x, x⁺) + D(x⁺, x), free of cancellation in f,
-//   gmax      = max|g⁺|          NaN or inf when g⁺ is not finite,
+//   slope     = Σ p g g⁺        so that D(x, x⁺) = f − f⁺ − slope,
+//   curvature = Σ p g (g − g⁺)  = ⟨s, y⟩ = D(x, x⁺) + D(x⁺, x), free of cancellation in f,
+//   gmax      = max|g⁺|         NaN or inf when g⁺ is not finite,
 // and, for the shape at hand, the quantity its cut needs of the normal u (normal.h):
-//   ellipsoid: spread = Σ (u·axes)², so that ℓ = spread/ν²;   one step size: spread = Σ u, so that b ← ν/spread.
+//   ellipsoid      spread = Σ (u·axes)², so that ℓ = spread/ν²
+//   one step size  spread = Σ u, so that b ← ν/spread
 // Source: Kunstner et al. 2023, section 4; normaliser and ℓ as in appendix D.
 #pragma once
 
@@ -29,7 +30,9 @@ struct PlainEllipsoidSecant : BoxSecant {
   static constexpr Stream kStreams[] = {
       {"g", Role::kIn}, {"g_trial", Role::kIn}, {"axes", Role::kIn, Storage::kWide}};
   static constexpr Sum kGathered[] = {{"slope"}, {"curvature"}, {"gmax", Fold::kMax}, {"spread"}};
-  MDBOPT_INLINE static void spread(double axis, double u, double* sums) { sums[3] = (u * axis) * (u * axis); }
+  MDBOPT_INLINE static void spread(double axis, double u, double* sums) {
+    sums[3] = (u * axis) * (u * axis);
+  }
 };
 
 struct EllipsoidSecant : PlainEllipsoidSecant {
@@ -49,7 +52,8 @@ struct GradientSecant {
 template <class Shape>
 struct Secant {
   static constexpr const char* kName = Shape::kName;
-  static constexpr const char* kSummary = "sums of a rejected candidate: slope, curvature, finiteness and spread";
+  static constexpr const char* kSummary =
+      "sums of a rejected candidate: slope, curvature, finiteness and spread";
   static constexpr auto& kStreams = Shape::kStreams;
   enum { kG, kGTrial };
   static constexpr Scalar kScalars[] = {{"step"}, {"scale", 1.0}, {"cocoercive", 1.0}};

@@ -1,14 +1,14 @@
-// trial – the point that a candidate p proposes, x⁺ = x − p∘g, and the decrease it promises, ½ Σ p g².
+// trial – the point that a candidate p proposes, x⁺ = x − p∘g, and the decrease it promises.
 //
-//   box_trial        p = step · b          (box, simplex, the plain candidate of the ellipsoid)
-//   ellipsoid_trial  p = step · a∘g²       (a = axes²; step = γ/‖√a∘g²‖: the point of the ellipsoid that maximises
-//                                          ⟨g², q⟩, shrunk by γ)
-//   gradient_trial   p = step              (one step size for all)
+//   box_trial        p = step · b      (box, simplex, the plain candidate of the ellipsoid)
+//   ellipsoid_trial  p = step · a∘g²   (a = axes², step = γ/‖√a∘g²‖: the point of the ellipsoid
+//                                       that maximises ⟨g², q⟩, shrunk by γ)
+//   gradient_trial   p = step          (one step size for all)
 //
-// g is read as scale · g: a power of two that keeps squares in range and changes no bit of what follows. The *_accept
-// form also writes the new gradient to the search's own array in the same walk. Emits decrease = Σ p g² (the promise
-// is half of it), gmax = max|g| and moved = max|x⁺ − x| as stored, in the precision of x;
-// the last two are NaN or inf when a point is not finite.
+// g is read as scale · g: a power of two that keeps squares in range and changes no bit of what
+// follows. The *_accept form also writes the new gradient to the search's own array, in the same
+// walk. Emits decrease = Σ p g² (half of it is promised), gmax = max|g| and moved = max|x⁺ − x| as
+// stored, in the precision of x; the last two are NaN or inf when a point is not finite.
 // Source: Kunstner et al. 2023, eq. 6 and section 5.
 #pragma once
 
@@ -45,11 +45,14 @@ struct GradientDirectionCandidate {
   enum { kSet = 2, kXTrial = 3, kGCopy = 4 };
   static constexpr const char* kTrial = "ellipsoid_trial";
   static constexpr const char* kAccept = "ellipsoid_accept";
-  MDBOPT_INLINE static double p(double axis, double g, double step) { return step * (axis * (axis * (g * g))); }
+  MDBOPT_INLINE static double p(double axis, double g, double step) {
+    return step * (axis * (axis * (g * g)));
+  }
 };
 
 struct UniformCandidate {
-  static constexpr Stream kTrialStreams[] = {{"x", Role::kIn}, {"g", Role::kIn}, {"x_trial", Role::kOut}};
+  static constexpr Stream kTrialStreams[] = {
+      {"x", Role::kIn}, {"g", Role::kIn}, {"x_trial", Role::kOut}};
   static constexpr Stream kAcceptStreams[] = {
       {"x", Role::kIn}, {"g_new", Role::kIn}, {"x_trial", Role::kOut}, {"g", Role::kOut}};
   enum { kSet = 0, kXTrial = 2, kGCopy = 3 };  // there is no set: p ignores what it is given
@@ -72,7 +75,8 @@ MDBOPT_INLINE void propose(V& v, std::size_t x_trial, double x, double g, double
 template <class Candidate>
 struct Trial {
   static constexpr const char* kName = Candidate::kTrial;
-  static constexpr const char* kSummary = "x_trial ← x − p∘(scale·g), p = step times the set's candidate";
+  static constexpr const char* kSummary =
+      "x_trial ← x − p∘(scale·g), p = step times the set's candidate";
   static constexpr auto& kStreams = Candidate::kTrialStreams;
   enum { kX, kG };
   static constexpr Scalar kScalars[] = {{"step"}, {"scale", 1.0}};
@@ -94,7 +98,8 @@ struct Trial {
 template <class Candidate>
 struct Accept : Trial<Candidate> {
   static constexpr const char* kName = Candidate::kAccept;
-  static constexpr const char* kSummary = "as the trial from g_new, which is copied to g in the same walk";
+  static constexpr const char* kSummary =
+      "as the trial from g_new, which is copied to g in the same walk";
   static constexpr auto& kStreams = Candidate::kAcceptStreams;
   using Coef = typename Trial<Candidate>::Coef;
   template <class V>

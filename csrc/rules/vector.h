@@ -1,4 +1,5 @@
-// vector – the plain vector operations that searches need: sums of products and the materialised normal of a cut.
+// vector – the plain vector operations that searches need: sums of products and the materialised
+// normal of a cut.
 #pragma once
 
 #include "normal.h"
@@ -33,12 +34,15 @@ struct Dot {
   struct Coef {};
   static bool prepare(const double*, double, Coef&) { return true; }
   template <class V>
-  MDBOPT_INLINE static void gather(const V& v, const Coef&, double* sums) { sums[0] = v[kA] * v[kB]; }
+  MDBOPT_INLINE static void gather(const V& v, const Coef&, double* sums) {
+    sums[0] = v[kA] * v[kB];
+  }
 };
 
 struct Norm {
   static constexpr const char* kName = "norm";
-  static constexpr const char* kSummary = "Σ (scale·a)² and max|a|, which is NaN or inf when an element is not finite";
+  static constexpr const char* kSummary =
+      "Σ (scale·a)² and max|a|, which is NaN or inf when an element is not finite";
   static constexpr Stream kStreams[] = {{"a", Role::kIn}};
   static constexpr Scalar kScalars[] = {{"scale", 1.0}};
   static constexpr Sum kGathered[] = {{"norm2"}, {"max", Fold::kMax}};
@@ -56,10 +60,12 @@ struct Norm {
   }
 };
 
-// Kunstner et al. 2023, eq. 8: ∇h(p) = ½ g∘g − g∘g⁺, its positive part, or the co-coercive normal (normal.h).
+// Kunstner et al. 2023, eq. 8: ∇h(p) = ½ g∘g − g∘g⁺, its positive part, or the co-coercive normal
+// (normal.h).
 struct Hypergradient {
   static constexpr const char* kName = "hypergradient";
-  static constexpr const char* kSummary = "u ← max(0, ½g² − g·g_trial), or (g − g_trial)² when cocoercive is not 0";
+  static constexpr const char* kSummary =
+      "u ← max(0, ½g² − g·g_trial), or (g − g_trial)² when cocoercive is not 0";
   static constexpr Stream kStreams[] = {
       {"g", Role::kIn}, {"g_trial", Role::kIn}, {"u", Role::kOut, Storage::kWide}};
   enum { kG, kGTrial, kU };
@@ -96,10 +102,12 @@ struct Square {
   }
 };
 
-// For groups, where Σ g² over a group takes the place of g²: the candidate of ellipsoid_trial and its norm.
+// For groups, where Σ g² over a group takes the place of g²: the candidate of ellipsoid_trial and
+// its norm.
 struct EllipsoidCandidate {
   static constexpr const char* kName = "ellipsoid_candidate";
-  static constexpr const char* kSummary = "p ← step·a∘w with step = gamma/‖√a∘w‖, w the squared gradient of a group";
+  static constexpr const char* kSummary =
+      "p ← step·a∘w with step = gamma/‖√a∘w‖, w the squared gradient of a group";
   static constexpr Stream kStreams[] = {{"w", Role::kIn, Storage::kWide},
                                         {"axes", Role::kIn, Storage::kWide},
                                         {"p", Role::kOut, Storage::kWide}};

@@ -50,20 +50,22 @@ class Buffer {
  private:
   static constexpr std::size_t kLine = 64;
   static constexpr std::size_t kHugePage = std::size_t{2} << 20;
-  // Arrays that all start at the same offset of a page fall into the same cache sets, where a walk over two dozen of
-  // them evicts its own prefetches: each array starts some lines further than the one before.
+  // Arrays that all start at the same offset of a page fall into the same cache sets, where a walk
+  // over two dozen of them evicts its own prefetches: each array starts some lines further than the
+  // one before.
   static constexpr std::size_t kStagger = 4096 + 5 * kLine;
   static constexpr std::size_t kColours = 64;
 
-  // Chains walk many arrays side by side, a page of each at a time: large arrays ask for huge pages, or looking pages
-  // up costs as much as the walk.
+  // Chains walk many arrays side by side, a page of each at a time: large arrays ask for huge
+  // pages, or looking pages up costs as much as the walk.
   void allocate() {
     if (bytes() < kHugePage) {
       block_ = std::aligned_alloc(kLine, (bytes() + kLine) / kLine * kLine);
       data_ = block_;
     } else {
       static std::atomic<std::size_t> colour{0};
-      const std::size_t offset = colour.fetch_add(1, std::memory_order_relaxed) % kColours * kStagger;
+      const std::size_t offset =
+          colour.fetch_add(1, std::memory_order_relaxed) % kColours * kStagger;
       const std::size_t size = (bytes() + offset + kHugePage) / kHugePage * kHugePage;
       block_ = std::aligned_alloc(kHugePage, size);
       data_ = static_cast<char*>(block_) + offset;

@@ -1,5 +1,5 @@
-// fields – a visitor over the state of a search: named numbers and named arrays, listed once for saving, loading and
-// inspecting alike.
+// fields – a visitor over the state of a search: named numbers and named arrays, listed once for
+// saving, loading and inspecting alike.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,8 @@ constexpr double kNanosecondsPerCoordinate = 2.0;  // read by an index
 template <class Body>
 void share(std::size_t count, std::size_t coordinates, const Execution& execution, Body body) {
   const std::size_t threads = threads_of(execution);
-  const std::size_t wanted = parts_for(threads, kNanosecondsPerCoordinate * static_cast<double>(coordinates));
+  const std::size_t wanted =
+      parts_for(threads, kNanosecondsPerCoordinate * static_cast<double>(coordinates));
   const std::size_t parts = std::min(wanted, std::max<std::size_t>(1, count));
   struct Context {
     std::size_t count, parts;
@@ -32,7 +33,8 @@ void share(std::size_t count, std::size_t coordinates, const Execution& executio
 
 double sum_members(const double* values, const std::size_t* member, std::size_t count) {
   if (count == 1) return values[member[0]];
-  // A group of any size needs one partial sum per level of the tree over chunks, as in binary counting.
+  // A group of any size needs one partial sum per level of the tree over chunks, as in binary
+  // counting.
   double level[64];
   std::size_t chunks = 0;
   for (std::size_t begin = 0; begin < count; begin += kChunk, ++chunks) {
@@ -41,7 +43,8 @@ double sum_members(const double* values, const std::size_t* member, std::size_t 
     for (std::size_t i = begin; i < end; ++i) lanes[(i - begin) % kLanes] += values[member[i]];
     double carried = fold_lanes(Fold::kAdd, lanes);
     std::size_t height = 0;
-    for (std::size_t filled = chunks; filled % 2 == 1; filled /= 2) carried = level[height++] + carried;
+    for (std::size_t filled = chunks; filled % 2 == 1; filled /= 2)
+      carried = level[height++] + carried;
     level[height] = carried;
   }
   double total = 0.0;
@@ -56,7 +59,8 @@ double sum_members(const double* values, const std::size_t* member, std::size_t 
 
 }  // namespace
 
-Groups::Groups(std::span<const std::int64_t> labels) : group_of_(labels.size()), member_(labels.size()) {
+Groups::Groups(std::span<const std::int64_t> labels)
+    : group_of_(labels.size()), member_(labels.size()) {
   std::unordered_map<std::int64_t, std::size_t> number;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     group_of_[i] = number.try_emplace(labels[i], number.size()).first->second;
@@ -71,14 +75,16 @@ Groups::Groups(std::span<const std::int64_t> labels) : group_of_(labels.size()),
 void Groups::sum(const Buffer& values, Buffer& sums, const Execution& execution) const {
   share(count(), values.size(), execution, [&](std::size_t begin, std::size_t end) {
     for (std::size_t j = begin; j < end; ++j) {
-      sums.doubles()[j] = sum_members(values.doubles(), member_.data() + first_[j], first_[j + 1] - first_[j]);
+      sums.doubles()[j] =
+          sum_members(values.doubles(), member_.data() + first_[j], first_[j + 1] - first_[j]);
     }
   });
 }
 
 void Groups::spread(const Buffer& per_group, Buffer& values, const Execution& execution) const {
   share(values.size(), values.size(), execution, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) values.doubles()[i] = per_group.doubles()[group_of_[i]];
+    for (std::size_t i = begin; i < end; ++i)
+      values.doubles()[i] = per_group.doubles()[group_of_[i]];
   });
 }
 

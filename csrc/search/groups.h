@@ -1,4 +1,5 @@
-// groups – a partition of the coordinates: sums over a group, and one number per group spread over its coordinates.
+// groups – a partition of the coordinates: sums over a group, and one number per group spread over
+// its coordinates.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,9 @@
 
 namespace mdbopt::search {
 
-// Groups are renumbered in the order in which they first appear, so that a partition into single coordinates is the
-// identity whatever its labels, and takes the same sums in the same order as no partition at all.
+// Groups are renumbered in the order in which they first appear, so that a partition into single
+// coordinates is the identity whatever its labels, and takes the same sums in the same order as no
+// partition at all.
 class Groups {
  public:
   Groups() = default;

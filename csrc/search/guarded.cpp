@@ -7,29 +7,24 @@
 namespace mdbopt::search {
 namespace {
 
-constexpr double kArmijo = 1e-4;         // the share of its slope's promise that a step must win
-constexpr std::int64_t kTries = 5;       // trial points of one direction before a plain step
-constexpr std::int64_t kFirstTries = 60; // trial points of the first step
-constexpr std::int64_t kMostTries = 600; // quarterings that take any first step below the smallest
-constexpr std::int64_t kWindow = 10;     // accepted steps between two settlements of the guard
-constexpr std::int64_t kPlainFails = 60; // failed plain steps in a row after which nothing will help
-constexpr double kCoast = 4.0;           // a step without positive curvature is followed by one this many times as long
-constexpr double kStraight = 0.5;        // a failed try is learnt from when cubic and secant agree this well
-constexpr double kForward = 1.1;         // growth of the box after a plain step that kept its promise
-constexpr double kDirectionShare = 0.2;  // of that growth, after an accepted step of the proposer
-constexpr double kRoom = 1e10;           // the first box over the first step: cuts are free, growth is slow
-constexpr double kLargestGrowth = 0x1p400;  // of the box when it opens
-constexpr double kFold = 0x1p300;
-constexpr double kHuge = 1e30;           // a gradient this many times the first is out of a pair's range
+constexpr double kArmijo = 1e-4;          // the share of its slope's promise a step must win
+constexpr std::int64_t kTries = 5;        // trial points of one direction before a plain step
+constexpr std::int64_t kFirstTries = 60;  // trial points of the first step
+constexpr std::int64_t kMostTries = 600;  // quarterings that take any first step to nothing
+constexpr std::int64_t kWindow = 10;      // accepted steps between two settlements of the guard
+constexpr double kStraight = 0.5;         // cubic over secant: a try this straight teaches
+constexpr double kForward = 1.1;  // growth of the box after a plain step that kept its promise
+constexpr double kDirectionShare = 0.2;  // of that growth, after a step of the proposer
+constexpr double kHuge = 1e30;           // over the first gradient: out of a float32 pair's range
 constexpr double kQuarter = 0.25;
-constexpr double kRounding = 1.0 - 0x1p-22;  // y² is of a float32 y: a cut stays on the safe side of that
+constexpr double kRounding = 1.0 - 0x1p-22;  // keeps a cut by a float32 y on the safe side
 
 struct LineMinimiser {
   double cubic, secant;
 };
 
-// Minimisers on (0, t] of the cubic through (0, 0) and (t, df) with slopes d0 < 0 and d1, and of the parabola with
-// those slopes.
+// Minimisers on (0, t] of the cubic through (0, 0) and (t, df) with slopes d0 < 0 and d1, and of
+// the parabola with those slopes.
 LineMinimiser line_minimiser(double t, double d0, double df, double d1) {
   const double secant = d1 > d0 ? t * d0 / (d0 - d1) : 0.0;
   const double a = d0 + d1 - 3.0 * df / t;
@@ -68,29 +63,30 @@ void Guarded::start() {
   const double xmax = sums[1];
   walks_.run(norm, {g_.data()}, {scale_}, sums);
   // Length 1, unless x is so far out that 1 is lost in it.
-  unit_step_ = std::clamp(std::sqrt(epsilon_of(x_.dtype())) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
+  unit_step_ =
+      std::clamp(std::sqrt(epsilon_of(x_.dtype())) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
   if (!std::isnan(options_.initial_scale)) {
-    open_box(options_.initial_scale / scale_ * static_cast<double>(groups_.empty() ? x_.size() : groups_.count()));
+    set_growth(options_.initial_scale / scale_ *
+               static_cast<double>(groups_.empty() ? x_.size() : groups_.count()));
   }
   first();
 }
-
-// --- judging -----------------------------------------------------------------------------------------------------
 
 Guarded::Trial Guarded::measure(double f, const Tensor& g) {
   static const std::size_t pair = find_rule("pair");
   const double s_scale = std::ldexp(1.0, -std::clamp(std::ilogb(moved_), -1000, 1000));
   chain_.clear();
   chain_.add(pair,
-             {x_.data(), trial_.data(), g_.data(), g.data, pairs_.next_s().data(), pairs_.next_y().data(),
-              spare_g_.data()},
+             {x_.data(), trial_.data(), g_.data(), g.data, pairs_.next_s().data(),
+              pairs_.next_y().data(), spare_g_.data()},
              {scale_, s_scale});
   proposer_->measure(chain_, pairs_, scale_, spare_g_);
   walks_.run(chain_);
   pairs_.written(s_scale);
   const auto sum = [&](std::size_t k) { return chain_.sum(0, k); };
   proposer_->measured(chain_, pairs_, sum(5), sum(6));
-  Trial trial{f, f - f_, sum(0), sum(1), sum(2), sum(7), sum(4), sum(2) > epsilon_of(x_.dtype()) * sum(3)};
+  Trial trial{f,      f - f_, sum(0), sum(1),
+              sum(2), sum(7), sum(4), sum(2) > epsilon_of(x_.dtype()) * sum(3)};
   if (noise(f)) trial.difference = 0.5 * (trial.gs + trial.gs_trial);
   return trial;
 }
@@ -106,7 +102,7 @@ bool Guarded::judge_trial(double f, const Tensor& g) {
     fail_trial();
     return false;
   }
-  if (growth_ == 0.0) open_box(kRoom * t_ * unit_step_);
+  if (growth_ == 0.0) open_box(t_ * unit_step_);
   return state_ == kPlain ? judge_plain(trial, g) : judge_direction(trial);
 }
 
@@ -114,11 +110,14 @@ bool Guarded::judge_direction(const Trial& trial) {
   if (trial.curved) fit_ = learn(options_.cocoercive ? kRounding * growth_ / trial.sy : 0.0);
   if (wins(trial)) return move(trial, false, false);
   ++tries_;
-  const LineMinimiser best = line_minimiser(t_, trial.gs / t_, trial.difference, trial.gs_trial / t_);
+  const LineMinimiser best =
+      line_minimiser(t_, trial.gs / t_, trial.difference, trial.gs_trial / t_);
   if (state_ == kFirst) {
     t_ = within(best.cubic, t_);
-    if (tries_ >= kFirstTries) plain();
-    else first();
+    if (tries_ >= kFirstTries)
+      plain();
+    else
+      first();
   } else if (tries_ >= kTries) {
     plain();
   } else if (proposer_->relearns() && trial.curved && best.cubic >= kStraight * best.secant) {
@@ -138,11 +137,14 @@ bool Guarded::judge_plain(const Trial& trial, const Tensor& g) {
     if (trial.curved && options_.cocoercive) cut = kRounding * growth_ / trial.sy;
     if (trial.curved) fit_ = learn(cut);
   } else {
-    const double nu = normaliser(f_, trial.f, -trial.gs_trial, trial.sy, options_.cocoercive, limits_);
+    const double nu =
+        normaliser(f_, trial.f, -trial.gs_trial, trial.sy, options_.cocoercive, limits_);
     if (trial.curved && nu > 0.0) cut = kRounding * growth_ / nu;
     if (trial.curved) fit_ = options_.cocoercive ? learn(cut) : learn_hypergradient(g, cut);
-    if (trial.curved && fit_.deepest >= 2.0) ++ncut_;
-    else grow(0.5);
+    if (trial.curved && fit_.deepest >= 2.0)
+      ++ncut_;
+    else
+      grow(0.5);
   }
   if (wins(trial)) {
     plain_fails_ = 0;
@@ -162,11 +164,16 @@ bool Guarded::move(const Trial& trial, bool by_plain, bool kept) {
   f_ = trial.f;
   tries_ = 0;
   if (gmax_ == 0.0) return true;
-  if (kept) grow(options_.forward);
-  else if (!by_plain) grow(1.0 + kDirectionShare * (options_.forward - 1.0));
-  if (overdue(trial, by_plain, kept)) plain();
-  else if (!trial.curved && !by_plain && trial.gs_trial <= trial.gs) coast();
-  else direct();
+  if (kept)
+    grow(options_.forward);
+  else if (!by_plain)
+    grow(1.0 + kDirectionShare * (options_.forward - 1.0));
+  if (overdue(trial, by_plain, kept))
+    plain();
+  else if (!trial.curved && !by_plain && trial.gs_trial <= trial.gs)
+    coast();
+  else
+    direct();
   return true;
 }
 
@@ -195,12 +202,13 @@ void Guarded::fail_trial() {
     return plain_failed();
   }
   t_ *= kQuarter;
-  if (tries_ >= (state_ == kFirst ? kMostTries : 2 * kTries)) plain();
-  else if (state_ == kFirst) first();
-  else along();
+  if (tries_ >= (state_ == kFirst ? kMostTries : 2 * kTries))
+    plain();
+  else if (state_ == kFirst)
+    first();
+  else
+    along();
 }
-
-// --- learning ----------------------------------------------------------------------------------------------------
 
 Fit Guarded::learn(double cut) {
   static const std::size_t rule = find_rule("learn");
@@ -229,7 +237,8 @@ Fit Guarded::learn_hypergradient(const Tensor& g, double cut) {
     groups_.sum(normal_, sums_, options_.execution);
     groups_.spread(sums_, normal_, options_.execution);
   }
-  walks_.run(rule_from, {pairs_.next_s().data(), pairs_.next_y().data(), normal_.data(), b_.data()}, {cut}, sums);
+  walks_.run(rule_from, {pairs_.next_s().data(), pairs_.next_y().data(), normal_.data(), b_.data()},
+             {cut}, sums);
   return {{sums[0], sums[1], sums[2]}, {sums[3], sums[4], sums[5]}, sums[6]};
 }
 
@@ -238,103 +247,6 @@ void Guarded::remember(const Trial& trial) {
   proposer_->learn(fit_, trial.sy, metric_, pairs_);
   pairs_.keep(trial.sy_stored);
 }
-
-void Guarded::open_box(double step) {
-  growth_ = std::min(step, kLargestGrowth);
-  largest_growth_ = growth_ * kFold;
-}
-
-void Guarded::grow(double factor) {
-  growth_ *= factor;
-  if (growth_ <= largest_growth_) return;
-  // As in Set: cuts lower single step sizes, growth lowers none.
-  static const std::size_t rescale = find_rule("rescale");
-  double sums[kMaxSums];
-  walks_.run(rescale, {b_.data()}, {kFold, 1.0}, sums);
-  growth_ /= kFold;
-}
-
-// --- the next trial ----------------------------------------------------------------------------------------------
-
-void Guarded::first() {
-  static const std::size_t rule = find_rule("gradient_trial");
-  state_ = kFirst;
-  double sums[kMaxSums];
-  for (;;) {
-    walks_.run(rule, {x_.data(), g_.data(), trial_.data()}, {t_ * unit_step_, scale_}, sums);
-    if (std::isfinite(sums[2])) break;
-    t_ *= kQuarter;
-  }
-  moved_ = sums[2];
-  if (too_short(moved_)) plain();
-}
-
-void Guarded::direct() {
-  if (pairs_.count() == 0) return plain();
-  const Proposer::Last last = proposer_->direction({walks_, g_, b_, scale_, pairs_, metric_, delta_}, chain_);
-  state_ = kDirection;
-  t_ = 1.0;
-  step_along(chain_);
-  const double slope = chain_.sum(last.slope_link, 0) * last.slope_scale;
-  if (!(slope < 0.0) || !std::isfinite(slope)) {
-    pairs_.forget();
-    proposer_->reset();
-    delta_ = Buffer(delta_.size(), delta_.dtype());
-    return plain();
-  }
-  if (!std::isfinite(moved_)) along();
-  else if (too_short(moved_)) plain();
-}
-
-// Adds the step to the walk that forms delta, and runs it.
-void Guarded::step_along(Chain& chain) {
-  static const std::size_t rule = find_rule("along");
-  const std::size_t link = chain.add(rule, {x_.data(), delta_.data(), trial_.data()}, {t_});
-  walks_.run(chain);
-  moved_ = chain.sum(link, 0);
-}
-
-void Guarded::along() {
-  for (;; t_ *= kQuarter) {
-    chain_.clear();
-    step_along(chain_);
-    if (std::isfinite(moved_)) break;
-  }
-  if (too_short(moved_)) plain();
-}
-
-void Guarded::coast() {
-  static const std::size_t along_pair = find_rule("coast");
-  double sums[kMaxSums];
-  walks_.run(along_pair, {pairs_.last_s().data(), delta_.data()}, {kCoast / pairs_.last_scale()}, sums);
-  proposer_->reset();
-  state_ = kDirection;
-  t_ = 1.0;
-  along();
-}
-
-void Guarded::plain() {
-  static const std::size_t rule = find_rule("box_trial");
-  state_ = kPlain;
-  t_ = 1.0;
-  tries_ = 0;
-  if (growth_ == 0.0) open_box(kRoom * unit_step_);
-  double sums[kMaxSums];
-  for (;;) {
-    walks_.run(rule, {x_.data(), g_.data(), b_.data(), trial_.data()}, {gamma_ * growth_, scale_}, sums);
-    if (std::isfinite(sums[2]) && std::isfinite(sums[0])) break;
-    grow(kQuarter);
-  }
-  moved_ = sums[2];
-  if (too_short(moved_) || !(sums[0] > 0.0)) end(Status::kPrecision);
-}
-
-void Guarded::plain_failed() {
-  if (++plain_fails_ >= kPlainFails) end(Status::kPrecision);
-  else plain();
-}
-
-// --- what users see ----------------------------------------------------------------------------------------------
 
 void Guarded::step_sizes(double* out) const {
   // Before the first finite trial has opened the box, the first step is all that is known.

@@ -1,9 +1,9 @@
 // guarded – a fast direction proposes, the box of multidimensional backtracking guards.
 //
-// Every evaluated pair cuts the box by co-coercivity, so the box keeps every valid step-size vector of a convex
-// function, whatever the direction did. A window of accepted steps must win what plain steps from the box would have
-// been promised; while it does not, plain steps and directions take turns. docs/guarded.md says why each piece is as
-// it is, and proves the rate.
+// Every evaluated pair cuts the box by co-coercivity, so the box keeps every valid step-size vector
+// of a convex function, whatever the direction did. A window of accepted steps must win what plain
+// steps from the box would have been promised; while it does not, plain steps and directions take
+// turns. docs/guarded.md says why each piece is as it is, and proves the rate.
 #pragma once
 
 #include <memory>
@@ -45,6 +45,7 @@ class Guarded final : public Search {
   Fit learn_hypergradient(const Tensor& g, double cut);
   void remember(const Trial& trial);
   void open_box(double step);
+  void set_growth(double growth);
   void grow(double factor);
 
   // Each writes the next trial.
@@ -59,18 +60,18 @@ class Guarded final : public Search {
   enum State : std::int64_t { kFirst, kDirection, kPlain };
 
   std::int64_t state_ = kFirst;
-  double t_ = 1.0;               // along delta, or of the first step
+  double t_ = 1.0;  // along delta, or of the first step
   std::int64_t tries_ = 0;
   std::int64_t plain_fails_ = 0;
-  double unit_step_ = 1.0;       // the first step's length over ‖g‖
-  double growth_ = 0.0;          // the box is growth·b; 0 until the first finite trial opens it
+  double unit_step_ = 1.0;  // the first step's length over ‖g‖
+  double growth_ = 0.0;     // the box is growth·b; 0 until the first finite trial opens it
   double largest_growth_ = 0.0;
   std::int64_t window_steps_ = 0, window_kept_ = 0;
   double window_won_ = 0.0;
   double gamma_ = 0.0;
   Groups groups_;
   Buffer b_, delta_, spare_g_;
-  Buffer normal_, sums_;         // with groups or the hypergradient's cut: u, and its sums
+  Buffer normal_, sums_;  // with groups or the hypergradient's cut: u, and its sums
   Pairs pairs_;
   DiagonalMetric metric_;
   std::unique_ptr<Proposer> proposer_;

@@ -20,8 +20,10 @@ void check_options(const Options& options) {
   check("gamma", options.gamma, 0.0, false, "a finite number > 0");
   check("initial_scale", options.initial_scale, 0.0, false, "a finite number > 0 or \"auto\"");
   check("forward", options.forward, 1.0, true, "a finite number ≥ 1");
-  if (options.refine < 0) throw Error("refine: expected a whole number ≥ 0, got " + std::to_string(options.refine));
-  if (options.memory < 1) throw Error("memory: expected a whole number ≥ 1, got " + std::to_string(options.memory));
+  if (options.refine < 0)
+    throw Error("refine: expected a whole number ≥ 0, got " + std::to_string(options.refine));
+  if (options.memory < 1)
+    throw Error("memory: expected a whole number ≥ 1, got " + std::to_string(options.memory));
 }
 
 }  // namespace
@@ -32,7 +34,8 @@ std::unique_ptr<Search> make(const Options& options) {
   for (const char* method : {"box", "ellipsoid", "simplex", "backtracking"}) {
     if (options.method == method) return std::make_unique<Multidimensional>(options);
   }
-  throw Error("method: expected guarded, box, ellipsoid, simplex or backtracking, got '" + options.method + "'");
+  throw Error("method: expected guarded, box, ellipsoid, simplex or backtracking, got '" +
+              options.method + "'");
 }
 
 std::unique_ptr<Search> make(const Options& options, std::size_t size, Dtype dtype) {

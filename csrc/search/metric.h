@@ -1,8 +1,9 @@
-// metric – the diagonal H₀ = scale·D that a direction starts from: D is 1, √b or b, whichever fits the latest pair.
+// metric – the diagonal H₀ = scale·D that a direction starts from: D is 1, √b or b, whichever fits
+// the latest pair.
 //
-// The fit (y·Dy)(s·D⁻¹s)/(s·y)² is 1 when Dy ∝ s. The box must win clearly to be used: it is an upper bound on step
-// sizes, and one that is still loose scales worse than none. The scale is the geometric mean of the two
-// Barzilai–Borwein step lengths in D, √(s·D⁻¹s / y·Dy).
+// The fit (y·Dy)(s·D⁻¹s)/(s·y)² is 1 when Dy ∝ s. The box must win clearly to be used: it is an
+// upper bound on step sizes, and one that is still loose scales worse than none. The scale is the
+// geometric mean of the two Barzilai–Borwein step lengths in D, √(s·D⁻¹s / y·Dy).
 #pragma once
 
 #include <array>
@@ -15,9 +16,9 @@ namespace mdbopt::search {
 
 // What the learn walk says of a pair; the order of kLearnSums.
 struct Fit {
-  std::array<double, 3> yDy;   // y·Dy for D = 1, √b, b
-  std::array<double, 3> sDs;   // s·D⁻¹s
-  double deepest;              // the largest factor by which a step size was cut, at least 1 where any was
+  std::array<double, 3> yDy;  // y·Dy for D = 1, √b, b
+  std::array<double, 3> sDs;  // s·D⁻¹s
+  double deepest;  // the largest factor by which a step size was cut, at least 1 where any was
 };
 
 class DiagonalMetric {
@@ -38,6 +39,12 @@ class DiagonalMetric {
     kind_ = static_cast<std::int64_t>(best);
     scale_ = scale;
     return true;
+  }
+
+  // The box is stored `factor` times as large as when the scale was fitted.
+  void box_rescaled(double factor) {
+    if (kind_ == 1) scale_ /= std::sqrt(factor);
+    if (kind_ == 2) scale_ /= factor;
   }
 
   std::size_t kind() const { return static_cast<std::size_t>(kind_); }

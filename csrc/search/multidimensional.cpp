@@ -10,9 +10,11 @@ namespace {
 
 constexpr double kForward = 1.1;  // the growth after an accepted step in the paper's experiments
 constexpr double kSeekGrowth = 10.0;
-// The first set reaches this far beyond the step that the scalar search found; cuts are cheap, growth is slow.
+// The first set reaches this far beyond the step that the scalar search found; cuts are cheap,
+// growth is slow.
 constexpr double kSetOverStep = 100.0;
-// A gradient this many times the first one is beyond what a promise, a sum of fourth powers, can hold.
+// A gradient this many times the first one is beyond what a promise, a sum of fourth powers, can
+// hold.
 constexpr double kHuge = 1e60;
 constexpr double kQuarter = 0.25;
 constexpr double kHalf = 0.5;
@@ -84,8 +86,10 @@ bool Multidimensional::judge_trial(double f, const Tensor& g) {
   if (keeps_promise(f, g, secant)) return accept(f, g);
   if (have_secant_ == 0) secant = active().secant(g_, g);
   trial_gmax_ = secant.gmax;
-  if (out_of_range(f, secant.gmax, kHuge)) fail_trial();
-  else reject(f, g, secant);
+  if (out_of_range(f, secant.gmax, kHuge))
+    fail_trial();
+  else
+    reject(f, g, secant);
   return false;
 }
 
@@ -126,7 +130,8 @@ void Multidimensional::reject(double f, const Tensor& g, const Secant& secant) {
     return settle();
   }
   const double nu = normaliser(f_, f, secant.slope, secant.curvature, options_.cocoercive, limits_);
-  // What the half-space takes from the candidate at least, ⟨u, p⟩; a candidate it does not exclude would come again.
+  // What the half-space takes from the candidate at least, ⟨u, p⟩; a candidate it does not exclude
+  // would come again.
   const double excluded = (options_.cocoercive ? 1.0 : 0.5) * proposal_.decrease -
                           (options_.cocoercive ? 2.0 : 1.0) * secant.slope;
   if (nu > 0.0 && excluded >= nu && set_->cut(x_, g_, g, secant, nu, trial_, proposal_)) {
@@ -138,7 +143,9 @@ void Multidimensional::reject(double f, const Tensor& g, const Secant& secant) {
   settle();
 }
 
-void Multidimensional::step_sizes(double* out) const { (seeking_ != 0 ? seeker_ : set_)->step_sizes(out); }
+void Multidimensional::step_sizes(double* out) const {
+  (seeking_ != 0 ? seeker_ : set_)->step_sizes(out);
+}
 
 void Multidimensional::fields(Fields& fields) {
   Search::fields(fields);

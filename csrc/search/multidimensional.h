@@ -1,11 +1,12 @@
-// multidimensional – multidimensional backtracking: one candidate from a set, accepted if it keeps its promise, else
-// the set is cut.
+// multidimensional – multidimensional backtracking: one candidate from a set, accepted if it keeps
+// its promise, else the set is cut.
 //
-// Accept when f(x⁺) − f(x) + ½ Σ p g² ≤ 0 (Armijo). Else a half-space that holds every valid step-size vector cuts the
-// set (normaliser.h). Within the rounding of f the promise is judged by the trapezoid ½⟨g + g⁺, x⁺ − x⟩ in place of
-// f(x⁺) − f(x), which is exact on quadratics. A pair that gives no cut (f not convex along it) halves the set, as
-// classic backtracking does; a trial that is not finite quarters it.
-// Source: Kunstner et al. 2023, algorithm 1 and section 3; forward growth as in their experiments.
+// Accept when f(x⁺) − f(x) + ½ Σ p g² ≤ 0 (Armijo). Else a half-space that holds every valid
+// step-size vector cuts the set (normaliser.h). Within the rounding of f the promise is judged by
+// the trapezoid ½⟨g + g⁺, x⁺ − x⟩ in place of f(x⁺) − f(x), which is exact on quadratics. A pair
+// that gives no cut (f not convex along it) halves the set, as classic backtracking does; a trial
+// that is not finite quarters it. Source: Kunstner et al. 2023, algorithm 1 and section 3; forward
+// growth as in their experiments.
 #pragma once
 
 #include "search.h"
@@ -35,7 +36,7 @@ class Multidimensional final : public Search {
   std::unique_ptr<Set> set_, seeker_;
   Buffer spare_x_, spare_g_;
   Proposal proposal_;
-  std::int64_t seeking_ = 0;       // looking for the scale of the first set
+  std::int64_t seeking_ = 0;  // looking for the scale of the first set
   std::int64_t seek_rejected_ = 0;
   std::int64_t have_secant_ = 0;
 };

@@ -14,16 +14,18 @@ namespace mdbopt::search {
 inline constexpr double kDefault = std::numeric_limits<double>::quiet_NaN();
 
 struct Options {
-  std::string method = "guarded";      // guarded, box, ellipsoid, simplex, backtracking
-  double gamma = kDefault;             // candidate = gamma times the set's own point
-  double initial_scale = kDefault;     // size of the first set; the default finds it by a scalar search
-  double forward = kDefault;           // growth of the set after an accepted step
-  bool cocoercive = true;              // the cut; false: the paper's hypergradient
-  int refine = 0;                      // Newton steps of the ellipsoid's shrink
-  bool gradient_direction = true;      // the ellipsoid's candidate
-  std::vector<std::int64_t> groups;    // one label per coordinate; empty: every coordinate its own step size
-  std::size_t memory = 10;             // guarded: secant pairs kept
-  std::string proposer = "lbfgs";      // guarded: lbfgs, heavy-ball, nesterov, cg
+  std::string method = "guarded";  // guarded, box, ellipsoid, simplex, backtracking
+  double gamma = kDefault;         // candidate = gamma times the set's own point
+  double initial_scale =
+      kDefault;                    // size of the first set; the default finds it by a scalar search
+  double forward = kDefault;       // growth of the set after an accepted step
+  bool cocoercive = true;          // the cut; false: the paper's hypergradient
+  int refine = 0;                  // Newton steps of the ellipsoid's shrink
+  bool gradient_direction = true;  // the ellipsoid's candidate
+  std::vector<std::int64_t>
+      groups;               // one label per coordinate; empty: every coordinate its own step size
+  std::size_t memory = 10;  // guarded: secant pairs kept
+  std::string proposer = "lbfgs";  // guarded: lbfgs, heavy-ball, nesterov, cg
   Execution execution;
 };
 

@@ -1,7 +1,8 @@
-// pairs – a ring of the latest secant pairs (s, y), and one slot beside them where the next is written.
+// pairs – a ring of the latest secant pairs (s, y), and one slot beside them where the next is
+// written.
 //
-// Pairs are float32: a direction needs no more digits, and they are most of what it reads. s is kept times a power of
-// two that brings max|s| near 1, so that float32's range never matters.
+// Pairs are float32: a direction needs no more digits, and they are most of what it reads. s is
+// kept times a power of two that brings max|s| near 1, so that float32's range never matters.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +18,8 @@ namespace mdbopt::search {
 class Pairs {
  public:
   Pairs() = default;
-  Pairs(std::size_t memory, std::size_t size) : curvature_(memory + 1, 0.0), scale_(memory + 1, 1.0) {
+  Pairs(std::size_t memory, std::size_t size)
+      : curvature_(memory + 1, 0.0), scale_(memory + 1, 1.0) {
     for (std::size_t k = 0; k <= memory; ++k) {
       s_.emplace_back(size, Dtype::kFloat32);
       y_.emplace_back(size, Dtype::kFloat32);

@@ -1,4 +1,5 @@
-// proposer – L-BFGS, heavy ball, Nesterov's method and nonlinear conjugate gradients as sources of directions.
+// proposer – L-BFGS, heavy ball, Nesterov's method and nonlinear conjugate gradients as sources of
+// directions.
 #include "proposer.h"
 
 #include <algorithm>
@@ -21,13 +22,17 @@ void for_bundles(std::size_t m, Body body) {
   for (; k < m; ++k) body(k, false);
 }
 
-// The two-loop recursion on H₀, with its inner products taken where the vectors are read anyway: every s·g and s·y in
-// the walk that measures a trial, every y·D q in the walk that forms q. Each s is read twice, each y once.
-// Source: Nocedal 1980; Nocedal and Wright 2006, algorithm 7.4.
+// The two-loop recursion on H₀, with its inner products taken where the vectors are read anyway:
+// every s·g and s·y in the walk that measures a trial, every y·D q in the walk that forms q. Each s
+// is read twice, each y once. Source: Nocedal 1980; Nocedal and Wright 2006, algorithm 7.4.
 class Lbfgs final : public Proposer {
  public:
   explicit Lbfgs(std::size_t memory)
-      : slots_(memory + 1), sy_(slots_ * slots_), sg_(slots_), fresh_sy_(slots_), fresh_sg_(slots_) {}
+      : slots_(memory + 1),
+        sy_(slots_ * slots_),
+        sg_(slots_),
+        fresh_sy_(slots_),
+        fresh_sg_(slots_) {}
 
   bool relearns() const override { return true; }
 
@@ -38,8 +43,10 @@ class Lbfgs final : public Proposer {
     void* y = pairs.next_y().data();
     first_link_ = chain.size();
     for_bundles(pairs.count(), [&](std::size_t k, bool whole) {
-      if (whole) chain.add(bundle, {s(k), s(k + 1), s(k + 2), s(k + 3), s(k + 4), y, g_new.data()}, {scale});
-      else chain.add(one, {s(k), y, g_new.data()}, {scale});
+      if (whole)
+        chain.add(bundle, {s(k), s(k + 1), s(k + 2), s(k + 3), s(k + 4), y, g_new.data()}, {scale});
+      else
+        chain.add(one, {s(k), y, g_new.data()}, {scale});
     });
   }
 
@@ -57,7 +64,8 @@ class Lbfgs final : public Proposer {
   }
 
   void learn(const Fit&, double, DiagonalMetric&, const Pairs& pairs) override {
-    for (std::size_t k = 0; k < pairs.count(); ++k) sy(pairs.slot(k), pairs.next_slot()) = fresh_sy_[pairs.slot(k)];
+    for (std::size_t k = 0; k < pairs.count(); ++k)
+      sy(pairs.slot(k), pairs.next_slot()) = fresh_sy_[pairs.slot(k)];
     sg_[pairs.next_slot()] = next_sg_;
   }
 
@@ -78,7 +86,9 @@ class Lbfgs final : public Proposer {
       for (std::size_t j = 0; j < k; ++j) sq -= alpha_[j] * sy(pairs.slot(k), pairs.slot(j));
       alpha_[k] = sq / pairs.curvature(k);
     }
-    add(last, [&](std::size_t k) { return pairs.y(k).data(); }, [&](std::size_t k) { return -alpha_[k]; }, m, q);
+    add(
+        last, [&](std::size_t k) { return pairs.y(k).data(); },
+        [&](std::size_t k) { return -alpha_[k]; }, m, q);
     last.add(apply_metric, {t.b.data(), q}, {t.metric.one(), t.metric.root(), t.metric.box()});
     take_dots(last, t, m);
     last.clear();
@@ -88,7 +98,9 @@ class Lbfgs final : public Proposer {
       const double beta = yq * pairs.scale(k) / pairs.curvature(k);
       alpha_[k] = (alpha_[k] - beta) / pairs.scale(k);  // from here on the weight of s as stored
     }
-    add(last, [&](std::size_t k) { return pairs.s(k).data(); }, [&](std::size_t k) { return alpha_[k]; }, m, q);
+    add(
+        last, [&](std::size_t k) { return pairs.s(k).data(); },
+        [&](std::size_t k) { return alpha_[k]; }, m, q);
     return {last.add(dot, {t.g.data(), q}, {}), t.scale};
   }
 
@@ -132,8 +144,10 @@ class Lbfgs final : public Proposer {
     void* q = t.delta.data();
     std::size_t link = chain.size();
     for_bundles(m, [&](std::size_t k, bool whole) {
-      if (whole) chain.add(bundle, {y(k), y(k + 1), y(k + 2), y(k + 3), y(k + 4), q}, {});
-      else chain.add(one, {y(k), q}, {});
+      if (whole)
+        chain.add(bundle, {y(k), y(k + 1), y(k + 2), y(k + 3), y(k + 4), q}, {});
+      else
+        chain.add(one, {y(k), q}, {});
     });
     t.walks.run(chain);
     yq_.resize(m);
@@ -154,17 +168,18 @@ std::size_t momentum_step(const Terrain& t, Chain& last, const Buffer& metric, d
   static const std::size_t rule = find_rule("momentum_step");
   const bool own = &metric == &t.b;
   last.clear();
-  return last.add(
-      rule, {t.g.data(), metric.data(), t.delta.data()},
-      {beta, t.scale, own ? t.metric.one() : 0.0, own ? t.metric.root() : 0.0, own ? t.metric.box() : 1.0});
+  return last.add(rule, {t.g.data(), metric.data(), t.delta.data()},
+                  {beta, t.scale, own ? t.metric.one() : 0.0, own ? t.metric.root() : 0.0,
+                   own ? t.metric.box() : 1.0});
 }
 
-// Momentum accumulates steps, so its own are short: in the metric of each D, the smallest ⟨s, y⟩/(y·Dy) seen, grown by
-// a little each time, is classic backtracking for D's step size.
+// Momentum accumulates steps, so its own are short: in the metric of each D, the smallest ⟨s,
+// y⟩/(y·Dy) seen, grown by a little each time, is classic backtracking for D's step size.
 class Momentum : public Proposer {
  public:
   void learn(const Fit& fit, double curvature, DiagonalMetric& metric, const Pairs&) override {
-    for (std::size_t k = 0; k < 3; ++k) length_[k] = std::min(kGrowth * length_[k], curvature / fit.yDy[k]);
+    for (std::size_t k = 0; k < 3; ++k)
+      length_[k] = std::min(kGrowth * length_[k], curvature / fit.yDy[k]);
     metric.set_scale(length_[metric.kind()]);
   }
   void moved(double t, bool plain) override {
@@ -176,7 +191,8 @@ class Momentum : public Proposer {
   void fields(Fields& fields) override {
     fields.count("momentum_steps", steps_);
     fields.number("momentum_t", last_t_);
-    for (std::size_t k = 0; k < 3; ++k) fields.number("momentum_length" + std::to_string(k), length_[k]);
+    for (std::size_t k = 0; k < 3; ++k)
+      fields.number("momentum_length" + std::to_string(k), length_[k]);
   }
 
  protected:
@@ -200,8 +216,9 @@ class HeavyBall final : public Momentum {
   }
 };
 
-// Nesterov's method seen from the extrapolated points, where it evaluates: z⁺ − x = −H₀g, then a step beyond z⁺ by
-// β(z⁺ − z), β = (a − 1)/a⁺. Source: Nesterov 1983; O'Donoghue and Candès 2015 for starting afresh uphill.
+// Nesterov's method seen from the extrapolated points, where it evaluates: z⁺ − x = −H₀g, then a
+// step beyond z⁺ by β(z⁺ − z), β = (a − 1)/a⁺. Source: Nesterov 1983; O'Donoghue and Candès 2015
+// for starting afresh uphill.
 class Nesterov final : public Momentum {
  public:
   Nesterov(std::size_t size, Dtype dtype) : z_(size, dtype) {}
@@ -211,9 +228,11 @@ class Nesterov final : public Momentum {
     const double beta = steps_ > 0 ? (a_ - 1.0) / a : 0.0;
     a_ = a;
     last.clear();
-    return {last.add(rule, {t.g.data(), t.b.data(), t.pairs.last_s().data(), z_.data(), t.delta.data()},
-                     {beta, t.scale, t.metric.one(), t.metric.root(), t.metric.box(), 1.0 / t.pairs.last_scale()}),
-            1.0};
+    return {
+        last.add(rule, {t.g.data(), t.b.data(), t.pairs.last_s().data(), z_.data(), t.delta.data()},
+                 {beta, t.scale, t.metric.one(), t.metric.root(), t.metric.box(),
+                  1.0 / t.pairs.last_scale()}),
+        1.0};
   }
   void reset() override {
     Momentum::reset();
@@ -230,8 +249,8 @@ class Nesterov final : public Momentum {
   double a_ = 1.0;
 };
 
-// δ = −Dg + βδ₋ with β of Hager and Zhang, downhill whatever the line search did. Conjugacy is a property of one
-// metric, so D = H₀ is kept between restarts.
+// δ = −Dg + βδ₋ with β of Hager and Zhang, downhill whatever the line search did. Conjugacy is a
+// property of one metric, so D = H₀ is kept between restarts.
 class ConjugateGradient final : public Proposer {
  public:
   explicit ConjugateGradient(std::size_t size) : metric_(size, Dtype::kFloat64) {}
@@ -267,7 +286,8 @@ class ConjugateGradient final : public Proposer {
 
 }  // namespace
 
-std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory, std::size_t size, Dtype dtype) {
+std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory,
+                                        std::size_t size, Dtype dtype) {
   if (name == "lbfgs") return std::make_unique<Lbfgs>(memory);
   if (name == "heavy-ball") return std::make_unique<HeavyBall>();
   if (name == "nesterov") return std::make_unique<Nesterov>(size, dtype);

@@ -1,4 +1,5 @@
-// proposer – where the directions of the guarded search come from. The guard keeps the guarantee whatever they are.
+// proposer – where the directions of the guarded search come from. The guard keeps the guarantee
+// whatever they are.
 #pragma once
 
 #include <memory>
@@ -16,8 +17,8 @@ namespace mdbopt::search {
 struct Terrain {
   const Walks& walks;
   const Buffer& g;
-  const Buffer& b;        // the box, up to its growth
-  double scale;           // gradients are read times this
+  const Buffer& b;  // the box, up to its growth
+  double scale;     // gradients are read times this
   const Pairs& pairs;
   const DiagonalMetric& metric;
   Buffer& delta;
@@ -26,29 +27,33 @@ struct Terrain {
 class Proposer {
  public:
   virtual ~Proposer() = default;
-  // Whether a failed try may teach it: the pair is learnt and a new direction formed from the same point.
+  // Whether a failed try may teach it: the pair is learnt and a new direction formed from the same
+  // point.
   virtual bool relearns() const { return false; }
-  // Adds to the walk that measures a trial what the proposer wants to know of it: g_new is the gradient there, and the
-  // next pair is being written. `measured` comes after the walk; gs, gs_new are its s·g and s·g_new as stored.
+  // Adds to the walk that measures a trial what the proposer wants to know of it: g_new is the
+  // gradient there, and the next pair is being written. `measured` comes after the walk; gs, gs_new
+  // are its s·g and s·g_new as stored.
   virtual void measure(Chain&, Pairs&, double, const Buffer&) {}
   virtual void measured(const Chain&, const Pairs&, double, double) {}
-  // Writes a direction to delta. The last walk is left in the chain for the frame to go on with; its link `slope_link`
-  // sums the slope ⟨g, δ⟩ over `slope_scale`.
+  // Writes a direction to delta. The last walk is left in the chain for the frame to go on with;
+  // its link `slope_link` sums the slope ⟨g, δ⟩ over `slope_scale`.
   struct Last {
     std::size_t slope_link;
     double slope_scale;
   };
   virtual Last direction(const Terrain& terrain, Chain& last) = 0;
-  // The pair is about to be kept, the metric is fitted to it and may be rescaled; curvature is ⟨s, y⟩.
+  // The pair is about to be kept, the metric is fitted to it and may be rescaled; curvature is ⟨s,
+  // y⟩.
   virtual void learn(const Fit&, double, DiagonalMetric&, const Pairs&) {}
   // x moved by t·delta, or by a plain step of the box.
   virtual void moved(double, bool) {}
-  // The direction was refused or a try failed: start afresh.
+  // The direction was refused, or x coasts along its last step: start afresh.
   virtual void reset() {}
   virtual void fields(Fields&) {}
 };
 
 // lbfgs, heavy-ball, nesterov or cg; throws Error for any other name.
-std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory, std::size_t size, Dtype dtype);
+std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory,
+                                        std::size_t size, Dtype dtype);
 
 }  // namespace mdbopt::search

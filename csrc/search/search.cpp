@@ -1,4 +1,5 @@
-// search – what all searches share: the start, the scale, the checks, and the bookkeeping around a judgement.
+// search – what all searches share: the start, the scale, the checks, and the bookkeeping around a
+// judgement.
 #include "search.h"
 
 #include <algorithm>
@@ -35,7 +36,7 @@ void Search::allocate(std::size_t size, Dtype dtype) {
 }
 
 void Search::init(const Tensor& x, double f, const Tensor& g) {
-  if (x_.size() != 0) throw Error("init: the search has started already; make a new one");
+  if (evaluations_ != 0) throw Error("init: the search has started already; make a new one");
   if (x.size == 0) throw Error("x: expected at least one element, got none");
   allocate(x.size, x.dtype);
   check_gradient(g);
@@ -63,8 +64,10 @@ void Search::init(const Tensor& x, double f, const Tensor& g) {
 
 void Search::end(Status status) {
   // No step is left because f runs away downwards, not because x is good.
-  const bool falls = infinite_descents_ > 0 || f_ < -kBottomless * std::max(1.0, std::abs(scaled(f_start_told_)));
-  status_ = static_cast<std::int64_t>(status == Status::kPrecision && falls ? Status::kNotFinite : status);
+  const bool falls =
+      infinite_descents_ > 0 || f_ < -kBottomless * std::max(1.0, std::abs(scaled(f_start_told_)));
+  status_ = static_cast<std::int64_t>(status == Status::kPrecision && falls ? Status::kNotFinite
+                                                                            : status);
 }
 
 bool Search::out_of_range(double f_trial, double gmax_trial, double huge) {
@@ -73,23 +76,32 @@ bool Search::out_of_range(double f_trial, double gmax_trial, double huge) {
   return true;
 }
 
-double Search::scaled(double value) const { return std::ldexp(value, static_cast<int>(-exponent_)); }
+double Search::scaled(double value) const {
+  return std::ldexp(value, static_cast<int>(-exponent_));
+}
 
-double Search::unscaled(double value) const { return std::ldexp(value, static_cast<int>(exponent_)); }
+double Search::unscaled(double value) const {
+  return std::ldexp(value, static_cast<int>(exponent_));
+}
 
-bool Search::noise(double f_trial) const { return std::abs(f_trial - f_) <= limits_.noise * std::abs(f_); }
+bool Search::noise(double f_trial) const {
+  return std::abs(f_trial - f_) <= limits_.noise * std::abs(f_);
+}
 
 bool Search::too_short(double moved) const {
   const double epsilon = epsilon_of(x_.dtype());
-  return !(moved > 0.0) || (moved <= epsilon * epsilon * longest_move_ && gmax_ >= epsilon * gmax_start_);
+  return !(moved > 0.0) ||
+         (moved <= epsilon * epsilon * longest_move_ && gmax_ >= epsilon * gmax_start_);
 }
 
 void Search::check_gradient(const Tensor& g) const {
   if (g.size != x_.size()) {
-    throw Error("g: expected " + std::to_string(x_.size()) + " elements (as x), got " + std::to_string(g.size));
+    throw Error("g: expected " + std::to_string(x_.size()) + " elements (as x), got " +
+                std::to_string(g.size));
   }
   if (g.dtype != x_.dtype()) {
-    throw TypeError(std::string("g: expected dtype ") + info(x_.dtype()).name + " (as x), got " + info(g.dtype).name);
+    throw TypeError(std::string("g: expected dtype ") + info(x_.dtype()).name + " (as x), got " +
+                    info(g.dtype).name);
   }
 }
 
@@ -115,8 +127,10 @@ bool Search::judge(double f, const Tensor& g) {
   if (std::isfinite(f_trial)) {
     moved = judge_trial(f_trial, g);
   } else {
-    if (f < 0.0 && ++infinite_descents_ >= kInfiniteDescents) end(Status::kNotFinite);
-    else fail_trial();
+    if (f < 0.0 && ++infinite_descents_ >= kInfiniteDescents)
+      end(Status::kNotFinite);
+    else
+      fail_trial();
   }
   if (moved) {
     ++accepted_;

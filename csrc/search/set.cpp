@@ -1,79 +1,26 @@
-// set – the sets of candidates as launches of rules: fused walks, or step by step with groups and refinement.
+// set – the sets of candidates as launches of rules: fused walks, or step by step with groups and
+// refinement.
 #include "set.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "../error.h"
+#include "shape.h"
 
 namespace mdbopt::search {
 
-// Rules by name, resolved once. `cut_trial` is absent where the next candidate needs a norm of the cut set first.
-struct Shape {
-  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-  const char* set;
-  std::size_t trial, accept, secant, cut, cut_trial;
-  enum Kind { kBox, kSimplex, kEllipsoid, kOneStepSize } kind;
-  bool gradient_direction;
-
-  double gamma(double d) const {
-    if (kind == kBox) return 1.0 / (2.0 * d);
-    return kind == kEllipsoid ? 1.0 / std::sqrt(2.0 * d) : 0.5;
-  }
-};
-
 namespace {
 
-// The range of a set's size: squares of it, of step sizes within it and of gradients near 1 stay finite.
+// The range of a set's size: squares of it, of step sizes within it and of gradients near 1 stay
+// finite.
 constexpr double kLargestGrowth = 0x1p400;
 constexpr double kSmallestGrowth = 0x1p-900;
-// Cuts lower single step sizes and growth lowers none, so that the size runs away upwards: it goes into the array then.
+// Cuts lower single step sizes and growth lowers none, so that the size runs away upwards: it goes
+// into the array then.
 constexpr double kFold = 0x1p300;
-// The largest factor by which one pair may cut one step size: far beyond the 2 that the proofs need.
+// The largest factor by which one pair may cut one step size: far beyond the 2 that the proofs
+// need.
 constexpr double kDepth = 100.0;
-
-const Shape& shape_of(const std::string& method, bool gradient_direction) {
-  static const auto rule = [](const char* name) { return find_rule(name); };
-  static const Shape box{"b",           rule("box_trial"),     rule("box_accept"), rule("box_secant"),
-                         rule("box_cut"), rule("box_cut_trial"), Shape::kBox,        false};
-  static const Shape simplex{"b",
-                             rule("box_trial"),
-                             rule("box_accept"),
-                             rule("box_secant"),
-                             rule("simplex_cut"),
-                             rule("simplex_cut_trial"),
-                             Shape::kSimplex,
-                             false};
-  static const Shape plain{"axes",
-                           rule("box_trial"),
-                           rule("box_accept"),
-                           rule("ellipsoid_plain_secant"),
-                           rule("ellipsoid_cut"),
-                           rule("ellipsoid_cut_trial"),
-                           Shape::kEllipsoid,
-                           false};
-  static const Shape gradient{"axes",
-                              rule("ellipsoid_trial"),
-                              rule("ellipsoid_accept"),
-                              rule("ellipsoid_secant"),
-                              rule("ellipsoid_cut"),
-                              Shape::kNone,
-                              Shape::kEllipsoid,
-                              true};
-  static const Shape one{nullptr,
-                         rule("gradient_trial"),
-                         rule("gradient_accept"),
-                         rule("gradient_secant"),
-                         Shape::kNone,
-                         Shape::kNone,
-                         Shape::kOneStepSize,
-                         false};
-  if (method == "box") return box;
-  if (method == "simplex") return simplex;
-  if (method == "ellipsoid") return gradient_direction ? gradient : plain;
-  if (method == "backtracking") return one;
-  throw Error("method: expected box, ellipsoid, simplex or backtracking, got '" + method + "'");
-}
 
 // λ of the closed form (algorithms of the paper, appendix D), with ℓ = Σ u² a. Not below 1: no cut.
 double closed_form_lambda(double ell, double d) {
@@ -82,7 +29,9 @@ double closed_form_lambda(double ell, double d) {
 
 }  // namespace
 
-bool Proposal::finite() const { return std::isfinite(decrease) && std::isfinite(gmax) && std::isfinite(moved); }
+bool Proposal::finite() const {
+  return std::isfinite(decrease) && std::isfinite(gmax) && std::isfinite(moved);
+}
 
 Set::Set(const Options& options, const std::string& method, std::size_t size, Dtype dtype)
     : shape_(&shape_of(method, options.gradient_direction)),
@@ -115,12 +64,14 @@ double Set::depth() const {
   constexpr double kNoLimit = 1e300;
   if (!cocoercive_) return kNoLimit;
   if (shape_->kind == Shape::kSimplex) return kDepth * dimension();
-  return shape_->kind == Shape::kEllipsoid ? std::max(kDepth, std::sqrt(2.0 * dimension())) : kDepth;
+  return shape_->kind == Shape::kEllipsoid ? std::max(kDepth, std::sqrt(2.0 * dimension()))
+                                           : kDepth;
 }
 
 void Set::resize(double initial_scale) {
   const bool per_coordinate = shape_->kind == Shape::kBox || shape_->kind == Shape::kEllipsoid;
-  set_growth(std::min(kLargestGrowth, per_coordinate ? initial_scale * dimension() : initial_scale));
+  set_growth(
+      std::min(kLargestGrowth, per_coordinate ? initial_scale * dimension() : initial_scale));
 }
 
 void Set::set_growth(double growth) {
@@ -145,7 +96,8 @@ double Set::gather_norm2(const Tensor& g) {
   return sums[0];
 }
 
-// With groups: the candidate spread over the coordinates, p for the gradient's direction, else the set itself.
+// With groups: the candidate spread over the coordinates, p for the gradient's direction, else the
+// set itself.
 const Buffer& Set::candidate(const Tensor& g) {
   if (!shape_->gradient_direction) {
     groups_.spread(set_, candidate_, walks_.execution);
@@ -168,19 +120,23 @@ Proposal Set::propose_from(const Buffer& x, const Tensor& g, Buffer& x_trial, Bu
   static const std::size_t box_accept = find_rule("box_accept");
   double sums[kMaxSums];
   if (shape_->kind == Shape::kOneStepSize) {
-    if (g_copy == nullptr) walks_.run(shape_->trial, {x.data(), g.data, x_trial.data()}, {step(), scale_}, sums);
-    else walks_.run(shape_->accept, {x.data(), g.data, x_trial.data(), g_copy->data()}, {step(), scale_}, sums);
+    if (g_copy == nullptr)
+      walks_.run(shape_->trial, {x.data(), g.data, x_trial.data()}, {step(), scale_}, sums);
+    else
+      walks_.run(shape_->accept, {x.data(), g.data, x_trial.data(), g_copy->data()},
+                 {step(), scale_}, sums);
   } else {
     const bool apart = !groups_.empty();
     if (!apart && shape_->gradient_direction) norm2_ = gather_norm2(g);
     const Buffer& set = apart ? candidate(g) : set_;
     const double factor = apart && shape_->gradient_direction ? 1.0 : step();
     if (g_copy == nullptr) {
-      walks_.run(apart ? box_trial : shape_->trial, {x.data(), g.data, set.data(), x_trial.data()}, {factor, scale_},
-          sums);
+      walks_.run(apart ? box_trial : shape_->trial, {x.data(), g.data, set.data(), x_trial.data()},
+                 {factor, scale_}, sums);
     } else {
       walks_.run(apart ? box_accept : shape_->accept,
-          {x.data(), g.data, set.data(), x_trial.data(), g_copy->data()}, {factor, scale_}, sums);
+                 {x.data(), g.data, set.data(), x_trial.data(), g_copy->data()}, {factor, scale_},
+                 sums);
     }
   }
   return {sums[0], sums[1], sums[2]};
@@ -204,7 +160,8 @@ Secant Set::secant(const Buffer& g, const Tensor& g_trial) {
     const bool apart = !groups_.empty();
     const double factor = apart && shape_->gradient_direction ? 1.0 : step();
     walks_.run(apart ? box_secant : shape_->secant,
-        {g.data(), g_trial.data, apart ? candidate_.data() : set_.data()}, {factor, scale_, cocoercive}, sums);
+               {g.data(), g_trial.data, apart ? candidate_.data() : set_.data()},
+               {factor, scale_, cocoercive}, sums);
   }
   return {sums[0], sums[1], sums[2], sums[3]};
 }
@@ -229,7 +186,8 @@ bool Set::cut_apart(const Buffer& g, const Tensor& g_trial, double normaliser) {
   static const std::size_t hypergradient = find_rule("hypergradient");
   static const std::size_t cut_at = find_rule("ellipsoid_cut_at");
   double sums[kMaxSums];
-  walks_.run(hypergradient, {g.data(), g_trial.data, normal_.data()}, {scale_, cocoercive_ ? 1.0 : 0.0}, sums);
+  walks_.run(hypergradient, {g.data(), g_trial.data, normal_.data()},
+             {scale_, cocoercive_ ? 1.0 : 0.0}, sums);
   if (!groups_.empty()) groups_.sum(normal_, sums_, walks_.execution);
   const Buffer& u = groups_.empty() ? normal_ : sums_;
   const double d = dimension();
@@ -237,7 +195,8 @@ bool Set::cut_apart(const Buffer& g, const Tensor& g_trial, double normaliser) {
   if (shape_->kind == Shape::kBox) {
     set_walks_.run(shape_->cut, streams, {growth_ / normaliser, 0.0, depth()}, sums);
   } else if (shape_->kind == Shape::kSimplex) {
-    set_walks_.run(shape_->cut, streams, {d * growth_ / normaliser, (d - 1.0) / (d - 0.5), depth()}, sums);
+    set_walks_.run(shape_->cut, streams, {d * growth_ / normaliser, (d - 1.0) / (d - 0.5), depth()},
+                   sums);
   } else if (refine_ > 0) {
     const double lambda = refined_lambda(u, growth_ / normaliser);
     if (!(lambda < 1.0)) return false;
@@ -248,8 +207,8 @@ bool Set::cut_apart(const Buffer& g, const Tensor& g_trial, double normaliser) {
   return true;
 }
 
-bool Set::cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Secant& secant, double normaliser,
-              Buffer& x_trial, Proposal& proposal) {
+bool Set::cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Secant& secant,
+              double normaliser, Buffer& x_trial, Proposal& proposal) {
   if (shape_->kind == Shape::kOneStepSize) {
     if (!(secant.spread * growth_ > normaliser)) return false;
     growth_ = std::max(normaliser / secant.spread, growth_ / depth());
@@ -276,11 +235,13 @@ bool Set::cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Sec
   double sums[kMaxSums];
   if (shape_->cut_trial != Shape::kNone) {
     walks_.run(shape_->cut_trial, {x.data(), g.data(), g_trial.data, set_.data(), x_trial.data()},
-        {cut, step(), lambda, scale_, cocoercive, depth()}, sums);
+               {cut, step(), lambda, scale_, cocoercive, depth()}, sums);
   } else {
-    walks_.run(cut_pair, {g.data(), g_trial.data, set_.data()}, {cut, lambda, scale_, cocoercive, depth()}, sums);
+    walks_.run(cut_pair, {g.data(), g_trial.data, set_.data()},
+               {cut, lambda, scale_, cocoercive, depth()}, sums);
     norm2_ = sums[0];
-    walks_.run(shape_->trial, {x.data(), g.data(), set_.data(), x_trial.data()}, {step(), scale_}, sums);
+    walks_.run(shape_->trial, {x.data(), g.data(), set_.data(), x_trial.data()}, {step(), scale_},
+               sums);
   }
   proposal = {sums[0], sums[1], sums[2]};
   return true;

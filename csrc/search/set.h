@@ -1,11 +1,13 @@
-// set – a set of candidate step-size vectors that is known to hold the best one: it proposes, and a rejection cuts it.
+// set – a set of candidate step-size vectors that is known to hold the best one: it proposes, and a
+// rejection cuts it.
 //
-// Box {0 ≤ q ≤ b}, simplex {Σ q/b ≤ d}, ellipsoid {Σ (q/axes)² ≤ 1}, and one step size {0 ≤ q ≤ growth}. The size of a
-// set is kept apart as a scalar, `growth`, so that growing after an accepted step walks no memory. With groups the set
-// lives on one number per group, and the candidate is spread over the coordinates. All gradients are read times
-// `scale`, a power of two near 1/max|g|; step sizes are stored over the same scale.
-// Source: Kunstner, Portella, Schmidt, Harvey, "Searching for optimal per-coordinate step-sizes with multidimensional
-// backtracking", NeurIPS 2023, arXiv 2306.02527.
+// Box {0 ≤ q ≤ b}, simplex {Σ q/b ≤ d}, ellipsoid {Σ (q/axes)² ≤ 1}, and one step size {0 ≤ q ≤
+// growth}. The size of a set is kept apart as a scalar, `growth`, so that growing after an accepted
+// step walks no memory. With groups the set lives on one number per group, and the candidate is
+// spread over the coordinates. All gradients are read times `scale`, a power of two near 1/max|g|;
+// step sizes are stored over the same scale. Source: Kunstner, Portella, Schmidt, Harvey,
+// "Searching for optimal per-coordinate step-sizes with multidimensional backtracking", NeurIPS
+// 2023, arXiv 2306.02527.
 #pragma once
 
 #include <cstddef>
@@ -43,8 +45,8 @@ class Set {
   // method: box, simplex, ellipsoid or backtracking.
   Set(const Options& options, const std::string& method, std::size_t size, Dtype dtype);
 
-  // The set as the user sizes it: b = scale·d (box), axes = scale·d (ellipsoid), b = scale (simplex), scale
-  // itself (one step size).
+  // The set as the user sizes it: b = scale·d (box), axes = scale·d (ellipsoid), b = scale
+  // (simplex), scale itself (one step size).
   void resize(double initial_scale);
   // Scales the whole set, within what arithmetic on it can bear.
   void grow(double factor) { set_growth(growth_ * factor); }
@@ -56,10 +58,10 @@ class Set {
   // As propose from g_new, which is copied to g in the same walk.
   Proposal propose(const Buffer& x, const Tensor& g_new, Buffer& x_trial, Buffer& g);
   Secant secant(const Buffer& g, const Tensor& g_trial);
-  // Cuts by the pair with this normaliser ν > 0 and proposes from what is left. False, and nothing is touched, when
-  // the half-space is too far out to shrink the set.
-  bool cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Secant& secant, double normaliser,
-           Buffer& x_trial, Proposal& proposal);
+  // Cuts by the pair with this normaliser ν > 0 and proposes from what is left. False, and nothing
+  // is touched, when the half-space is too far out to shrink the set.
+  bool cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Secant& secant,
+           double normaliser, Buffer& x_trial, Proposal& proposal);
 
   // Writes the candidate in the plain direction, one step size per coordinate.
   void step_sizes(double* out) const;
@@ -86,9 +88,9 @@ class Set {
   bool cocoercive_;
   double scale_ = 1.0;
   double growth_ = 1.0;
-  double norm2_ = 0.0;     // Σ (axes·g²)² of the candidate last proposed in the gradient's direction
-  Buffer set_;             // b or axes
-  Buffer normal_, sums_;   // with groups or refinement: u, and its sums per group
+  double norm2_ = 0.0;    // Σ (axes·g²)² of the candidate last proposed in the gradient's direction
+  Buffer set_;            // b or axes
+  Buffer normal_, sums_;  // with groups or refinement: u, and its sums per group
   Buffer point_, candidate_;  // with groups: the candidate per group, and p per coordinate
 };
 

@@ -12,8 +12,8 @@ struct Walks {
   Dtype dtype = Dtype::kFloat64;
   Execution execution;
 
-  bool run(std::size_t rule, std::initializer_list<void*> streams, std::initializer_list<double> scalars,
-           double* sums) const {
+  bool run(std::size_t rule, std::initializer_list<void*> streams,
+           std::initializer_list<double> scalars, double* sums) const {
     check_counts(rule, streams.size(), scalars.size());
     const Job job{streams.begin(), size};
     return launch(rule, dtype, {&job, 1}, scalars.begin(), sums, execution);

@@ -58,8 +58,8 @@ def minimize(
     Parameters
     ----------
     fun : callable
-        ``fun(x, *args) -> (f, g)`` with ``jac=True``, else ``fun(x, *args) -> f``. It gets a private
-        copy of the point, of shape (d,), in the dtype and library of ``x0``.
+        ``fun(x, *args) -> (f, g)`` with ``jac=True``, else ``fun(x, *args) -> f``. It gets a
+        private copy of the point, of shape (d,), in the dtype and library of ``x0``.
     x0 : array, shape (d,)
         The start; flattened if it has more axes, never written. float64 and float32 are kept;
         integers become float64. NumPy, or any array with ``__dlpack__`` on the CPU.
@@ -100,8 +100,8 @@ def minimize(
         together, x0 included), ``status`` (0 converged, 1 limit reached, 2 no further progress in
         this precision, 3 not finite at x0 or decreasing to -inf, 99 stopped by the callback),
         ``success`` (status 0), ``message``, ``step_sizes`` (float64, shape (d,): of a plain step,
-        in units of x over g), ``ncut`` (rejections that cut the set), ``trace`` (dict of arrays with
-        one entry per evaluation, x0 first: f, best, gmax, accepted, ncut, seconds).
+        in units of x over g), ``ncut`` (rejections that cut the set), ``trace`` (dict of arrays
+        with one entry per evaluation, x0 first: f, best, gmax, accepted, ncut, seconds).
 
     Raises
     ------
@@ -235,7 +235,8 @@ class _Run:
         saved_identity = str(entries.pop("identity", ""))
         if saved_identity != self.identity:
             raise ValueError(
-                f"resume: {os.fspath(path)} was written by {saved_identity}, expected {self.identity}"
+                f"resume: {os.fspath(path)} was written by {saved_identity}, "
+                f"expected {self.identity}"
             )
         trace = {name: entries.pop(f"trace_{name}") for name in NAMES}
         x = entries["x"]
@@ -326,7 +327,9 @@ class _Run:
         if status == CONVERGED:
             if self.state.gmax <= self._limits.gtol:
                 return f"Converged: max|g| = {self.state.gmax:.3g} <= gtol = {self._limits.gtol:g}."
-            return f"Converged: the last step lowered f by no more than ftol = {self._limits.ftol:g}."
+            return (
+                f"Converged: the last step lowered f by no more than ftol = {self._limits.ftol:g}."
+            )
         if status == LIMIT:
             which = "maxfun" if self.state.nfev >= self._limits.maxfun else "maxiter"
             return f"Limit reached: {which} = {getattr(self._limits, which)}."

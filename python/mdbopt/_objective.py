@@ -103,9 +103,7 @@ class Objective:
                     f"jac: expected a gradient of shape ({self._size},), got {array.shape}"
                 )
         if array.dtype != self._dtype:
-            raise TypeError(
-                f"jac: expected dtype {self._dtype} (as x0), got {array.dtype}"
-            )
+            raise TypeError(f"jac: expected dtype {self._dtype} (as x0), got {array.dtype}")
         return np.ascontiguousarray(array)
 
 
@@ -116,10 +114,12 @@ def _value(f: Any) -> float:
         f = f.detach()
     if f is None or isinstance(f, (str, bytes, complex, np.complexfloating)):
         raise TypeError(f"fun: expected a real number, got {type(f).__name__}")
-    if np.ndim(f) != 0 or getattr(f, "dtype", np.dtype(float)) == object:
+    if np.ndim(f) != 0 or getattr(f, "dtype", None) == np.dtype(object):
         if np.size(f) == 1 and hasattr(f, "item"):
             return _value(f.item())
-        raise TypeError(f"fun: expected a real number, got {type(f).__name__} of shape {np.shape(f)}")
+        raise TypeError(
+            f"fun: expected a real number, got {type(f).__name__} of shape {np.shape(f)}"
+        )
     try:
         return float(f)
     except (TypeError, ValueError) as error:

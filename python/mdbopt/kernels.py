@@ -1,9 +1,10 @@
 """Every rule of the core as a function on flat arrays: ``kernels.<rule>(stream, …, scalar=…)``.
 
 Streams are NumPy arrays or any array with ``__dlpack__`` on the CPU, float64 or float32, dense, all
-of one size; step sizes (``b``, ``axes``, ``u``, ``p``) are float64 always. Output streams are written
-in place. A call returns a named tuple of the rule's sums, float64, and ``applied``: False when the
-rule refused its input, in which case nothing was written. The same bits come back whatever the
+of one size; step sizes (``b``, ``axes``, ``u``, ``p``) are float64 always, secant pairs float32.
+Output streams are written in place. A call returns a named tuple of the rule's sums, float64, and
+``applied``: False when the rule refused its input, in which case nothing was written. The same bits
+come back whatever the
 number of threads and the backend.
 
 `mdbopt.rules` describes all of them.
@@ -36,22 +37,30 @@ class Kernel:
     def __init__(self, index: int, rule: Rule) -> None:
         self._index = index
         self._scalars = dict(rule.scalars)
-        self._result: Any = namedtuple(rule.name, [*(name for name, _ in rule.sums), "applied"])
+        self._result = _result_type(rule)
         self.rule = rule
         self.__name__ = rule.name
         self.__doc__ = _docstring(rule)
 
     def __call__(
-        self, *streams: Any, backend: str | None = None, threads: int | None = None, **scalars: float
+        self,
+        *streams: Any,
+        backend: str | None = None,
+        threads: int | None = None,
+        **scalars: float,
     ) -> Any:
+        """Run the rule; see its own docstring."""
         name = self.rule.name
         values = []
         for key, fallback in self._scalars.items():
             if key not in scalars and math.isnan(fallback):
                 raise TypeError(f"{name}: {key}: expected a number, got nothing")
             value = scalars.pop(key, fallback)
-            values.append(value if type(value) is float and math.isfinite(value) else
-                          _checks.real(f"{name}: {key}", value))
+            values.append(
+                value
+                if type(value) is float and math.isfinite(value)
+                else _checks.real(f"{name}: {key}", value)
+            )
         if scalars:
             known = ", ".join(self._scalars) or "none"
             raise TypeError(f"{name}: unknown scalar {next(iter(scalars))!r}; expected {known}")
@@ -71,6 +80,10 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"<kernel {self.rule.name}({', '.join(s.name for s in self.rule.streams)})>"
+
+
+def _result_type(rule: Rule) -> Any:
+    return namedtuple(rule.name, [*(name for name, _ in rule.sums), "applied"])
 
 
 def _docstring(rule: Rule) -> str:

@@ -41,9 +41,9 @@ class State(Mapping[str, Any]):
     """A search at work: the current point, the set of step sizes, and counters.
 
     It is a mapping of names to plain arrays and numbers, so ``numpy.savez(file, **state)`` saves it
-    and ``search.restore(numpy.load(file))`` continues to the same bits. Arrays are copies in the
-    mapping; `x` and `g` are views of the search's own memory (NumPy, read-only, valid until the next
-    `judge`) or copies in the caller's library.
+    and ``search.restore(numpy.load(file))`` continues to the same bits; it can be pickled and
+    copied. Arrays are copies in the mapping; `x` and `g` are views of the search's own memory
+    (NumPy, read-only, valid until the next `judge`) or copies in the caller's library.
     """
 
     def __init__(self, search: _Search, core: _core.State, library: Library) -> None:
@@ -401,8 +401,8 @@ class Ellipsoid(Box):
     """Multidimensional backtracking over the ellipsoid {q >= 0 : Σ q²/a <= 1}.
 
     Candidate: the point of the set that maximises ⟨g², q⟩, times gamma:
-    p = gamma · a∘g²/‖√a∘g²‖. A rejection cuts a <- 1/(λ/a + (1 - λ)(u/ν)²), λ = (ℓ/d)(d - 1)/(ℓ - 1),
-    ℓ = Σ (u/ν)² a. The rate is (1 - 1/(√(2d) κ̃))ᵏ.
+    p = gamma · a∘g²/‖√a∘g²‖. A rejection cuts a <- 1/(λ/a + (1 - λ)(u/ν)²) with
+    λ = (ℓ/d)(d - 1)/(ℓ - 1) and ℓ = Σ (u/ν)² a. The rate is (1 - 1/(√(2d) κ̃))ᵏ.
 
     Parameters
     ----------
@@ -471,5 +471,3 @@ class Guarded(Box):
             "memory": _checks.whole("memory", self.memory, least=1),
             "proposer": _checks.choice("proposer", self.proposer, PROPOSERS),
         }
-
-

@@ -17,7 +17,8 @@ namespace {
 template <class Body>
 void parallel(std::size_t parts, Body body) {
   mdbopt::parallel(
-      parts, [](void* context, std::size_t part) { (*static_cast<Body*>(context))(part); }, &body);
+      parts, parts, [](void* context, std::size_t part) { (*static_cast<Body*>(context))(part); },
+      &body);
 }
 
 class Counts {

@@ -242,11 +242,13 @@ void starts_that_end_at_once() {
     CHECK(search->status() == Status::kRunning);
     CHECK_THROWS(mdbopt::Error, "propose: the search has ended", search->propose());
     g[3] = std::numeric_limits<double>::quiet_NaN();
-    search->init(point, 5.0, gradient);
-    CHECK(search->converged(1.0));
-    CHECK(search->status() == Status::kNotFinite);
+    const auto astray = make(options_of(one));
+    astray->init(point, 5.0, gradient);
+    CHECK(astray->converged(1.0));
+    CHECK(astray->status() == Status::kNotFinite);
     x[3] = HUGE_VAL;
-    CHECK_THROWS(mdbopt::Error, "x: expected finite numbers", search->init(point, 5.0, gradient));
+    const auto unborn = make(options_of(one));
+    CHECK_THROWS(mdbopt::Error, "x: expected finite numbers", unborn->init(point, 5.0, gradient));
   }
 }
 
