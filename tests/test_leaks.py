@@ -39,7 +39,7 @@ def test_nothing_leaks():
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        calls(3400)
+        calls(10_000)
         for p in (p for p in held if isinstance(p, Producer)):
             p.requests.clear()
         gc.collect()
@@ -48,7 +48,8 @@ def test_nothing_leaks():
         tracemalloc.stop()
     assert [sys.getrefcount(a) for a in held] == counts
     assert Producer.alive == 0
-    assert grown < 50_000
+    # The test runner itself keeps some tens of kilobytes; 16 bytes left by one kind of call are more.
+    assert grown < 100_000
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc/self/statm")
