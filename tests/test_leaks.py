@@ -48,7 +48,7 @@ def test_nothing_leaks():
         tracemalloc.stop()
     assert [sys.getrefcount(a) for a in held] == counts
     assert Producer.alive == 0
-    # The test runner itself keeps some tens of kilobytes; 16 bytes left by one kind of call are more.
+    # The test runner keeps some tens of kilobytes; 16 bytes left by one kind of call are more.
     assert grown < 100_000
 
 
