@@ -1,5 +1,6 @@
 // rules – running one rule on borrowed arrays, and describing rules, backends and traffic.
 #include <string>
+#include <vector>
 
 #include "../dlpack.h"
 #include "../error.h"
@@ -43,32 +44,46 @@ py::dict describe(std::size_t index) {
                   "walks"_a = int{rule.gathered_count > 0} + int{rule.applies}, "bytes"_a = bytes);
 }
 
-void check_same_order(const Description& rule, const std::vector<Borrowed>& arrays) {
-  for (std::size_t k = 0; k < arrays.size(); ++k) {
-    if (arrays[k].row_major() && arrays[0].row_major()) continue;
-    if (arrays[k].shape != arrays[0].shape || arrays[k].strides != arrays[0].strides) {
-      throw Error(std::string(rule.name) + ": stream '" + rule.streams[k].name +
-                  "' orders its elements in memory unlike stream '" + rule.streams[0].name +
-                  "', expected the same shape and strides");
+// The arguments of a call: NumPy arrays in row-major order without a detour, else all through borrow.
+class Streams {
+ public:
+  std::vector<Tensor> tensors;
+
+  Streams(const Description& rule, const py::args& arguments) : tensors(arguments.size()) {
+    std::size_t taken = 0;
+    while (taken < tensors.size() && borrow_numpy(arguments[taken], tensors[taken])) ++taken;
+    if (taken == tensors.size()) return;
+    for (std::size_t k = 0; k < arguments.size(); ++k) {
+      const bool named = k < rule.stream_count;
+      const std::string name = named ? "'" + std::string(rule.streams[k].name) + "'" : "argument";
+      arrays_.push_back(borrow(arguments[k], std::string(rule.name) + ": stream " + name));
+      tensors[k] = arrays_.back().tensor;
     }
   }
-}
+
+  // Elements are walked in the order of memory, which must be the same for all.
+  void check_same_order(const Description& rule) const {
+    for (std::size_t k = 0; k < arrays_.size(); ++k) {
+      if (arrays_[k].row_major() && arrays_[0].row_major()) continue;
+      if (arrays_[k].shape != arrays_[0].shape || arrays_[k].strides != arrays_[0].strides) {
+        throw Error(std::string(rule.name) + ": stream '" + rule.streams[k].name +
+                    "' orders its elements in memory unlike stream '" + rule.streams[0].name +
+                    "', expected the same shape and strides");
+      }
+    }
+  }
+
+ private:
+  std::vector<Borrowed> arrays_;
+};
 
 py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scalars,
               const py::object& backend, std::size_t threads) {
   if (index >= rule_count()) throw Error("rule: no rule has this index");
   const Description& rule = rule_description(index);
-  std::vector<Borrowed> arrays;
-  std::vector<Tensor> tensors;
-  for (std::size_t k = 0; k < streams.size(); ++k) {
-    const bool named = k < rule.stream_count;
-    arrays.push_back(borrow(
-        streams[k], std::string(rule.name) + ": stream " +
-                        (named ? "'" + std::string(rule.streams[k].name) + "'" : "argument")));
-    tensors.push_back(arrays.back().tensor);
-  }
-  const Dtype dtype = check_streams(rule, tensors);
-  check_same_order(rule, arrays);
+  const Streams borrowed(rule, streams);
+  const Dtype dtype = check_streams(rule, borrowed.tensors);
+  borrowed.check_same_order(rule);
   double values[kMaxScalars];
   if (scalars.size() != rule.scalar_count)
     throw Error(std::string(rule.name) + ": wrong number of scalars");
@@ -76,8 +91,8 @@ py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scala
   Execution execution{nullptr, threads};
   if (!backend.is_none()) execution.backend = &find_backend(backend.cast<std::string>().c_str());
   void* pointers[kMaxStreams];
-  for (std::size_t k = 0; k < tensors.size(); ++k) pointers[k] = tensors[k].data;
-  const Job job{pointers, tensors[0].size};
+  for (std::size_t k = 0; k < borrowed.tensors.size(); ++k) pointers[k] = borrowed.tensors[k].data;
+  const Job job{pointers, borrowed.tensors[0].size};
   double sums[kMaxSums];
   bool applied = false;
   {

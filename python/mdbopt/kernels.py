@@ -106,6 +106,9 @@ def _docstring(rule: Rule) -> str:
 _KERNELS = {rule.name: Kernel(index, rule) for index, rule in enumerate(rules())}
 
 
+globals().update(_KERNELS)  # found without a detour through __getattr__
+
+
 def __getattr__(name: str) -> Kernel:
     try:
         return _KERNELS[name]
