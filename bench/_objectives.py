@@ -41,8 +41,8 @@ def variants(X: Any, y: Any, labels: bool) -> Iterator[tuple[str, Objective, Any
 def published(X: Any, y: Any, labels: bool) -> Objective:
     """Evaluate with a stored column of ones and the sums that reproduce the table.
 
-    Fed to the NumPy transcription, this order gives every value of authors_code.csv to the last bit
-    on a machine with AVX-512 and two BLAS threads; elsewhere BLAS sums in another order.
+    Fed to the NumPy transcription, this order gives most values of authors_code.csv to the last
+    bit; how many depends on the order in which the installed BLAS sums.
     """
     n = y.size
     ones = np.ones((n, 1))
