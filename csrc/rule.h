@@ -156,6 +156,23 @@ struct Applies<
   static constexpr bool value = true;
 };
 
+// Two common cases of scalars, to inherit from.
+struct NoScalars {
+  struct Coef {};
+  static bool prepare(const double*, double, Coef&) { return true; }
+};
+
+struct ScaleOnly {
+  static constexpr Scalar kScalars[] = {{"scale", 1.0}};
+  struct Coef {
+    double scale;
+  };
+  static bool prepare(const double* scalars, double, Coef& c) {
+    c = {scalars[0]};
+    return true;
+  }
+};
+
 template <class Rule>
 constexpr Description describe() {
   static_assert(Streams<Rule>::count <= kMaxStreams && Scalars<Rule>::count <= kMaxScalars);

@@ -127,20 +127,12 @@ struct EllipsoidCutPair {
 };
 
 // ‖√a∘g²‖², what the candidate in the gradient's direction is divided by.
-struct EllipsoidNorm {
+struct EllipsoidNorm : ScaleOnly {
   static constexpr const char* kName = "ellipsoid_norm";
   static constexpr const char* kSummary = "Σ (axes·(scale·g)²)²";
   static constexpr Stream kStreams[] = {{"g", Role::kIn}, {"axes", Role::kIn, Storage::kWide}};
   enum { kG, kSet };
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}};
   static constexpr Sum kGathered[] = {{"norm2"}};
-  struct Coef {
-    double scale;
-  };
-  static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
-    return true;
-  }
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];

@@ -115,10 +115,9 @@ struct PairDots {
 };
 
 template <class Members>
-struct Dots : Members {
+struct Dots : Members, NoScalars {
   static constexpr std::size_t kCount = sizeof(Members::kGathered) / sizeof(Sum);
-  struct Coef {};
-  static bool prepare(const double*, double, Coef&) { return true; }
+  using Coef = NoScalars::Coef;
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef&, double* sums) {
     for (std::size_t k = 0; k < kCount; ++k) sums[k] = v[k] * v[kCount];

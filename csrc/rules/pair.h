@@ -84,16 +84,9 @@ struct PairProducts {
 };
 
 template <class Members>
-struct Products : Members {
+struct Products : Members, ScaleOnly {
   static constexpr std::size_t kCount = sizeof(Members::kGathered) / sizeof(Sum) / 2;
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}};
-  struct Coef {
-    double scale;
-  };
-  static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
-    return true;
-  }
+  using Coef = ScaleOnly::Coef;
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
     const double y = v[kCount];
@@ -105,14 +98,12 @@ struct Products : Members {
   }
 };
 
-struct PairNormal {
+struct PairNormal : NoScalars {
   static constexpr const char* kName = "pair_normal";
   static constexpr const char* kSummary = "u ← y²";
   static constexpr Stream kStreams[] = {{"y", Role::kIn, Storage::kNarrow},
                                         {"u", Role::kOut, Storage::kWide}};
   enum { kY, kU };
-  struct Coef {};
-  static bool prepare(const double*, double, Coef&) { return true; }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef&, double*) {
     v[kU] = v[kY] * v[kY];
@@ -181,20 +172,12 @@ struct LearnFrom {
   }
 };
 
-struct Decrease {
+struct Decrease : ScaleOnly {
   static constexpr const char* kName = "decrease";
   static constexpr const char* kSummary = "Σ b·(scale·g)²";
   static constexpr Stream kStreams[] = {{"g", Role::kIn}, {"b", Role::kIn, Storage::kWide}};
   enum { kG, kB };
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}};
   static constexpr Sum kGathered[] = {{"decrease"}};
-  struct Coef {
-    double scale;
-  };
-  static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
-    return true;
-  }
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];

@@ -25,34 +25,24 @@ struct Rescale {
   }
 };
 
-struct Dot {
+struct Dot : NoScalars {
   static constexpr const char* kName = "dot";
   static constexpr const char* kSummary = "Σ a·b in float64, in the fixed order";
   static constexpr Stream kStreams[] = {{"a", Role::kIn}, {"b", Role::kIn}};
   enum { kA, kB };
   static constexpr Sum kGathered[] = {{"dot"}};
-  struct Coef {};
-  static bool prepare(const double*, double, Coef&) { return true; }
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef&, double* sums) {
     sums[0] = v[kA] * v[kB];
   }
 };
 
-struct Norm {
+struct Norm : ScaleOnly {
   static constexpr const char* kName = "norm";
   static constexpr const char* kSummary =
       "Σ (scale·a)² and max|a|, which is NaN or inf when an element is not finite";
   static constexpr Stream kStreams[] = {{"a", Role::kIn}};
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}};
   static constexpr Sum kGathered[] = {{"norm2"}, {"max", Fold::kMax}};
-  struct Coef {
-    double scale;
-  };
-  static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
-    return true;
-  }
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
     sums[0] = (c.scale * v[0]) * (c.scale * v[0]);
@@ -83,19 +73,11 @@ struct Hypergradient {
   }
 };
 
-struct Square {
+struct Square : ScaleOnly {
   static constexpr const char* kName = "square";
   static constexpr const char* kSummary = "u ← (scale·g)²";
   static constexpr Stream kStreams[] = {{"g", Role::kIn}, {"u", Role::kOut, Storage::kWide}};
   enum { kG, kU };
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}};
-  struct Coef {
-    double scale;
-  };
-  static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
-    return true;
-  }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[kU] = (c.scale * v[kG]) * (c.scale * v[kG]);
