@@ -9,13 +9,12 @@
 namespace mdbopt {
 
 // One rule compiled for one dtype and one instruction set. gather and apply walk the chunks [first,
-// last) of one flat job of n elements and write partials[chunk * sum_count + k]. Elements are
-// prefetched `ahead` of their use, 0: not at all.
+// last) of one flat job of n elements and write partials[chunk * sum_count + k].
 struct Sweep {
   using Prepare = bool (*)(const double* scalars, double n, void* coef);
   using Solve = bool (*)(const double* sums, double n, void* coef);
   using Walk = void (*)(void* const* streams, std::size_t n, std::size_t first, std::size_t last,
-                        std::size_t ahead, const void* coef, double* partials);
+                        const void* coef, double* partials);
   Prepare prepare;
   Walk gather;
   Solve solve;

@@ -17,12 +17,6 @@ namespace {
 // What one thread walks from the second cache level or beyond; a guide to whether threads are worth
 // their start.
 constexpr double kNanosecondsPerByte = 0.025;
-// Streams larger than this come from memory or the last cache level, where prefetching pays; in
-// cache it does not.
-constexpr std::size_t kFarBytes = std::size_t{1} << 20;
-// 512 bytes of float64. In a chain, whose arrays take turns chunk by chunk, prefetching was seen to
-// cost more than it gave.
-constexpr std::size_t kAheadAlone = 64;
 
 // One rule's walk within a pass.
 struct Stage {
@@ -40,7 +34,6 @@ struct Pass {
   std::span<const Job> jobs;
   std::size_t chunks;
   std::size_t parts;
-  std::size_t ahead;
 };
 
 std::size_t chunks_of(std::size_t size) { return (size + kChunk - 1) / kChunk; }
@@ -58,7 +51,7 @@ void walk_jobs(const Pass& pass, std::size_t first, std::size_t last) {
     const std::size_t from = std::max(first, offset);
     const std::size_t to = std::min(last, offset + count);
     if (from < to) {
-      stage.sweep(job.streams, job.size, from - offset, to - offset, pass.ahead, stage.coef,
+      stage.sweep(job.streams, job.size, from - offset, to - offset, stage.coef,
                   stage.partials + offset * stage.sum_count);
     }
     offset += count;
@@ -75,7 +68,7 @@ void walk_part(void* context, std::size_t part) {
   const std::size_t n = pass.jobs.front().size;
   for (std::size_t chunk = first; chunk < last; ++chunk) {
     for (const Stage& stage : pass.stages) {
-      stage.sweep(stage.streams, n, chunk, chunk + 1, pass.ahead, stage.coef, stage.partials);
+      stage.sweep(stage.streams, n, chunk, chunk + 1, stage.coef, stage.partials);
     }
   }
 }
@@ -110,8 +103,7 @@ void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes,
   const std::size_t threads = threads_of(execution);
   const std::size_t wanted = parts_for(threads, kNanosecondsPerByte * static_cast<double>(total));
   const std::size_t parts = std::min(wanted, std::max<std::size_t>(1, size.chunks));
-  const std::size_t ahead = stages.size() == 1 && total > kFarBytes ? kAheadAlone : 0;
-  Pass pass{stages, jobs, size.chunks, parts, ahead};
+  Pass pass{stages, jobs, size.chunks, parts};
   parallel(parts, threads, walk_part, &pass);
   for (std::size_t k = 0; k < stages.size(); ++k) {
     const Stage& stage = stages[k];

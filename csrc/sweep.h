@@ -70,31 +70,15 @@ struct CpuSweep {
     }
   }
 
-  template <std::size_t... K>
-  MDBOPT_INLINE static void prefetch(void* const* streams, std::size_t begin,
-                                     std::index_sequence<K...>) {
-    constexpr std::size_t kLine = 64;
-    (
-        [&] {
-          const char* block =
-              reinterpret_cast<const char*>(static_cast<const Stored<K>*>(streams[K]) + begin);
-          for (std::size_t line = 0; line < kLanes * sizeof(Stored<K>); line += kLine) {
-            __builtin_prefetch(block + line, stream(K).role == Role::kIn ? 0 : 1);
-          }
-        }(),
-        ...);
-  }
-
   template <class Phase>
   static void walk(void* const* streams, std::size_t n, std::size_t first, std::size_t last,
-                   std::size_t ahead, const void* coef, double* partials) {
+                   const void* coef, double* partials) {
     const Coef c = *static_cast<const Coef*>(coef);
     for (std::size_t chunk = first; chunk < last; ++chunk) {
       const std::size_t end = (chunk + 1) * kChunk < n ? (chunk + 1) * kChunk : n;
       Lanes<Phase> lanes{};
       std::size_t i = chunk * kChunk;
       for (; i + kLanes <= end; i += kLanes) {
-        if (ahead > 0) prefetch(streams, i + ahead, Positions{});
         block<Phase>(streams, i, kLanes, c, lanes, Positions{});
       }
       if (i < end) block<Phase>(streams, i, end - i, c, lanes, Positions{});
