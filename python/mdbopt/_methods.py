@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from mdbopt import _checks
-from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, Simplex, _Search
+from mdbopt._ask_tell import Search
+from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, Simplex
 
 
 @dataclass(frozen=True)
@@ -15,14 +16,14 @@ class Method:
     """A method of `minimize`: its sentence, its search, and the options it fixes."""
 
     summary: str
-    search: type[_Search]
+    search: type[Search]
     fixed: Mapping[str, Any]
 
     def options(self) -> tuple[str, ...]:
         """Names of the search options that a user may set."""
         return tuple(f.name for f in fields(self.search) if f.name not in self.fixed)
 
-    def build(self, options: Mapping[str, Any]) -> _Search:
+    def build(self, options: Mapping[str, Any]) -> Search:
         """Make the search from the user's options."""
         return self.search(**{**options, **self.fixed})
 

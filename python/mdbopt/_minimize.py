@@ -1,41 +1,27 @@
-"""`minimize`: the loop around a search, with limits, callbacks, progress and checkpoints."""
+"""`minimize`: arguments, options, and what is reported of a run."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
-import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult, OptimizeWarning
 
 from mdbopt import _checkpoint, _checks
-from mdbopt._arrays import Array, Library
 from mdbopt._callback import Callback
 from mdbopt._methods import Method, find_method
 from mdbopt._objective import Objective, start_point
 from mdbopt._progress import Progress
-from mdbopt._trace import NAMES, Trace
-from mdbopt.searches import State
-
-CONVERGED, LIMIT, PRECISION, NOT_FINITE, STOPPED = 0, 1, 2, 3, 99
+from mdbopt._run import Limits, Run
 
 # Absolute, in units of the gradient. float32 cannot do better on objectives near 1.
 DEFAULT_GTOL = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-4}
-
-
-@dataclass(frozen=True)
-class _Limits:
-    gtol: float
-    ftol: float
-    maxiter: int
-    maxfun: int
 
 
 def minimize(
@@ -133,7 +119,7 @@ def minimize(
     every = _checks.whole("every", every, least=1)
     watcher = None if callback is None else Callback(callback)
     objective = Objective(fun, jac, args, start, library)
-    run = _Run(objective, chosen, search_options, limits, library, return_all)
+    run = Run(objective, chosen, search_options, limits, library, return_all)
     run.identity = _identity(method, search_options)
     if checkpoint is not None:
         _checkpoint.check_writable(checkpoint)
@@ -177,14 +163,14 @@ def _identity(method: str, options: Mapping[str, Any]) -> str:
 
 def _split_options(
     method: Method, options: Mapping[str, Any] | None, tol: float | None, dtype: np.dtype[Any]
-) -> tuple[_Limits, dict[str, Any], bool, bool]:
+) -> tuple[Limits, dict[str, Any], bool, bool]:
     if options is not None and not isinstance(options, Mapping):
         raise TypeError(f"options: expected a dict, got {type(options).__name__}")
     given = dict(options or {})
     gtol = given.pop("gtol", None)
     if gtol is None:
         gtol = DEFAULT_GTOL[dtype] if tol is None else _checks.real("tol", tol, least=0.0)
-    limits = _Limits(
+    limits = Limits(
         gtol=_checks.real("gtol", gtol, least=0.0),
         ftol=_checks.real("ftol", given.pop("ftol", 0.0), least=0.0),
         maxiter=_checks.whole("maxiter", given.pop("maxiter", 20_000), least=0),
@@ -198,153 +184,6 @@ def _split_options(
             f"Unknown solver options: {', '.join(map(str, unknown))}", OptimizeWarning, stacklevel=3
         )
     return limits, {name: given[name] for name in given if name in known}, show, return_all
-
-
-class _Run:
-    """One run: the search's state, the trace, and how they are saved."""
-
-    state: State
-    trace: Trace
-    identity: str
-
-    def __init__(
-        self,
-        objective: Objective,
-        method: Method,
-        options: Mapping[str, Any],
-        limits: _Limits,
-        library: Library,
-        return_all: bool,
-    ) -> None:
-        self._objective = objective
-        self._search = method.build(options)
-        self._limits = limits
-        self._library = library
-        self._points: list[Any] | None = [] if return_all else None
-
-    def begin(self, start: Array) -> None:
-        self._search._check_size(start.size)
-        f, g = self._objective(start)
-        self.state = self._search.init(start, f, g)
-        self.trace = Trace()
-        self.trace.add(f, f, self.state.gmax, True, 0)
-        self._keep_point()
-
-    def resume(self, path: str | os.PathLike[str], start: Array) -> None:
-        entries = _checkpoint.read(path)
-        saved_identity = str(entries.pop("identity", ""))
-        if saved_identity != self.identity:
-            raise ValueError(
-                f"resume: {os.fspath(path)} was written by {saved_identity}, "
-                f"expected {self.identity}"
-            )
-        trace = {name: entries.pop(f"trace_{name}") for name in NAMES}
-        x = entries["x"]
-        if x.shape != start.shape or x.dtype != start.dtype:
-            raise ValueError(
-                f"resume: {os.fspath(path)} holds x of {x.dtype} and shape {x.shape}, expected "
-                f"{start.dtype} and {start.shape} (as x0)"
-            )
-        self.state = self._search.restore(entries)
-        self.trace = Trace(trace)
-        self._keep_point()
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        trace = {f"trace_{name}": column for name, column in self.trace.arrays().items()}
-        _checkpoint.write(path, {**self.state, **trace, "identity": np.array(self.identity)})
-
-    def loop(
-        self,
-        watcher: Callback | None,
-        bar: Progress | None,
-        checkpoint: str | os.PathLike[str] | None,
-        every: int,
-    ) -> int:
-        core, objective, limits = self.state._core, self._objective, self._limits
-        best = min(self.trace.arrays()["best"].min(), core.f)
-        nfev = core.evaluations
-        while True:
-            if core.status != -1:
-                return int(core.status)
-            if core.gmax <= limits.gtol:
-                return CONVERGED
-            if nfev >= limits.maxfun or nfev > limits.maxiter:
-                return LIMIT
-            f, g = objective(core.propose())
-            before = core.f
-            moved = core.judge(f, g)
-            nfev += 1
-            if -math.inf < f < best:
-                best = f
-            self.trace.add(f, best, core.trial_gmax, moved, core.ncut)
-            if moved:
-                self._keep_point()
-            if bar is not None:
-                bar.update(core.f, core.gmax)
-            if checkpoint is not None and nfev % every == 0:
-                self.save(checkpoint)
-            if watcher is not None and watcher.stops(lambda: self._current(moved), self._x):  # noqa: B023
-                return STOPPED
-            if moved and limits.ftol > 0.0 and before - f <= limits.ftol * max(abs(f), 1.0):
-                return CONVERGED
-
-    def _keep_point(self) -> None:
-        if self._points is not None:
-            self._points.append(self._x())
-
-    def _give(self, view: Any) -> Any:
-        return self._library.from_numpy(np.array(view))
-
-    def _x(self) -> Any:
-        return self._give(self.state._core.x)
-
-    def _current(self, accepted: bool) -> OptimizeResult:
-        core = self.state._core
-        return OptimizeResult(
-            x=self._x(),
-            fun=core.f,
-            jac=self._give(core.g),
-            nit=core.evaluations - 1,
-            nfev=core.evaluations,
-            step_sizes=self._give(core.step_sizes()),
-            accepted=accepted,
-        )
-
-    def result(self, status: int) -> OptimizeResult:
-        result = self._current(accepted=True)
-        del result["accepted"]
-        result.njev = result.nfev
-        result.status = status
-        result.success = status == CONVERGED
-        result.message = self._message(status)
-        result.ncut = self.state.ncut
-        result.trace = self.trace.arrays()
-        if self._points is not None:
-            result.allvecs = self._points
-        return result
-
-    def _message(self, status: int) -> str:
-        if status == CONVERGED:
-            if self.state.gmax <= self._limits.gtol:
-                return f"Converged: max|g| = {self.state.gmax:.3g} <= gtol = {self._limits.gtol:g}."
-            return (
-                f"Converged: the last step lowered f by no more than ftol = {self._limits.ftol:g}."
-            )
-        if status == LIMIT:
-            which = "maxfun" if self.state.nfev >= self._limits.maxfun else "maxiter"
-            return f"Limit reached: {which} = {getattr(self._limits, which)}."
-        if status == PRECISION:
-            if self.state.accepted == 0:
-                return (
-                    "No step from x0 lowers f: x0 is optimal to this precision, or the gradient is "
-                    "not that of the objective (scipy.optimize.check_grad tells)."
-                )
-            return "No further progress in this precision: a step no longer lowers f or changes x."
-        if status == NOT_FINITE:
-            if self.state.nfev == 1:
-                return "f or its gradient is not finite at x0."
-            return "The objective decreases to -inf: it is unbounded below."
-        return "Stopped by the callback."
 
 
 def _report(result: OptimizeResult) -> str:

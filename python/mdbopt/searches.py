@@ -22,236 +22,20 @@ Examples
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mdbopt import _checks, _core
-from mdbopt._arrays import Library
+from mdbopt import _checks
+from mdbopt._ask_tell import Search, State
+
+__all__ = ["Backtracking", "Box", "Ellipsoid", "Guarded", "Simplex", "State"]
 
 CUTS = ("cocoercive", "hypergradient")
 CANDIDATES = ("gradient", "plain")
 PROPOSERS = ("lbfgs", "heavy-ball", "nesterov", "cg")
-
-
-class State(Mapping[str, Any]):
-    """A search at work: the current point, the set of step sizes, and counters.
-
-    It is a mapping of names to plain arrays and numbers, so ``numpy.savez(file, **state)`` saves it
-    and ``search.restore(numpy.load(file))`` continues to the same bits; it can be pickled and
-    copied. Arrays are copies in the mapping; `x` and `g` are views of the search's own memory
-    (NumPy, read-only, valid until the next `judge`) or copies in the caller's library.
-    """
-
-    def __init__(self, search: _Search, core: _core.State, library: Library) -> None:
-        self._search = search
-        self._core = core
-        self._library = library
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self._search, dict(self), self._library.name)
-
-    def __copy__(self) -> State:
-        return _restored(self._search, dict(self), self._library.name)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> State:
-        return self.__copy__()
-
-    def _give(self, view: Any) -> Any:
-        return view if self._library.is_numpy else self._library.from_numpy(view.copy())
-
-    @property
-    def x(self) -> Any:
-        """The current point, shape (d,)."""
-        return self._give(self._core.x)
-
-    @property
-    def g(self) -> Any:
-        """The gradient at `x`, shape (d,)."""
-        return self._give(self._core.g)
-
-    @property
-    def f(self) -> float:
-        """The objective at `x`, as it was told."""
-        return self._core.f
-
-    @property
-    def gmax(self) -> float:
-        """max|g| at `x`, in units of the gradient."""
-        return self._core.gmax
-
-    @property
-    def step_sizes(self) -> Any:
-        """The step size of each coordinate that a plain step would use now, float64, shape (d,)."""
-        return self._give(self._core.step_sizes())
-
-    @property
-    def ncut(self) -> int:
-        """How many rejected candidates have cut the set."""
-        return self._core.ncut
-
-    @property
-    def accepted(self) -> int:
-        """How many candidates were accepted."""
-        return self._core.accepted
-
-    @property
-    def nfev(self) -> int:
-        """How many evaluations the search was told of, the one at the start included."""
-        return self._core.evaluations
-
-    @property
-    def status(self) -> int:
-        """-1 running, 2 no further progress in this precision, 3 f or g not finite."""
-        return self._core.status
-
-    def __getitem__(self, name: str) -> Any:
-        return self._core.save()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._core.save())
-
-    def __len__(self) -> int:
-        return len(self._core.save())
-
-    def __repr__(self) -> str:
-        return (
-            f"<State f={self.f:.6g} max|g|={self.gmax:.3g} nfev={self.nfev} "
-            f"accepted={self.accepted} ncut={self.ncut}>"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Search:
-    """What all searches share: the four verbs."""
-
-    method: ClassVar[str]
-    backend: str | None = None
-    threads: int | None = None
-
-    def _options(self) -> dict[str, Any]:
-        options: dict[str, Any] = {}
-        if self.backend is not None:
-            options["backend"] = _checks.choice(
-                "backend", self.backend, [name for name, *_ in _core.backends()]
-            )
-        if self.threads is not None:
-            options["threads"] = _checks.whole("threads", self.threads, least=1)
-        return options
-
-    def __post_init__(self) -> None:
-        self._options()
-
-    def _check_size(self, size: int) -> None:
-        """Raise when an option does not fit a problem of this size."""
-
-    def _new(self) -> _core.State:
-        return _core.State(method=self.method, **self._options())
-
-    def init(self, x: Any, f: float, g: Any) -> State:
-        """Start at a point where the objective was evaluated.
-
-        Parameters
-        ----------
-        x : array, shape (d,), float64 or float32
-            The start; copied.
-        f : float
-            The objective there.
-        g : array like x
-            Its gradient there; copied.
-
-        Returns
-        -------
-        State
-            Status 3 when f or g is not finite.
-
-        Raises
-        ------
-        TypeError
-            When x or g is no array of float64 or float32, or g's dtype is not x's.
-        ValueError
-            When x is empty, holds NaN or inf, or g's size is not x's.
-        """
-        library = Library(x)
-        core = self._new()
-        core.init(library.to_numpy(x, "x"), float(f), library.to_numpy(g, "g"))
-        return State(self, core, library)
-
-    def propose(self, state: State) -> Any:
-        """Give the point to evaluate next: read-only, valid until `judge`.
-
-        Raises
-        ------
-        ValueError
-            When the search has ended (`converged` is true).
-        """
-        return state._give(state._core.propose())
-
-    def judge(self, state: State, f: float, g: Any) -> bool:
-        """Take the objective and gradient at the proposed point.
-
-        Parameters
-        ----------
-        state : State
-            Changed in place.
-        f : float
-            The objective at the proposed point; need not be finite.
-        g : array, shape (d,), dtype of x
-            Its gradient; read, never kept.
-
-        Returns
-        -------
-        bool
-            True when ``state.x`` moved to the proposed point, False when the search learnt from it.
-
-        Raises
-        ------
-        ValueError
-            When no point is proposed, or g's size is not x's.
-        TypeError
-            When g's dtype is not x's.
-        """
-        if type(g) is not np.ndarray:
-            g = state._library.to_numpy(g, "g")
-        return state._core.judge(f if type(f) is float else float(f), g)
-
-    def converged(self, state: State, gtol: float = 0.0) -> bool:
-        """Whether max|g| <= gtol, or the search has ended by itself (see ``state.status``)."""
-        return state._core.converged(gtol)
-
-    def restore(self, saved: Mapping[str, Any], like: Any = None) -> State:
-        """Continue from a saved state, to the same bits.
-
-        Parameters
-        ----------
-        saved : mapping of str to array or number
-            A state, a dict of one, or what ``numpy.load`` gives of a file of one.
-        like : array, optional
-            An array of the library that results are given in; NumPy by default.
-
-        Returns
-        -------
-        State
-            Independent of ``saved``.
-
-        Raises
-        ------
-        ValueError, TypeError
-            When an entry is missing or does not fit this search.
-        """
-        return self._restore(saved, Library(np.empty(0) if like is None else like))
-
-    def _restore(self, saved: Mapping[str, Any], library: Library) -> State:
-        core = self._new()
-        core.load({name: saved[name] for name in saved})
-        return State(self, core, library)
-
-
-def _restored(search: _Search, saved: dict[str, Any], library: str | None) -> State:
-    return search._restore(saved, Library.named(library))
 
 
 def _common(search: Any) -> dict[str, Any]:
@@ -282,7 +66,7 @@ def _groups(groups: ArrayLike | None) -> list[int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Backtracking(_Search):
+class Backtracking(Search):
     """Classic backtracking: one step size for all coordinates.
 
     The interval {0 <= q <= b} is the set; the candidate is ``gamma * b``; a rejection cuts b to

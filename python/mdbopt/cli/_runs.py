@@ -15,8 +15,8 @@ import scipy.optimize
 from scipy.optimize import OptimizeResult
 
 import mdbopt
-from mdbopt._minimize import CONVERGED, LIMIT, PRECISION
 from mdbopt._progress import Progress
+from mdbopt._run import CONVERGED, LIMIT, PRECISION
 from mdbopt.problems import Problem
 
 LBFGS = "lbfgs"

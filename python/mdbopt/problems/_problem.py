@@ -6,6 +6,7 @@ Its file holds the loss, its derivative and its curvature; all else is here.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,7 @@ from ._design import Design, margins
 SILENT: dict[str, Any] = {"over": "ignore", "under": "ignore", "invalid": "ignore"}
 
 
-class Problem:
+class Problem(ABC):
     """A smooth function of d weights: call it for (f, g).
 
     Attributes
@@ -103,14 +104,14 @@ class Problem:
     def __repr__(self) -> str:
         return f"<mdbopt.problems.{self.name}: n={self.n}, d={self.d}, {self.dtype.name}>"
 
-    def _evaluate(self, w: Array) -> tuple[float, Array]:
-        raise NotImplementedError
+    @abstractmethod
+    def _evaluate(self, w: Array) -> tuple[float, Array]: ...
 
-    def _hessian_diagonal(self, w: Array | None) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _hessian_diagonal(self, w: Array | None) -> Array: ...
 
-    def _smoothness(self) -> float:
-        raise NotImplementedError
+    @abstractmethod
+    def _smoothness(self) -> float: ...
 
 
 class RowsProblem(Problem):
@@ -172,13 +173,13 @@ class MarginProblem(RowsProblem):
         with np.errstate(**SILENT):
             return margins(rows, weights, self.design.intercept)
 
+    @abstractmethod
     def _loss(self, z: Array) -> tuple[float, Array]:
         """Return the sum of the losses in float64, and loss'(z); may overwrite z."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _curvature(self, z: Array) -> Array:
         """Return loss''(z) >= 0; may overwrite z."""
-        raise NotImplementedError
 
 
 class BinaryProblem(MarginProblem):
