@@ -59,3 +59,23 @@ class Library:
             return array
         module = importlib.import_module(self.name)
         return module.from_dlpack(array) if hasattr(module, "from_dlpack") else array
+
+
+def real_value(name: str, f: Any) -> float:
+    """Return a real number given in any library's form, or raise naming the argument."""
+    if type(f) is float:
+        return f
+    if hasattr(f, "detach"):  # a tensor that requires a gradient warns when it becomes a number
+        f = f.detach()
+    if f is None or isinstance(f, (str, bytes, complex, np.complexfloating)):
+        raise TypeError(f"{name}: expected a real number, got {type(f).__name__}")
+    if np.ndim(f) != 0 or getattr(f, "dtype", None) == np.dtype(object):
+        if np.size(f) == 1 and hasattr(f, "item"):
+            return real_value(name, f.item())
+        raise TypeError(
+            f"{name}: expected a real number, got {type(f).__name__} of shape {np.shape(f)}"
+        )
+    try:
+        return float(f)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name}: expected a real number, got {type(f).__name__}") from error

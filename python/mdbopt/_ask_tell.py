@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mdbopt import _checks, _core
-from mdbopt._arrays import Library
+from mdbopt._arrays import Library, real_value
 
 
 class State(Mapping[str, Any]):
@@ -152,7 +152,7 @@ class Search:
         """
         library = Library(x)
         core = self._new()
-        core.init(library.to_numpy(x, "x"), float(f), library.to_numpy(g, "g"))
+        core.init(library.to_numpy(x, "x"), real_value("f", f), library.to_numpy(g, "g"))
         return State(self, core, library)
 
     def propose(self, state: State) -> Any:
@@ -191,7 +191,7 @@ class Search:
         """
         if type(g) is not np.ndarray:
             g = state._library.to_numpy(g, "g")
-        return state._core.judge(f if type(f) is float else float(f), g)
+        return state._core.judge(f if type(f) is float else real_value("f", f), g)
 
     def converged(self, state: State, gtol: float = 0.0) -> bool:
         """Whether max|g| <= gtol, or the search has ended by itself (see ``state.status``)."""

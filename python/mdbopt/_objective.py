@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mdbopt._arrays import Array, Library
+from mdbopt._arrays import Array, Library, real_value
 
 
 def start_point(x0: Any) -> tuple[Array, Library]:
@@ -69,7 +69,7 @@ class Objective:
             f, g = self._pair(self._fun(point, *self._args))
         else:
             f, g = self._fun(point, *self._args), self._jac(point, *self._args)
-        return _value(f), self._gradient(g)
+        return real_value("fun", f), self._gradient(g)
 
     def _copy(self, x: Array) -> Any:
         # The same memory serves again unless the objective kept it: two references are ours, one is
@@ -105,22 +105,3 @@ class Objective:
         if array.dtype != self._dtype:
             raise TypeError(f"jac: expected dtype {self._dtype} (as x0), got {array.dtype}")
         return np.ascontiguousarray(array)
-
-
-def _value(f: Any) -> float:
-    if type(f) is float:
-        return f
-    if hasattr(f, "detach"):  # a tensor that requires a gradient warns when it becomes a number
-        f = f.detach()
-    if f is None or isinstance(f, (str, bytes, complex, np.complexfloating)):
-        raise TypeError(f"fun: expected a real number, got {type(f).__name__}")
-    if np.ndim(f) != 0 or getattr(f, "dtype", None) == np.dtype(object):
-        if np.size(f) == 1 and hasattr(f, "item"):
-            return _value(f.item())
-        raise TypeError(
-            f"fun: expected a real number, got {type(f).__name__} of shape {np.shape(f)}"
-        )
-    try:
-        return float(f)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"fun: expected a real number, got {type(f).__name__}") from error
