@@ -19,7 +19,7 @@ class Pairs {
  public:
   Pairs() = default;
   Pairs(std::size_t memory, std::size_t size)
-      : curvature_(memory + 1, 0.0), scale_(memory + 1, 1.0) {
+      : curvature_(filled(memory + 1, 0.0)), scale_(filled(memory + 1, 1.0)) {
     for (std::size_t k = 0; k <= memory; ++k) {
       s_.emplace_back(size, Dtype::kFloat32);
       y_.emplace_back(size, Dtype::kFloat32);
@@ -30,8 +30,10 @@ class Pairs {
   // Pair k, 0 the newest.
   const Buffer& s(std::size_t k) const { return s_[slot(k)]; }
   const Buffer& y(std::size_t k) const { return y_[slot(k)]; }
-  double curvature(std::size_t k) const { return curvature_[slot(k)]; }  // ⟨s, y⟩ > 0 as stored
-  double scale(std::size_t k) const { return scale_[slot(k)]; }          // of s
+  double curvature(std::size_t k) const {
+    return curvature_.doubles()[slot(k)];
+  }                                                                        // ⟨s, y⟩ > 0 as stored
+  double scale(std::size_t k) const { return scale_.doubles()[slot(k)]; }  // of s
   // The place of pair k in the ring; it stays the same while the pair is kept.
   std::size_t slot(std::size_t k) const {
     return static_cast<std::size_t>((next_ + slots() - 1 - static_cast<std::int64_t>(k)) % slots());
@@ -45,14 +47,14 @@ class Pairs {
   // The pair last written, kept or not.
   const Buffer& last_s() const { return s_[static_cast<std::size_t>(last_)]; }
   const Buffer& last_y() const { return y_[static_cast<std::size_t>(last_)]; }
-  double last_scale() const { return scale_[static_cast<std::size_t>(last_)]; }
+  double last_scale() const { return scale_.doubles()[static_cast<std::size_t>(last_)]; }
   void written(double scale) {
     last_ = next_;
-    scale_[static_cast<std::size_t>(next_)] = scale;
+    scale_.doubles()[static_cast<std::size_t>(next_)] = scale;
   }
 
   void keep(double curvature) {
-    curvature_[static_cast<std::size_t>(next_)] = curvature;
+    curvature_.doubles()[static_cast<std::size_t>(next_)] = curvature;
     next_ = (next_ + 1) % slots();
     count_ = std::min(count_ + 1, slots() - 1);
   }
@@ -62,12 +64,12 @@ class Pairs {
     fields.count("pairs", count_);
     fields.count("pairs_next", next_);
     fields.count("pairs_last", last_);
+    fields.array("pairs_curvature", curvature_);
+    fields.array("pairs_scale", scale_);
     for (std::size_t k = 0; k < s_.size(); ++k) {
       const std::string number = std::to_string(k);
       fields.array("s" + number, s_[k]);
       fields.array("y" + number, y_[k]);
-      fields.number("curvature" + number, curvature_[k]);
-      fields.number("s_scale" + number, scale_[k]);
     }
   }
 
@@ -75,7 +77,7 @@ class Pairs {
   std::int64_t slots() const { return static_cast<std::int64_t>(s_.size()); }
 
   std::vector<Buffer> s_, y_;
-  std::vector<double> curvature_, scale_;
+  Buffer curvature_, scale_;
   std::int64_t count_ = 0;
   std::int64_t next_ = 0;
   std::int64_t last_ = 0;

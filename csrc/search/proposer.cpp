@@ -29,10 +29,10 @@ class Lbfgs final : public Proposer {
  public:
   explicit Lbfgs(std::size_t memory)
       : slots_(memory + 1),
-        sy_(slots_ * slots_),
-        sg_(slots_),
-        fresh_sy_(slots_),
-        fresh_sg_(slots_) {}
+        sy_(filled(slots_ * slots_, 0.0)),
+        sg_(filled(slots_, 0.0)),
+        fresh_sy_(sg_),
+        fresh_sg_(sg_) {}
 
   bool relearns() const override { return true; }
 
@@ -54,22 +54,22 @@ class Lbfgs final : public Proposer {
     std::size_t link = first_link_;
     for_bundles(pairs.count(), [&](std::size_t k, bool whole) {
       for (std::size_t j = 0; j < (whole ? kBundle : 1); ++j) {
-        fresh_sy_[pairs.slot(k + j)] = chain.sum(link, 2 * j);
-        fresh_sg_[pairs.slot(k + j)] = chain.sum(link, 2 * j + 1);
+        fresh_sy_.doubles()[pairs.slot(k + j)] = chain.sum(link, 2 * j);
+        fresh_sg_.doubles()[pairs.slot(k + j)] = chain.sum(link, 2 * j + 1);
       }
       ++link;
     });
     next_sg_ = gs;
-    fresh_sg_[pairs.next_slot()] = gs_new;
+    fresh_sg_.doubles()[pairs.next_slot()] = gs_new;
   }
 
   void learn(const Fit&, double, DiagonalMetric&, const Pairs& pairs) override {
     for (std::size_t k = 0; k < pairs.count(); ++k)
-      sy(pairs.slot(k), pairs.next_slot()) = fresh_sy_[pairs.slot(k)];
-    sg_[pairs.next_slot()] = next_sg_;
+      sy(pairs.slot(k), pairs.next_slot()) = fresh_sy_.doubles()[pairs.slot(k)];
+    sg_.doubles()[pairs.next_slot()] = next_sg_;
   }
 
-  void moved(double, bool) override { sg_ = fresh_sg_; }
+  void moved(double, bool) override { std::copy_n(fresh_sg_.doubles(), slots_, sg_.doubles()); }
 
   Last direction(const Terrain& t, Chain& last) override {
     static const std::size_t scaled = find_rule("scaled");
@@ -82,7 +82,7 @@ class Lbfgs final : public Proposer {
     last.clear();
     last.add(scaled, {t.g.data(), q}, {-t.scale});
     for (std::size_t k = 0; k < m; ++k) {
-      double sq = -sg_[pairs.slot(k)];
+      double sq = -sg_.doubles()[pairs.slot(k)];
       for (std::size_t j = 0; j < k; ++j) sq -= alpha_[j] * sy(pairs.slot(k), pairs.slot(j));
       alpha_[k] = sq / pairs.curvature(k);
     }
@@ -105,21 +105,15 @@ class Lbfgs final : public Proposer {
   }
 
   void fields(Fields& fields) override {
-    for (std::size_t i = 0; i < slots_; ++i) {
-      fields.number("lbfgs_sg" + std::to_string(i), sg_[i]);
-      for (std::size_t j = 0; j < slots_; ++j) {
-        fields.number("lbfgs_sy" + std::to_string(i) + "_" + std::to_string(j), sy(i, j));
-      }
-    }
-    for (std::size_t i = 0; i < slots_; ++i) {
-      fields.number("lbfgs_fresh_sg" + std::to_string(i), fresh_sg_[i]);
-      fields.number("lbfgs_fresh_sy" + std::to_string(i), fresh_sy_[i]);
-    }
+    fields.array("lbfgs_sy", sy_);
+    fields.array("lbfgs_sg", sg_);
+    fields.array("lbfgs_fresh_sy", fresh_sy_);
+    fields.array("lbfgs_fresh_sg", fresh_sg_);
   }
 
  private:
   // By slot: s of one pair times y of a newer one.
-  double& sy(std::size_t older, std::size_t newer) { return sy_[older * slots_ + newer]; }
+  double& sy(std::size_t older, std::size_t newer) { return sy_.doubles()[older * slots_ + newer]; }
 
   // q ← q + Σ weight(k)·vector(k)
   template <class Vector, class Weight>
@@ -158,7 +152,7 @@ class Lbfgs final : public Proposer {
   }
 
   std::size_t slots_;
-  std::vector<double> sy_, sg_, fresh_sy_, fresh_sg_;
+  Buffer sy_, sg_, fresh_sy_, fresh_sg_;  // by slot
   double next_sg_ = 0.0;
   std::size_t first_link_ = 0;
   std::vector<double> alpha_, yq_;
