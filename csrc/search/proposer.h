@@ -33,8 +33,10 @@ class Proposer {
   // Adds to the walk that measures a trial what the proposer wants to know of it: g_new is the
   // gradient there, and the next pair is being written. `measured` comes after the walk; gs, gs_new
   // are its s·g and s·g_new as stored.
-  virtual void measure(Chain&, Pairs&, double, const Buffer&) {}
-  virtual void measured(const Chain&, const Pairs&, double, double) {}
+  virtual void measure(Chain& /*chain*/, Pairs& /*pairs*/, double /*scale*/,
+                       const Buffer& /*g_new*/) {}
+  virtual void measured(const Chain& /*chain*/, const Pairs& /*pairs*/, double /*gs*/,
+                        double /*gs_new*/) {}
   // Writes a direction to delta. The last walk is left in the chain for the frame to go on with;
   // its link `slope_link` sums the slope ⟨g, δ⟩ over `slope_scale`.
   struct Last {
@@ -42,14 +44,15 @@ class Proposer {
     double slope_scale;
   };
   virtual Last direction(const Terrain& terrain, Chain& last) = 0;
-  // The pair is about to be kept, the metric is fitted to it and may be rescaled; curvature is ⟨s,
-  // y⟩.
-  virtual void learn(const Fit&, double, DiagonalMetric&, const Pairs&) {}
+  // The pair last written is about to be kept; the metric is fitted to it and may be rescaled. The
+  // curvature is ⟨s, y⟩.
+  virtual void learn(const Fit& /*fit*/, double /*curvature*/, DiagonalMetric& /*metric*/,
+                     const Pairs& /*pairs*/) {}
   // x moved by t·delta, or by a plain step of the box.
-  virtual void moved(double, bool) {}
+  virtual void moved(double /*t*/, bool /*plain*/) {}
   // The direction was refused, or x coasts along its last step: start afresh.
   virtual void reset() {}
-  virtual void fields(Fields&) {}
+  virtual void fields(Fields& /*fields*/) {}
 };
 
 // lbfgs, heavy-ball, nesterov or cg; throws Error for any other name.
