@@ -30,10 +30,10 @@ class Pairs {
   // Pair k, 0 the newest.
   const Buffer& s(std::size_t k) const { return s_[slot(k)]; }
   const Buffer& y(std::size_t k) const { return y_[slot(k)]; }
-  double curvature(std::size_t k) const {
-    return curvature_.doubles()[slot(k)];
-  }                                                                        // ⟨s, y⟩ > 0 as stored
-  double scale(std::size_t k) const { return scale_.doubles()[slot(k)]; }  // of s
+  // ⟨s, y⟩ > 0 as stored.
+  double curvature(std::size_t k) const { return curvature_.doubles()[slot(k)]; }
+  // The power of two that s is stored times.
+  double scale(std::size_t k) const { return scale_.doubles()[slot(k)]; }
   // The place of pair k in the ring; it stays the same while the pair is kept.
   std::size_t slot(std::size_t k) const {
     return static_cast<std::size_t>((next_ + slots() - 1 - static_cast<std::int64_t>(k)) % slots());
