@@ -32,6 +32,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "dtype.h"
 #include "fold.h"
@@ -130,18 +131,31 @@ MDBOPT_OPTIONAL_ARRAY(Gathered, Sum, kGathered);
 MDBOPT_OPTIONAL_ARRAY(Emitted, Sum, kEmitted);
 #undef MDBOPT_OPTIONAL_ARRAY
 
-// One element of each stream of a rule in a call of dtype T.
+// One element of each stream of a rule in a call of dtype T. (Devices cannot read the array of
+// streams, only constants made from it.)
 template <class Rule, class T>
 struct Elements {
-  double value[Streams<Rule>::count];
+  static constexpr std::size_t kCount = Streams<Rule>::count;
+  template <std::size_t K>
+  static constexpr Storage kStorage = Streams<Rule>::data[K].storage;
+
+  double value[kCount];
   MDBOPT_INLINE double& operator[](std::size_t k) { return value[k]; }
   MDBOPT_INLINE double operator[](std::size_t k) const { return value[k]; }
   MDBOPT_INLINE double put(std::size_t k, double x) {
-    const Storage storage = Streams<Rule>::data[k].storage;
+    const Storage storage = storage_of(k, std::make_index_sequence<kCount>{});
     const double narrow = static_cast<double>(static_cast<float>(x));
     const double element = static_cast<double>(static_cast<T>(x));
-    return value[k] =
-               storage == Storage::kWide ? x : (storage == Storage::kNarrow ? narrow : element);
+    const double rounded = storage == Storage::kNarrow ? narrow : element;
+    return value[k] = storage == Storage::kWide ? x : rounded;
+  }
+
+ private:
+  template <std::size_t... K>
+  MDBOPT_INLINE static Storage storage_of(std::size_t k, std::index_sequence<K...>) {
+    Storage storage = Storage::kElement;
+    ((storage = k == K ? kStorage<K> : storage), ...);
+    return storage;
   }
 };
 
