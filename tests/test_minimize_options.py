@@ -129,7 +129,7 @@ def test_unknown_options_warn_once_and_by_name():
 
 @pytest.mark.parametrize(
     ("method", "name"),
-    [("box", "memory"), ("box", "refine"), ("backtracking", "groups"), ("simplex", "candidate"),
+    [("box", "memory"), ("box", "refine"), ("backtracking", "refine"), ("simplex", "candidate"),
      ("gd", "forward"), ("nesterov", "proposer"), ("ellipsoid", "proposer")],
 )  # fmt: skip
 def test_an_option_of_another_method_is_unknown(method, name):

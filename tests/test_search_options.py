@@ -236,3 +236,14 @@ def test_every_proposer_solves(options, dtype):
     result = mdbopt.minimize(fun, x0, jac=True, options={"gtol": gtol, **options})
     assert result.success, result.message
     assert result.nfev < 400
+
+
+def test_backtracking_with_groups_is_the_box_over_them():
+    groups = np.arange(X0.size) % 3
+    paths = []
+    for search in (
+        mdbopt.Backtracking(groups=groups, initial_scale=1.0),
+        mdbopt.Box(groups=groups, initial_scale=1.0),
+    ):
+        paths.append(advance(search, begin(search), 40))
+    np.testing.assert_array_equal(*paths)

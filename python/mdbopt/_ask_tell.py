@@ -123,8 +123,12 @@ class Search:
     def _check_size(self, size: int) -> None:
         """Raise when an option does not fit a problem of this size."""
 
+    def _core_method(self) -> str:
+        """Name the core's search that does it."""
+        return self.method
+
     def _new(self) -> _core.State:
-        return _core.State(method=self.method, **self._options())
+        return _core.State(method=self._core_method(), **self._options())
 
     def init(self, x: Any, f: float, g: Any) -> State:
         """Start at a point where the objective was evaluated.

@@ -82,6 +82,8 @@ class Backtracking(Search):
         Growth of b after an accepted step, dimensionless.
     cut : {"cocoercive", "hypergradient"}
         Which half-space a rejection cuts by; see `Box`.
+    groups : array of int, shape (d,), optional
+        One label per coordinate and one step size per label: the same as `Box` with these groups.
     backend, threads
         As for `mdbopt.kernels`.
 
@@ -105,9 +107,21 @@ class Backtracking(Search):
     initial_scale: float | str = "auto"
     forward: float | None = None
     cut: str = "cocoercive"
+    groups: ArrayLike | None = None
+
+    def _core_method(self) -> str:
+        # One step size for each group is the box over groups.
+        grouped = self.method == "backtracking" and self.groups is not None
+        return "box" if grouped else self.method
 
     def _options(self) -> dict[str, Any]:
-        return {**super()._options(), **_common(self)}
+        return {**super()._options(), **_common(self), "groups": _groups(self.groups)}
+
+    def _check_size(self, size: int) -> None:
+        if self.groups is not None and np.size(self.groups) != size:
+            raise ValueError(
+                f"groups: expected one label per coordinate, {size}, got {np.size(self.groups)}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,16 +161,6 @@ class Box(Backtracking):
     """
 
     method: ClassVar[str] = "box"
-    groups: ArrayLike | None = None
-
-    def _options(self) -> dict[str, Any]:
-        return {**super()._options(), "groups": _groups(self.groups)}
-
-    def _check_size(self, size: int) -> None:
-        if self.groups is not None and np.size(self.groups) != size:
-            raise ValueError(
-                f"groups: expected one label per coordinate, {size}, got {np.size(self.groups)}"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
