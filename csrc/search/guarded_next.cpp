@@ -78,6 +78,7 @@ void Guarded::step_along(Chain& chain) {
 
 void Guarded::along() {
   for (;; t_ *= kQuarter) {
+    if (t_ == 0.0) return plain();  // delta itself is not finite
     chain_.clear();
     step_along(chain_);
     if (std::isfinite(moved_)) break;

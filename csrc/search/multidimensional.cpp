@@ -73,42 +73,41 @@ void Multidimensional::fail_trial() {
   settle();
 }
 
-bool Multidimensional::keeps_promise(double f, const Tensor& g, Secant& secant) {
-  have_secant_ = 0;
+bool Multidimensional::keeps_promise(double f, const Tensor& g, std::optional<Secant>& secant) {
   if (!noise(f)) return f - f_ + 0.5 * proposal_.decrease <= 0.0;
   secant = active().secant(g_, g);
-  have_secant_ = 1;
-  return secant.slope >= 0.0 && no_worse_than_start() && secant.gmax < kHuge;
+  return secant->slope >= 0.0 && no_worse_than_start() && secant->gmax < kHuge;
 }
 
 bool Multidimensional::judge_trial(double f, const Tensor& g) {
-  Secant secant;
+  std::optional<Secant> secant;  // a walk that an accepted trial outside of the noise is spared
   if (keeps_promise(f, g, secant)) return accept(f, g);
-  if (have_secant_ == 0) secant = active().secant(g_, g);
-  trial_gmax_ = secant.gmax;
-  if (out_of_range(f, secant.gmax, kHuge))
+  if (!secant) secant = active().secant(g_, g);
+  trial_gmax_ = secant->gmax;
+  if (out_of_range(f, secant->gmax, kHuge))
     fail_trial();
   else
-    reject(f, g, secant);
+    reject(f, g, *secant);
   return false;
 }
 
 bool Multidimensional::accept(double f, const Tensor& g) {
   const std::int64_t was_seeking = seeking_;
-  const double growth = active().growth();
+  double growth = 1.0;
   if (seeking_ == 0) {
-    set_->grow(options_.forward);
+    growth = options_.forward;
   } else if (seek_rejected_ == 0) {
-    seeker_->grow(kSeekGrowth);
+    growth = kSeekGrowth;
   } else {
     seeking_ = 0;
-    set_->resize(kSetOverStep * growth);
+    set_->resize(kSetOverStep * seeker_->growth());
   }
+  active().grow(growth);
   Proposal next = active().propose(trial_, g, spare_x_, spare_g_);
   trial_gmax_ = next.gmax;
   if (out_of_range(f, next.gmax, kHuge)) {
     seeking_ = was_seeking;
-    active().set_growth(growth);
+    active().grow(1.0 / growth);
     fail_trial();
     return false;
   }

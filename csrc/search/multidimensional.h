@@ -9,6 +9,8 @@
 // growth as in their experiments.
 #pragma once
 
+#include <optional>
+
 #include "search.h"
 #include "set.h"
 
@@ -31,14 +33,13 @@ class Multidimensional final : public Search {
   bool accept(double f, const Tensor& g);
   void reject(double f, const Tensor& g, const Secant& secant);
   void settle();
-  bool keeps_promise(double f, const Tensor& g, Secant& secant);
+  bool keeps_promise(double f, const Tensor& g, std::optional<Secant>& secant);
 
   std::unique_ptr<Set> set_, seeker_;
   Buffer spare_x_, spare_g_;
   Proposal proposal_;
   std::int64_t seeking_ = 0;  // looking for the scale of the first set
   std::int64_t seek_rejected_ = 0;
-  std::int64_t have_secant_ = 0;
 };
 
 }  // namespace mdbopt::search

@@ -17,8 +17,9 @@ namespace {
 constexpr int kLargestExponent = 1000;
 // An objective that has answered −inf this often is taken to have no minimum.
 constexpr std::int64_t kInfiniteDescents = 30;
-// As has one whose value, in units of the first gradient, is below minus this.
-constexpr double kBottomless = 1e60;
+// As has one whose value, in units of the first gradient, is below minus this; the range of x is
+// the limit.
+constexpr double bottomless(Dtype dtype) { return dtype == Dtype::kFloat64 ? 1e60 : 1e30; }
 
 }  // namespace
 
@@ -64,8 +65,8 @@ void Search::init(const Tensor& x, double f, const Tensor& g) {
 
 void Search::end(Status status) {
   // No step is left because f runs away downwards, not because x is good.
-  const bool falls =
-      infinite_descents_ > 0 || f_ < -kBottomless * std::max(1.0, std::abs(scaled(f_start_told_)));
+  const bool falls = infinite_descents_ > 0 ||
+                     f_ < -bottomless(x_.dtype()) * std::max(1.0, std::abs(scaled(f_start_told_)));
   status_ = static_cast<std::int64_t>(status == Status::kPrecision && falls ? Status::kNotFinite
                                                                             : status);
 }

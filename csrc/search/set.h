@@ -51,7 +51,6 @@ class Set {
   // Scales the whole set, within what arithmetic on it can bear.
   void grow(double factor) { set_growth(growth_ * factor); }
   double growth() const { return growth_; }
-  void set_growth(double growth);
   void set_gradient_scale(double scale) { scale_ = scale; }
 
   Proposal propose(const Buffer& x, const Buffer& g, Buffer& x_trial);
@@ -68,6 +67,7 @@ class Set {
   void fields(Fields& fields, const std::string& prefix);
 
  private:
+  void set_growth(double growth);
   bool fused() const { return groups_.empty() && refine_ == 0; }
   double dimension() const;
   double step() const;

@@ -167,3 +167,16 @@ def test_tiny_scale_many_steps(method, dtype, scale):
         return result.nfev
 
     assert evaluations(scale) <= 2 * evaluations(1.0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_linear_objective_is_unbounded(dtype):
+    slope = np.array([1.0, -2.0, 0.5], dtype)
+
+    def linear(x):
+        return float(slope.astype(float) @ x.astype(float)), slope.copy()
+
+    result, _ = solve(linear, np.ones(3, dtype), "guarded")
+    assert result.status == NOT_FINITE
+    assert not result.success
+    assert np.isfinite(result.x).all()
