@@ -2,23 +2,43 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "dtype.h"
 #include "rule.h"
 
 namespace mdbopt {
 
-// One rule compiled for one dtype and one instruction set. gather and apply walk the chunks [first,
-// last) of one flat job of n elements and write partials[chunk * sum_count + k].
+// The streams of one array, each of `size` elements, in the order of the rule's description. What
+// follows is for update rules.
+struct Job {
+  void* const* streams;
+  std::size_t size;
+  double lr = 1.0;                   // the step size of every element,
+  const void* step_sizes = nullptr;  // or in its place one for each, of the arithmetic's dtype
+  void* copy = nullptr;              // a bfloat16 image of float32 parameters, written with them
+};
+
+// How a walk goes, the same for all its jobs.
+struct Course {
+  const void* coef;
+  std::uint64_t key;  // of the random bits
+  bool prefetch;      // pays when the streams come from memory
+};
+
+// One rule compiled for one dtype and one instruction set; null where it does not have the part.
+// gather and apply walk the chunks [first, last) of one job and write partials[chunk * sum_count +
+// k]; `before` chunks of other jobs precede it.
 struct Sweep {
   using Prepare = bool (*)(const double* scalars, double n, void* coef);
-  using Solve = bool (*)(const double* sums, double n, void* coef);
-  using Walk = void (*)(void* const* streams, std::size_t n, std::size_t first, std::size_t last,
-                        const void* coef, double* partials);
+  using Solve = bool (*)(double* sums, double n, void* coef);
+  using Walk = void (*)(const Job& job, std::size_t first, std::size_t last, std::size_t before,
+                        const Course& course, double* partials);
   Prepare prepare;
   Walk gather;
   Solve solve;
   Walk apply;
+  Walk apply_stochastic;  // rounds half-precision parameters stochastically
 };
 
 struct Backend {

@@ -6,20 +6,27 @@
 
 namespace mdbopt {
 
-// Order is the order of columns in a backend's table. Half-precision types join here.
-enum class Dtype : std::uint8_t { kFloat64, kFloat32 };
-inline constexpr std::size_t kDtypeCount = 2;
+// Order is the order of columns in a backend's table.
+enum class Dtype : std::uint8_t { kFloat64, kFloat32, kBFloat16, kFloat16 };
+inline constexpr std::size_t kDtypeCount = 4;
 
 struct DtypeInfo {
   const char* name;
   std::size_t bytes;
 };
 
-inline constexpr DtypeInfo kDtypes[kDtypeCount] = {{"float64", 8}, {"float32", 4}};
-
-// The distance from 1 to the next number.
-constexpr double epsilon_of(Dtype dtype) { return dtype == Dtype::kFloat64 ? 0x1p-52 : 0x1p-23; }
+inline constexpr DtypeInfo kDtypes[kDtypeCount] = {
+    {"float64", 8}, {"float32", 4}, {"bfloat16", 2}, {"float16", 2}};
 
 constexpr const DtypeInfo& info(Dtype dtype) { return kDtypes[static_cast<std::size_t>(dtype)]; }
+
+// Half precision is for storage: what is stored so is computed in float32.
+constexpr bool is_half(Dtype dtype) {
+  return dtype == Dtype::kBFloat16 || dtype == Dtype::kFloat16;
+}
+constexpr Dtype arithmetic_dtype(Dtype dtype) { return is_half(dtype) ? Dtype::kFloat32 : dtype; }
+
+// The distance from 1 to the next number, in the arithmetic of this type.
+constexpr double epsilon_of(Dtype dtype) { return dtype == Dtype::kFloat64 ? 0x1p-52 : 0x1p-23; }
 
 }  // namespace mdbopt

@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "check.h"
 #include "error.h"
+#include "flush.h"
 #include "fold.h"
 #include "pool.h"
 
@@ -18,13 +20,17 @@ namespace {
 // their start.
 constexpr double kNanosecondsPerByte = 0.025;
 
+// What streams take together when the outer caches no longer hold them: from there on fetching ahead
+// pays, and before it costs.
+constexpr std::size_t kOutOfCache = std::size_t{1} << 24;
+
 // One rule's walk within a pass.
 struct Stage {
   Sweep::Walk sweep;
   const Sum* sums;
   std::size_t sum_count;
   const void* coef;
-  void* const* streams;  // for a pass over a single job; else each job brings its own
+  void* const* streams;  // of a chain, whose stages have one job each
   double* partials;
 };
 
@@ -34,6 +40,11 @@ struct Pass {
   std::span<const Job> jobs;
   std::size_t chunks;
   std::size_t parts;
+  std::uint64_t key;
+  bool prefetch;
+  bool flush_subnormals;
+
+  Course course(const Stage& stage) const { return {stage.coef, key, prefetch}; }
 };
 
 std::size_t chunks_of(std::size_t size) { return (size + kChunk - 1) / kChunk; }
@@ -51,7 +62,7 @@ void walk_jobs(const Pass& pass, std::size_t first, std::size_t last) {
     const std::size_t from = std::max(first, offset);
     const std::size_t to = std::min(last, offset + count);
     if (from < to) {
-      stage.sweep(job.streams, job.size, from - offset, to - offset, stage.coef,
+      stage.sweep(job, from - offset, to - offset, offset, pass.course(stage),
                   stage.partials + offset * stage.sum_count);
     }
     offset += count;
@@ -62,13 +73,14 @@ void walk_jobs(const Pass& pass, std::size_t first, std::size_t last) {
 // Part k of a pass: the chunks [k C / parts, (k+1) C / parts).
 void walk_part(void* context, std::size_t part) {
   const Pass& pass = *static_cast<const Pass*>(context);
+  const FlushSubnormals scope(pass.flush_subnormals);
   const std::size_t first = part * pass.chunks / pass.parts;
   const std::size_t last = (part + 1) * pass.chunks / pass.parts;
   if (pass.stages.size() == 1) return walk_jobs(pass, first, last);
   const std::size_t n = pass.jobs.front().size;
   for (std::size_t chunk = first; chunk < last; ++chunk) {
     for (const Stage& stage : pass.stages) {
-      stage.sweep(stage.streams, n, chunk, chunk + 1, stage.coef, stage.partials);
+      stage.sweep({stage.streams, n}, chunk, chunk + 1, 0, pass.course(stage), stage.partials);
     }
   }
 }
@@ -103,7 +115,8 @@ void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes,
   const std::size_t threads = threads_of(execution);
   const std::size_t wanted = parts_for(threads, kNanosecondsPerByte * static_cast<double>(total));
   const std::size_t parts = std::min(wanted, std::max<std::size_t>(1, size.chunks));
-  Pass pass{stages, jobs, size.chunks, parts};
+  const bool prefetch = total >= kOutOfCache && stages.size() == 1;
+  Pass pass{stages, jobs, size.chunks, parts, execution.key, prefetch, execution.flush_subnormals};
   parallel(parts, threads, walk_part, &pass);
   for (std::size_t k = 0; k < stages.size(); ++k) {
     const Stage& stage = stages[k];
@@ -131,20 +144,12 @@ std::size_t threads_of(const Execution& execution) {
   return execution.threads > 0 ? execution.threads : default_threads();
 }
 
-void check_counts(std::size_t rule, std::size_t streams, std::size_t scalars) {
-  const Description& description = rule_description(rule);
-  if (streams == description.stream_count && scalars == description.scalar_count) return;
-  throw Error(std::string(description.name) + ": expected " +
-              std::to_string(description.stream_count) + " streams and " +
-              std::to_string(description.scalar_count) + " scalars, got " +
-              std::to_string(streams) + " and " + std::to_string(scalars));
-}
-
 std::size_t gather_bytes(const Description& rule, Dtype dtype) {
   std::size_t bytes = 0;
   for (std::size_t k = 0; k < rule.stream_count; ++k) {
     const Stream& stream = rule.streams[k];
-    if (stream.role != Role::kOut) bytes += width_of(stream, dtype);
+    const bool read = stream.role != Role::kOut && (rule.gather_reads >> k & 1U) != 0;
+    if (read) bytes += width_of(stream, dtype);
   }
   return rule.gathered_count > 0 ? bytes : 0;
 }
@@ -173,9 +178,14 @@ bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const doub
     if (sweep.solve != nullptr && !sweep.solve(sums, n, coef)) return false;
   }
   if (sweep.apply != nullptr) {
-    Stage stage{sweep.apply, description.emitted, description.emitted_count, coef, nullptr,
+    const bool stochastic = execution.stochastic && sweep.apply_stochastic != nullptr;
+    Stage stage{stochastic ? sweep.apply_stochastic : sweep.apply,
+                description.emitted,
+                description.emitted_count,
+                coef,
+                nullptr,
                 nullptr};
-    double* emitted = sums + description.gathered_count;
+    double* emitted = sums + description.gathered_count + description.solved_count;
     run({&stage, 1}, jobs, apply_bytes(description, dtype), execution, &emitted);
   }
   return true;
@@ -237,63 +247,6 @@ void Chain::run(Dtype dtype, std::size_t size, const Execution& execution) {
   }
   const Job job{links_.front().streams, size};
   mdbopt::run(stages, {&job, 1}, bytes(dtype), execution, results.data());
-}
-
-namespace {
-
-std::string quoted(const Description& rule, std::size_t k) {
-  return std::string(rule.name) + ": stream '" + rule.streams[k].name + "'";
-}
-
-bool overlap(const Tensor& a, const Tensor& b) {
-  const auto* a_begin = static_cast<const char*>(a.data);
-  const auto* b_begin = static_cast<const char*>(b.data);
-  return a_begin < b_begin + b.size * info(b.dtype).bytes &&
-         b_begin < a_begin + a.size * info(a.dtype).bytes;
-}
-
-}  // namespace
-
-Dtype check_streams(const Description& rule, std::span<const Tensor> streams) {
-  if (streams.size() != rule.stream_count) {
-    throw TypeError(std::string(rule.name) + ": expected " + std::to_string(rule.stream_count) +
-                    " streams, got " + std::to_string(streams.size()));
-  }
-  // The first stream that follows the dtype of the call fixes it; a rule on step sizes alone is
-  // float64.
-  std::size_t leader = streams.size();
-  for (std::size_t k = 0; k < streams.size() && leader == streams.size(); ++k) {
-    if (rule.streams[k].storage == Storage::kElement) leader = k;
-  }
-  const Dtype dtype = leader < streams.size() ? streams[leader].dtype : Dtype::kFloat64;
-  for (std::size_t k = 0; k < streams.size(); ++k) {
-    const Storage storage = rule.streams[k].storage;
-    const Dtype expected = stored_dtype(storage, dtype);
-    if (streams[k].dtype != expected) {
-      throw TypeError(quoted(rule, k) + " has dtype " + info(streams[k].dtype).name +
-                      ", expected " + info(expected).name +
-                      (storage == Storage::kElement
-                           ? " (as '" + std::string(rule.streams[leader].name) + "')"
-                           : std::string(" (whatever the dtype of the others)")));
-    }
-    if (streams[k].size != streams[0].size) {
-      throw Error(quoted(rule, k) + " has " + std::to_string(streams[k].size) +
-                  " elements, expected " + std::to_string(streams[0].size) + " (as '" +
-                  rule.streams[0].name + "')");
-    }
-    if (rule.streams[k].role != Role::kIn && !streams[k].writable) {
-      throw Error(quoted(rule, k) + " is read-only, expected a writable array");
-    }
-    for (std::size_t other = 0; other < k; ++other) {
-      const bool written =
-          rule.streams[k].role != Role::kIn || rule.streams[other].role != Role::kIn;
-      if (written && overlap(streams[k], streams[other])) {
-        throw Error(quoted(rule, k) + " overlaps stream '" + rule.streams[other].name +
-                    "', expected separate memory since one of them is written");
-      }
-    }
-  }
-  return dtype;
 }
 
 }  // namespace mdbopt

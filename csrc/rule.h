@@ -9,12 +9,13 @@
 //     enum { kX, kG };                                  // positions of the streams in `v`
 //     static constexpr Scalar kScalars[] = {{"lr"}};    // optional; doubles from the caller
 //     static constexpr Sum kGathered[] = {{"norm2"}};   // optional; summed by gather
+//     static constexpr Sum kSolved[] = {{"alpha"}};     // optional; numbers that solve makes
 //     static constexpr Sum kEmitted[] = {{"gmax", Fold::kMax}};  // optional; summed by apply
 //     struct Coef { double step; };                     // what gather and apply need
 //     static bool prepare(const double* scalars, double n, Coef& c);  // on the host; may refuse
 //     template <class V>                                // optional: the walk that only sums
 //     static void gather(const V& v, const Coef& c, double* sums);
-//     static bool solve(const double* sums, double n, Coef& c);  // after gather; may refuse
+//     static bool solve(double* sums, double n, Coef& c);  // after gather; may refuse
 //     template <class V>                                // optional: the walk that updates
 //     static void apply(V& v, const Coef& c, double* sums);
 //   };
@@ -23,7 +24,13 @@
 // stream is rounded to its storage type when stored. `v.put(k, value)` assigns and returns the
 // value as it will be stored, for sums that must see it. `sums[k]` receives this element's
 // contribution. A rule refuses by returning false, and then leaves every stream untouched. prepare
-// runs on the host; solve also runs on devices, so it keeps to + − × ÷ √.
+// runs on the host; solve also runs on devices, so it keeps to + − × ÷ √. solve reads the gathered
+// sums and writes its own numbers behind them; one that has the name of a scalar is what the caller
+// passes for it next time.
+//
+// A rule that inherits Update is a first-order update of parameters x, its first stream, by the
+// gradient g, its second. It computes in V::Real, float32 for all but float64, takes
+// half-precision elements, and finds the step size of its element in `v.lr`.
 //
 // Functions on elements use + − × ÷ √ abs min max and flat selects only: these have one result in
 // IEEE arithmetic, so every compiler, instruction set and device gives the same bits. A nested
@@ -32,10 +39,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "dtype.h"
 #include "fold.h"
+#include "half.h"
 
 // Each instruction-set file compiles the rules in a namespace of its own, so that no symbol is
 // shared between them.
@@ -50,12 +59,14 @@ enum class Role : std::uint8_t { kIn, kInOut, kOut };
 // kElement follows the dtype of the call; kWide is float64 whatever the dtype: step sizes of
 // float32 problems leave float32's range long before the steps themselves do. kNarrow is float32:
 // the secant pairs behind a direction are most of its traffic, and a direction needs no more digits
-// than that.
-enum class Storage : std::uint8_t { kElement, kWide, kNarrow };
+// than that. kState is float32 for half-precision elements and follows the dtype otherwise: the
+// moments of an update would stand still in half precision.
+enum class Storage : std::uint8_t { kElement, kWide, kNarrow, kState };
 
 constexpr Dtype stored_dtype(Storage storage, Dtype dtype) {
-  const Dtype fixed = storage == Storage::kWide ? Dtype::kFloat64 : Dtype::kFloat32;
-  return storage == Storage::kElement ? dtype : fixed;
+  if (storage == Storage::kElement) return dtype;
+  if (storage == Storage::kState) return arithmetic_dtype(dtype);
+  return storage == Storage::kWide ? Dtype::kFloat64 : Dtype::kFloat32;
 }
 
 struct Stream {
@@ -75,9 +86,9 @@ struct Sum {
 };
 
 inline constexpr std::size_t kMaxStreams = 8;
-inline constexpr std::size_t kMaxScalars = 8;
+inline constexpr std::size_t kMaxScalars = 16;
 inline constexpr std::size_t kMaxSums = 10;
-inline constexpr std::size_t kMaxCoefBytes = 128;
+inline constexpr std::size_t kMaxCoefBytes = 192;
 
 // The face of a rule for those who may not see its type: search, launch, bindings.
 struct Description {
@@ -89,13 +100,20 @@ struct Description {
   std::size_t scalar_count;
   const Sum* gathered;
   std::size_t gathered_count;
+  const Sum* solved;
+  std::size_t solved_count;
   const Sum* emitted;
   std::size_t emitted_count;
+  unsigned gather_reads;  // bit k: gather reads stream k
   bool applies;
+  bool update;  // of parameters by their gradient: takes a step size, a copy, stochastic rounding
+  bool half;    // takes half-precision elements
 
-  constexpr std::size_t sum_count() const { return gathered_count + emitted_count; }
+  constexpr std::size_t sum_count() const { return gathered_count + solved_count + emitted_count; }
   constexpr const Sum& sum(std::size_t k) const {
-    return k < gathered_count ? gathered[k] : emitted[k - gathered_count];
+    if (k < gathered_count) return gathered[k];
+    return k < gathered_count + solved_count ? solved[k - gathered_count]
+                                             : emitted[k - gathered_count - solved_count];
   }
 };
 
@@ -104,10 +122,39 @@ struct Description {
 namespace mdbopt::MDBOPT_ISA {
 
 MDBOPT_INLINE double abs(double a) { return __builtin_fabs(a); }
+MDBOPT_INLINE float abs(float a) { return __builtin_fabsf(a); }
 MDBOPT_INLINE double sqrt(double a) { return __builtin_sqrt(a); }
+MDBOPT_INLINE float sqrt(float a) { return __builtin_sqrtf(a); }
 // As C's a < b ? b : a: the first argument when either is NaN.
-MDBOPT_INLINE double max(double a, double b) { return a < b ? b : a; }
-MDBOPT_INLINE double min(double a, double b) { return b < a ? b : a; }
+template <class Real>
+MDBOPT_INLINE Real max(Real a, Real b) {
+  return a < b ? b : a;
+}
+template <class Real>
+MDBOPT_INLINE Real min(Real a, Real b) {
+  return b < a ? b : a;
+}
+// NaN when either is.
+template <class Real>
+MDBOPT_INLINE Real maximum(Real a, Real b) {
+  return (b > a) | (b != b) ? b : a;
+}
+// sign(0) = 0, and NaN stays NaN.
+template <class Real>
+MDBOPT_INLINE Real sign(Real a) {
+  const Real positive = a > 0 ? Real(1) : a;
+  return a < 0 ? Real(-1) : positive;
+}
+
+// condition ? a : b by a mask of bits: where the condition is the same for all elements, or decides
+// a later one, GCC makes a branch of ?: and leaves the loop scalar.
+template <class Real>
+MDBOPT_INLINE Real select(bool condition, Real a, Real b) {
+  using Bits = std::conditional_t<sizeof(Real) == 8, std::uint64_t, std::uint32_t>;
+  const Bits mask = Bits(0) - static_cast<Bits>(condition);
+  return __builtin_bit_cast(
+      Real, (__builtin_bit_cast(Bits, a) & mask) | (__builtin_bit_cast(Bits, b) & ~mask));
+}
 
 // Which optional parts a rule has. (nvcc 13.0 aborts on the requires-expression form.)
 template <class...>
@@ -128,20 +175,38 @@ using Void = void;
 MDBOPT_OPTIONAL_ARRAY(Streams, Stream, kStreams);
 MDBOPT_OPTIONAL_ARRAY(Scalars, Scalar, kScalars);
 MDBOPT_OPTIONAL_ARRAY(Gathered, Sum, kGathered);
+MDBOPT_OPTIONAL_ARRAY(Solved, Sum, kSolved);
 MDBOPT_OPTIONAL_ARRAY(Emitted, Sum, kEmitted);
 #undef MDBOPT_OPTIONAL_ARRAY
+
+#define MDBOPT_OPTIONAL_CONSTANT(Name, Type, member, fallback) \
+  template <class Rule, class = void>                          \
+  struct Name {                                                \
+    static constexpr Type value = fallback;                    \
+  };                                                           \
+  template <class Rule>                                        \
+  struct Name<Rule, Void<decltype(Rule::member)>> {            \
+    static constexpr Type value = Rule::member;                \
+  }
+
+MDBOPT_OPTIONAL_CONSTANT(IsUpdate, bool, kIsUpdate, false);
+MDBOPT_OPTIONAL_CONSTANT(TakesHalf, bool, kTakesHalf, false);
+MDBOPT_OPTIONAL_CONSTANT(GatherReads, unsigned, kGatherReads, ~0U);
+#undef MDBOPT_OPTIONAL_CONSTANT
 
 // One element of each stream of a rule in a call of dtype T. (Devices cannot read the array of
 // streams, only constants made from it.)
 template <class Rule, class T>
 struct Elements {
+  using Real = std::conditional_t<IsUpdate<Rule>::value, Arithmetic<T>, double>;
   static constexpr std::size_t kCount = Streams<Rule>::count;
   template <std::size_t K>
   static constexpr Storage kStorage = Streams<Rule>::data[K].storage;
 
-  double value[kCount];
-  MDBOPT_INLINE double& operator[](std::size_t k) { return value[k]; }
-  MDBOPT_INLINE double operator[](std::size_t k) const { return value[k]; }
+  Real value[kCount];
+  Real lr;
+  MDBOPT_INLINE Real& operator[](std::size_t k) { return value[k]; }
+  MDBOPT_INLINE Real operator[](std::size_t k) const { return value[k]; }
   MDBOPT_INLINE double put(std::size_t k, double x) {
     const Storage storage = storage_of(k, std::make_index_sequence<kCount>{});
     const double narrow = static_cast<double>(static_cast<float>(x));
@@ -170,6 +235,13 @@ struct Applies<
   static constexpr bool value = true;
 };
 
+// A first-order update: x is read and written, g read.
+struct Update {
+  static constexpr bool kIsUpdate = true;
+  static constexpr bool kTakesHalf = true;
+  enum { kX, kG };
+};
+
 // Two common cases of scalars, to inherit from.
 struct NoScalars {
   struct Coef {};
@@ -190,11 +262,25 @@ struct ScaleOnly {
 template <class Rule>
 constexpr Description describe() {
   static_assert(Streams<Rule>::count <= kMaxStreams && Scalars<Rule>::count <= kMaxScalars);
-  static_assert(Gathered<Rule>::count + Emitted<Rule>::count <= kMaxSums);
   static_assert(sizeof(typename Rule::Coef) <= kMaxCoefBytes);
-  return {Rule::kName,         Rule::kSummary,       Streams<Rule>::data,  Streams<Rule>::count,
-          Scalars<Rule>::data, Scalars<Rule>::count, Gathered<Rule>::data, Gathered<Rule>::count,
-          Emitted<Rule>::data, Emitted<Rule>::count, Applies<Rule>::value};
+  const Description description{Rule::kName,
+                                Rule::kSummary,
+                                Streams<Rule>::data,
+                                Streams<Rule>::count,
+                                Scalars<Rule>::data,
+                                Scalars<Rule>::count,
+                                Gathered<Rule>::data,
+                                Gathered<Rule>::count,
+                                Solved<Rule>::data,
+                                Solved<Rule>::count,
+                                Emitted<Rule>::data,
+                                Emitted<Rule>::count,
+                                GatherReads<Rule>::value,
+                                Applies<Rule>::value,
+                                IsUpdate<Rule>::value,
+                                TakesHalf<Rule>::value};
+  static_assert(Gathered<Rule>::count + Solved<Rule>::count + Emitted<Rule>::count <= kMaxSums);
+  return description;
 }
 
 }  // namespace mdbopt::MDBOPT_ISA

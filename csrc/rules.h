@@ -1,10 +1,18 @@
 // rules – the one list of rules. A rule's place in it is its row in every backend's table.
 #pragma once
 
+#include "rules/adagrad.h"
+#include "rules/adam.h"
 #include "rules/cut.h"
 #include "rules/direction.h"
+#include "rules/gradient_descent.h"
+#include "rules/learned_rate.h"
+#include "rules/learned_rates.h"
 #include "rules/pair.h"
+#include "rules/rmsprop.h"
+#include "rules/rprop.h"
 #include "rules/secant.h"
+#include "rules/sign.h"
 #include "rules/trial.h"
 #include "rules/vector.h"
 
@@ -24,6 +32,10 @@ using Rules =
              CutTrial<Simplex>, CutTrial<Ellipsoid>, Pair, Products<PairProduct>,
              Products<PairProducts>, PairNormal, Learn, LearnFrom, Decrease, Scaled, Add<AddPair>,
              Add<AddPairs>, Dots<PairDot>, Dots<PairDots>, Coast, ApplyMetric, MomentumStep,
-             NesterovStep, CgProducts, Along, Hypergradient, Square, Norm, Rescale, Dot>;
+             NesterovStep, CgProducts, Along, Hypergradient, Square, Norm, Rescale, Dot, Sgd,
+             SgdMomentum, HeavyBall, NormalizedGd, NormalizedGdMomentum, SignDescent,
+             SignDescentMomentum, Signum, Lion, Adam, AmsGrad, AdaGrad, AdaGradNorm, RmsProp<Plain>,
+             RmsProp<Centered>, RmsProp<WithMomentum>, RmsProp<CenteredWithMomentum>, Rprop,
+             HypergradientSgd, HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm>;
 
 }  // namespace mdbopt::MDBOPT_ISA

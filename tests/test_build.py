@@ -15,23 +15,26 @@ CSRC = ROOT / "csrc"
 # Who may include whom, by file stem; a folder's files share the folder's name.
 HOST = {"backend", "dtype", "tensor", "fold", "error"}
 ARROWS = {
-    "rule": {"fold", "dtype"},
+    "half": {"fold"},
+    "rule": {"fold", "dtype", "half"},
     "rules/": {"rule", "rules/"},
     "rules": {"rules/"},
     "dtype": set(),
     "fold": set(),
+    "flush": set(),
     "error": set(),
     "tensor": {"dtype", "error"},
     "backend": {"rule", "dtype", "fold", "tensor", "error"},
-    "sweep": {"rule", "backend", "dtype"},
+    "sweep": {"rule", "backend", "dtype", "half"},
     "backend_": {"rules", "sweep"},
     # The list of rules, for their descriptions; no rule by name.
     "backends": HOST | {"rules"},
     "pool": HOST | {"pool"},
-    "launch": HOST | {"pool", "launch"},
-    "search/": HOST | {"pool", "launch", "search/"},
+    "check": HOST | {"check"},
+    "launch": HOST | {"pool", "flush", "check", "launch"},
+    "search/": HOST | {"pool", "check", "launch", "search/"},
     "dlpack": {"launch", "search/", "tensor", "dtype", "error", "dlpack"},
-    "bind/": {"launch", "search/", "tensor", "dtype", "error", "dlpack", "bind/"},
+    "bind/": {"check", "launch", "search/", "tensor", "dtype", "error", "dlpack", "bind/"},
 }
 
 

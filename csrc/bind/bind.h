@@ -7,5 +7,6 @@ namespace mdbopt::bind {
 
 void bind_rules(pybind11::module_& module);
 void bind_search(pybind11::module_& module);
+void bind_update(pybind11::module_& module);
 
 }  // namespace mdbopt::bind

@@ -19,4 +19,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.attr("__version__") = MDBOPT_VERSION;
   mdbopt::bind::bind_rules(module);
   mdbopt::bind::bind_search(module);
+  mdbopt::bind::bind_update(module);
 }

@@ -1,7 +1,11 @@
 // rules – running one rule on borrowed arrays, and describing rules, backends and traffic.
+#include <pybind11/stl.h>
+
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "../check.h"
 #include "../dlpack.h"
 #include "../error.h"
 #include "../launch.h"
@@ -18,15 +22,24 @@ const char* role_name(Role role) {
   return role == Role::kOut ? "out" : "inout";
 }
 
+// A stream's dtype by the dtype of the call.
+py::dict dtypes_of(const Description& rule, const Stream& stream) {
+  py::dict dtypes;
+  for (std::size_t k = 0; k < kDtypeCount; ++k) {
+    const auto dtype = static_cast<Dtype>(k);
+    if (is_half(dtype) && !rule.half) continue;
+    dtypes[info(dtype).name] = info(stored_dtype(stream.storage, dtype)).name;
+  }
+  return dtypes;
+}
+
 py::dict describe(std::size_t index) {
   const Description& rule = rule_description(index);
   py::list streams, scalars, sums;
   for (std::size_t k = 0; k < rule.stream_count; ++k) {
     const Stream& stream = rule.streams[k];
-    const Storage storage = stream.storage;
-    const bool fixed = storage != Storage::kElement;
-    streams.append(py::make_tuple(stream.name, role_name(stream.role),
-                                  fixed ? info(stored_dtype(storage, Dtype::kFloat64)).name : ""));
+    streams.append(py::make_tuple(stream.name, role_name(stream.role), dtypes_of(rule, stream),
+                                  (rule.gather_reads >> k & 1U) != 0 && stream.role != Role::kOut));
   }
   for (std::size_t k = 0; k < rule.scalar_count; ++k) {
     scalars.append(py::make_tuple(rule.scalars[k].name, rule.scalars[k].fallback));
@@ -37,26 +50,32 @@ py::dict describe(std::size_t index) {
   py::dict bytes;
   for (std::size_t k = 0; k < kDtypeCount; ++k) {
     const auto dtype = static_cast<Dtype>(k);
+    if (is_half(dtype) && !rule.half) continue;
     bytes[kDtypes[k].name] = gather_bytes(rule, dtype) + apply_bytes(rule, dtype);
   }
   return py::dict("name"_a = rule.name, "summary"_a = rule.summary, "streams"_a = streams,
                   "scalars"_a = scalars, "sums"_a = sums,
-                  "walks"_a = int{rule.gathered_count > 0} + int{rule.applies}, "bytes"_a = bytes);
+                  "walks"_a = int{rule.gathered_count > 0} + int{rule.applies}, "bytes"_a = bytes,
+                  "update"_a = rule.update);
 }
 
-// The arguments of a call: NumPy arrays in row-major order without a detour, else all through borrow.
+// The arguments of a call: in row-major order by a glance, else all through borrow.
 class Streams {
  public:
   std::vector<Tensor> tensors;
 
-  Streams(const Description& rule, const py::args& arguments) : tensors(arguments.size()) {
+  Streams(const Description& rule, const py::args& arguments, const Accepted& accepted)
+      : tensors(arguments.size()) {
     std::size_t taken = 0;
-    while (taken < tensors.size() && borrow_numpy(arguments[taken], tensors[taken])) ++taken;
+    for (View view; taken < tensors.size() && glance(arguments[taken], view, accepted); ++taken) {
+      tensors[taken] = view.tensor;
+    }
     if (taken == tensors.size()) return;
     for (std::size_t k = 0; k < arguments.size(); ++k) {
       const bool named = k < rule.stream_count;
       const std::string name = named ? "'" + std::string(rule.streams[k].name) + "'" : "argument";
-      arrays_.push_back(borrow(arguments[k], std::string(rule.name) + ": stream " + name));
+      arrays_.push_back(
+          borrow(arguments[k], std::string(rule.name) + ": stream " + name, accepted));
       tensors[k] = arrays_.back().tensor;
     }
   }
@@ -77,22 +96,60 @@ class Streams {
   std::vector<Borrowed> arrays_;
 };
 
+// What an update takes besides streams and scalars.
+struct UpdateArguments {
+  Borrowed step_sizes, copy;
+  Extras extras;
+  double lr = 1.0;
+
+  UpdateArguments(const Description& rule, const py::object& rate, const py::object& image) {
+    if (PyFloat_CheckExact(rate.ptr())) {
+      lr = PyFloat_AS_DOUBLE(rate.ptr());
+    } else if (!rate.is_none()) {
+      step_sizes = flat(rate, std::string(rule.name) + ": stream 'lr'", {});
+      extras.step_sizes = &step_sizes.tensor;
+    }
+    if (!image.is_none()) {
+      copy = flat(image, std::string(rule.name) + ": stream 'copy'", {true, Dtype::kBFloat16});
+      extras.copy = &copy.tensor;
+    }
+  }
+
+ private:
+  static Borrowed flat(const py::object& array, const std::string& what, const Accepted& accepted) {
+    Borrowed borrowed = borrow(array, what, accepted);
+    if (!borrowed.row_major()) throw Error(what + " is not in row-major order; pass a copy");
+    return borrowed;
+  }
+};
+
 py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scalars,
-              const py::object& backend, std::size_t threads) {
+              const py::object& backend, std::size_t threads, const py::object& lr,
+              const py::object& copy, const py::object& dtype_name, bool flush_subnormals,
+              const std::optional<std::uint64_t>& seed) {
   if (index >= rule_count()) throw Error("rule: no rule has this index");
   const Description& rule = rule_description(index);
-  const Streams borrowed(rule, streams);
-  const Dtype dtype = check_streams(rule, borrowed.tensors);
+  Accepted accepted{rule.half};
+  if (!dtype_name.is_none()) accepted.bits = half_named(dtype_name.cast<std::string>());
+  const Streams borrowed(rule, streams, accepted);
+  const UpdateArguments update(rule, lr, copy);
+  const Dtype dtype = check_streams(rule, borrowed.tensors, update.extras);
   borrowed.check_same_order(rule);
   double values[kMaxScalars];
   if (scalars.size() != rule.scalar_count)
     throw Error(std::string(rule.name) + ": wrong number of scalars");
   for (std::size_t k = 0; k < rule.scalar_count; ++k) values[k] = scalars[k].cast<double>();
-  Execution execution{nullptr, threads};
+  Execution execution{nullptr, threads, flush_subnormals};
   if (!backend.is_none()) execution.backend = &find_backend(backend.cast<std::string>().c_str());
+  if (seed) {
+    execution.stochastic = true;
+    execution.key = rounding_key(*seed, 0);
+  }
   void* pointers[kMaxStreams];
   for (std::size_t k = 0; k < borrowed.tensors.size(); ++k) pointers[k] = borrowed.tensors[k].data;
-  const Job job{pointers, borrowed.tensors[0].size};
+  Job job{pointers, borrowed.tensors[0].size, update.lr};
+  if (update.extras.step_sizes != nullptr) job.step_sizes = update.step_sizes.tensor.data;
+  if (update.extras.copy != nullptr) job.copy = update.copy.tensor.data;
   double sums[kMaxSums];
   bool applied = false;
   {
@@ -109,7 +166,8 @@ py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scala
 
 void bind_rules(py::module_& module) {
   module.def("run", &run, "rule"_a, py::pos_only(), "scalars"_a, "backend"_a = py::none(),
-             "threads"_a = 0,
+             "threads"_a = 0, "lr"_a = py::none(), "copy"_a = py::none(), "dtype"_a = py::none(),
+             "flush_subnormals"_a = false, "seed"_a = py::none(),
              "Run one rule on streams; returns its sums and whether it was applied.");
   module.def(
       "rules",

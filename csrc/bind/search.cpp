@@ -93,14 +93,14 @@ class State {
     alone([&] { search_->init(x_tensor, f, g_tensor); });
   }
   bool judge(double f, const py::object& g) {
-    Tensor tensor;
+    View view;
     Borrowed borrowed;
-    if (!borrow_numpy(g, tensor)) {
+    if (!glance(g, view)) {
       borrowed = borrow(g, "g");
-      tensor = row_major(borrowed, "g");
+      view.tensor = row_major(borrowed, "g");
     }
     bool moved = false;
-    alone([&] { moved = search_->judge(f, tensor); });
+    alone([&] { moved = search_->judge(f, view.tensor); });
     return moved;
   }
   const Buffer& propose() {

@@ -38,6 +38,7 @@ struct Dot : NoScalars {
 };
 
 struct Norm : ScaleOnly {
+  static constexpr bool kTakesHalf = true;  // gradients are clipped by their norm
   static constexpr const char* kName = "norm";
   static constexpr const char* kSummary =
       "Σ (scale·a)² and max|a|, which is NaN or inf when an element is not finite";

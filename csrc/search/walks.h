@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 
+#include "../check.h"
 #include "../launch.h"
 
 namespace mdbopt::search {

@@ -60,6 +60,23 @@ class Library:
         module = importlib.import_module(self.name)
         return module.from_dlpack(array) if hasattr(module, "from_dlpack") else array
 
+    def full_like(self, array: Any, dtype: str, value: float | None) -> Any:
+        """Make an array of the library, laid out as another: of one value, or (None) its copy."""
+        module = importlib.import_module(self.name or "numpy")
+        if hasattr(array, "detach"):
+            array = array.detach()
+        made = module.full_like(
+            array, 0.0 if value is None else value, dtype=getattr(module, dtype)
+        )
+        if value is None:
+            made[...] = array
+        return made
+
+
+def dtype_name(array: Any) -> str:
+    """Name the dtype as NumPy does, also of other libraries; empty for what has none."""
+    return str(getattr(array, "dtype", "")).rpartition(".")[2]
+
 
 def real_value(name: str, f: Any) -> float:
     """Return a real number given in any library's form, or raise naming the argument."""

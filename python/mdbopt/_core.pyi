@@ -12,6 +12,11 @@ def run(
     scalars: tuple[float, ...],
     backend: str | None = ...,
     threads: int = ...,
+    lr: Any = ...,
+    copy: Any = ...,
+    dtype: str | None = ...,
+    flush_subnormals: bool = ...,
+    seed: int | None = ...,
 ) -> tuple[Any, ...]: ...
 def rules() -> list[dict[str, Any]]: ...
 def backends() -> list[tuple[str, bool, bool]]: ...
@@ -60,3 +65,28 @@ class State:
     def evaluations(self) -> int: ...
     @property
     def status(self) -> int: ...
+
+class Update:
+    t: int
+    def __init__(
+        self,
+        options: dict[str, Any],
+        optimizer: str,
+        state: dict[str, Any],
+        dtype: str | None = ...,
+        after: Any = ...,
+    ) -> None: ...
+    def configure(self, options: dict[str, Any]) -> None: ...
+    def step(
+        self,
+        params: Any,
+        grads: Any,
+        lr: Any,
+        grad_scale: float,
+        skip: bool,
+        max_norm: float,
+        copy: Any,
+    ) -> bool: ...
+    def numbers(self) -> dict[str, float]: ...
+    def set_number(self, name: str, value: float) -> None: ...
+    def set_scalar(self, name: str, value: float) -> None: ...

@@ -18,14 +18,23 @@ class Stream:
         Its name in formulas and messages.
     role : str
         ``"in"``, ``"out"`` or ``"inout"``.
-    fixed : str
-        The dtype it has whatever the dtype of the call: "float64" for step sizes, "float32" for
-        secant pairs; empty for one that follows the call.
+    dtypes : dict
+        Its dtype by the dtype of the call: the same, "float64" always for step sizes of a search,
+        "float32" always for secant pairs, float32 for the state of half-precision parameters.
+    gathered : bool
+        Whether a rule that sums first reads it for that.
     """
 
     name: str
     role: str
-    fixed: str
+    dtypes: dict[str, str]
+    gathered: bool
+
+    @property
+    def fixed(self) -> str:
+        """The one dtype it has whatever the dtype of the call, else empty."""
+        found = set(self.dtypes.values())
+        return found.pop() if len(found) == 1 else ""
 
     @property
     def wide(self) -> bool:
@@ -34,7 +43,7 @@ class Stream:
 
     def dtype(self, call: str) -> str:
         """Return its dtype in a call of that dtype."""
-        return self.fixed or call
+        return self.dtypes[call]
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,11 @@ class Rule:
     walks : int
         Passes over memory.
     bytes : dict
-        Bytes read and written per element, all walks together, by dtype.
+        Bytes read and written per element, all walks together, by dtype; its keys are the dtypes
+        that the rule takes.
+    update : bool
+        Whether it is a first-order update of parameters by their gradient, which takes ``lr`` and
+        its other keywords; see `mdbopt.kernels`.
     """
 
     name: str
@@ -66,6 +79,7 @@ class Rule:
     sums: tuple[tuple[str, str], ...]
     walks: int
     bytes: dict[str, int]
+    update: bool
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,7 @@ def _rules() -> tuple[Rule, ...]:
             sums=tuple(rule["sums"]),
             walks=rule["walks"],
             bytes=rule["bytes"],
+            update=rule["update"],
         )
         for rule in _core.rules()
     )

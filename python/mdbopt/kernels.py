@@ -1,11 +1,20 @@
 """Every rule of the core as a function on flat arrays: ``kernels.<rule>(stream, …, scalar=…)``.
 
 Streams are NumPy arrays or any array with ``__dlpack__`` on the CPU, float64 or float32, dense, all
-of one size; step sizes (``b``, ``axes``, ``u``, ``p``) are float64 always, secant pairs float32.
-Output streams are written in place. A call returns a named tuple of the rule's sums, float64, and
-``applied``: False when the rule refused its input, in which case nothing was written. The same bits
-come back whatever the
-number of threads and the backend.
+of one size; a search's step sizes (``b``, ``axes``, ``u``, ``p``) are float64 always, secant pairs
+float32. Output streams are written in place. A call returns a named tuple of the rule's sums,
+float64, and ``applied``: False when the rule refused its input, in which case nothing was written.
+The same bits come back whatever the number of threads and the backend.
+
+First-order updates (``sgd``, ``adam``, …) also take bfloat16 and float16 parameters and gradients,
+with float32 state, and the keywords
+
+* ``lr``: the step size, a number, or an array with one for each element;
+* ``copy``: an array of bfloat16 that receives the new float32 parameters in the same walk;
+* ``rounding="stochastic"`` with ``seed``: half-precision parameters are rounded up with the
+  probability of what falls away, by random bits that follow from the seed and the element's place;
+* ``dtype="bfloat16"`` or ``"float16"``: what arrays of uint16 are read as;
+* ``flush_subnormals=True``: subnormal numbers count as 0, read and written.
 
 `mdbopt.rules` describes all of them.
 
@@ -24,11 +33,17 @@ array([0.75, 2.25])
 from __future__ import annotations
 
 import math
+import numbers
 from collections import namedtuple
 from typing import Any
 
+import numpy as np
+
 from mdbopt import _checks, _core
-from mdbopt._registry import Rule, rules
+from mdbopt._registry import Rule, Stream, rules
+
+ROUNDINGS = ("nearest", "stochastic")
+HALF_DTYPES = ("bfloat16", "float16")
 
 
 class Kernel:
@@ -51,6 +66,7 @@ class Kernel:
     ) -> Any:
         """Run the rule; see its own docstring."""
         name = self.rule.name
+        options = self._update_options(scalars) if self.rule.update else {}
         values = []
         for key, fallback in self._scalars.items():
             if key not in scalars and math.isnan(fallback):
@@ -75,8 +91,34 @@ class Kernel:
                 scalars=tuple(values),
                 backend=backend,
                 threads=0 if threads is None else threads,
+                **options,
             )
         )
+
+    def _update_options(self, keywords: dict[str, Any]) -> dict[str, Any]:
+        """Take the keywords of an update out of those given."""
+        name = self.rule.name
+        if "lr" not in keywords:
+            raise TypeError(f"{name}: lr: expected a number or an array, got nothing")
+        lr = keywords.pop("lr")
+        if isinstance(lr, numbers.Real) or np.ndim(lr) == 0:
+            lr = _checks.real(f"{name}: lr", lr)
+        options: dict[str, Any] = {"lr": lr}
+        for key in ("copy", "dtype"):
+            options[key] = keywords.pop(key, None)
+        flush = keywords.pop("flush_subnormals", False)
+        if not isinstance(flush, (bool, np.bool_)):
+            raise TypeError(
+                f"{name}: flush_subnormals: expected a bool, got {type(flush).__name__}"
+            )
+        options["flush_subnormals"] = bool(flush)
+        rounding = keywords.pop("rounding", "nearest")
+        seed = _checks.whole(f"{name}: seed", keywords.pop("seed", 0), least=0)
+        if _checks.choice(f"{name}: rounding", rounding, ROUNDINGS) == "stochastic":
+            options["seed"] = seed
+        if options["dtype"] is not None:
+            _checks.choice(f"{name}: dtype", options["dtype"], HALF_DTYPES)
+        return options
 
     def __repr__(self) -> str:
         return f"<kernel {self.rule.name}({', '.join(s.name for s in self.rule.streams)})>"
@@ -89,18 +131,26 @@ def _result_type(rule: Rule) -> Any:
 def _docstring(rule: Rule) -> str:
     lines = [f"{rule.summary}.", "", "Parameters", "----------"]
     for stream in rule.streams:
-        dtype = stream.fixed or "float64 or float32"
+        dtype = stream.fixed or _dtypes_in_words(stream)
         use = {"in": "read", "out": "written", "inout": "read and written"}[stream.role]
         lines += [f"{stream.name} : array of {dtype}", f"    {use}."]
     for name, fallback in rule.scalars:
         default = "" if math.isnan(fallback) else f", default {fallback:g}"
         lines += [f"{name} : float{default}", "    Dimensionless."]
+    if rule.update:
+        lines += ["lr : float or array", "    Step size, of all elements or one for each."]
+        lines += ["copy, rounding, seed, dtype, flush_subnormals", "    See the module."]
     lines += ["", "Returns", "-------"]
     lines += [f"{name} : float" for name, _ in rule.sums]
     lines += ["applied : bool", "    False when the rule refused and wrote nothing."]
     lines += ["", "Notes", "-----", f"{rule.walks} walk(s), {rule.bytes['float64']} bytes per"]
     lines[-1] += " element in float64."
     return "\n".join(lines)
+
+
+def _dtypes_in_words(stream: Stream) -> str:
+    *most, last = dict.fromkeys(stream.dtypes.values())
+    return f"{', '.join(most)} or {last}"
 
 
 _KERNELS = {rule.name: Kernel(index, rule) for index, rule in enumerate(rules())}

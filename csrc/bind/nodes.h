@@ -1,0 +1,26 @@
+// nodes – the places of parallel trees, as trees*.cpp walk them.
+#pragma once
+
+#include "trees.h"
+
+namespace mdbopt::bind {
+
+inline constexpr std::size_t kMostTrees = kMaxStreams + 2;
+inline constexpr std::size_t kGrads = 1;
+
+inline bool is_sequence(PyObject* node) { return PyList_Check(node) || PyTuple_Check(node); }
+inline Py_ssize_t length(PyObject* node) { return PySequence_Fast_GET_SIZE(node); }
+inline PyObject* item(PyObject* node, Py_ssize_t k) { return PySequence_Fast_GET_ITEM(node, k); }
+inline bool is_number(PyObject* node) { return PyFloat_Check(node) || PyLong_Check(node); }
+
+// The nodes of all trees at one place; lr and copy are null where they are absent.
+struct Leaves::Nodes {
+  PyObject* at[kMostTrees];
+  std::size_t count;  // of the rule's streams
+  PyObject*& lr() { return at[count]; }
+  PyObject*& copy() { return at[count + 1]; }
+  PyObject* lr() const { return at[count]; }
+  PyObject* copy() const { return at[count + 1]; }
+};
+
+}  // namespace mdbopt::bind

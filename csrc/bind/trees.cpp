@@ -1,0 +1,293 @@
+// trees – all trees are walked together, params first: it says what the others must look like.
+#include "nodes.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "../error.h"
+
+namespace py = pybind11;
+
+namespace mdbopt::bind {
+namespace {
+
+constexpr std::size_t kFewElements = 1 << 15;
+
+std::string kind_of(py::handle node) {
+  if (node.is_none()) return "None";
+  return py::str(py::type::handle_of(node).attr("__name__"));
+}
+
+std::string in_words(const std::int64_t* shape, int rank) {
+  std::string text = "(";
+  for (int k = 0; k < rank; ++k) text += (k > 0 ? ", " : "") + std::to_string(shape[k]);
+  return text + (rank == 1 ? ",)" : ")");
+}
+
+}  // namespace
+
+std::string Path::below(const std::string& root) const {
+  if (above == nullptr) return root;
+  const std::string inner = key ? py::repr(key).cast<std::string>() : std::to_string(index);
+  return above->below(root) + "[" + inner + "]";
+}
+
+const std::string& Leaves::name_of(std::size_t tree) const {
+  static const std::string lr = "lr";
+  static const std::string copy = "copy";
+  if (tree < trees_->names.size()) return trees_->names[tree];
+  return tree == trees_->names.size() ? lr : copy;
+}
+
+std::string Leaves::place(std::size_t tree, const Path& path) const {
+  return trees_->optimizer + ": " + path.below(name_of(tree));
+}
+
+void Leaves::release() {
+  for (PyObject* object : held_) Py_DECREF(object);
+  held_.clear();
+  first_held_.clear();
+  borrowed_.clear();
+}
+
+// The first array of each leaf that is held is its parameter.
+py::list Leaves::parameters() const {
+  py::list all;
+  for (std::size_t k = 0; k < jobs.size(); ++k) all.append(py::handle(held_[first_held_[k]]));
+  return all;
+}
+
+Leaves::Nodes Leaves::roots() const {
+  Nodes nodes{{}, trees_->roots.size()};
+  for (std::size_t k = 0; k < nodes.count; ++k) nodes.at[k] = trees_->roots[k].ptr();
+  nodes.lr() = trees_->lr.is_none() ? nullptr : trees_->lr.ptr();
+  nodes.copy() = trees_->copy.is_none() ? nullptr : trees_->copy.ptr();
+  return nodes;
+}
+
+void Leaves::read(const Description& rule, const Trees& trees, const Accepted& accepted,
+                  bool hold) {
+  rule_ = &rule;
+  trees_ = &trees;
+  accepted_ = accepted;
+  release();
+  hold_ = hold || elements > kFewElements;
+  if (!recall_all()) read_all();
+}
+
+void Leaves::read_all() {
+  release();
+  jobs.clear();
+  pointers_.clear();
+  memory_.clear();
+  seen_.clear();
+  elements = 0;
+  first_ = recallable_ = true;
+  visit(roots(), Path{});
+  for (std::size_t k = 0; k < jobs.size(); ++k) {
+    jobs[k].streams = pointers_.data() + k * rule_->stream_count;
+  }
+  check_separate();
+  if (!recallable_) seen_.clear();
+}
+
+// What each tree must bring for parameters of this dtype.
+void Leaves::expect(Dtype of_parameters) {
+  dtype = of_parameters;
+  for (std::size_t k = 0; k < rule_->stream_count; ++k) {
+    expected_[k] = stored_dtype(rule_->streams[k].storage, dtype);
+    written_[k] = rule_->streams[k].role != Role::kIn;
+  }
+  expected_[rule_->stream_count] = arithmetic_dtype(dtype);
+  written_[rule_->stream_count] = false;
+  expected_[rule_->stream_count + 1] = Dtype::kBFloat16;
+  written_[rule_->stream_count + 1] = true;
+}
+
+void Leaves::visit(const Nodes& nodes, const Path& path) {
+  if (nodes.at[kGrads] == Py_None) {
+    recallable_ = false;
+    return;
+  }
+  PyObject* node = nodes.at[0];
+  const bool sequence = is_sequence(node);
+  if (!sequence && !PyDict_Check(node)) return leaf(nodes, path);
+  if (Py_EnterRecursiveCall(" while reading nested parameters") != 0) throw py::error_already_set();
+  try {
+    if (sequence) {
+      visit_sequence(nodes, path, length(node));
+    } else {
+      visit_dict(nodes, path);
+    }
+  } catch (...) {
+    Py_LeaveRecursiveCall();
+    throw;
+  }
+  Py_LeaveRecursiveCall();
+}
+
+void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t size) {
+  const std::size_t trees = nodes.count + 2;
+  bool spread[kMostTrees] = {};  // a list here, too; else the node holds for all below
+  View rates;
+  for (std::size_t k = 1; k < trees; ++k) {
+    PyObject* node = nodes.at[k];
+    if (node == nullptr) continue;
+    spread[k] = is_sequence(node);
+    if (spread[k] && length(node) == size) continue;
+    if (k == nodes.count && is_number(node)) continue;
+    if (k == nodes.count && !spread[k] && !PyDict_Check(node)) {
+      rates = look(node, k, path);
+      const bool fits = rates.rank == 1 && rates.shape[0] == size;
+      if (fits && !is_half(rates.tensor.dtype)) continue;
+      throw Error(place(k, path) + " has shape " + in_words(rates.shape, rates.rank) +
+                  ", expected (" + std::to_string(size) + ",), one for each array of " +
+                  path.below(name_of(0)));
+    }
+    throw Error(place(k, path) + ": expected " + std::to_string(size) + " items as " +
+                path.below(name_of(0)) + ", got " +
+                (spread[k] ? std::to_string(length(node)) : kind_of(node)));
+  }
+  for (Py_ssize_t i = 0; i < size; ++i) {
+    Nodes below = nodes;
+    for (std::size_t k = 0; k < trees; ++k) {
+      if (k == 0 || spread[k]) below.at[k] = item(nodes.at[k], i);
+    }
+    py::object rate;
+    if (rates.tensor.data != nullptr) {
+      const bool wide = rates.tensor.dtype == Dtype::kFloat64;
+      rate = py::float_(wide ? static_cast<const double*>(rates.tensor.data)[i]
+                             : double{static_cast<const float*>(rates.tensor.data)[i]});
+      below.lr() = rate.ptr();
+    }
+    visit(below, {&path, {}, i});
+  }
+}
+
+void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
+  const Py_ssize_t size = PyDict_Size(nodes.at[0]);
+  const std::size_t trees = nodes.count + 2;
+  for (std::size_t k = 1; k < trees; ++k) {
+    PyObject* node = nodes.at[k];
+    if (node == nullptr || (k == nodes.count && is_number(node))) continue;
+    if (PyDict_Check(node) && PyDict_Size(node) == size) continue;
+    throw Error(place(k, path) + ": expected a dict with the " + std::to_string(size) +
+                " keys of " + path.below(name_of(0)) + ", got " +
+                (PyDict_Check(node) ? std::to_string(PyDict_Size(node)) : kind_of(node)));
+  }
+  PyObject* key = nullptr;
+  PyObject* value = nullptr;
+  for (Py_ssize_t at = 0; PyDict_Next(nodes.at[0], &at, &key, &value) != 0;) {
+    Nodes below = nodes;
+    below.at[0] = value;
+    const Path here{&path, key};
+    for (std::size_t k = 1; k < trees; ++k) {
+      if (nodes.at[k] == nullptr || !PyDict_Check(nodes.at[k])) continue;
+      below.at[k] = PyDict_GetItemWithError(nodes.at[k], key);
+      if (below.at[k] != nullptr) continue;
+      if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+      throw Error(place(k, here) + " is missing, expected the keys of " + path.below(name_of(0)));
+    }
+    visit(below, here);
+  }
+}
+
+View Leaves::look(py::handle object, std::size_t tree, const Path& path) {
+  View view;
+  if (!glance(object, view, accepted_)) {
+    borrowed_.push_back(borrow(object, place(tree, path), accepted_));
+    const Borrowed& array = borrowed_.back();
+    view = {array.tensor, array.shape.data(), static_cast<int>(array.shape.size()),
+            array.row_major() ? nullptr : array.strides.data()};
+  }
+  Py_INCREF(object.ptr());
+  held_.push_back(object.ptr());
+  return view;
+}
+
+void Leaves::leaf(const Nodes& nodes, const Path& path) {
+  const std::size_t first_held = held_.size();
+  const View parameter = look(nodes.at[0], 0, path);
+  if (first_) expect(parameter.tensor.dtype);
+  first_ = false;
+  check(parameter, 0, parameter, path);
+  pointers_.push_back(parameter.tensor.data);
+  for (std::size_t k = 1; k < nodes.count; ++k) {
+    const View view = look(nodes.at[k], k, path);
+    check(view, k, parameter, path);
+    pointers_.push_back(view.tensor.data);
+  }
+  Job job{nullptr, parameter.tensor.size};
+  if (nodes.lr() != nullptr) read_lr(nodes.lr(), parameter, path, job);
+  if (nodes.copy() != nullptr) {
+    const Accepted others = accepted_;
+    accepted_.bits = Dtype::kBFloat16;
+    const View view = look(nodes.copy(), nodes.count + 1, path);
+    accepted_ = others;
+    check(view, nodes.count + 1, parameter, path);
+    job.copy = view.tensor.data;
+  }
+  jobs.push_back(job);
+  elements += job.size;
+  if (recallable_) remember(nodes);
+  first_held_.push_back(first_held);
+}
+
+void Leaves::read_lr(py::handle lr, const View& parameter, const Path& path, Job& job) {
+  const std::size_t tree = trees_->names.size();
+  View view;
+  bool number = is_number(lr.ptr());
+  if (!number) {
+    view = look(lr, tree, path);
+    number = view.rank == 0 && parameter.rank > 0;
+  }
+  if (number) {
+    job.lr = PyFloat_AsDouble(lr.ptr());
+    if (PyErr_Occurred() != nullptr) throw py::error_already_set();
+    if (!std::isfinite(job.lr) || job.lr < 0.0) {
+      throw Error(place(tree, path) + ": expected a finite number >= 0, got " +
+                  py::str(lr).cast<std::string>());
+    }
+    return;
+  }
+  check(view, tree, parameter, path);
+  job.step_sizes = view.tensor.data;
+}
+
+bool Leaves::fits(const View& view, std::size_t tree, const View& parameter) const {
+  bool same = (view.tensor.dtype == expected_[tree]) & (view.rank == parameter.rank) &
+              (view.strides == nullptr) & (parameter.strides == nullptr) &
+              (view.tensor.writable | !written_[tree]) &
+              (tree != rule_->stream_count + 1 || dtype == Dtype::kFloat32);
+  for (int k = 0; same && k < view.rank; ++k) same = view.shape[k] == parameter.shape[k];
+  return same;
+}
+
+// Says what does not fit; arrays that all have the same strides do.
+void Leaves::refuse(const View& view, std::size_t tree, const View& parameter,
+                    const Path& path) const {
+  const auto& [tensor, shape, rank, strides] = view;
+  if (tensor.dtype != expected_[tree]) {
+    throw TypeError(place(tree, path) + " has dtype " + info(tensor.dtype).name + ", expected " +
+                    info(expected_[tree]).name);
+  }
+  if (tree == rule_->stream_count + 1 && dtype != Dtype::kFloat32) {
+    throw TypeError(place(tree, path) + ": a bfloat16 copy needs float32 parameters, got " +
+                    info(dtype).name);
+  }
+  if (rank != parameter.rank || !std::equal(shape, shape + rank, parameter.shape)) {
+    throw Error(place(tree, path) + " has shape " + in_words(shape, rank) + ", expected " +
+                in_words(parameter.shape, parameter.rank) + " (as " + path.below(name_of(0)) + ")");
+  }
+  const bool both = strides != nullptr && parameter.strides != nullptr;
+  if (both ? !std::equal(strides, strides + rank, parameter.strides)
+           : strides != parameter.strides) {
+    throw Error(place(tree, path) + " orders its elements in memory unlike " +
+                path.below(name_of(0)) + ", expected the same strides");
+  }
+  if (written_[tree] && !tensor.writable) {
+    throw Error(place(tree, path) + " is read-only, expected a writable array");
+  }
+}
+
+}  // namespace mdbopt::bind

@@ -1,0 +1,111 @@
+// trees – parameters, gradients and state as parallel nested lists, tuples and dicts of arrays, read
+// leaf by leaf into the jobs of a step.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "../backend.h"
+#include "../dlpack.h"
+
+namespace mdbopt::bind {
+
+// A place in a tree, for messages: the keys from the root down.
+struct Path {
+  const Path* above = nullptr;
+  pybind11::handle key = {};  // of a dict; else `index` counts
+  Py_ssize_t index = 0;
+
+  std::string below(const std::string& root) const;
+};
+
+// The trees of one step: params, grads, the state's, and what else comes. All have the structure of
+// params, but that a missing gradient (None) leaves out what stands there, and that a step size may
+// be a number for all below it.
+struct Trees {
+  std::string optimizer;           // in messages
+  std::vector<std::string> names;  // of params, grads and the state's streams
+  std::vector<pybind11::object> roots;
+  pybind11::object lr, copy;  // None when absent
+};
+
+// The leaves of a step, checked. What was found is remembered: when all arrays of the next step are
+// NumPy's and are as they were, looking at each is all that is left to do.
+class Leaves {
+ public:
+  Leaves() = default;
+  ~Leaves() { release(); }
+  Leaves(const Leaves&) = delete;
+  Leaves& operator=(const Leaves&) = delete;
+
+  // Reads the trees; throws TypeError or Error that names the place. All arrays are held until
+  // release(), so that other threads cannot free them meanwhile; but a few small ones, unless `hold`,
+  // which are updated faster than the interpreter is handed over.
+  void read(const Description& rule, const Trees& trees, const Accepted& accepted, bool hold);
+  bool held() const { return !held_.empty(); }
+  void release();
+
+  std::vector<Job> jobs;
+  std::size_t elements = 0;
+  pybind11::list parameters() const;  // those that are written
+  Dtype dtype = Dtype::kFloat64;
+
+ private:
+  struct Nodes;
+  Nodes roots() const;
+  bool recall(const Nodes& nodes);
+  bool recall_all();
+  void read_all();
+  void remember(const Nodes& nodes);
+  void check_separate();
+  void hold(const Nodes& nodes);
+  void visit(const Nodes& nodes, const Path& path);
+  void visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t size);
+  void visit_dict(const Nodes& nodes, const Path& path);
+  void leaf(const Nodes& nodes, const Path& path);
+  View look(pybind11::handle object, std::size_t tree, const Path& path);
+  void expect(Dtype dtype);
+  bool fits(const View& view, std::size_t tree, const View& parameter) const;
+  void refuse(const View& view, std::size_t tree, const View& parameter, const Path& path) const;
+  void check(const View& view, std::size_t tree, const View& parameter, const Path& path) const {
+    if (!fits(view, tree, parameter)) refuse(view, tree, parameter, path);
+  }
+  void read_lr(pybind11::handle lr, const View& parameter, const Path& path, Job& job);
+  const std::string& name_of(std::size_t tree) const;
+  std::string place(std::size_t tree, const Path& path) const;
+
+  // The memory of one array, and which it is: the tree-th of a leaf.
+  struct Range {
+    const char* begin;
+    const char* end;
+    std::size_t leaf, tree;
+    bool operator==(const Range&) const = default;
+  };
+  void find_ranges();
+  std::string place(const Range& range) const;
+  [[noreturn]] void overlapping(const Range& a, const Range& b) const;
+
+  const Description* rule_ = nullptr;
+  const Trees* trees_ = nullptr;
+  Accepted accepted_;
+  bool first_ = true;
+  bool hold_ = true;
+  Dtype expected_[kMaxStreams + 2];  // by tree
+  bool written_[kMaxStreams + 2];
+  std::vector<void*> pointers_;
+  std::vector<PyObject*> held_;
+  std::vector<std::size_t> first_held_;  // of each leaf, its parameter
+  std::deque<Borrowed> borrowed_;        // those that a glance does not read
+  std::vector<Seen> seen_;               // by leaf and tree; empty: nothing to recall
+  bool recallable_ = false;
+  std::size_t recalled_ = 0;
+  // What the check for overlap depends on, now and at the last check; its working memory.
+  std::vector<std::uintptr_t> memory_, checked_memory_;
+  std::vector<Range> ranges_written_, ranges_read_, checked_written_, sorted_;
+};
+
+}  // namespace mdbopt::bind

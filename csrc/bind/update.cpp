@@ -1,0 +1,152 @@
+// update – the steps of first-order optimizers over nested arrays.
+#include <pybind11/stl.h>
+
+#include <atomic>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "../error.h"
+#include "../update/updater.h"
+#include "bind.h"
+#include "trees.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace mdbopt::bind {
+namespace {
+
+// Clears a flag that was found clear; refuses when it was set.
+class Alone {
+ public:
+  Alone(std::atomic<bool>& busy, const std::string& optimizer) : busy_(busy) {
+    if (busy_.exchange(true)) {
+      throw Error(optimizer + ": state: another thread is stepping it, expected one at a time");
+    }
+  }
+  ~Alone() { busy_ = false; }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  std::atomic<bool>& busy_;
+};
+
+Updater::Options options_of(const py::dict& given) {
+  Updater::Options options;
+  options.rule = find_rule(given["rule"].cast<std::string>().c_str());
+  const Description& rule = rule_description(options.rule);
+  const auto scalars = given["scalars"].cast<py::dict>();
+  for (std::size_t k = 0; k < rule.scalar_count; ++k) {
+    const char* name = rule.scalars[k].name;
+    const bool known = scalars.contains(name);
+    options.scalars.push_back(known ? scalars[name].cast<double>() : rule.scalars[k].fallback);
+  }
+  options.maximize = given["maximize"].cast<bool>();
+  options.seed = given["seed"].cast<std::uint64_t>();
+  options.execution.stochastic = given["stochastic"].cast<bool>();
+  options.execution.flush_subnormals = given["flush_subnormals"].cast<bool>();
+  options.execution.threads = given["threads"].cast<std::size_t>();
+  const auto backend = given["backend"].cast<std::optional<std::string>>();
+  if (backend) options.execution.backend = &find_backend(backend->c_str());
+  return options;
+}
+
+class Update {
+ public:
+  Update(const py::dict& options, const std::string& optimizer, const py::dict& state,
+         const std::optional<std::string>& dtype, const py::object& after)
+      : updater_(options_of(options)), after_(after) {
+    if (dtype) accepted_.bits = half_named(*dtype);
+    trees_.optimizer = optimizer;
+    trees_.names = {"params", "grads"};
+    trees_.roots.resize(2);
+    const Description& rule = updater_.rule();
+    for (std::size_t k = 2; k < rule.stream_count; ++k) {
+      trees_.names.push_back(std::string("state.") + rule.streams[k].name);
+      trees_.roots.push_back(state[rule.streams[k].name]);
+    }
+  }
+
+  void configure(const py::dict& options) {
+    const Alone alone(busy_, trees_.optimizer);
+    updater_.configure(options_of(options));
+  }
+
+  bool step(const py::object& params, const py::object& grads, const py::object& lr,
+            double grad_scale, bool skip, double max_norm, const py::object& copy) {
+    const Alone alone(busy_, trees_.optimizer);
+    const Borrow borrowed{*this};
+    trees_.roots[0] = params;
+    trees_.roots[1] = grads;
+    trees_.lr = lr;
+    trees_.copy = copy;
+    leaves_.read(updater_.rule(), trees_, accepted_, !after_.is_none());
+    if (skip) return false;
+    const Updater::Call call{grad_scale, max_norm};
+    if (leaves_.held()) {
+      const py::gil_scoped_release release;
+      updater_.step(leaves_.dtype, leaves_.jobs, call);
+    } else {
+      updater_.step(leaves_.dtype, leaves_.jobs, call);
+    }
+    if (!after_.is_none()) after_(leaves_.parameters());
+    return true;
+  }
+
+  Updater& updater() { return updater_; }
+  py::dict numbers() {
+    py::dict numbers;
+    for (const Updater::Number& number : updater_.numbers()) numbers[number.name] = number.value;
+    return numbers;
+  }
+  void set_number(const std::string& name, double value) {
+    for (Updater::Number& number : updater_.numbers()) {
+      if (name == number.name) number.value = value;
+    }
+  }
+
+ private:
+  // What a call lends goes back at its end, also when it throws.
+  struct Borrow {
+    Update& owner;
+    ~Borrow() {
+      owner.leaves_.release();
+      owner.trees_.roots[0] = owner.trees_.roots[1] = py::object();
+      owner.trees_.lr = owner.trees_.copy = py::object();
+    }
+  };
+
+  Updater updater_;
+  py::object after_;
+  Accepted accepted_{true};
+  Trees trees_;
+  Leaves leaves_;
+  std::atomic<bool> busy_{false};
+};
+
+}  // namespace
+
+void bind_update(py::module_& module) {
+  py::class_<Update>(module, "Update", "An optimizer at work on one state.")
+      .def(py::init<const py::dict&, const std::string&, const py::dict&,
+                    const std::optional<std::string>&, const py::object&>(),
+           "options"_a, "optimizer"_a, "state"_a, "dtype"_a = py::none(), "after"_a = py::none())
+      .def("configure", &Update::configure, "options"_a)
+      .def("step", &Update::step, "params"_a, "grads"_a, "lr"_a, "grad_scale"_a, "skip"_a,
+           "max_norm"_a, "copy"_a)
+      .def_property(
+          "t", [](Update& self) { return self.updater().t(); },
+          [](Update& self, std::uint64_t t) { self.updater().set_t(t); })
+      .def("numbers", &Update::numbers)
+      .def("set_number", &Update::set_number, "name"_a, "value"_a)
+      .def(
+          "set_scalar",
+          [](Update& self, const std::string& name, double value) {
+            self.updater().set_scalar(name, value);
+          },
+          "name"_a, "value"_a);
+}
+
+}  // namespace mdbopt::bind

@@ -1,0 +1,27 @@
+// check – what the streams of a call must be, tested before anything is written.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "backend.h"
+#include "tensor.h"
+
+namespace mdbopt {
+
+// What an update may bring besides its streams; null where it does not.
+struct Extras {
+  const Tensor* step_sizes = nullptr;
+  const Tensor* copy = nullptr;
+};
+
+// Throws Error or TypeError, naming rule and stream, unless the streams have the right count,
+// sizes, dtypes and storage, the rule takes that dtype, what is written is writable, and nothing
+// written overlaps another stream. Returns the dtype of the call.
+Dtype check_streams(const Description& rule, std::span<const Tensor> streams,
+                    const Extras& extras = {});
+
+// Throws Error unless a call brings as many streams and scalars as the rule has.
+void check_counts(std::size_t rule, std::size_t streams, std::size_t scalars);
+
+}  // namespace mdbopt

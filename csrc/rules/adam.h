@@ -1,0 +1,93 @@
+// adam – steps divided by the root of an average of squared gradients.
+//
+//   m ← β₁ m + (1 − β₁) g,   v ← β₂ v + (1 − β₂) g²
+//   m̂ = m/(1 − β₁ᵗ),   v̂ = v/(1 − β₂ᵗ)
+//   d = m̂/(√(v̂ + eps_root) + eps)
+//
+// amsgrad takes the largest v so far in place of v. Without bias correction m̂ = m and v̂ = v.
+// Source: Kingma, Ba 2015, algorithm 1; Loshchilov, Hutter 2019, algorithm 2; Reddi et al. 2018,
+// algorithm 2, with the corrections of Adam as PyTorch has them. The corrections are factors, made
+// once, where the papers divide each element.
+#pragma once
+
+#include "update.h"
+
+namespace mdbopt::MDBOPT_ISA {
+
+// The factors that m and v are corrected with after t steps.
+struct Corrections {
+  double m, v;
+  static Corrections after(double t, double beta1, double beta2, bool correct) {
+    if (!correct || t < 1.0) return {1.0, 1.0};
+    return {1.0 / (1.0 - power(beta1, t)), 1.0 / (1.0 - power(beta2, t))};
+  }
+  template <class Real>
+  MDBOPT_INLINE Real direction(Real m_now, Real v_now, double eps, double eps_root) const {
+    return Real(m) * m_now / (sqrt(Real(v) * v_now + Real(eps_root)) + Real(eps));
+  }
+};
+
+struct Adam : Update {
+  static constexpr const char* kName = "adam";
+  static constexpr const char* kSummary =
+      "m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², x ← (1 − lr·weight_decay)x − "
+      "lr·m̂/(√(v̂ + eps_root) + eps)";
+  static constexpr Stream kStreams[] = {{"x", Role::kInOut},
+                                        {"g", Role::kIn},
+                                        {"m", Role::kInOut, Storage::kState},
+                                        {"v", Role::kInOut, Storage::kState}};
+  enum { kM = 2, kV, kVMax };
+  static constexpr Scalar kScalars[] = {{"t"},
+                                        {"beta1", 0.9},
+                                        {"beta2", 0.999},
+                                        {"eps", 1e-8},
+                                        {"eps_root", 0.0},
+                                        {"bias_correction", 1.0},
+                                        {"weight_decay", 0.0},
+                                        {"l2", 0.0},
+                                        {"grad_scale", 1.0}};
+  struct Coef {
+    double beta1, beta2, eps, eps_root;
+    Corrections corrections;
+    Common common;
+  };
+  static bool prepare(const double* scalars, double, Coef& c) {
+    c = {scalars[1],
+         scalars[2],
+         scalars[3],
+         scalars[4],
+         Corrections::after(scalars[0], scalars[1], scalars[2], scalars[5] != 0.0),
+         Common(scalars + 6)};
+    return true;
+  }
+  template <class V>
+  MDBOPT_INLINE static void moments(V& v, const Coef& c) {
+    const auto g = c.common.gradient(v);
+    v[kM] = average(c.beta1, v[kM], g);
+    v[kV] = average(c.beta2, v[kV], g * g);
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    moments(v, c);
+    c.common.move(v, c.corrections.direction(v[kM], v[kV], c.eps, c.eps_root));
+  }
+};
+
+struct AmsGrad : Adam {
+  static constexpr const char* kName = "amsgrad";
+  static constexpr const char* kSummary =
+      "as adam, with v_max ← max(v_max, v) in place of v in the step";
+  static constexpr Stream kStreams[] = {{"x", Role::kInOut},
+                                        {"g", Role::kIn},
+                                        {"m", Role::kInOut, Storage::kState},
+                                        {"v", Role::kInOut, Storage::kState},
+                                        {"v_max", Role::kInOut, Storage::kState}};
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    moments(v, c);
+    v[kVMax] = maximum(v[kVMax], v[kV]);
+    c.common.move(v, c.corrections.direction(v[kM], v[kVMax], c.eps, c.eps_root));
+  }
+};
+
+}  // namespace mdbopt::MDBOPT_ISA

@@ -1,0 +1,172 @@
+// learned_rates – a step size per coordinate that follows its own gradient, −g∘g_prev.
+//
+//   additive   p ← max(p + hyper_lr·g∘g_prev, 0)            (Almeida et al. 1999; Baydin et al. 2018)
+//   log        p ← p·exp(hyper_lr·r)                        (Sutton 1992; Schraudolph 1999)
+//   weights    p ← p·exp(hyper_lr·r)·n/Σ p·exp(hyper_lr·r)  (Amid et al. 2022: the mean of p stays 1)
+//   osgm       h = g∘g_prev/‖g_prev‖², S ← S + h², p ← max(p + hyper_lr·h/(√S + eps), 0)
+//                                                       (Gao et al. 2024, 2025: hypergradient + AdaGrad)
+//
+// then x ← x − lr·p∘g, g_prev ← g; p is relative to lr and 1 at first. r = g·g_prev over the larger
+// of g² and g_prev², between −1 and 1: the normaliser takes the units away, where the papers use
+// running averages. The maximum with 0 is ours: a negative step size would climb.
+//
+// osgm can take a step back (`moved` = 0): the next point is then made from x_prev and g_prev, the
+// last point where f decreased, with the p that this failure taught.
+#pragma once
+
+#include "update.h"
+
+namespace mdbopt::MDBOPT_ISA {
+
+constexpr double inverse_factorial(int k) {
+  double result = 1.0;
+  for (; k > 1; --k) result /= k;
+  return result;
+}
+
+// e^x for |x| ≤ 80, larger ones cut there: x = k ln 2 + r, |r| ≤ ½ ln 2, and a Taylor polynomial in r,
+// in + − × only, so that bits agree everywhere. Adding 3·2^(p−2), p the bits of a significand, rounds
+// x/ln 2 to the whole number k and leaves k in the lowest bits, from where a shift makes it 2^k.
+template <class Real>
+MDBOPT_INLINE Real exp(Real x) {
+  constexpr bool kDouble = sizeof(Real) == 8;
+  using Bits = std::conditional_t<kDouble, std::uint64_t, std::uint32_t>;
+  constexpr int kShift = kDouble ? 52 : 23;
+  constexpr int kDegree = kDouble ? 13 : 7;  // the first term left out is below ½ ulp
+  constexpr Real kRounder = kDouble ? Real(0x1.8p52) : Real(0x1.8p23);
+  constexpr Real kLogHigh = Real(0.693145751953125);  // of few bits: k times it is exact
+  constexpr Real kLogLow = Real(1.4286068203094172e-6);
+  x = min(max(x, Real(-80)), Real(80));
+  const Real rounded = x * Real(1.4426950408889634) + kRounder;
+  const Real k = rounded - kRounder;
+  const Real r = (x - k * kLogHigh) - k * kLogLow;
+  Real sum = Real(inverse_factorial(kDegree));
+#pragma GCC unroll 16
+  for (int power = kDegree - 1; power >= 0; --power) sum = sum * r + Real(inverse_factorial(power));
+  const Bits scale =
+      (__builtin_bit_cast(Bits, rounded) << kShift) + __builtin_bit_cast(Bits, Real(1));
+  return sum * __builtin_bit_cast(Real, scale);
+}
+
+// g·g_prev/max(g², g_prev²), 0 where both are.
+template <class Real>
+MDBOPT_INLINE Real agreement(Real g, Real g_prev) {
+  const Real larger = max(abs(g), abs(g_prev));
+  const Real smaller = min(abs(g), abs(g_prev));
+  return sign(g) * sign(g_prev) * (smaller / (larger > 0 ? larger : Real(1)));
+}
+
+inline constexpr Stream kLearnedRatesStreams[] = {{"x", Role::kInOut},
+                                                  {"g", Role::kIn},
+                                                  {"g_prev", Role::kInOut, Storage::kState},
+                                                  {"p", Role::kInOut, Storage::kState}};
+
+struct AdditiveRates : Update {
+  static constexpr const char* kName = "diagonal_hypergradient";
+  static constexpr const char* kSummary =
+      "p ← max(p + hyper_lr·g·g_prev, 0), x ← x − lr·p·g, g_prev ← g";
+  static constexpr auto& kStreams = kLearnedRatesStreams;
+  enum { kGPrev = 2, kP };
+  static constexpr Scalar kScalars[] = {
+      {"hyper_lr"}, {"weight_decay", 0.0}, {"l2", 0.0}, {"grad_scale", 1.0}};
+  struct Coef {
+    double hyper_lr, share;
+    Common common;
+  };
+  static bool prepare(const double* scalars, double, Coef& c) {
+    c = {scalars[0], 1.0, Common(scalars + 1)};
+    return true;
+  }
+  template <class V>
+  MDBOPT_INLINE static void finish(V& v, const Coef& c, typename V::Real g, typename V::Real p) {
+    v[kP] = p;
+    v[kGPrev] = g;
+    c.common.move(v, p * g);
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    using Real = typename V::Real;
+    const Real g = c.common.gradient(v);
+    finish(v, c, g, maximum(Real(0), v[kP] + Real(c.hyper_lr) * (g * v[kGPrev])));
+  }
+};
+
+struct LogRates : AdditiveRates {
+  static constexpr const char* kName = "diagonal_hypergradient_log";
+  static constexpr const char* kSummary =
+      "p ← p·exp(hyper_lr·r), r = g·g_prev/max(g², g_prev²), x ← x − lr·p·g, g_prev ← g";
+  template <class V>
+  MDBOPT_INLINE static typename V::Real grown(const V& v, const Coef& c, typename V::Real g) {
+    return v[kP] * exp(typename V::Real(c.hyper_lr) * agreement(g, v[kGPrev]));
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    const auto g = c.common.gradient(v);
+    finish(v, c, g, grown(v, c, g));
+  }
+};
+
+struct WeightRates : LogRates {
+  static constexpr const char* kName = "diagonal_hypergradient_weights";
+  static constexpr const char* kSummary =
+      "p ← p·exp(hyper_lr·r) divided by its mean, r = g·g_prev/max(g², g_prev²), x ← x − lr·p·g, "
+      "g_prev ← g";
+  static constexpr Sum kGathered[] = {{"total"}};
+  template <class V>
+  MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
+    sums[0] = grown(v, c, c.common.gradient(v));
+  }
+  MDBOPT_HOST_DEVICE static bool solve(const double* sums, double n, Coef& c) {
+    c.share = sums[0] > 0.0 ? n / sums[0] : 1.0;
+    return true;
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    const auto g = c.common.gradient(v);
+    finish(v, c, g, grown(v, c, g) * typename V::Real(c.share));
+  }
+};
+
+struct Osgm : Update {
+  static constexpr const char* kName = "osgm";
+  static constexpr const char* kSummary =
+      "h = g·g_prev/norm2, sum_of_squares ← sum_of_squares + h², p ← max(p + "
+      "hyper_lr·h/(√sum_of_squares + eps), 0), x_prev, g_prev ← x, g unless moved is 0, x ← x_prev "
+      "− "
+      "lr·p·g_prev";
+  static constexpr Stream kStreams[] = {{"x", Role::kInOut},
+                                        {"g", Role::kIn},
+                                        {"x_prev", Role::kInOut, Storage::kState},
+                                        {"g_prev", Role::kInOut, Storage::kState},
+                                        {"p", Role::kInOut, Storage::kState},
+                                        {"sum_of_squares", Role::kInOut, Storage::kState}};
+  enum { kXPrev = 2, kGPrev, kP, kSum };
+  static constexpr Scalar kScalars[] = {{"norm2", 0.0},     {"moved", 1.0},        {"hyper_lr"},
+                                        {"eps", 1e-12},     {"weight_decay", 0.0}, {"l2", 0.0},
+                                        {"grad_scale", 1.0}};
+  static constexpr Sum kEmitted[] = {{"norm2"}};
+  struct Coef {
+    double inverse, hyper_lr, eps;
+    bool moved;
+    Common common;
+  };
+  static bool prepare(const double* scalars, double, Coef& c) {
+    const double inverse = scalars[0] > 0.0 ? 1.0 / scalars[0] : 0.0;
+    c = {inverse, scalars[2], scalars[3], scalars[1] != 0.0, Common(scalars + 4)};
+    return true;
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
+    using Real = typename V::Real;
+    const Real g = c.common.gradient(v);
+    const Real h = (g * v[kGPrev]) * Real(c.inverse);
+    const Real sum = v[kSum] = v[kSum] + h * h;
+    v[kP] = maximum(Real(0), v[kP] + Real(c.hyper_lr) * h / (sqrt(sum) + Real(c.eps)));
+    v[kX] = v[kXPrev] = select(c.moved, v[kX], v[kXPrev]);
+    v[kGPrev] = select(c.moved, g, v[kGPrev]);
+    sums[0] = static_cast<double>(v[kGPrev]) * static_cast<double>(v[kGPrev]);
+    c.common.move(v, v[kP] * v[kGPrev]);
+  }
+};
+
+}  // namespace mdbopt::MDBOPT_ISA

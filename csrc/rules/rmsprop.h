@@ -1,0 +1,89 @@
+// rmsprop – steps divided by the root of an average of squared gradients, without Adam's corrections.
+//
+//   v ← alpha v + (1 − alpha) g²
+//   centered:  a ← alpha a + (1 − alpha) g,  and max(v − a², 0) in place of v below
+//   d = g/(√(v + eps_root) + eps)
+//   momentum:  m ← momentum m + d,  and m in place of d
+//
+// Source: Tieleman, Hinton 2012, lecture 6.5; centred: Graves 2013, eq. 38–45. Rounding can take v
+// below a²: the maximum keeps the root real, where PyTorch gives NaN.
+#pragma once
+
+#include "update.h"
+
+namespace mdbopt::MDBOPT_ISA {
+
+inline constexpr Stream kRmsPropStreams[] = {
+    {"x", Role::kInOut}, {"g", Role::kIn}, {"v", Role::kInOut, Storage::kState}};
+inline constexpr Stream kRmsPropCenteredStreams[] = {{"x", Role::kInOut},
+                                                     {"g", Role::kIn},
+                                                     {"v", Role::kInOut, Storage::kState},
+                                                     {"a", Role::kInOut, Storage::kState}};
+inline constexpr Stream kRmsPropMomentumStreams[] = {{"x", Role::kInOut},
+                                                     {"g", Role::kIn},
+                                                     {"v", Role::kInOut, Storage::kState},
+                                                     {"m", Role::kInOut, Storage::kState}};
+inline constexpr Stream kRmsPropCenteredMomentumStreams[] = {{"x", Role::kInOut},
+                                                             {"g", Role::kIn},
+                                                             {"v", Role::kInOut, Storage::kState},
+                                                             {"a", Role::kInOut, Storage::kState},
+                                                             {"m", Role::kInOut, Storage::kState}};
+
+struct Plain {
+  static constexpr const char* kName = "rmsprop";
+  static constexpr auto& kStreams = kRmsPropStreams;
+  static constexpr bool kCentered = false, kHasMomentum = false;
+};
+struct Centered {
+  static constexpr const char* kName = "rmsprop_centered";
+  static constexpr auto& kStreams = kRmsPropCenteredStreams;
+  static constexpr bool kCentered = true, kHasMomentum = false;
+};
+struct WithMomentum {
+  static constexpr const char* kName = "rmsprop_momentum";
+  static constexpr auto& kStreams = kRmsPropMomentumStreams;
+  static constexpr bool kCentered = false, kHasMomentum = true;
+};
+struct CenteredWithMomentum {
+  static constexpr const char* kName = "rmsprop_centered_momentum";
+  static constexpr auto& kStreams = kRmsPropCenteredMomentumStreams;
+  static constexpr bool kCentered = true, kHasMomentum = true;
+};
+
+template <class Form>
+struct RmsProp : Update {
+  static constexpr const char* kName = Form::kName;
+  static constexpr const char* kSummary =
+      "v ← alpha·v + (1 − alpha)g², less the squared average of g when centred; x ← x − lr·d or "
+      "lr·m, d = g/(√(v + eps_root) + eps), m ← momentum·m + d";
+  static constexpr auto& kStreams = Form::kStreams;
+  enum { kV = 2, kA = 3, kM = Form::kCentered ? 4 : 3 };
+  static constexpr Scalar kScalars[] = {{"alpha", 0.99},    {"momentum", 0.0},     {"eps", 1e-8},
+                                        {"eps_root", 0.0},  {"weight_decay", 0.0}, {"l2", 0.0},
+                                        {"grad_scale", 1.0}};
+  struct Coef {
+    double alpha, momentum, eps, eps_root;
+    Common common;
+  };
+  static bool prepare(const double* scalars, double, Coef& c) {
+    c = {scalars[0], scalars[1], scalars[2], scalars[3], Common(scalars + 4)};
+    return true;
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    using Real = typename V::Real;
+    const Real g = c.common.gradient(v);
+    Real variance = v[kV] = average(c.alpha, v[kV], g * g);
+    if constexpr (Form::kCentered) {
+      v[kA] = average(c.alpha, v[kA], g);
+      variance = maximum(Real(0), variance - v[kA] * v[kA]);
+    }
+    Real direction = g / (sqrt(variance + Real(c.eps_root)) + Real(c.eps));
+    if constexpr (Form::kHasMomentum) {
+      direction = v[kM] = Real(c.momentum) * v[kM] + direction;
+    }
+    c.common.move(v, direction);
+  }
+};
+
+}  // namespace mdbopt::MDBOPT_ISA

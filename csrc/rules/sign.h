@@ -1,0 +1,78 @@
+// sign – steps by the sign of the gradient or of an average of gradients.
+//
+//   sign_descent           d = sign(g)
+//   sign_descent_momentum  the same, and x moves on by momentum (x − x_prev): the momentum is
+//                          outside the sign (Kunstner et al. 2023, "Noise is not the main factor")
+//   signum                 m ← momentum m + (1 − momentum) g, d = sign(m): inside
+//                          (Bernstein et al. 2018, algorithm 2)
+//   lion                   d = sign(β₁ m + (1 − β₁) g), m ← β₂ m + (1 − β₂) g
+//                          (Chen et al. 2023, algorithm 2)
+//
+// sign(0) = 0; NaN stays NaN.
+#pragma once
+
+#include "gradient_descent.h"
+
+namespace mdbopt::MDBOPT_ISA {
+
+struct SignDescent : Sgd {
+  static constexpr const char* kName = "sign_descent";
+  static constexpr const char* kSummary = "x ← x − lr·sign(g)";
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    c.common.move(v, sign(c.common.gradient(v)));
+  }
+};
+
+struct SignDescentMomentum : HeavyBall {
+  static constexpr const char* kName = "sign_descent_momentum";
+  static constexpr const char* kSummary = "x, x_prev ← x − lr·sign(g) + momentum(x − x_prev), x";
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    move_on(v, c.common, c.momentum, kXPrev, sign(c.common.gradient(v)));
+  }
+};
+
+struct Signum : Update {
+  static constexpr const char* kName = "signum";
+  static constexpr const char* kSummary = "m ← momentum·m + (1 − momentum)g, x ← x − lr·sign(m)";
+  static constexpr Stream kStreams[] = {
+      {"x", Role::kInOut}, {"g", Role::kIn}, {"m", Role::kInOut, Storage::kState}};
+  enum { kM = 2 };
+  static constexpr auto& kScalars = HeavyBall::kScalars;
+  using Coef = HeavyBall::Coef;
+  static bool prepare(const double* scalars, double n, Coef& c) {
+    return HeavyBall::prepare(scalars, n, c);
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    v[kM] = average(c.momentum, v[kM], c.common.gradient(v));
+    c.common.move(v, sign(v[kM]));
+  }
+};
+
+struct Lion : Update {
+  static constexpr const char* kName = "lion";
+  static constexpr const char* kSummary =
+      "x ← (1 − lr·weight_decay)x − lr·sign(β₁m + (1 − β₁)g), m ← β₂m + (1 − β₂)g";
+  static constexpr auto& kStreams = Signum::kStreams;
+  enum { kM = 2 };
+  static constexpr Scalar kScalars[] = {
+      {"beta1", 0.9}, {"beta2", 0.99}, {"weight_decay", 0.0}, {"l2", 0.0}, {"grad_scale", 1.0}};
+  struct Coef {
+    double beta1, beta2;
+    Common common;
+  };
+  static bool prepare(const double* scalars, double, Coef& c) {
+    c = {scalars[0], scalars[1], Common(scalars + 2)};
+    return true;
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    const auto g = c.common.gradient(v);
+    c.common.move(v, sign(average(c.beta1, v[kM], g)));
+    v[kM] = average(c.beta2, v[kM], g);
+  }
+};
+
+}  // namespace mdbopt::MDBOPT_ISA

@@ -1,0 +1,49 @@
+// update – what the first-order updates share: the gradient as an update sees it, and the last line.
+//
+//   g ← grad_scale · gradient + l2 · x          (−1 maximises; 1/scale undoes a loss scale)
+//   x ← (1 − lr · weight_decay) x − lr · d      (decoupled decay: Loshchilov, Hutter 2019, eq. 12)
+//
+// lr is a number for all elements or one for each.
+#pragma once
+
+#include "../rule.h"
+
+namespace mdbopt::MDBOPT_ISA {
+
+// base^t by squaring, t a whole number: the same bits whatever the mathematics library.
+MDBOPT_HOST_DEVICE inline __attribute__((always_inline)) double power(double base, double t) {
+  double result = 1.0;
+  for (auto left = static_cast<std::uint64_t>(t); left > 0; left /= 2, base *= base) {
+    if (left % 2 == 1) result *= base;
+  }
+  return result;
+}
+
+struct Common {
+  double weight_decay, l2, grad_scale;
+  explicit Common(const double* scalars = nullptr) {
+    if (scalars != nullptr) {
+      weight_decay = scalars[0];
+      l2 = scalars[1];
+      grad_scale = scalars[2];
+    }
+  }
+  template <class V>
+  MDBOPT_INLINE typename V::Real gradient(const V& v) const {
+    using Real = typename V::Real;
+    return Real(grad_scale) * v[Update::kG] + Real(l2) * v[Update::kX];
+  }
+  template <class V>
+  MDBOPT_INLINE void move(V& v, typename V::Real direction) const {
+    using Real = typename V::Real;
+    v[Update::kX] = (Real(1) - v.lr * Real(weight_decay)) * v[Update::kX] - v.lr * direction;
+  }
+};
+
+// β old + (1 − β) new.
+template <class Real>
+MDBOPT_INLINE Real average(double beta, Real old, Real sample) {
+  return Real(beta) * old + Real(1.0 - beta) * sample;
+}
+
+}  // namespace mdbopt::MDBOPT_ISA

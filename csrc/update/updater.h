@@ -1,0 +1,67 @@
+// updater – a first-order optimizer at work: its rule, the numbers it carries from step to step, and
+// a step over a list of arrays.
+//
+// A step reads the gradients once more when their norm is bounded, then walks all streams once. The
+// numbers are the scalars that the rule gives back as sums (a learned step size, a sum of squared
+// norms) and t, the steps taken.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "../launch.h"
+
+namespace mdbopt {
+
+class Updater {
+ public:
+  struct Options {
+    std::size_t rule = 0;
+    std::vector<double> scalars;  // in the order of the rule's description
+    bool maximize = false;
+    std::uint64_t seed = 0;  // of the random bits of execution.stochastic
+    Execution execution;     // its key is made anew at each step
+  };
+  struct Number {
+    const char* name;
+    std::size_t scalar, sum;
+    double value;
+  };
+  // What one step may bring.
+  struct Call {
+    double grad_scale = 1.0;  // gradients are divided by it
+    double max_norm = 0.0;    // bounds their norm after that; 0: no bound
+  };
+
+  // Throws Error unless the rule is an update and has as many scalars.
+  explicit Updater(Options options);
+
+  // Steps; jobs hold the rule's streams. Trusts them, as launch does. Throws Error when t would
+  // leave the whole numbers that a double counts.
+  void step(Dtype dtype, std::span<const Job> jobs, const Call& call);
+
+  // Replaces the hyperparameters and keeps t and the numbers.
+  void configure(Options options);
+  const Options& options() const { return options_; }
+  const Description& rule() const { return rule_description(options_.rule); }
+
+  std::uint64_t t() const { return t_; }
+  void set_t(std::uint64_t t) { t_ = t; }
+  std::span<Number> numbers() { return numbers_; }
+  void set_scalar(const std::string& name, double value);
+
+  static constexpr std::uint64_t kMostSteps = std::uint64_t{1} << 53;
+
+ private:
+  double clip(Dtype dtype, std::span<const Job> jobs, const Call& call) const;
+
+  Options options_;
+  std::vector<Number> numbers_;
+  std::vector<double> values_;  // the scalars of the next step
+  std::size_t t_scalar_, grad_scale_scalar_;
+  std::uint64_t t_ = 0;
+};
+
+}  // namespace mdbopt

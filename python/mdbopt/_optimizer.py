@@ -1,0 +1,268 @@
+"""What all first-order optimizers share: hyperparameters, a state, and a fused step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from mdbopt import _checks, _core
+from mdbopt._arrays import real_value
+from mdbopt._update_state import UpdateState, fresh, restored
+from mdbopt.kernels import ROUNDINGS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """A frozen set of hyperparameters; see the module `mdbopt.optimizers`."""
+
+    lr: float = field(default=1e-3, kw_only=False)
+    weight_decay: float = 0.0
+    decoupled: bool = True
+    maximize: bool = False
+    rounding: str = "nearest"
+    seed: int = 0
+    flush_subnormals: bool = True
+    backend: str | None = None
+    threads: int | None = None
+
+    # What a state's arrays hold before the first step; None is a copy of the parameters.
+    _START: ClassVar[Mapping[str, float | None]] = {}
+
+    def __post_init__(self) -> None:
+        self._check("lr", least=0.0, strict=True)
+        self._check("weight_decay", least=0.0)
+        _checks.choice(self._where("rounding"), self.rounding, ROUNDINGS)
+        _checks.whole(self._where("seed"), self.seed, least=0)
+        for name in ("decoupled", "maximize", "flush_subnormals"):
+            self._check_bool(name)
+        if self.backend is not None:
+            _checks.choice(self._where("backend"), self.backend, _backends())
+        if self.threads is not None:
+            _checks.whole(self._where("threads"), self.threads, least=1)
+
+    def _where(self, name: str) -> str:
+        return f"{type(self).__name__}: {name}"
+
+    def _check(self, name: str, *, least: float, strict: bool = False) -> float:
+        return _checks.real(self._where(name), getattr(self, name), least=least, strict=strict)
+
+    def _check_fraction(self, name: str) -> None:
+        """Raise unless the hyperparameter is in [0, 1)."""
+        value = self._check(name, least=0.0)
+        if value >= 1.0:
+            raise ValueError(f"{self._where(name)}: expected a number in [0, 1), got {value}")
+
+    def _check_bool(self, name: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, bool):
+            raise TypeError(f"{self._where(name)}: expected a bool, got {type(value).__name__}")
+
+    def _rule(self) -> str:
+        """Name the core's rule that does it."""
+        raise NotImplementedError
+
+    def _scalars(self) -> dict[str, float]:
+        """Give the rule's own scalars."""
+        return {}
+
+    def _arrays(self) -> dict[str, float | None]:
+        """Give the arrays of a state in the order of the rule, and what they hold at first."""
+        streams = next(r for r in _core.rules() if r["name"] == self._rule())["streams"]
+        return {name: self._START.get(name, 0.0) for name, *_ in streams[2:]}
+
+    def _extra(self) -> dict[str, float]:
+        """Give the numbers of a state that no rule knows."""
+        return {}
+
+    def _options(self) -> dict[str, Any]:
+        decay = "weight_decay" if self.decoupled else "l2"
+        return {
+            "rule": self._rule(),
+            "scalars": {decay: float(self.weight_decay), **self._scalars()},
+            "maximize": self.maximize,
+            "seed": int(self.seed) % 2**64,
+            "stochastic": self.rounding == "stochastic",
+            "flush_subnormals": self.flush_subnormals,
+            "threads": self.threads or 0,
+            "backend": self.backend,
+        }
+
+    def init(self, params: Any, *, dtype: str | None = None) -> UpdateState:
+        """Make the state for some parameters, in their library.
+
+        Parameters
+        ----------
+        params : array, or nested lists, tuples or dicts of arrays
+            float64, float32, bfloat16 or float16, all of one; not written.
+        dtype : {"bfloat16", "float16"}, optional
+            What arrays of uint16 are read as.
+
+        Returns
+        -------
+        UpdateState
+            Its arrays are float64 for float64 parameters, else float32.
+
+        Raises
+        ------
+        TypeError
+            When a leaf is no array, is immutable (JAX), or has another dtype.
+        """
+        return fresh(self, params, dtype)
+
+    def restore(
+        self, params: Any, saved: Mapping[str, Any], *, dtype: str | None = None
+    ) -> UpdateState:
+        """Make a state from a saved one; steps go on to the same bits.
+
+        Parameters
+        ----------
+        params, dtype
+            As for `init`. The state takes their dtype and library, whatever the saved one had.
+        saved : mapping
+            ``dict(state)``, or what `numpy.load` or ``torch.load`` makes of it.
+
+        Returns
+        -------
+        UpdateState
+            A new state.
+
+        Raises
+        ------
+        ValueError
+            When something is missing or left over, a shape differs, or another optimizer made it.
+        """
+        return restored(self, params, saved, dtype)
+
+    def step(
+        self,
+        params: Any,
+        grads: Any,
+        state: UpdateState,
+        *,
+        lr: Any = None,
+        grad_scale: Any = None,
+        found_inf: Any = None,
+        max_norm: float | None = None,
+        copy: Any = None,
+    ) -> bool:
+        """Update parameters and state in place, in one pass over memory.
+
+        Parameters
+        ----------
+        params : array, or nested lists, tuples or dicts of arrays
+            Written in place: NumPy, PyTorch on the CPU, or any array with ``__dlpack__`` that may
+            be written.
+        grads : the same structure
+            Read. None in place of an array leaves its parameters and state as they are.
+        state : UpdateState
+            Written in place.
+        lr : float, array or nested structure, optional
+            Overrides the step size: a number >= 0 for all; one for each array (a list like
+            ``params``, or an array of shape ``(len(params),)``); or arrays shaped as the
+            parameters, of the state's dtype, with a step size for each coordinate.
+        grad_scale : float or 0-d array, optional
+            Gradients are divided by it, as PyTorch's ``GradScaler`` needs.
+        found_inf : bool, float or 0-d array, optional
+            When it is not 0 the step is skipped: nothing is written and `t` stays.
+        max_norm : float, optional
+            Bounds the norm of all (unscaled) gradients together: they are multiplied by
+            ``max_norm/(norm + 1e-6)`` when that is below 1, at the cost of reading them once more.
+        copy : the structure of params, of bfloat16 arrays, optional
+            Receives the new float32 parameters, rounded to nearest.
+
+        Returns
+        -------
+        bool
+            False when the step was skipped.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When structures, shapes, dtypes or memory orders differ, an array is read-only,
+            broadcast or has gaps, what is written overlaps something else, or the state is of
+            another optimizer, of other parameters, or being stepped by another thread. Nothing has
+            been written then.
+
+        Notes
+        -----
+        NaN and inf in a gradient go on into the parameters they belong to.
+        """
+        if state.__class__ is not UpdateState:
+            raise TypeError(
+                f"{self._where('state')}: expected a state from init or restore, got "
+                f"{type(state).__name__}"
+            )
+        if state._optimizer is not self:
+            state._adopt(self)
+        return state._core.step(
+            params,
+            grads,
+            self.lr if lr is None else self._rates(lr),
+            1.0 if grad_scale is None else self._positive("grad_scale", grad_scale),
+            found_inf is not None and real_value(self._where("found_inf"), found_inf) != 0.0,
+            0.0 if max_norm is None else self._positive("max_norm", max_norm),
+            copy,
+        )
+
+    def plan(self, params: Any, grads: Any, state: UpdateState) -> Plan:
+        """Bind a step to its arguments, for loops that call it very often.
+
+        Parameters
+        ----------
+        params, grads, state
+            As for `step`. The lists and dicts are kept by reference and looked at in each step, so
+            arrays may be replaced in them.
+
+        Returns
+        -------
+        Plan
+            ``plan.step()`` does what ``step(params, grads, state)`` does.
+        """
+        return Plan(self, params, grads, state)
+
+    def _positive(self, name: str, value: Any) -> float:
+        where = self._where(name)
+        return _checks.real(where, real_value(where, value), least=0.0, strict=True)
+
+    def _rates(self, lr: Any) -> Any:
+        if isinstance(lr, (list, tuple, dict)) or getattr(lr, "ndim", 0) > 0:
+            return lr
+        where = self._where("lr")
+        return _checks.real(where, real_value(where, lr), least=0.0)
+
+
+class Plan:
+    """A step with its arguments bound; see `Optimizer.plan`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Its hyperparameters.
+    params, grads, state
+        What is stepped.
+    """
+
+    __slots__ = ("_arguments", "_core_step", "_optimizer", "_state")
+
+    def __init__(self, optimizer: Optimizer, params: Any, grads: Any, state: UpdateState) -> None:
+        if state.__class__ is not UpdateState:
+            raise TypeError(
+                f"{optimizer._where('state')}: expected a state from init or restore, got "
+                f"{type(state).__name__}"
+            )
+        self._optimizer = optimizer
+        self._state = state
+        self._core_step = state._core.step
+        self._arguments = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
+
+    def step(self, **options: Any) -> bool:
+        """Take a step; options are those of `Optimizer.step`."""
+        if options or self._state._optimizer is not self._optimizer:
+            params, grads, *_ = self._arguments
+            return self._optimizer.step(params, grads, self._state, **options)
+        return self._core_step(*self._arguments)
+
+
+def _backends() -> list[str]:
+    return [name for name, *_ in _core.backends()]

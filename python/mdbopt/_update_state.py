@@ -1,0 +1,222 @@
+"""The state of a first-order optimizer: arrays beside the parameters, and a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mdbopt import _checks, _core, _trees
+from mdbopt._arrays import Library, dtype_name, real_value
+
+if TYPE_CHECKING:
+    from mdbopt._optimizer import Optimizer
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+class UpdateState(Mapping[str, Any]):
+    """An optimizer at work on some parameters.
+
+    Attributes are the trees of the optimizer's arrays (``state.m``, with the structure of the
+    parameters and in their library), its numbers (``state.alpha``), and ``t``, the steps taken. It
+    is also a flat mapping of names to arrays and numbers, so ``numpy.savez(file, **state)`` and
+    ``torch.save(dict(state), file)`` save it, and `Optimizer.restore` continues from what they
+    load to the same bits; it can be pickled and copied.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, arrays: dict[str, Any], dtype: str | None, library: str | None
+    ) -> None:
+        self._optimizer = optimizer
+        self._arrays = arrays
+        self._dtype = dtype
+        self._library = library
+        self._extra = optimizer._extra()
+        self._core = _core.Update(
+            optimizer._options(),
+            type(optimizer).__name__,
+            arrays,
+            dtype=dtype,
+            after=_after(library),
+        )
+
+    @property
+    def t(self) -> int:
+        """How many steps were taken; skipped ones do not count."""
+        return self._core.t
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        for found in (self._arrays, self._core.numbers(), self._extra):
+            if name in found:
+                return found[name]
+        raise AttributeError(
+            f"the state of {type(self._optimizer).__name__} has no {name!r}; it has "
+            f"{', '.join(['t', *self._arrays, *self._numbers()])}"
+        )
+
+    def _numbers(self) -> dict[str, float]:
+        return {**self._core.numbers(), **self._extra}
+
+    def _set_numbers(self, t: int, numbers: Mapping[str, float]) -> None:
+        self._core.t = t
+        for name, value in numbers.items():
+            if name in self._extra:
+                self._extra[name] = value
+            else:
+                self._core.set_number(name, value)
+
+    def _adopt(self, optimizer: Optimizer) -> None:
+        """Go on with other hyperparameters of the same optimizer."""
+        label, former = type(optimizer).__name__, self._optimizer
+        if type(former) is not type(optimizer):
+            raise ValueError(
+                f"{label}: state: made by {type(former).__name__}, expected a state of {label}"
+            )
+        if former._rule() != optimizer._rule():
+            raise ValueError(
+                f"{label}: state: holds {', '.join(self._arrays) or 'no arrays'}, which does not "
+                "fit these options; expected a state made with them"
+            )
+        self._core.configure(optimizer._options())
+        self._optimizer = optimizer
+
+    def _flat(self) -> dict[str, Any]:
+        flat: dict[str, Any] = {"optimizer": type(self._optimizer).__name__, "t": self.t}
+        flat.update(self._numbers())
+        for name, tree in self._arrays.items():
+            flat.update((f"{name}{path}", leaf) for path, leaf in _trees.leaves(tree))
+        return flat
+
+    def __getitem__(self, name: str) -> Any:
+        return self._flat()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._flat())
+
+    def __len__(self) -> int:
+        return len(self._flat())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        numbers = self._numbers()
+        return _rebuilt, (
+            self._optimizer,
+            self._arrays,
+            self._dtype,
+            self._library,
+            self.t,
+            numbers,
+        )
+
+    def __repr__(self) -> str:
+        numbers = "".join(f" {name}={value:.6g}" for name, value in self._numbers().items())
+        arrays = ", ".join(self._arrays) or "no arrays"
+        return f"<state of {type(self._optimizer).__name__}: t={self.t}{numbers}, {arrays}>"
+
+
+def _rebuilt(
+    optimizer: Optimizer,
+    arrays: dict[str, Any],
+    dtype: str | None,
+    library: str | None,
+    t: int,
+    numbers: Mapping[str, float],
+) -> UpdateState:
+    state = UpdateState(optimizer, arrays, dtype, library)
+    state._set_numbers(t, numbers)
+    return state
+
+
+def _after(library: str | None) -> Any:
+    """Return what must be told that parameters were written behind a library's back."""
+    if library != "torch":
+        return None
+    import torch
+
+    # Without it a backward pass through the former values gives a wrong gradient, silently.
+    return torch.autograd.graph.increment_version
+
+
+def arithmetic_dtype(where: str, leaf: Any, dtype: str | None) -> str:
+    """Name the dtype in which such parameters are computed, or raise."""
+    if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
+        raise TypeError(f"{where}: expected an array, got {type(leaf).__name__}")
+    root = type(leaf).__module__.partition(".")[0]
+    if root in ("jax", "jaxlib"):
+        raise TypeError(f"{where}: JAX arrays cannot be written in place, expected a mutable array")
+    name = dtype_name(leaf)
+    if name == "uint16" and dtype is not None:
+        name = dtype
+    if name not in DTYPES:
+        hint = "; arrays of uint16 need dtype='bfloat16' or 'float16'" if name == "uint16" else ""
+        raise TypeError(f"{where}: has dtype {name}, expected one of {', '.join(DTYPES)}{hint}")
+    return "float64" if name == "float64" else "float32"
+
+
+def fresh(optimizer: Optimizer, params: Any, dtype: str | None) -> UpdateState:
+    """Make the state of an optimizer that has taken no step."""
+    label = type(optimizer).__name__
+    if dtype is not None:
+        _checks.choice(f"{label}: dtype", dtype, ("bfloat16", "float16"))
+    found = list(_trees.leaves(params))
+    kinds = {arithmetic_dtype(f"{label}: params{path}", leaf, dtype) for path, leaf in found}
+    if len(kinds) > 1:
+        raise TypeError(f"{label}: params: expected arrays of one dtype, got {', '.join(kinds)}")
+    arithmetic = kinds.pop() if kinds else "float32"
+    library = Library(found[0][1]) if found else Library(np.empty(0))
+
+    def made(value: float | None) -> Any:
+        def one(_: str, leaf: Any) -> Any:
+            bits = value is None and dtype_name(leaf) == "uint16"
+            return library.full_like(_from_bits(leaf, dtype) if bits else leaf, arithmetic, value)
+
+        return _trees.mapped(one, params)
+
+    arrays = {name: made(value) for name, value in optimizer._arrays().items()}
+    return UpdateState(optimizer, arrays, dtype, library.name)
+
+
+def _from_bits(array: Any, dtype: str | None) -> Any:
+    """Read an array of uint16 as the half-precision numbers it stands for, as float32."""
+    bits = np.asarray(array)
+    if dtype == "float16":
+        return bits.view(np.float16).astype(np.float32)
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def restored(
+    optimizer: Optimizer, params: Any, saved: Mapping[str, Any], dtype: str | None
+) -> UpdateState:
+    """Make a state from what was saved, in the dtype and library of these parameters."""
+    label = type(optimizer).__name__
+    state = fresh(optimizer, params, dtype)
+    expected = set(state)
+    given = set(saved)
+    for name in sorted(expected - given):
+        raise ValueError(f"{label}: saved: {name!r} is missing")
+    for name in sorted(given - expected):
+        raise ValueError(f"{label}: saved: {name!r} is not part of this optimizer's state")
+    if str(saved["optimizer"]) != label:
+        raise ValueError(
+            f"{label}: saved: made by {saved['optimizer']}, expected a state of {label}"
+        )
+    t = _checks.whole(f"{label}: saved: 't'", int(saved["t"]), least=0)
+    numbers = {
+        name: real_value(f"{label}: saved: {name!r}", saved[name]) for name in state._numbers()
+    }
+    library = Library.named(state._library)
+    for name, tree in state._arrays.items():
+        for path, leaf in _trees.leaves(tree):
+            key = f"{name}{path}"
+            source = Library(saved[key]).to_numpy(saved[key], f"{label}: saved: {key!r}")
+            if tuple(source.shape) != tuple(leaf.shape):
+                raise ValueError(
+                    f"{label}: saved: {key!r} has shape {tuple(source.shape)}, expected "
+                    f"{tuple(leaf.shape)}"
+                )
+            leaf[...] = library.from_numpy(np.array(source, dtype=dtype_name(leaf)))
+    state._set_numbers(t, numbers)
+    return state

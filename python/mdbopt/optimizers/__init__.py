@@ -1,0 +1,83 @@
+"""First-order optimizers: one fused pass over memory a step, whatever the number of arrays.
+
+An optimizer is a frozen set of hyperparameters. Its `init` makes the state for some parameters, its
+`step` updates parameters and state in place. Parameters and gradients are arrays, or nested lists,
+tuples and dicts of arrays, of NumPy, PyTorch (CPU) or any library whose arrays can be written
+through DLPack; all of one dtype.
+
+=======================  ===============================================================
+`SGD`                    gradient steps; momentum, Nesterov, Polyak's heavy ball
+`NormalizedGD`           steps of one length along the gradient
+`SignDescent`            the gradient's sign, momentum outside of it
+`Signum`, `Lion`         the sign of averaged gradients
+`Adam`, `AdamW`          divided by the root of averaged squares; L2 or decoupled decay
+`AMSGrad`                Adam with the largest average so far
+`AdaGrad`                divided by the root of summed squares, per coordinate
+`AdaGradNorm`            the same with one sum for all
+`RMSProp`                averaged squares without corrections; centred, momentum
+`Rprop`                  step sizes that follow the gradient's signs
+`HypergradientSGD`       a step size that follows its own gradient, for SGD
+`HypergradientAdam`      the same for Adam
+`DiagonalHypergradient`  the same for each coordinate
+`OSGM`                   hypergradients with AdaGrad, and steps back
+=======================  ===============================================================
+
+Every optimizer takes
+
+* ``lr``: the step size, > 0, in units of parameters (over gradients where it multiplies them);
+* ``weight_decay`` w ≥ 0 with ``decoupled``: True multiplies the parameters by 1 − lr·w, False adds
+  w·x to the gradient (L2), which is what PyTorch does but in AdamW;
+* ``maximize``: climbs;
+* ``rounding``: how bfloat16 and float16 parameters are rounded, ``"nearest"`` or ``"stochastic"``:
+  up with the probability of what falls away, by random bits that follow from ``seed``, the step and
+  the element's place, whatever the number of threads;
+* ``flush_subnormals``: numbers below the normal range (1.2e-38 in float32) count as 0. A moment
+  whose gradient has become 0 shrinks until it stands still there, where arithmetic is 14 to 20
+  times slower; what is lost is far below ``eps``. False keeps them, as NumPy would;
+* ``backend``, ``threads``: as in `mdbopt.kernels`; results have the same bits with all of them.
+
+State of half-precision parameters is float32, and so is the arithmetic.
+
+Examples
+--------
+>>> import numpy as np, mdbopt
+>>> params = {"w": np.ones(3, np.float32), "b": np.zeros(2, np.float32)}
+>>> optimizer = mdbopt.AdamW(lr=0.1)
+>>> state = optimizer.init(params)
+>>> grads = {"w": np.full(3, 0.5, np.float32), "b": np.ones(2, np.float32)}
+>>> optimizer.step(params, grads, state)
+True
+>>> params["w"], state.t
+(array([0.899, 0.899, 0.899], dtype=float32), 1)
+"""
+
+from mdbopt.optimizers._adagrad import AdaGrad, AdaGradNorm, RMSProp
+from mdbopt.optimizers._adam import Adam, AdamW, AMSGrad
+from mdbopt.optimizers._gradient import SGD, NormalizedGD
+from mdbopt.optimizers._hypergradient import (
+    OSGM,
+    DiagonalHypergradient,
+    HypergradientAdam,
+    HypergradientSGD,
+)
+from mdbopt.optimizers._rprop import Rprop
+from mdbopt.optimizers._sign import Lion, SignDescent, Signum
+
+__all__ = [
+    "OSGM",
+    "SGD",
+    "AMSGrad",
+    "AdaGrad",
+    "AdaGradNorm",
+    "Adam",
+    "AdamW",
+    "DiagonalHypergradient",
+    "HypergradientAdam",
+    "HypergradientSGD",
+    "Lion",
+    "NormalizedGD",
+    "RMSProp",
+    "Rprop",
+    "SignDescent",
+    "Signum",
+]
