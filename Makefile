@@ -13,7 +13,8 @@ BUILD_REQUIRES = $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml |
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard cmake/*) \
   $(shell find csrc -name '*.h' -o -name '*.cpp' 2>/dev/null)
 
-.PHONY: help demo test bench lint format stubs clean prerequisites example
+.PHONY: help demo test bench lint format stubs clean prerequisites example \
+  bench-cpp google-benchmark
 .NOTPARALLEL:
 
 help:
@@ -21,6 +22,7 @@ help:
 	@echo 'make test      C++ tests (release and sanitized), the example, Python tests'
 	@echo 'make lint      formatting, lint, types, spelling'
 	@echo 'make bench     benchmarks, as % of the copy rate of this machine'
+	@echo 'make bench-cpp the same for the rules alone, in C++ (Google Benchmark)'
 	@echo 'make format    rewrite the sources in the house look'
 	@echo 'make stubs     write python/mdbopt/_core.pyi anew'
 	@echo 'make check-X   C++ tests alone, X = release, debug, asan or tsan'
@@ -51,7 +53,23 @@ example: check-release
 bench: $(VENV)/.with-data,plot
 	$(BIN)/python bench/run.py $(ARGS)
 
-CXX_FILES = $(shell find csrc tests/cpp examples/cpp -name '*.h' -o -name '*.cpp' 2>/dev/null)
+# As the example, it uses an installed copy.
+bench-cpp: google-benchmark $(VENV)/.build
+	@cmake --preset release --log-level=WARNING >/dev/null
+	@cmake --build --preset release --target mdbopt_core -- --quiet
+	@cmake --install build/release --prefix build/prefix --component core >/dev/null
+	@cmake -G Ninja -S bench/cpp -B build/bench -DCMAKE_PREFIX_PATH="$(CURDIR)/build/prefix" \
+	  -DCMAKE_BUILD_TYPE=Release --log-level=WARNING >/dev/null
+	@cmake --build build/bench -- --quiet
+	build/bench/rules $(ARGS)
+
+# First, not after minutes of compiling; CMake then looks for it properly.
+google-benchmark:
+	@echo '#include <benchmark/benchmark.h>' | $(CXX) -std=c++20 -x c++ -fsyntax-only - 2>/dev/null \
+	  || { echo 'mdbopt: missing Google Benchmark' >&2; \
+	  echo 'mdbopt: on Debian or Ubuntu: sudo apt install libbenchmark-dev' >&2; exit 1; }
+
+CXX_FILES = $(shell find csrc tests/cpp examples/cpp bench/cpp -name '*.h' -o -name '*.cpp' 2>/dev/null)
 
 lint: $(VENV)/.with-lint
 	$(BIN)/ruff check
