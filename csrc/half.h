@@ -37,7 +37,7 @@ MDBOPT_INLINE std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::ui
 MDBOPT_INLINE float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
 
 inline constexpr std::uint32_t kSign = 0x80000000;
-inline constexpr std::uint32_t kInf = 0x7f800000;          // float32's inf
+inline constexpr std::uint32_t kInfinity = 0x7f800000;     // float32's inf
 inline constexpr std::uint32_t kBias = (127 - 15) << 23;   // between the exponents of both
 inline constexpr std::uint32_t kLeastNormal = 0x38800000;  // 2^-14, float16's least normal number
 inline constexpr std::uint32_t kTooLarge = 0x47800000;     // 2^16, beyond float16
@@ -48,7 +48,7 @@ MDBOPT_INLINE std::uint32_t narrow_normal(std::uint32_t bits, std::uint32_t adde
   return (bits - kBias + added) >> 13;
 }
 MDBOPT_INLINE Float16 finish(std::uint32_t bits, std::uint32_t magnitude, std::uint32_t finite) {
-  const std::uint32_t special = magnitude > kInf ? 0x7e00U : 0x7c00U;
+  const std::uint32_t special = magnitude > kInfinity ? 0x7e00U : 0x7c00U;
   const std::uint32_t result = magnitude >= kTooLarge ? special : finite;
   return {static_cast<std::uint16_t>(result | ((bits & kSign) >> 16))};
 }
@@ -83,7 +83,7 @@ struct Nearest<BFloat16> {
   MDBOPT_INLINE static BFloat16 of(float x) {
     const std::uint32_t bits = half::bits_of(x);
     const std::uint32_t rounded = (bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16;
-    const bool nan = (bits & ~half::kSign) > half::kInf;
+    const bool nan = (bits & ~half::kSign) > half::kInfinity;
     return {static_cast<std::uint16_t>(nan ? (bits >> 16) | 0x40U : rounded)};
   }
 };
@@ -107,7 +107,7 @@ template <>
 struct Stochastic<BFloat16> {
   MDBOPT_INLINE static BFloat16 of(float x, std::uint32_t random) {
     const std::uint32_t bits = half::bits_of(x);
-    const bool nan = (bits & ~half::kSign) > half::kInf;
+    const bool nan = (bits & ~half::kSign) > half::kInfinity;
     return {static_cast<std::uint16_t>((nan ? bits | 0x400000U : bits + random) >> 16)};
   }
 };
@@ -116,11 +116,11 @@ struct Stochastic<Float16> {
   MDBOPT_INLINE static Float16 of(float x, std::uint32_t random) {
     const std::uint32_t bits = half::bits_of(x);
     const std::uint32_t magnitude = bits & ~half::kSign;
-    const float units = half::float_of(magnitude) * 0x1p24F +
-                        static_cast<float>(static_cast<std::int32_t>(random)) * 0x1p-16F;
     const bool subnormal = magnitude < half::kLeastNormal;
-    const auto small =
-        static_cast<std::uint32_t>(static_cast<std::int32_t>(subnormal ? units : 0.0F));
+    // In units of 2^-16 of the spacing of float16's subnormal numbers: a whole number below 2^26.
+    const float units = subnormal ? half::float_of(magnitude) * 0x1p40F : 0.0F;
+    const std::uint32_t small =
+        (static_cast<std::uint32_t>(static_cast<std::int32_t>(units)) + random) >> 16;
     const std::uint32_t normal = half::narrow_normal(magnitude, random >> 3);
     return half::finish(bits, magnitude, subnormal ? small : normal);
   }

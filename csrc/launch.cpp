@@ -16,10 +16,6 @@
 namespace mdbopt {
 namespace {
 
-// What one thread walks from the second cache level or beyond; a guide to whether threads are worth
-// their start.
-constexpr double kNanosecondsPerByte = 0.025;
-
 // What streams take together when the outer caches no longer hold them: from there on fetching ahead
 // pays, and before it costs.
 constexpr std::size_t kOutOfCache = std::size_t{1} << 24;
@@ -88,6 +84,16 @@ void walk_part(void* context, std::size_t part) {
 struct Size {
   std::size_t elements, chunks;
 };
+
+// What step sizes of their own and copies add to an update's traffic.
+std::size_t extra_bytes(std::span<const Job> jobs, Dtype dtype) {
+  std::size_t bytes = 0;
+  for (const Job& job : jobs) {
+    if (job.step_sizes != nullptr) bytes += job.size * info(arithmetic_dtype(dtype)).bytes;
+    if (job.copy != nullptr) bytes += job.size * info(Dtype::kBFloat16).bytes;
+  }
+  return bytes;
+}
 
 Size size_of(std::span<const Job> jobs) {
   Size size{0, 0};
@@ -185,6 +191,7 @@ bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const doub
                 coef,
                 nullptr,
                 nullptr};
+    traffic().bytes += description.update ? extra_bytes(jobs, dtype) : 0;
     double* emitted = sums + description.gathered_count + description.solved_count;
     run({&stage, 1}, jobs, apply_bytes(description, dtype), execution, &emitted);
   }

@@ -20,6 +20,10 @@ struct Execution {
   std::uint64_t key = 0;             // and what their random bits follow from
 };
 
+// What one thread walks from the second cache level or beyond; a guide to whether threads are worth
+// their start.
+inline constexpr double kNanosecondsPerByte = 0.025;
+
 // The threads that it asks for, or those a call uses by default.
 std::size_t threads_of(const Execution& execution);
 

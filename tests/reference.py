@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from reference_half import FORMATS, narrow, widen
 
 CHUNK, LANES = 1024, 32
 
@@ -63,8 +64,9 @@ class Row:
     """One rule: streams in the order of the call, several sets of scalars, and its functions.
 
     gather(v, s) gives one array per gathered sum; solve(sums, n, s) gives what apply needs further,
-    or None to refuse; apply(v, s, put) gives the written streams by name and one array per emitted
-    sum. put(stream, value) is the value as that stream stores it.
+    or None to refuse, and what has the name of a sum is one; apply(v, s, put) gives the written
+    streams by name and one array per emitted sum. put(stream, value) is the value as that stream
+    stores it. Arrays have the type that the rule computes in, sums are float64.
     """
 
     streams: dict[str, Range]
@@ -74,17 +76,85 @@ class Row:
     apply: Callable | None = None
 
 
-def reference(rule, row, arrays, scalars):
+@dataclass(frozen=True)
+class Update:
+    """What a call of an update brings besides streams and scalars; lr may be an array."""
+
+    lr: float | np.ndarray = 0.1
+    seed: int | None = None
+    flush: bool = False
+    copy: bool = False
+
+    def keywords(self):
+        """Return what the kernel is called with; the copy is the caller's."""
+        found = {"lr": self.lr, "flush_subnormals": self.flush}
+        if self.seed is not None:
+            found |= {"rounding": "stochastic", "seed": self.seed}
+        return found
+
+
+class Flushed(np.ndarray):
+    """Counts subnormal numbers as 0, read and written, in arithmetic; a copy keeps them."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        result = getattr(ufunc, method)(*map(flushed, inputs), **options)
+        return flushed(result).view(Flushed)
+
+    def __array_function__(self, function, types, arguments, options):
+        return super().__array_function__(function, types, arguments, options).view(Flushed)
+
+    def astype(self, dtype):
+        return flushed(self).astype(dtype).view(Flushed)
+
+
+def flushed(values):
+    values = np.asarray(values)
+    if values.dtype.kind != "f":
+        return values
+    subnormal = np.abs(values) < np.finfo(values.dtype).smallest_normal
+    return np.where(subnormal, np.copysign(values.dtype.type(0), values), values)
+
+
+def wide(values):
+    """Widen to float64, for sums."""
+    return values.astype(np.float64)
+
+
+def load(stored, name):
+    """Return the numbers of a stream of that dtype; half precision comes as bit patterns."""
+    return widen(stored, name) if name in FORMATS else stored
+
+
+def store(values, name, seed=None):
+    """Return numbers as a stream of that dtype stores them."""
+    values = np.asarray(values)
+    if name not in FORMATS:
+        return values.astype(name)
+    return narrow(values.astype(np.float32), name, seed)
+
+
+def arithmetic(rule, dtype):
+    """Return the type that a rule computes in."""
+    return np.float32 if rule.update and dtype != "float64" else np.float64
+
+
+def reference(rule, row, arrays, scalars, dtype, update=None):
     """Return streams and sums as the rule must leave them, and whether it was applied."""
-    kinds = [kind for _, kind in rule.sums]
-    v = {s.name: a.astype(np.float64) for s, a in zip(rule.streams, arrays, strict=True)}
+    kinds, real = [kind for _, kind in rule.sums], arithmetic(rule, dtype)
+    names = {s.name: s.dtype(dtype) for s in rule.streams}
+    v = {
+        s.name: load(a, names[s.name]).astype(real)
+        for s, a in zip(rule.streams, arrays, strict=True)
+    }
     left, sums, n = [a.copy() for a in arrays], [], np.float64(arrays[0].size)
-    dtypes = {s.name: a.dtype for s, a in zip(rule.streams, arrays, strict=True)}
 
     def put(stream, value):
-        return value.astype(dtypes[stream]).astype(np.float64)
+        return load(store(value, names[stream]), names[stream]).astype(real)
 
     with np.errstate(all="ignore"):
+        if update is not None:
+            v["lr"] = np.full(arrays[0].size, update.lr, real)
+            v = {k: a.view(Flushed) if update.flush else a for k, a in v.items()}
         if row.gather:
             parts = row.gather(v, scalars)
             sums = [fold(kind, part) for kind, part in zip(kinds, parts, strict=False)]
@@ -93,10 +163,12 @@ def reference(rule, row, arrays, scalars):
             if solved is None:
                 return left, sums + [0.0] * (len(kinds) - len(sums)), False
             scalars = scalars | solved
+            sums += [solved[name] for name, _ in rule.sums[len(sums) :] if name in solved]
         if row.apply:
             written, parts = row.apply(v, scalars, put)
             sums += [fold(k, part) for k, part in zip(kinds[len(sums) :], parts, strict=True)]
             for k, stream in enumerate(rule.streams):
                 if stream.name in written:
-                    left[k] = written[stream.name].astype(arrays[k].dtype)
+                    seed = update.seed if update else None
+                    left[k] = store(written[stream.name], names[stream.name], seed)
     return left, sums, True

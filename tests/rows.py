@@ -2,11 +2,13 @@
 
 A row holds the ranges its streams are drawn from, the scalars it is called with, and up to three
 functions as in `csrc/rule.h`: gather, solve and apply, on whole float64 arrays. A new rule
-needs one row here and nothing else in the tests.
+needs one row here, or in `rows_updates.py` if it is an update, and nothing else in the tests.
 """
 
 import numpy as np
 from reference import Range, Row, maximum, minimum
+from rows_learned import LEARNED
+from rows_updates import UPDATES
 
 
 def normal(g, g_trial, cocoercive):
@@ -213,138 +215,144 @@ def add_pairs(v, s, _put):
     return {"q": q}, ()
 
 
-ROWS = {
-    "box_trial": trial("plain", "b"),
-    "box_accept": accept("plain", "b"),
-    "ellipsoid_trial": trial("gradient", "axes"),
-    "ellipsoid_accept": accept("gradient", "axes"),
-    "gradient_trial": trial("uniform", None),
-    "gradient_accept": accept("uniform", None),
-    "box_secant": secant("plain", "b"),
-    "ellipsoid_plain_secant": secant("plain", "axes", squared),
-    "ellipsoid_secant": secant("gradient", "axes", squared),
-    "gradient_secant": secant("uniform", None, lambda u, _q: u),
-    "box_cut": cut("box", "b"),
-    "simplex_cut": cut("simplex", "b"),
-    "ellipsoid_cut_at": cut("ellipsoid", "axes"),
-    "ellipsoid_cut": Row(
-        {"u": POSITIVE, "axes": POSITIVE},
-        (
-            {"cut": 1.3, "depth": 50.0},
-            {"cut": 1e-9, "depth": UNLIMITED},
-        ),  # the second is too far out
-        gather=lambda v, _s: (squared(v["u"], v["axes"]),),
-        solve=ellipsoid_cut_weight,
-        apply=cut("ellipsoid", "axes").apply,
-    ),
-    "ellipsoid_shrink": Row({"u": POSITIVE, "axes": POSITIVE}, WEIGHTS, gather=ellipsoid_shrink),
-    "ellipsoid_cut_pair": Row(
-        {"g": SIGNED, "g_trial": SIGNED, "axes": POSITIVE}, PAIR_CUTS, apply=ellipsoid_cut_pair
-    ),
-    "ellipsoid_norm": Row({"g": SIGNED, "axes": POSITIVE}, SCALED, gather=ellipsoid_norm),
-    "ellipsoid_candidate": Row(
-        {"w": POSITIVE, "axes": POSITIVE, "p": POSITIVE},
-        ({"gamma": 0.7},),
-        gather=lambda v, _s: (squared(v["axes"], v["w"]),),
-        solve=candidate_step,
-        apply=lambda v, s, _put: ({"p": s["step"] * (v["axes"] * (v["axes"] * v["w"]))}, ()),
-    ),
-    "box_cut_trial": cut_trial("box", "b"),
-    "simplex_cut_trial": cut_trial("simplex", "b"),
-    "ellipsoid_cut_trial": cut_trial("ellipsoid", "axes"),
-    "pair": Row(
-        dict.fromkeys(("x", "x_trial", "g", "g_trial", "s", "y", "g_copy"), SIGNED),
-        ({"scale": 0.3, "s_scale": 0.7},),
-        apply=pair,
-    ),
-    "learn": Row(
-        {"s": SIGNED, "y": SIGNED, "b": POSITIVE},
-        ({"cut": 0.7},),
-        apply=lambda v, s, _put: learn(v, s["cut"] * (v["y"] * v["y"])),
-    ),
-    "learn_from": Row(
-        {"s": SIGNED, "y": SIGNED, "u": POSITIVE, "b": POSITIVE},
-        ({"cut": 0.7},),
-        apply=lambda v, s, _put: learn(v, s["cut"] * v["u"]),
-    ),
-    "decrease": Row(
-        {"g": SIGNED, "b": POSITIVE},
-        SCALED,
-        gather=lambda v, s: ((v["b"] * (s["scale"] * v["g"])) * (s["scale"] * v["g"]),),
-    ),
-    "pair_product": Row(
-        {"s": SIGNED, "y": SIGNED, "g": SIGNED},
-        SCALED,
-        gather=lambda v, s: products([v["s"]], v, s),
-    ),
-    "pair_products": Row(
-        dict.fromkeys([*FIVE_S, "y", "g"], SIGNED),
-        SCALED,
-        gather=lambda v, s: products([v[name] for name in FIVE_S], v, s),
-    ),
-    "pair_normal": Row(
-        {"y": SIGNED, "u": POSITIVE}, apply=lambda v, _s, _put: ({"u": v["y"] * v["y"]}, ())
-    ),
-    "scaled": Row(
-        dict.fromkeys("aq", SIGNED),
-        SCALED,
-        apply=lambda v, s, _put: ({"q": s["scale"] * v["a"]}, ()),
-    ),
-    "add_pair": Row(
-        dict.fromkeys("aq", SIGNED),
-        ({"c": -1.7},),
-        apply=lambda v, s, _put: ({"q": v["q"] + s["c"] * v["a"]}, ()),
-    ),
-    "add_pairs": Row(
-        dict.fromkeys([*FIVE_A, "q"], SIGNED),
-        ({f"c{k}": 0.7 * k - 1.1 for k in range(5)},),
-        apply=add_pairs,
-    ),
-    "pair_dots": Row(
-        dict.fromkeys([*FIVE_A, "q"], SIGNED),
-        gather=lambda v, _s: tuple(v[name] * v["q"] for name in FIVE_A),
-    ),
-    "pair_dot": Row(dict.fromkeys("aq", SIGNED), gather=lambda v, _s: (v["a"] * v["q"],)),
-    "coast": Row(
-        dict.fromkeys("sq", SIGNED),
-        ({"c": 4.7},),
-        apply=lambda v, s, _put: ({"q": s["c"] * v["s"]}, ()),
-    ),
-    "apply_metric": Row(
-        {"b": POSITIVE, "q": SIGNED},
-        METRICS,
-        apply=lambda v, s, _put: ({"q": metric(v["b"], s) * v["q"]}, ()),
-    ),
-    "momentum_step": Row(
-        {"g": SIGNED, "b": POSITIVE, "q": SIGNED},
-        tuple(m | {"beta": 0.9, "scale": 0.3} for m in METRICS),
-        apply=momentum_step,
-    ),
-    "nesterov_step": Row(
-        {"g": SIGNED, "b": POSITIVE, "s": SIGNED, "z": SIGNED, "q": SIGNED},
-        tuple(m | {"beta": 0.9, "scale": 0.3, "s_unscale": 0.7} for m in METRICS),
-        apply=nesterov_step,
-    ),
-    "cg_products": Row(
-        {"g": SIGNED, "b": POSITIVE, "delta": SIGNED, "y": SIGNED},
-        tuple(m | {"scale": 0.3} for m in METRICS),
-        gather=cg_products,
-    ),
-    "along": Row({"x": SIGNED, "q": SIGNED, "x_trial": SIGNED}, ({"t": 0.37},), apply=along),
-    "hypergradient": Row(
-        {"g": SIGNED, "g_trial": SIGNED, "u": POSITIVE},
-        ({"scale": 0.3, "cocoercive": 0.0}, {"scale": 4.0, "cocoercive": 1.0}),
-        apply=hypergradient,
-    ),
-    "square": Row({"g": SIGNED, "u": POSITIVE}, SCALED, apply=square),
-    "rescale": Row(
-        {"b": POSITIVE},
-        ({"factor": 2.5, "most": 1e300}, {"factor": 0.25, "most": 0.5}),
-        apply=lambda v, s, _put: (
-            {"b": np.where(s["most"] < s["factor"] * v["b"], s["most"], s["factor"] * v["b"])},
-            (),
+ROWS = (
+    {
+        "box_trial": trial("plain", "b"),
+        "box_accept": accept("plain", "b"),
+        "ellipsoid_trial": trial("gradient", "axes"),
+        "ellipsoid_accept": accept("gradient", "axes"),
+        "gradient_trial": trial("uniform", None),
+        "gradient_accept": accept("uniform", None),
+        "box_secant": secant("plain", "b"),
+        "ellipsoid_plain_secant": secant("plain", "axes", squared),
+        "ellipsoid_secant": secant("gradient", "axes", squared),
+        "gradient_secant": secant("uniform", None, lambda u, _q: u),
+        "box_cut": cut("box", "b"),
+        "simplex_cut": cut("simplex", "b"),
+        "ellipsoid_cut_at": cut("ellipsoid", "axes"),
+        "ellipsoid_cut": Row(
+            {"u": POSITIVE, "axes": POSITIVE},
+            (
+                {"cut": 1.3, "depth": 50.0},
+                {"cut": 1e-9, "depth": UNLIMITED},
+            ),  # the second is too far out
+            gather=lambda v, _s: (squared(v["u"], v["axes"]),),
+            solve=ellipsoid_cut_weight,
+            apply=cut("ellipsoid", "axes").apply,
         ),
-    ),
-    "norm": Row({"a": SIGNED}, SCALED, gather=norm),
-    "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),
-}
+        "ellipsoid_shrink": Row(
+            {"u": POSITIVE, "axes": POSITIVE}, WEIGHTS, gather=ellipsoid_shrink
+        ),
+        "ellipsoid_cut_pair": Row(
+            {"g": SIGNED, "g_trial": SIGNED, "axes": POSITIVE}, PAIR_CUTS, apply=ellipsoid_cut_pair
+        ),
+        "ellipsoid_norm": Row({"g": SIGNED, "axes": POSITIVE}, SCALED, gather=ellipsoid_norm),
+        "ellipsoid_candidate": Row(
+            {"w": POSITIVE, "axes": POSITIVE, "p": POSITIVE},
+            ({"gamma": 0.7},),
+            gather=lambda v, _s: (squared(v["axes"], v["w"]),),
+            solve=candidate_step,
+            apply=lambda v, s, _put: ({"p": s["step"] * (v["axes"] * (v["axes"] * v["w"]))}, ()),
+        ),
+        "box_cut_trial": cut_trial("box", "b"),
+        "simplex_cut_trial": cut_trial("simplex", "b"),
+        "ellipsoid_cut_trial": cut_trial("ellipsoid", "axes"),
+        "pair": Row(
+            dict.fromkeys(("x", "x_trial", "g", "g_trial", "s", "y", "g_copy"), SIGNED),
+            ({"scale": 0.3, "s_scale": 0.7},),
+            apply=pair,
+        ),
+        "learn": Row(
+            {"s": SIGNED, "y": SIGNED, "b": POSITIVE},
+            ({"cut": 0.7},),
+            apply=lambda v, s, _put: learn(v, s["cut"] * (v["y"] * v["y"])),
+        ),
+        "learn_from": Row(
+            {"s": SIGNED, "y": SIGNED, "u": POSITIVE, "b": POSITIVE},
+            ({"cut": 0.7},),
+            apply=lambda v, s, _put: learn(v, s["cut"] * v["u"]),
+        ),
+        "decrease": Row(
+            {"g": SIGNED, "b": POSITIVE},
+            SCALED,
+            gather=lambda v, s: ((v["b"] * (s["scale"] * v["g"])) * (s["scale"] * v["g"]),),
+        ),
+        "pair_product": Row(
+            {"s": SIGNED, "y": SIGNED, "g": SIGNED},
+            SCALED,
+            gather=lambda v, s: products([v["s"]], v, s),
+        ),
+        "pair_products": Row(
+            dict.fromkeys([*FIVE_S, "y", "g"], SIGNED),
+            SCALED,
+            gather=lambda v, s: products([v[name] for name in FIVE_S], v, s),
+        ),
+        "pair_normal": Row(
+            {"y": SIGNED, "u": POSITIVE}, apply=lambda v, _s, _put: ({"u": v["y"] * v["y"]}, ())
+        ),
+        "scaled": Row(
+            dict.fromkeys("aq", SIGNED),
+            SCALED,
+            apply=lambda v, s, _put: ({"q": s["scale"] * v["a"]}, ()),
+        ),
+        "add_pair": Row(
+            dict.fromkeys("aq", SIGNED),
+            ({"c": -1.7},),
+            apply=lambda v, s, _put: ({"q": v["q"] + s["c"] * v["a"]}, ()),
+        ),
+        "add_pairs": Row(
+            dict.fromkeys([*FIVE_A, "q"], SIGNED),
+            ({f"c{k}": 0.7 * k - 1.1 for k in range(5)},),
+            apply=add_pairs,
+        ),
+        "pair_dots": Row(
+            dict.fromkeys([*FIVE_A, "q"], SIGNED),
+            gather=lambda v, _s: tuple(v[name] * v["q"] for name in FIVE_A),
+        ),
+        "pair_dot": Row(dict.fromkeys("aq", SIGNED), gather=lambda v, _s: (v["a"] * v["q"],)),
+        "coast": Row(
+            dict.fromkeys("sq", SIGNED),
+            ({"c": 4.7},),
+            apply=lambda v, s, _put: ({"q": s["c"] * v["s"]}, ()),
+        ),
+        "apply_metric": Row(
+            {"b": POSITIVE, "q": SIGNED},
+            METRICS,
+            apply=lambda v, s, _put: ({"q": metric(v["b"], s) * v["q"]}, ()),
+        ),
+        "momentum_step": Row(
+            {"g": SIGNED, "b": POSITIVE, "q": SIGNED},
+            tuple(m | {"beta": 0.9, "scale": 0.3} for m in METRICS),
+            apply=momentum_step,
+        ),
+        "nesterov_step": Row(
+            {"g": SIGNED, "b": POSITIVE, "s": SIGNED, "z": SIGNED, "q": SIGNED},
+            tuple(m | {"beta": 0.9, "scale": 0.3, "s_unscale": 0.7} for m in METRICS),
+            apply=nesterov_step,
+        ),
+        "cg_products": Row(
+            {"g": SIGNED, "b": POSITIVE, "delta": SIGNED, "y": SIGNED},
+            tuple(m | {"scale": 0.3} for m in METRICS),
+            gather=cg_products,
+        ),
+        "along": Row({"x": SIGNED, "q": SIGNED, "x_trial": SIGNED}, ({"t": 0.37},), apply=along),
+        "hypergradient": Row(
+            {"g": SIGNED, "g_trial": SIGNED, "u": POSITIVE},
+            ({"scale": 0.3, "cocoercive": 0.0}, {"scale": 4.0, "cocoercive": 1.0}),
+            apply=hypergradient,
+        ),
+        "square": Row({"g": SIGNED, "u": POSITIVE}, SCALED, apply=square),
+        "rescale": Row(
+            {"b": POSITIVE},
+            ({"factor": 2.5, "most": 1e300}, {"factor": 0.25, "most": 0.5}),
+            apply=lambda v, s, _put: (
+                {"b": np.where(s["most"] < s["factor"] * v["b"], s["most"], s["factor"] * v["b"])},
+                (),
+            ),
+        ),
+        "norm": Row({"a": SIGNED}, SCALED, gather=norm),
+        "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),
+    }
+    | UPDATES
+    | LEARNED
+)

@@ -33,8 +33,9 @@ ARROWS = {
     "check": HOST | {"check"},
     "launch": HOST | {"pool", "flush", "check", "launch"},
     "search/": HOST | {"pool", "check", "launch", "search/"},
+    "update/": HOST | {"half", "launch", "update/"},
     "dlpack": {"launch", "search/", "tensor", "dtype", "error", "dlpack"},
-    "bind/": {"check", "launch", "search/", "tensor", "dtype", "error", "dlpack", "bind/"},
+    "bind/": {"check", "half", "launch", "search/", "update/", "tensor", "dtype", "error", "dlpack", "bind/"},
 }
 
 

@@ -9,6 +9,8 @@ import sys
 
 import numpy as np
 import pytest
+from reference import store
+from reference_half import as_given
 from rows import ROWS
 
 import mdbopt
@@ -16,7 +18,7 @@ from mdbopt import _core, kernels
 
 RULES = mdbopt.rules()
 SUPPORTED = [backend.name for backend in mdbopt.backends() if backend.supported]
-BYTES = {"float64": 8, "float32": 4}
+BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
 
 @pytest.fixture(params=RULES, ids=lambda rule: rule.name)
@@ -35,12 +37,17 @@ def arrays(rule):
 
 
 def arrays_of(rule, dtype, n):
-    return [np.full(n, 2.0, s.dtype(dtype)) for s in rule.streams]
+    names = [stream.dtype(dtype) for stream in rule.streams]
+    return [as_given(store(np.full(n, 2.0), name), name) for name in names]
 
 
 def scalars_of(rule):
-    """Return scalars that apply."""
-    return ROWS[rule.name].scalars[0]
+    """Return scalars that apply, and the step size of an update."""
+    return ROWS[rule.name].scalars[0] | step_size_of(rule)
+
+
+def step_size_of(rule):
+    return {"lr": 0.1} if rule.update else {}
 
 
 def run_python(code, **environment):
@@ -71,6 +78,26 @@ def test_rules_are_described(rule):
         assert all(name.isidentifier() for name in names)
     assert {s.role for s in rule.streams} <= {"in", "out", "inout"}
     assert {kind for _, kind in rule.sums} <= {"add", "max"}
+    assert list(rule.bytes) == list(BYTES)[: len(rule.bytes)]
+    for stream in rule.streams:
+        assert list(stream.dtypes) == list(rule.bytes)
+        assert stream.fixed in {"", *stream.dtypes.values()}
+        assert stream.wide == (set(stream.dtypes.values()) == {"float64"})
+
+
+def test_updates_are_described():
+    updates = [rule for rule in RULES if rule.update]
+    assert {"sgd", "adam", "osgm"} <= {rule.name for rule in updates}
+    for rule in updates:
+        x, g, *states = rule.streams
+        assert (x.name, x.role, g.name, g.role) == ("x", "inout", "g", "in")
+        assert x.dtypes == g.dtypes == {name: name for name in BYTES}
+        for state in states:
+            assert state.role == "inout"
+            assert state.dtypes == dict.fromkeys(BYTES, "float32") | {"float64": "float64"}
+        assert {"weight_decay": 0.0, "l2": 0.0, "grad_scale": 1.0}.items() <= dict(
+            rule.scalars
+        ).items()
 
 
 def test_every_scalar_can_be_written_as_a_keyword(rule):
@@ -81,24 +108,25 @@ def test_bytes_are_those_of_the_streams(rule):
     applies = any(stream.role != "in" for stream in rule.streams)
     gathers = rule.walks - applies
     assert gathers in (0, 1)
-    for dtype in BYTES:
+    for dtype in rule.bytes:
         moved = 0
         for stream in rule.streams:
             width = BYTES[stream.dtype(dtype)]
-            moved += gathers * width * (stream.role != "out")
+            assert not (stream.gathered and stream.role == "out")
+            moved += gathers * width * stream.gathered
             moved += applies * width * (2 if stream.role == "inout" else 1)
         assert rule.bytes[dtype] == moved
 
 
-@pytest.mark.parametrize("dtype", BYTES)
-def test_traffic_is_as_described(rule, kernel, dtype):
+def test_traffic_is_as_described(rule, kernel):
     n = 1000
-    arrays = arrays_of(rule, dtype, n)
-    as_called = "float64" if all(s.fixed for s in rule.streams) else dtype
-    _core.take_traffic()
-    assert kernel(*arrays, **scalars_of(rule)).applied
-    assert _core.take_traffic() == (rule.walks, n * rule.bytes[as_called])
-    assert _core.take_traffic() == (0, 0)
+    for dtype in rule.bytes:
+        arrays = arrays_of(rule, dtype, n)
+        as_called = "float64" if all(s.fixed for s in rule.streams) else dtype
+        _core.take_traffic()
+        assert kernel(*arrays, **scalars_of(rule)).applied
+        assert _core.take_traffic() == (rule.walks, n * rule.bytes[as_called])
+        assert _core.take_traffic() == (0, 0)
 
 
 def test_names_and_docstrings(rule, kernel):
@@ -110,15 +138,17 @@ def test_names_and_docstrings(rule, kernel):
     assert documented.startswith(rule.summary)
     lines = documented.splitlines()
     for stream in rule.streams:
-        dtype = stream.fixed or "float64 or float32"
+        *most, last = dict.fromkeys(stream.dtypes.values())
+        dtype = f"{', '.join(most)} or {last}" if most else last
         assert f"{stream.name} : array of {dtype}" in lines
     for name, _ in (*rule.scalars, *rule.sums):
         assert any(line.startswith(f"{name} : float") for line in lines)
+    assert ("lr : float or array" in lines) == rule.update
 
 
 def test_unknown_rule():
-    with pytest.raises(AttributeError, match=r"has no rule 'adamw'; see mdbopt\.rules\(\)"):
-        kernels.adamw  # noqa: B018
+    with pytest.raises(AttributeError, match=r"has no rule 'newton'; see mdbopt\.rules\(\)"):
+        kernels.newton  # noqa: B018
 
 
 def test_doctests():
@@ -140,8 +170,8 @@ def test_results_have_names(rule, kernel, arrays):
 
 
 def test_defaults_are_those_described(rule, kernel):
-    required = {k: v for k, v in scalars_of(rule).items() if np.isnan(dict(rule.scalars)[k])}
     given = {k: v for k, v in rule.scalars if not np.isnan(v)}
+    required = {k: v for k, v in scalars_of(rule).items() if k not in given}
     left, right = arrays_of(rule, "float64", 50), arrays_of(rule, "float64", 50)
     assert kernel(*left, **required) == kernel(*right, **required, **given)
     np.testing.assert_equal(left, right)
@@ -163,8 +193,9 @@ def test_a_scalar_without_a_default_must_come(rule, kernel, arrays):
 
 
 def test_unknown_scalar(rule, kernel, arrays):
-    with pytest.raises(TypeError, match=f"^{rule.name}: unknown scalar 'lr'; expected \\w"):
-        kernel(*arrays, **scalars_of(rule), lr=0.1)
+    unknown = "learning_rate" if rule.update else "lr"
+    with pytest.raises(TypeError, match=f"^{rule.name}: unknown scalar '{unknown}'; expected \\w"):
+        kernel(*arrays, **scalars_of(rule), **{unknown: 0.1})
     assert all(np.all(array == 2) for array in arrays)
 
 

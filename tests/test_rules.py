@@ -5,117 +5,15 @@ import itertools
 import numpy as np
 import pytest
 import rows
-from reference import fold, reference
+from bits import BACKENDS, GUARD, LINE, SALTS, check, guarded, same_bits, streams_of, updates_of
+from reference import fold
 
 import mdbopt
-from mdbopt import kernels
 
 RULES = mdbopt.rules()
-BACKENDS = [backend.name for backend in mdbopt.backends() if backend.supported]
 # Around a lane's round, a chunk and several; the last is walked by several threads.
 SIZES = (0, 1, 31, 32, 33, 1023, 1024, 1025, 3 * 1024 + 5, 40 * 1024 + 7)
 LARGE = 1_000_003
-GUARD = 16  # sentinels before and after each stream
-SENTINEL = -1.2345e-30
-LINE = 64  # bytes
-
-FINITE = ("-0.0", "0.0", "tiny", "-tiny", "subnormal", "huge", "-huge")
-WILD = (*FINITE, "nan", "inf", "-inf")
-
-
-def special(name, dtype):
-    """Return a number that arithmetic likes to stumble over."""
-    limits = np.finfo(dtype)
-    value = {
-        "tiny": limits.smallest_subnormal,
-        "subnormal": limits.smallest_normal / 3,
-        "huge": limits.max,
-    }.get(name.lstrip("-"))
-    return float(name) if value is None else (-value if name.startswith("-") else value)
-
-
-def plain(rng, arrays):
-    """Leave the arrays as drawn."""
-
-
-def one_nan(rng, arrays):
-    """Put NaN into one place of one stream."""
-    array = arrays[rng.integers(len(arrays))]
-    if array.size:
-        array[rng.integers(array.size)] = np.nan
-
-
-def salted(names):
-    """Put specials into a tenth of all places."""
-
-    def put(rng, arrays):
-        for array in arrays:
-            places = rng.random(array.size) < 0.1
-            chosen = [special(name, array.dtype) for name in rng.choice(names, places.sum())]
-            array[places] = chosen
-
-    return put
-
-
-def streams_of(rule, row, dtype, n, rng):
-    return [
-        row.streams[stream.name].draw(rng, n).astype(stream.dtype(dtype)) for stream in rule.streams
-    ]
-
-
-def guarded(values, offset):
-    """Copy values between sentinels, offset elements past a cache line; return both views."""
-    width = values.itemsize
-    count = values.size + offset + 2 * GUARD
-    raw = np.empty(count * width + LINE, np.uint8)
-    start = -raw.ctypes.data % LINE
-    whole = raw[start : start + count * width].view(values.dtype)
-    whole[:] = SENTINEL
-    inner = whole[GUARD + offset : GUARD + offset + values.size]
-    inner[:] = values
-    return whole, inner
-
-
-def same_bits(a, b):
-    """Compare as integers, so that -0.0 differs from 0.0; any NaN equals any other.
-
-    Which of two NaNs an addition returns depends on the order of its operands, which compilers
-    may swap, and x86 and Arm give a fresh NaN opposite signs.
-    """
-    integer = f"i{a.dtype.itemsize}"
-    return np.array_equal(a.view(integer), b.view(integer)) or bool(
-        np.all((a.view(integer) == b.view(integer)) | (np.isnan(a) & np.isnan(b)))
-    )
-
-
-def check(rule, row, arrays, scalars, offsets, ways):
-    """Run one case in all ways (backend, threads), each against the reference."""
-    expected, sums, applied = reference(rule, row, arrays, scalars)
-    before = [guarded(*pair)[0] for pair in zip(arrays, offsets, strict=True)]
-    after = [guarded(*pair)[0] for pair in zip(expected, offsets, strict=True)]
-    buffers = [guarded(*pair) for pair in zip(arrays, offsets, strict=True)]
-    kernel = getattr(kernels, rule.name)
-    for backend, threads in ways:
-        for (whole, _), start in zip(buffers, before, strict=True):
-            np.copyto(whole, start)
-        inner = [view for _, view in buffers]
-        got = kernel(*inner, backend=backend, threads=threads, **scalars)
-        where = f"{arrays[0].size} elements, offsets {offsets}, {backend}, {threads} threads, "
-        where += f"{scalars}"
-        assert got.applied is applied, where
-        for (name, _), value, wanted in zip(rule.sums, got, sums, strict=False):
-            assert same_bits(np.float64([value]), np.float64([wanted])), (
-                f"sum {name}: {value!r}, expected {wanted!r}; {where}"
-            )
-        for stream, (whole, _), wanted in zip(rule.streams, buffers, after, strict=True):
-            if not same_bits(whole, wanted):
-                bad = np.flatnonzero(~((whole == wanted) | (np.isnan(whole) & np.isnan(wanted))))
-                k = bad[0] if bad.size else -1
-                first = k - GUARD - offsets[rule.streams.index(stream)]
-                pytest.fail(
-                    f"stream {stream.name}: {bad.size} places differ in value, the first at "
-                    f"{first}: {whole[k]!r}, expected {wanted[k]!r}; {where}"
-                )
 
 
 @pytest.fixture(params=RULES, ids=lambda rule: rule.name)
@@ -133,7 +31,7 @@ def row(rule):
 @pytest.fixture
 def dtypes(rule):
     """Return the dtypes of a call, one where they make no difference."""
-    return ("float64",) if all(s.fixed for s in rule.streams) else ("float64", "float32")
+    return ("float64",) if all(s.fixed for s in rule.streams) else tuple(rule.bytes)
 
 
 def test_no_row_is_left_over():
@@ -146,27 +44,34 @@ def test_row_fits_its_rule(rule, row):
         assert set(scalars) == {name for name, _ in rule.scalars}
 
 
-SALTS = {"plain": plain, "one_nan": one_nan, "finite": salted(FINITE), "wild": salted(WILD)}
+def cases(rule, row, dtype, n, rng, turn):
+    """Pair scalars with ways to call: all of them, of an update two in turn."""
+    every = list(itertools.product(row.scalars, updates_of(rule, dtype, n, rng)))
+    apart = len(every) // 2 if rule.update else 1
+    return every[turn % apart :: apart]
 
 
-@pytest.mark.parametrize("salt", SALTS.values(), ids=SALTS)
+@pytest.mark.parametrize("salt", SALTS)
 def test_bits(rule, row, dtypes, salt):
     rng = np.random.default_rng(len(rule.name))
     ways = list(itertools.product(BACKENDS, (1, 2, 7)))
+    first = 3 * list(SALTS).index(salt)
     for turn, (dtype, n) in enumerate(itertools.product(dtypes, SIZES)):
-        arrays = streams_of(rule, row, dtype, n, rng)
-        salt(rng, arrays)
+        arrays = streams_of(rule, row, dtype, n, rng, SALTS[salt])
         offsets = [(turn + 3 * k) % 4 for k in range(len(arrays))]
-        for scalars in row.scalars:
-            check(rule, row, arrays, scalars, offsets, ways)
+        for scalars, update in cases(rule, row, dtype, n, rng, first + turn):
+            check(rule, row, dtype, arrays, scalars, offsets, ways, update)
 
 
 def test_bits_of_a_large_array(rule, row, dtypes):
     rng = np.random.default_rng(len(rule.name) + 1)
     ways = list(itertools.product(BACKENDS, (1, 7)))
-    for dtype in dtypes:
+    place = RULES.index(rule) % len(dtypes)
+    for dtype in dtypes[place : place + 1] if rule.update else dtypes:
         arrays = streams_of(rule, row, dtype, LARGE, rng)
-        check(rule, row, arrays, row.scalars[0], [k % 4 for k in range(len(arrays))], ways)
+        offsets = [k % 4 for k in range(len(arrays))]
+        update = updates_of(rule, dtype, LARGE, rng)[-1]
+        check(rule, row, dtype, arrays, row.scalars[0], offsets, ways, update)
 
 
 def test_the_reference_folds_as_written_out():

@@ -2,15 +2,13 @@
 #pragma once
 
 #include <mdbopt/fold.h>
+#include <mdbopt/launch.h>
 #include <mdbopt/pool.h>
 
 #include <algorithm>
 #include <cstddef>
 
 namespace bench {
-
-// As the core: with another estimate, a copy would have threads at sizes where a walk has none.
-inline constexpr double kNanosecondsPerByte = 0.025;
 
 // Calls body(first, last) for runs of the chunks of `size` elements; `bytes` is what all of them
 // move.
@@ -22,7 +20,7 @@ void over_chunks(std::size_t size, std::size_t bytes, std::size_t threads, const
   };
   const std::size_t chunks = (size + mdbopt::kChunk - 1) / mdbopt::kChunk;
   const std::size_t wanted =
-      mdbopt::parts_for(threads, kNanosecondsPerByte * static_cast<double>(bytes));
+      mdbopt::parts_for(threads, mdbopt::kNanosecondsPerByte * static_cast<double>(bytes));
   Pass pass{body, chunks, std::min(wanted, std::max<std::size_t>(1, chunks))};
   const auto run_part = [](void* context, std::size_t part) {
     const Pass& whole = *static_cast<const Pass*>(context);

@@ -56,15 +56,8 @@ MDBOPT_BENCH_WIDEST void walk_blocks(const Copy::Walk& walk, std::size_t block, 
   asm volatile("" : : "m"(even));  // or nothing would have to be read
 }
 
-// Where descriptions do not say which streams gather reads, it reads all but the outputs.
-template <class Description>
-bool gather_reads(const Description& rule, std::size_t stream) {
-  if (rule.streams[stream].role == Role::kOut) return false;
-  if constexpr (requires { rule.gather_reads; }) {
-    return (rule.gather_reads >> stream & 1U) != 0;
-  } else {
-    return true;
-  }
+bool gather_reads(const mdbopt::Description& rule, std::size_t stream) {
+  return rule.streams[stream].role != Role::kOut && (rule.gather_reads >> stream & 1U) != 0;
 }
 
 Copy::Copy(const mdbopt::Description& rule, mdbopt::Dtype dtype, void* const* streams,

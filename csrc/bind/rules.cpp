@@ -83,13 +83,19 @@ class Streams {
   // Elements are walked in the order of memory, which must be the same for all.
   void check_same_order(const Description& rule) const {
     for (std::size_t k = 0; k < arrays_.size(); ++k) {
-      if (arrays_[k].row_major() && arrays_[0].row_major()) continue;
-      if (arrays_[k].shape != arrays_[0].shape || arrays_[k].strides != arrays_[0].strides) {
-        throw Error(std::string(rule.name) + ": stream '" + rule.streams[k].name +
-                    "' orders its elements in memory unlike stream '" + rule.streams[0].name +
-                    "', expected the same shape and strides");
-      }
+      check_order(rule, rule.streams[k].name, arrays_[k]);
     }
+  }
+  void check_order(const Description& rule, const char* name, const Borrowed& array) const {
+    const bool first_row_major = arrays_.empty() || arrays_[0].row_major();
+    if (first_row_major && array.row_major()) return;
+    if (!first_row_major && array.shape == arrays_[0].shape &&
+        array.strides == arrays_[0].strides) {
+      return;
+    }
+    throw Error(std::string(rule.name) + ": stream '" + name +
+                "' orders its elements in memory unlike stream '" + rule.streams[0].name +
+                "', expected the same shape and strides");
   }
 
  private:
@@ -102,24 +108,20 @@ struct UpdateArguments {
   Extras extras;
   double lr = 1.0;
 
-  UpdateArguments(const Description& rule, const py::object& rate, const py::object& image) {
+  UpdateArguments(const Description& rule, const Streams& streams, const py::object& rate,
+                  const py::object& image) {
     if (PyFloat_CheckExact(rate.ptr())) {
       lr = PyFloat_AS_DOUBLE(rate.ptr());
     } else if (!rate.is_none()) {
-      step_sizes = flat(rate, std::string(rule.name) + ": stream 'lr'", {});
+      step_sizes = borrow(rate, std::string(rule.name) + ": stream 'lr'");
+      streams.check_order(rule, "lr", step_sizes);
       extras.step_sizes = &step_sizes.tensor;
     }
     if (!image.is_none()) {
-      copy = flat(image, std::string(rule.name) + ": stream 'copy'", {true, Dtype::kBFloat16});
+      copy = borrow(image, std::string(rule.name) + ": stream 'copy'", {true, Dtype::kBFloat16});
+      streams.check_order(rule, "copy", copy);
       extras.copy = &copy.tensor;
     }
-  }
-
- private:
-  static Borrowed flat(const py::object& array, const std::string& what, const Accepted& accepted) {
-    Borrowed borrowed = borrow(array, what, accepted);
-    if (!borrowed.row_major()) throw Error(what + " is not in row-major order; pass a copy");
-    return borrowed;
   }
 };
 
@@ -132,7 +134,7 @@ py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scala
   Accepted accepted{rule.half};
   if (!dtype_name.is_none()) accepted.bits = half_named(dtype_name.cast<std::string>());
   const Streams borrowed(rule, streams, accepted);
-  const UpdateArguments update(rule, lr, copy);
+  const UpdateArguments update(rule, borrowed, lr, copy);
   const Dtype dtype = check_streams(rule, borrowed.tensors, update.extras);
   borrowed.check_same_order(rule);
   double values[kMaxScalars];

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "../backend.h"
+#include "../launch.h"
 #include "../dlpack.h"
 
 namespace mdbopt::bind {

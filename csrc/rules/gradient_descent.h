@@ -123,7 +123,7 @@ struct NormalizedGd : Update {
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    c.common.move(v, typename V::Real(c.inverse) * c.common.gradient(v));
+    c.common.move(v, in_range<typename V::Real>(c.inverse) * c.common.gradient(v));
   }
 };
 
@@ -142,7 +142,7 @@ struct NormalizedGdMomentum : NormalizedGd {
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     move_on(v, c.common, c.momentum, HeavyBall::kXPrev,
-            typename V::Real(c.inverse) * c.common.gradient(v));
+            in_range<typename V::Real>(c.inverse) * c.common.gradient(v));
   }
 };
 

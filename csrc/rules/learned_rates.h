@@ -151,7 +151,7 @@ struct Osgm : Update {
     Common common;
   };
   static bool prepare(const double* scalars, double, Coef& c) {
-    const double inverse = scalars[0] > 0.0 ? 1.0 / scalars[0] : 0.0;
+    const double inverse = scalars[0] > 0.0 ? 1.0 / sqrt(scalars[0]) : 0.0;
     c = {inverse, scalars[2], scalars[3], scalars[1] != 0.0, Common(scalars + 4)};
     return true;
   }
@@ -159,7 +159,9 @@ struct Osgm : Update {
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     using Real = typename V::Real;
     const Real g = c.common.gradient(v);
-    const Real h = (g * v[kGPrev]) * Real(c.inverse);
+    // The square of a small norm, or its inverse, would leave the range of float32.
+    const Real inverse = in_range<Real>(c.inverse);
+    const Real h = (g * inverse) * (v[kGPrev] * inverse);
     const Real sum = v[kSum] = v[kSum] + h * h;
     v[kP] = maximum(Real(0), v[kP] + Real(c.hyper_lr) * h / (sqrt(sum) + Real(c.eps)));
     v[kX] = v[kXPrev] = select(c.moved, v[kX], v[kXPrev]);

@@ -29,24 +29,35 @@ inline constexpr Stream kRmsPropCenteredMomentumStreams[] = {{"x", Role::kInOut}
                                                              {"a", Role::kInOut, Storage::kState},
                                                              {"m", Role::kInOut, Storage::kState}};
 
+inline constexpr Scalar kRmsPropScalars[] = {{"alpha", 0.99},   {"eps", 1e-8},
+                                             {"eps_root", 0.0}, {"weight_decay", 0.0},
+                                             {"l2", 0.0},       {"grad_scale", 1.0}};
+inline constexpr Scalar kRmsPropMomentumScalars[] = {
+    {"momentum", 0.9},     {"alpha", 0.99}, {"eps", 1e-8},      {"eps_root", 0.0},
+    {"weight_decay", 0.0}, {"l2", 0.0},     {"grad_scale", 1.0}};
+
 struct Plain {
   static constexpr const char* kName = "rmsprop";
   static constexpr auto& kStreams = kRmsPropStreams;
+  static constexpr auto& kScalars = kRmsPropScalars;
   static constexpr bool kCentered = false, kHasMomentum = false;
 };
 struct Centered {
   static constexpr const char* kName = "rmsprop_centered";
   static constexpr auto& kStreams = kRmsPropCenteredStreams;
+  static constexpr auto& kScalars = kRmsPropScalars;
   static constexpr bool kCentered = true, kHasMomentum = false;
 };
 struct WithMomentum {
   static constexpr const char* kName = "rmsprop_momentum";
   static constexpr auto& kStreams = kRmsPropMomentumStreams;
+  static constexpr auto& kScalars = kRmsPropMomentumScalars;
   static constexpr bool kCentered = false, kHasMomentum = true;
 };
 struct CenteredWithMomentum {
   static constexpr const char* kName = "rmsprop_centered_momentum";
   static constexpr auto& kStreams = kRmsPropCenteredMomentumStreams;
+  static constexpr auto& kScalars = kRmsPropMomentumScalars;
   static constexpr bool kCentered = true, kHasMomentum = true;
 };
 
@@ -58,15 +69,14 @@ struct RmsProp : Update {
       "lr·m, d = g/(√(v + eps_root) + eps), m ← momentum·m + d";
   static constexpr auto& kStreams = Form::kStreams;
   enum { kV = 2, kA = 3, kM = Form::kCentered ? 4 : 3 };
-  static constexpr Scalar kScalars[] = {{"alpha", 0.99},    {"momentum", 0.0},     {"eps", 1e-8},
-                                        {"eps_root", 0.0},  {"weight_decay", 0.0}, {"l2", 0.0},
-                                        {"grad_scale", 1.0}};
+  static constexpr auto& kScalars = Form::kScalars;
   struct Coef {
-    double alpha, momentum, eps, eps_root;
+    double momentum, alpha, eps, eps_root;
     Common common;
   };
   static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], scalars[2], scalars[3], Common(scalars + 4)};
+    const double momentum = Form::kHasMomentum ? *scalars++ : 0.0;
+    c = {momentum, scalars[0], scalars[1], scalars[2], Common(scalars + 3)};
     return true;
   }
   template <class V>

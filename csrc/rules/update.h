@@ -6,9 +6,17 @@
 // lr is a number for all elements or one for each.
 #pragma once
 
+#include <limits>
+
 #include "../rule.h"
 
 namespace mdbopt::MDBOPT_ISA {
+
+// As Real, its largest number at most: the inverse of a tiny norm times 0 must stay 0.
+template <class Real>
+MDBOPT_INLINE Real in_range(double x) {
+  return static_cast<Real>(min(x, static_cast<double>(std::numeric_limits<Real>::max())));
+}
 
 // base^t by squaring, t a whole number: the same bits whatever the mathematics library.
 MDBOPT_HOST_DEVICE inline __attribute__((always_inline)) double power(double base, double t) {

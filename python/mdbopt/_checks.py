@@ -12,21 +12,25 @@ def real(name: str, value: Any, *, least: float = -math.inf, strict: bool = Fals
     """Return a finite number not below (``strict``: above) ``least``, or raise."""
     if isinstance(value, (bool, complex, str)) or not hasattr(value, "__float__"):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__}") from None
     if not math.isfinite(number) or number < least or (strict and number == least):
         bound = "" if least == -math.inf else f" {'>' if strict else '>='} {least:g}"
         raise ValueError(f"{name}: expected a finite number{bound}, got {number}")
     return number
 
 
-def whole(name: str, value: Any, *, least: int) -> int:
-    """Return a whole number not below ``least``, or raise."""
+def whole(name: str, value: Any, *, least: int, below: float = math.inf) -> int:
+    """Return a whole number not below ``least`` and less than ``below``, or raise."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         if isinstance(value, float) and value.is_integer():
-            return whole(name, int(value), least=least)
+            return whole(name, int(value), least=least, below=below)
         raise TypeError(f"{name}: expected a whole number, got {type(value).__name__} {value!r}")
-    if value < least:
-        raise ValueError(f"{name}: expected a whole number >= {least}, got {value}")
+    if not least <= value < below:
+        bound = f">= {least}" if value < least else f"< {below}"
+        raise ValueError(f"{name}: expected a whole number {bound}, got {value}")
     return int(value)
 
 

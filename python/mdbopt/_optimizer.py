@@ -33,7 +33,7 @@ class Optimizer:
         self._check("lr", least=0.0, strict=True)
         self._check("weight_decay", least=0.0)
         _checks.choice(self._where("rounding"), self.rounding, ROUNDINGS)
-        _checks.whole(self._where("seed"), self.seed, least=0)
+        _checks.whole(self._where("seed"), self.seed, least=0, below=2**64)
         for name in ("decoupled", "maximize", "flush_subnormals"):
             self._check_bool(name)
         if self.backend is not None:
@@ -81,7 +81,7 @@ class Optimizer:
             "rule": self._rule(),
             "scalars": {decay: float(self.weight_decay), **self._scalars()},
             "maximize": self.maximize,
-            "seed": int(self.seed) % 2**64,
+            "seed": int(self.seed),
             "stochastic": self.rounding == "stochastic",
             "flush_subnormals": self.flush_subnormals,
             "threads": self.threads or 0,

@@ -33,7 +33,6 @@ array([0.75, 2.25])
 from __future__ import annotations
 
 import math
-import numbers
 from collections import namedtuple
 from typing import Any
 
@@ -66,7 +65,7 @@ class Kernel:
     ) -> Any:
         """Run the rule; see its own docstring."""
         name = self.rule.name
-        options = self._update_options(scalars) if self.rule.update else {}
+        options = self._update_options(scalars) if self.rule.update else self._dtype(scalars)
         values = []
         for key, fallback in self._scalars.items():
             if key not in scalars and math.isnan(fallback):
@@ -101,11 +100,12 @@ class Kernel:
         if "lr" not in keywords:
             raise TypeError(f"{name}: lr: expected a number or an array, got nothing")
         lr = keywords.pop("lr")
-        if isinstance(lr, numbers.Real) or np.ndim(lr) == 0:
+        foreign = hasattr(lr, "__dlpack__") and not isinstance(lr, (np.ndarray, np.generic))
+        if getattr(lr, "ndim", 1 if foreign else 0) == 0:
             lr = _checks.real(f"{name}: lr", lr)
         options: dict[str, Any] = {"lr": lr}
-        for key in ("copy", "dtype"):
-            options[key] = keywords.pop(key, None)
+        options["copy"] = keywords.pop("copy", None)
+        options.update(self._dtype(keywords))
         flush = keywords.pop("flush_subnormals", False)
         if not isinstance(flush, (bool, np.bool_)):
             raise TypeError(
@@ -113,12 +113,19 @@ class Kernel:
             )
         options["flush_subnormals"] = bool(flush)
         rounding = keywords.pop("rounding", "nearest")
-        seed = _checks.whole(f"{name}: seed", keywords.pop("seed", 0), least=0)
+        seed = _checks.whole(f"{name}: seed", keywords.pop("seed", 0), least=0, below=2**64)
         if _checks.choice(f"{name}: rounding", rounding, ROUNDINGS) == "stochastic":
             options["seed"] = seed
-        if options["dtype"] is not None:
-            _checks.choice(f"{name}: dtype", options["dtype"], HALF_DTYPES)
         return options
+
+    def _dtype(self, keywords: dict[str, Any]) -> dict[str, Any]:
+        """Take what arrays of uint16 are read as, where the rule takes half precision."""
+        if "dtype" not in keywords or "bfloat16" not in self.rule.bytes:
+            return {}
+        dtype = keywords.pop("dtype")
+        if dtype is not None:
+            _checks.choice(f"{self.rule.name}: dtype", dtype, HALF_DTYPES)
+        return {"dtype": dtype}
 
     def __repr__(self) -> str:
         return f"<kernel {self.rule.name}({', '.join(s.name for s in self.rule.streams)})>"

@@ -1,5 +1,6 @@
 // launch – several jobs as one: the order of their sums, what a refusal leaves, and the checks
 // before the first write.
+#include <mdbopt/check.h>
 #include <mdbopt/error.h>
 #include <mdbopt/launch.h>
 

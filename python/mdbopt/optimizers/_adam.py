@@ -21,7 +21,8 @@ class Adam(Optimizer):
     beta1, beta2 : float in [0, 1), default 0.9, 0.999
         Dimensionless.
     eps : float, default 1e-8
-        Added outside the root, in units of the gradient.
+        Added outside the root, in units of the gradient. With 0 (and ``eps_root`` 0) a coordinate
+        that never had a gradient becomes NaN, 0/0, as in PyTorch.
     eps_root : float, default 0
         Added inside the root, in units of the gradient squared.
     bias_correction : bool, default True
