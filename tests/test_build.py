@@ -35,7 +35,8 @@ ARROWS = {
     "search/": HOST | {"pool", "check", "launch", "search/"},
     "update/": HOST | {"half", "launch", "update/"},
     "dlpack": {"launch", "search/", "tensor", "dtype", "error", "dlpack"},
-    "bind/": {"check", "half", "launch", "search/", "update/", "tensor", "dtype", "error", "dlpack", "bind/"},
+    "bind/": HOST - {"backend", "fold"}
+    | {"check", "half", "launch", "search/", "update/", "dlpack", "bind/"},
 }
 
 
