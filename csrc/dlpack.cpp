@@ -194,6 +194,14 @@ bool Borrowed::row_major() const {
   return true;
 }
 
+bool same_order(const View& a, const View& b) {
+  if (a.strides == nullptr || b.strides == nullptr) return a.strides == b.strides;
+  for (int k = 0; k < a.rank; ++k) {
+    if (a.shape[k] != 1 && a.strides[k] != b.strides[k]) return false;
+  }
+  return true;
+}
+
 namespace {
 
 bool glance_numpy(py::handle object, View& view, const Accepted& accepted) {
@@ -269,7 +277,9 @@ bool glance(py::handle object, View& view, const Accepted& accepted) {
 bool Seen::remember(py::handle object) {
   if (Py_TYPE(object.ptr()) != py::detail::npy_api::get().PyArray_Type_) return false;
   const auto* array = py::detail::array_proxy(object.ptr());
-  if (array->nd > kMostAxes) return false;
+  if (array->nd > kMostAxes || (array->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_) == 0) {
+    return false;
+  }
   type_ = Py_TYPE(object.ptr());
   descr_ = py::reinterpret_borrow<py::object>(array->descr);
   data_ = array->data;

@@ -46,6 +46,10 @@ struct View {
   const std::int64_t* strides = nullptr;  // in elements; null: row-major
 };
 
+// Whether two arrays of one shape go through memory in the same order; strides of single elements do
+// not count.
+bool same_order(const View& a, const View& b);
+
 // The usual cases without a detour: a NumPy array, or one whose type offers DLPack's C functions, on
 // the CPU, of a dtype that is accepted, in row-major order. False for anything else, which borrow
 // then looks at. Valid while the caller keeps the object alive and leaves it as it is.
@@ -55,7 +59,7 @@ bool glance(pybind11::handle object, View& view, const Accepted& accepted = {});
 // Kept by value, so nothing of it can go stale.
 class Seen {
  public:
-  // False when it is no NumPy array, or of too many axes.
+  // False when it is no NumPy array in row-major order, or of too many axes.
   bool remember(pybind11::handle object);
 
   bool still(pybind11::handle object) const {

@@ -89,10 +89,11 @@ class Streams {
   void check_order(const Description& rule, const char* name, const Borrowed& array) const {
     const bool first_row_major = arrays_.empty() || arrays_[0].row_major();
     if (first_row_major && array.row_major()) return;
-    if (!first_row_major && array.shape == arrays_[0].shape &&
-        array.strides == arrays_[0].strides) {
-      return;
-    }
+    const auto view = [](const Borrowed& of) {
+      return View{of.tensor, of.shape.data(), static_cast<int>(of.shape.size()), of.strides.data()};
+    };
+    const bool one_shape = !arrays_.empty() && array.shape == arrays_[0].shape;
+    if (one_shape && same_order(view(array), view(arrays_[0]))) return;
     throw Error(std::string(rule.name) + ": stream '" + name +
                 "' orders its elements in memory unlike stream '" + rule.streams[0].name +
                 "', expected the same shape and strides");

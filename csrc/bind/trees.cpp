@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "../error.h"
 
@@ -18,6 +19,12 @@ std::string kind_of(py::handle node) {
   return py::str(py::type::handle_of(node).attr("__name__"));
 }
 
+double number_at(const View& view, Py_ssize_t k) {
+  const bool wide = view.tensor.dtype == Dtype::kFloat64;
+  return wide ? static_cast<const double*>(view.tensor.data)[k]
+              : double{static_cast<const float*>(view.tensor.data)[k]};
+}
+
 std::string in_words(const std::int64_t* shape, int rank) {
   std::string text = "(";
   for (int k = 0; k < rank; ++k) text += (k > 0 ? ", " : "") + std::to_string(shape[k]);
@@ -25,6 +32,14 @@ std::string in_words(const std::int64_t* shape, int rank) {
 }
 
 }  // namespace
+
+bool is_other_number(PyObject* node) {
+  if (PyLong_Check(node)) return !PyBool_Check(node);
+  const PyNumberMethods* methods = Py_TYPE(node)->tp_as_number;
+  if (methods == nullptr || methods->nb_float == nullptr) return false;
+  const py::object rank = py::getattr(node, "ndim", py::none());
+  return rank.is_none() ? !py::hasattr(node, "__dlpack__") : rank.equal(py::int_(0));
+}
 
 std::string Path::below(const std::string& root) const {
   if (above == nullptr) return root;
@@ -82,13 +97,15 @@ void Leaves::read_all() {
   memory_.clear();
   seen_.clear();
   elements = 0;
-  first_ = recallable_ = true;
+  first_ = true;
+  recallable_ = true;
+  can_recall_ = false;
   visit(roots(), Path{});
   for (std::size_t k = 0; k < jobs.size(); ++k) {
     jobs[k].streams = pointers_.data() + k * rule_->stream_count;
   }
   check_separate();
-  if (!recallable_) seen_.clear();
+  can_recall_ = recallable_;
 }
 
 // What each tree must bring for parameters of this dtype.
@@ -105,13 +122,20 @@ void Leaves::expect(Dtype of_parameters) {
 }
 
 void Leaves::visit(const Nodes& nodes, const Path& path) {
+  PyObject* node = nodes.at[0];
+  const bool sequence = is_sequence(node);
+  const bool is_leaf = !sequence && !PyDict_Check(node);
   if (nodes.at[kGrads] == Py_None) {
+    if (!is_leaf || path.above == nullptr) {
+      throw TypeError(
+          place(kGrads, path) + ": expected " +
+          (is_leaf ? std::string("an array") : "the structure of " + path.below(name_of(0))) +
+          ", got None");
+    }
     recallable_ = false;
     return;
   }
-  PyObject* node = nodes.at[0];
-  const bool sequence = is_sequence(node);
-  if (!sequence && !PyDict_Check(node)) return leaf(nodes, path);
+  if (is_leaf) return leaf(nodes, path);
   if (Py_EnterRecursiveCall(" while reading nested parameters") != 0) throw py::error_already_set();
   try {
     if (sequence) {
@@ -138,8 +162,11 @@ void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t siz
     if (k == nodes.count && is_number(node)) continue;
     if (k == nodes.count && !spread[k] && !PyDict_Check(node)) {
       rates = look(node, k, path);
-      const bool fits = rates.rank == 1 && rates.shape[0] == size;
-      if (fits && !is_half(rates.tensor.dtype)) continue;
+      if (is_half(rates.tensor.dtype)) {
+        throw TypeError(place(k, path) + " has dtype " + info(rates.tensor.dtype).name +
+                        ", expected float64 or float32");
+      }
+      if (rates.rank == 1 && rates.shape[0] == size) continue;
       throw Error(place(k, path) + " has shape " + in_words(rates.shape, rates.rank) +
                   ", expected (" + std::to_string(size) + ",), one for each array of " +
                   path.below(name_of(0)));
@@ -155,9 +182,7 @@ void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t siz
     }
     py::object rate;
     if (rates.tensor.data != nullptr) {
-      const bool wide = rates.tensor.dtype == Dtype::kFloat64;
-      rate = py::float_(wide ? static_cast<const double*>(rates.tensor.data)[i]
-                             : double{static_cast<const float*>(rates.tensor.data)[i]});
+      rate = py::float_(number_at(rates, i));
       below.lr() = rate.ptr();
     }
     visit(below, {&path, {}, i});
@@ -235,19 +260,27 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
 
 void Leaves::read_lr(py::handle lr, const View& parameter, const Path& path, Job& job) {
   const std::size_t tree = trees_->names.size();
-  View view;
-  bool number = is_number(lr.ptr());
-  if (!number) {
-    view = look(lr, tree, path);
-    number = view.rank == 0 && parameter.rank > 0;
-  }
-  if (number) {
-    job.lr = PyFloat_AsDouble(lr.ptr());
-    if (PyErr_Occurred() != nullptr) throw py::error_already_set();
-    if (!std::isfinite(job.lr) || job.lr < 0.0) {
+  const auto positive = [&](double value) {
+    if (!std::isfinite(value) || value < 0.0) {
       throw Error(place(tree, path) + ": expected a finite number >= 0, got " +
-                  py::str(lr).cast<std::string>());
+                  py::str(py::float_(value)).cast<std::string>());
     }
+    return value;
+  };
+  if (is_number(lr.ptr())) {
+    const double value = PyFloat_AsDouble(lr.ptr());
+    const bool too_large = PyErr_ExceptionMatches(PyExc_OverflowError) != 0;
+    const bool failed = PyErr_Occurred() != nullptr;
+    PyErr_Clear();
+    if (failed && !too_large) {
+      throw TypeError(place(tree, path) + ": expected a number or an array, got " + kind_of(lr));
+    }
+    job.lr = positive(too_large ? std::numeric_limits<double>::infinity() : value);
+    return;
+  }
+  const View view = look(lr, tree, path);
+  if (view.rank == 0 && parameter.rank > 0 && !is_half(view.tensor.dtype)) {
+    job.lr = positive(number_at(view, 0));
     return;
   }
   check(view, tree, parameter, path);
@@ -279,9 +312,7 @@ void Leaves::refuse(const View& view, std::size_t tree, const View& parameter,
     throw Error(place(tree, path) + " has shape " + in_words(shape, rank) + ", expected " +
                 in_words(parameter.shape, parameter.rank) + " (as " + path.below(name_of(0)) + ")");
   }
-  const bool both = strides != nullptr && parameter.strides != nullptr;
-  if (both ? !std::equal(strides, strides + rank, parameter.strides)
-           : strides != parameter.strides) {
+  if (!same_order(view, parameter)) {
     throw Error(place(tree, path) + " orders its elements in memory unlike " +
                 path.below(name_of(0)) + ", expected the same strides");
   }

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "../launch.h"
 #include "../dlpack.h"
+#include "../launch.h"
 
 namespace mdbopt::bind {
 
@@ -57,7 +57,7 @@ class Leaves {
  private:
   struct Nodes;
   Nodes roots() const;
-  bool recall(const Nodes& nodes);
+  bool recall(const Nodes& nodes, int depth);
   bool recall_all();
   void read_all();
   void remember(const Nodes& nodes);
@@ -100,8 +100,9 @@ class Leaves {
   std::vector<PyObject*> held_;
   std::vector<std::size_t> first_held_;  // of each leaf, its parameter
   std::deque<Borrowed> borrowed_;        // those that a glance does not read
-  std::vector<Seen> seen_;               // by leaf and tree; empty: nothing to recall
-  bool recallable_ = false;
+  std::vector<Seen> seen_;               // by leaf and tree
+  bool recallable_ = false;              // so far, while they are read
+  bool can_recall_ = false;
   std::size_t recalled_ = 0;
   // What the check for overlap depends on, now and at the last check; its working memory.
   std::vector<std::uintptr_t> memory_, checked_memory_;

@@ -5,20 +5,25 @@
 
 namespace mdbopt::bind {
 
+// Deeper trees, cyclic ones among them, are for the full walk.
+constexpr int kDeepest = 100;
+
 // Whether all arrays are as they were when they were read; only the step size may be another.
 bool Leaves::recall_all() {
   const Nodes nodes = roots();
   const bool one_rate = nodes.lr() != nullptr && is_number(nodes.lr());
-  if (seen_.empty() || !one_rate || nodes.copy() != nullptr) return false;
+  if (!can_recall_ || !one_rate || nodes.copy() != nullptr) return false;
   const double lr = PyFloat_AsDouble(nodes.lr());
+  if (PyErr_Occurred() != nullptr) PyErr_Clear();  // lr is -1 then; the full walk says why
   if (!std::isfinite(lr) || lr < 0.0) return false;
   recalled_ = 0;
-  if (!recall(nodes) || recalled_ != seen_.size()) return false;
+  if (!recall(nodes, 0) || recalled_ != seen_.size()) return false;
   for (Job& job : jobs) job.lr = lr;
   return true;
 }
 
-bool Leaves::recall(const Nodes& nodes) {
+bool Leaves::recall(const Nodes& nodes, int depth) {
+  if (depth > kDeepest) return false;
   PyObject* node = nodes.at[0];
   Nodes below = nodes;
   if (is_sequence(node)) {
@@ -28,7 +33,7 @@ bool Leaves::recall(const Nodes& nodes) {
     }
     for (Py_ssize_t i = 0; i < size; ++i) {
       for (std::size_t k = 0; k < nodes.count; ++k) below.at[k] = item(nodes.at[k], i);
-      if (!recall(below)) return false;
+      if (!recall(below, depth + 1)) return false;
     }
     return true;
   }
@@ -42,7 +47,7 @@ bool Leaves::recall(const Nodes& nodes) {
         below.at[k] = PyDict_GetItem(nodes.at[k], key);
         if (below.at[k] == nullptr) return false;
       }
-      if (!recall(below)) return false;
+      if (!recall(below, depth + 1)) return false;
     }
     return true;
   }

@@ -32,6 +32,7 @@ void Leaves::check_separate() {
   for (const Job& job : jobs) {
     memory_.insert(memory_.end(), {job.size, address(job.step_sizes), address(job.copy)});
   }
+  memory_.push_back(static_cast<std::uintptr_t>(dtype));
   if (memory_ == checked_memory_) return;
   checked_memory_.clear();
   find_ranges();

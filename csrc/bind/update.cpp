@@ -33,8 +33,9 @@ class Alone {
   std::atomic<bool>& busy_;
 };
 
-Updater::Options options_of(const py::dict& given) {
+Updater::Options options_of(const py::dict& given, const std::string& optimizer) {
   Updater::Options options;
+  options.name = optimizer;
   options.rule = find_rule(given["rule"].cast<std::string>().c_str());
   const Description& rule = rule_description(options.rule);
   const auto scalars = given["scalars"].cast<py::dict>();
@@ -57,7 +58,7 @@ class Update {
  public:
   Update(const py::dict& options, const std::string& optimizer, const py::dict& state,
          const std::optional<std::string>& dtype, const py::object& after)
-      : updater_(options_of(options)), after_(after) {
+      : updater_(options_of(options, optimizer)), after_(after) {
     if (dtype) accepted_.bits = half_named(*dtype);
     trees_.optimizer = optimizer;
     trees_.names = {"params", "grads"};
@@ -71,7 +72,7 @@ class Update {
 
   void configure(const py::dict& options) {
     const Alone alone(busy_, trees_.optimizer);
-    updater_.configure(options_of(options));
+    updater_.configure(options_of(options, trees_.optimizer));
   }
 
   bool step(const py::object& params, const py::object& grads, const py::object& lr,

@@ -1,6 +1,7 @@
 // updater – fills in what changes from step to step, launches, and takes back the numbers.
 #include "updater.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -66,7 +67,7 @@ double Updater::clip(Dtype dtype, std::span<const Job> jobs, const Call& call) c
   // Squares out of range: once more, relative to the largest element.
   const bool out_of_range = std::isinf(sums[0]) || sums[0] < 1e-280;
   if (out_of_range && largest > 0.0 && std::isfinite(largest)) {
-    scale = 1.0 / largest;
+    scale = std::min(1.0 / largest, 0x1p1000);
     launch(norm, dtype, gradients, &scale, sums, options_.execution);
   }
   const double total = std::sqrt(sums[0]) / scale / call.grad_scale;
@@ -76,7 +77,8 @@ double Updater::clip(Dtype dtype, std::span<const Job> jobs, const Call& call) c
 
 void Updater::step(Dtype dtype, std::span<const Job> jobs, const Call& call) {
   if (t_ >= kMostSteps) {
-    throw Error("t: " + std::to_string(t_) + " steps are taken, expected fewer than 2^53");
+    throw Error(options_.name + ": t: " + std::to_string(t_) +
+                " steps are taken, expected fewer than 2^53");
   }
   const double clipped = call.max_norm > 0.0 ? clip(dtype, jobs, call) : 1.0;
   const double sign = options_.maximize ? -1.0 : 1.0;

@@ -18,6 +18,7 @@ namespace mdbopt {
 class Updater {
  public:
   struct Options {
+    std::string name;  // in messages
     std::size_t rule = 0;
     std::vector<double> scalars;  // in the order of the rule's description
     bool maximize = false;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,8 @@ def real_value(name: str, f: Any) -> float:
         return f
     if hasattr(f, "detach"):  # a tensor that requires a gradient warns when it becomes a number
         f = f.detach()
-    if f is None or isinstance(f, (str, bytes, complex, np.complexfloating)):
+    text = getattr(getattr(f, "dtype", None), "kind", "") in ("S", "U")
+    if text or f is None or isinstance(f, (str, bytes, complex, np.complexfloating)):
         raise TypeError(f"{name}: expected a real number, got {type(f).__name__}")
     if np.ndim(f) != 0 or getattr(f, "dtype", None) == np.dtype(object):
         if np.size(f) == 1 and hasattr(f, "item"):
@@ -94,5 +96,7 @@ def real_value(name: str, f: Any) -> float:
         )
     try:
         return float(f)
+    except OverflowError:
+        return math.inf if f > 0 else -math.inf
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name}: expected a real number, got {type(f).__name__}") from error

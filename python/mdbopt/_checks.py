@@ -16,6 +16,8 @@ def real(name: str, value: Any, *, least: float = -math.inf, strict: bool = Fals
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}") from None
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number) or number < least or (strict and number == least):
         bound = "" if least == -math.inf else f" {'>' if strict else '>='} {least:g}"
         raise ValueError(f"{name}: expected a finite number{bound}, got {number}")
@@ -28,8 +30,8 @@ def whole(name: str, value: Any, *, least: int, below: float = math.inf) -> int:
         if isinstance(value, float) and value.is_integer():
             return whole(name, int(value), least=least, below=below)
         raise TypeError(f"{name}: expected a whole number, got {type(value).__name__} {value!r}")
-    if not least <= value < below:
-        bound = f">= {least}" if value < least else f"< {below}"
+    if not least <= int(value) < below:
+        bound = f">= {least}" if int(value) < least else f"< {below}"
         raise ValueError(f"{name}: expected a whole number {bound}, got {value}")
     return int(value)
 

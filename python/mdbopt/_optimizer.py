@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
 from mdbopt import _checks, _core
 from mdbopt._arrays import real_value
 from mdbopt._update_state import UpdateState, fresh, restored
@@ -33,19 +35,25 @@ class Optimizer:
         self._check("lr", least=0.0, strict=True)
         self._check("weight_decay", least=0.0)
         _checks.choice(self._where("rounding"), self.rounding, ROUNDINGS)
-        _checks.whole(self._where("seed"), self.seed, least=0, below=2**64)
+        self._set("seed", _checks.whole(self._where("seed"), self.seed, least=0, below=2**64))
         for name in ("decoupled", "maximize", "flush_subnormals"):
             self._check_bool(name)
         if self.backend is not None:
             _checks.choice(self._where("backend"), self.backend, _backends())
         if self.threads is not None:
-            _checks.whole(self._where("threads"), self.threads, least=1)
+            self._set("threads", _checks.whole(self._where("threads"), self.threads, least=1))
+
+    def _set(self, name: str, value: Any) -> None:
+        """Keep a hyperparameter as a plain number, whatever kind of number came."""
+        object.__setattr__(self, name, value)
 
     def _where(self, name: str) -> str:
         return f"{type(self).__name__}: {name}"
 
     def _check(self, name: str, *, least: float, strict: bool = False) -> float:
-        return _checks.real(self._where(name), getattr(self, name), least=least, strict=strict)
+        value = _checks.real(self._where(name), getattr(self, name), least=least, strict=strict)
+        self._set(name, value)
+        return value
 
     def _check_fraction(self, name: str) -> None:
         """Raise unless the hyperparameter is in [0, 1)."""
@@ -55,8 +63,9 @@ class Optimizer:
 
     def _check_bool(self, name: str) -> None:
         value = getattr(self, name)
-        if not isinstance(value, bool):
+        if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"{self._where(name)}: expected a bool, got {type(value).__name__}")
+        self._set(name, bool(value))
 
     def _rule(self) -> str:
         """Name the core's rule that does it."""
@@ -79,9 +88,9 @@ class Optimizer:
         decay = "weight_decay" if self.decoupled else "l2"
         return {
             "rule": self._rule(),
-            "scalars": {decay: float(self.weight_decay), **self._scalars()},
+            "scalars": {decay: self.weight_decay, **self._scalars()},
             "maximize": self.maximize,
-            "seed": int(self.seed),
+            "seed": self.seed,
             "stochastic": self.rounding == "stochastic",
             "flush_subnormals": self.flush_subnormals,
             "threads": self.threads or 0,
@@ -222,14 +231,18 @@ class Optimizer:
         return Plan(self, params, grads, state)
 
     def _positive(self, name: str, value: Any) -> float:
+        return self._number(name, value, strict=True)
+
+    def _number(self, name: str, value: Any, *, strict: bool = False) -> float:
         where = self._where(name)
-        return _checks.real(where, real_value(where, value), least=0.0, strict=True)
+        plain = value if isinstance(value, bool) else real_value(where, value)
+        return _checks.real(where, plain, least=0.0, strict=strict)
 
     def _rates(self, lr: Any) -> Any:
-        if isinstance(lr, (list, tuple, dict)) or getattr(lr, "ndim", 0) > 0:
+        foreign = hasattr(lr, "__dlpack__") and not hasattr(lr, "ndim")
+        if isinstance(lr, (list, tuple, dict)) or foreign or getattr(lr, "ndim", 0) > 0:
             return lr
-        where = self._where("lr")
-        return _checks.real(where, real_value(where, lr), least=0.0)
+        return self._number("lr", lr)
 
 
 class Plan:
@@ -243,7 +256,7 @@ class Plan:
         What is stepped.
     """
 
-    __slots__ = ("_arguments", "_core_step", "_optimizer", "_state")
+    __slots__ = ("_arguments", "_core_step", "_direct", "_optimizer", "_state")
 
     def __init__(self, optimizer: Optimizer, params: Any, grads: Any, state: UpdateState) -> None:
         if state.__class__ is not UpdateState:
@@ -254,11 +267,12 @@ class Plan:
         self._optimizer = optimizer
         self._state = state
         self._core_step = state._core.step
+        self._direct = type(optimizer).step is Optimizer.step
         self._arguments = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
 
     def step(self, **options: Any) -> bool:
         """Take a step; options are those of `Optimizer.step`."""
-        if options or self._state._optimizer is not self._optimizer:
+        if options or not self._direct or self._state._optimizer is not self._optimizer:
             params, grads, *_ = self._arguments
             return self._optimizer.step(params, grads, self._state, **options)
         return self._core_step(*self._arguments)

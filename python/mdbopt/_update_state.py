@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mdbopt import _checks, _core, _trees
 from mdbopt._arrays import Library, dtype_name, real_value
@@ -140,10 +141,12 @@ def _after(library: str | None) -> Any:
     return torch.autograd.graph.increment_version
 
 
-def arithmetic_dtype(where: str, leaf: Any, dtype: str | None) -> str:
-    """Name the dtype in which such parameters are computed, or raise."""
-    if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype"):
+def parameter_dtype(where: str, leaf: Any, dtype: str | None) -> str:
+    """Name the dtype of such parameters, or raise."""
+    if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype") or isinstance(leaf, np.generic):
         raise TypeError(f"{where}: expected an array, got {type(leaf).__name__}")
+    if isinstance(leaf, np.ma.MaskedArray):
+        raise TypeError(f"{where}: expected an array without a mask, got {type(leaf).__name__}")
     root = type(leaf).__module__.partition(".")[0]
     if root in ("jax", "jaxlib"):
         raise TypeError(f"{where}: JAX arrays cannot be written in place, expected a mutable array")
@@ -153,7 +156,7 @@ def arithmetic_dtype(where: str, leaf: Any, dtype: str | None) -> str:
     if name not in DTYPES:
         hint = "; arrays of uint16 need dtype='bfloat16' or 'float16'" if name == "uint16" else ""
         raise TypeError(f"{where}: has dtype {name}, expected one of {', '.join(DTYPES)}{hint}")
-    return "float64" if name == "float64" else "float32"
+    return name
 
 
 def fresh(optimizer: Optimizer, params: Any, dtype: str | None) -> UpdateState:
@@ -162,10 +165,11 @@ def fresh(optimizer: Optimizer, params: Any, dtype: str | None) -> UpdateState:
     if dtype is not None:
         _checks.choice(f"{label}: dtype", dtype, ("bfloat16", "float16"))
     found = list(_trees.leaves(params))
-    kinds = {arithmetic_dtype(f"{label}: params{path}", leaf, dtype) for path, leaf in found}
+    kinds = {parameter_dtype(f"{label}: params{path}", leaf, dtype) for path, leaf in found}
     if len(kinds) > 1:
-        raise TypeError(f"{label}: params: expected arrays of one dtype, got {', '.join(kinds)}")
-    arithmetic = kinds.pop() if kinds else "float32"
+        several = ", ".join(sorted(kinds))
+        raise TypeError(f"{label}: params: expected arrays of one dtype, got {several}")
+    arithmetic = "float64" if kinds == {"float64"} else "float32"
     library = Library(found[0][1]) if found else Library(np.empty(0))
 
     def made(value: float | None) -> Any:
@@ -192,31 +196,38 @@ def restored(
 ) -> UpdateState:
     """Make a state from what was saved, in the dtype and library of these parameters."""
     label = type(optimizer).__name__
+    if not isinstance(saved, Mapping):
+        raise TypeError(f"{label}: saved: expected a mapping, got {type(saved).__name__}")
     state = fresh(optimizer, params, dtype)
     expected = set(state)
     given = set(saved)
     for name in sorted(expected - given):
         raise ValueError(f"{label}: saved: {name!r} is missing")
-    for name in sorted(given - expected):
+    for name in sorted(given - expected, key=str):
         raise ValueError(f"{label}: saved: {name!r} is not part of this optimizer's state")
     if str(saved["optimizer"]) != label:
         raise ValueError(
             f"{label}: saved: made by {saved['optimizer']}, expected a state of {label}"
         )
-    t = _checks.whole(f"{label}: saved: 't'", int(saved["t"]), least=0)
+    t = real_value(f"{label}: saved: 't'", saved["t"])
+    steps = _checks.whole(f"{label}: saved: 't'", t, least=0, below=2**53 + 1)
     numbers = {
         name: real_value(f"{label}: saved: {name!r}", saved[name]) for name in state._numbers()
     }
     library = Library.named(state._library)
     for name, tree in state._arrays.items():
         for path, leaf in _trees.leaves(tree):
-            key = f"{name}{path}"
-            source = Library(saved[key]).to_numpy(saved[key], f"{label}: saved: {key!r}")
-            if tuple(source.shape) != tuple(leaf.shape):
-                raise ValueError(
-                    f"{label}: saved: {key!r} has shape {tuple(source.shape)}, expected "
-                    f"{tuple(leaf.shape)}"
-                )
-            leaf[...] = library.from_numpy(np.array(source, dtype=dtype_name(leaf)))
-    state._set_numbers(t, numbers)
+            source = _saved_array(f"{label}: saved: {name + path!r}", saved[name + path], leaf)
+            leaf[...] = library.from_numpy(source)
+    state._set_numbers(steps, numbers)
     return state
+
+
+def _saved_array(where: str, saved: Any, like: Any) -> NDArray[Any]:
+    """Return a saved array in the dtype of one of the state, or raise."""
+    source = Library(saved).to_numpy(saved, where)
+    if source.dtype.kind != "f" and source.dtype.name != "bfloat16":
+        raise TypeError(f"{where}: has dtype {source.dtype}, expected floating point")
+    if tuple(source.shape) != tuple(like.shape):
+        raise ValueError(f"{where}: has shape {tuple(source.shape)}, expected {tuple(like.shape)}")
+    return np.array(source, dtype=dtype_name(like))
