@@ -34,9 +34,8 @@ ARROWS = {
     "launch": HOST | {"pool", "flush", "check", "launch"},
     "search/": HOST | {"pool", "check", "launch", "search/"},
     "update/": HOST | {"half", "launch", "update/"},
-    "dlpack": {"launch", "search/", "tensor", "dtype", "error", "dlpack"},
     "bind/": HOST - {"backend", "fold"}
-    | {"check", "half", "launch", "search/", "update/", "dlpack", "bind/"},
+    | {"check", "half", "launch", "search/", "update/", "bind/"},
 }
 
 

@@ -32,10 +32,22 @@ def test_tensors_that_are_refused():
         kernels.square(torch.ones(8)[::2], u)
     with pytest.raises(ValueError, match="square: stream 'u' overlaps stream 'g'"):
         kernels.square(u, u)
-    # Torch's own refusal: exporting would cut the tensor off its graph.
-    with pytest.raises(BufferError, match="require"):
-        kernels.square(torch.ones(4, requires_grad=True), u)
     assert torch.equal(u, torch.full_like(u, 7.0))
+
+
+def test_tensors_that_require_a_gradient():
+    u = torch.zeros(4, dtype=torch.float64)
+    kernels.square(torch.full((4,), 3.0, requires_grad=True), u)
+    assert torch.equal(u, torch.full_like(u, 9.0))
+
+
+def test_torch_is_told_what_was_written():
+    w = torch.ones(4, requires_grad=True)
+    x = torch.ones(4)
+    y = (x * w).sum()
+    kernels.sgd(x, torch.ones(4), lr=1.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
 
 
 def test_transposed_tensors_need_all_alike():

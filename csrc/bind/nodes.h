@@ -15,6 +15,14 @@ bool is_other_number(PyObject* node);
 // Any kind of real number, an array without axes among them.
 inline bool is_number(PyObject* node) { return PyFloat_Check(node) || is_other_number(node); }
 
+inline std::string kind_of(pybind11::handle node) {
+  if (node.is_none()) return "None";
+  return pybind11::str(pybind11::type::handle_of(node).attr("__name__"));
+}
+
+// The k-th number of an array of float64 or float32.
+double number_at(const View& view, Py_ssize_t k);
+
 // The nodes of all trees at one place; lr and copy are null where they are absent.
 struct Leaves::Nodes {
   PyObject* at[kMostTrees];

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "../check.h"
-#include "../dlpack.h"
 #include "../error.h"
 #include "../launch.h"
+#include "array.h"
 #include "bind.h"
+#include "dlpack.h"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -126,6 +127,16 @@ struct UpdateArguments {
   }
 };
 
+void count_written(const Description& rule, const py::args& streams, const py::object& copy) {
+  std::vector<py::handle> written;
+  for (std::size_t k = 0; k < rule.stream_count; ++k) {
+    const py::handle stream = streams[k];
+    if (rule.streams[k].role != Role::kIn && counts_versions(stream)) written.push_back(stream);
+  }
+  if (counts_versions(copy)) written.push_back(copy);
+  count_versions(written);
+}
+
 py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scalars,
               const py::object& backend, std::size_t threads, const py::object& lr,
               const py::object& copy, const py::object& dtype_name, bool flush_subnormals,
@@ -159,6 +170,7 @@ py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scala
     py::gil_scoped_release release;
     applied = launch(index, dtype, {&job, 1}, values, sums, execution);
   }
+  if (applied) count_written(rule, streams, copy);
   py::tuple result(rule.sum_count() + 1);
   for (std::size_t k = 0; k < rule.sum_count(); ++k) result[k] = sums[k];
   result[rule.sum_count()] = applied;

@@ -8,8 +8,8 @@
 #include <atomic>
 #include <cstring>
 
-#include "../dlpack.h"
 #include "../error.h"
+#include "array.h"
 #include "bind.h"
 
 namespace py = pybind11;

@@ -1,9 +1,8 @@
 // trees – all trees are walked together, params first: it says what the others must look like.
+#include "dlpack.h"
 #include "nodes.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "../error.h"
 
@@ -14,17 +13,6 @@ namespace {
 
 constexpr std::size_t kFewElements = 1 << 15;
 
-std::string kind_of(py::handle node) {
-  if (node.is_none()) return "None";
-  return py::str(py::type::handle_of(node).attr("__name__"));
-}
-
-double number_at(const View& view, Py_ssize_t k) {
-  const bool wide = view.tensor.dtype == Dtype::kFloat64;
-  return wide ? static_cast<const double*>(view.tensor.data)[k]
-              : double{static_cast<const float*>(view.tensor.data)[k]};
-}
-
 std::string in_words(const std::int64_t* shape, int rank) {
   std::string text = "(";
   for (int k = 0; k < rank; ++k) text += (k > 0 ? ", " : "") + std::to_string(shape[k]);
@@ -32,14 +20,6 @@ std::string in_words(const std::int64_t* shape, int rank) {
 }
 
 }  // namespace
-
-bool is_other_number(PyObject* node) {
-  if (PyLong_Check(node)) return !PyBool_Check(node);
-  const PyNumberMethods* methods = Py_TYPE(node)->tp_as_number;
-  if (methods == nullptr || methods->nb_float == nullptr) return false;
-  const py::object rank = py::getattr(node, "ndim", py::none());
-  return rank.is_none() ? !py::hasattr(node, "__dlpack__") : rank.equal(py::int_(0));
-}
 
 std::string Path::below(const std::string& root) const {
   if (above == nullptr) return root;
@@ -61,15 +41,8 @@ std::string Leaves::place(std::size_t tree, const Path& path) const {
 void Leaves::release() {
   for (PyObject* object : held_) Py_DECREF(object);
   held_.clear();
-  first_held_.clear();
+  counting_versions.clear();
   borrowed_.clear();
-}
-
-// The first array of each leaf that is held is its parameter.
-py::list Leaves::parameters() const {
-  py::list all;
-  for (std::size_t k = 0; k < jobs.size(); ++k) all.append(py::handle(held_[first_held_[k]]));
-  return all;
 }
 
 Leaves::Nodes Leaves::roots() const {
@@ -80,13 +53,12 @@ Leaves::Nodes Leaves::roots() const {
   return nodes;
 }
 
-void Leaves::read(const Description& rule, const Trees& trees, const Accepted& accepted,
-                  bool hold) {
+void Leaves::read(const Description& rule, const Trees& trees, const Accepted& accepted) {
   rule_ = &rule;
   trees_ = &trees;
   accepted_ = accepted;
   release();
-  hold_ = hold || elements > kFewElements;
+  hold_ = elements > kFewElements;
   if (!recall_all()) read_all();
 }
 
@@ -231,7 +203,6 @@ View Leaves::look(py::handle object, std::size_t tree, const Path& path) {
 }
 
 void Leaves::leaf(const Nodes& nodes, const Path& path) {
-  const std::size_t first_held = held_.size();
   const View parameter = look(nodes.at[0], 0, path);
   if (first_) expect(parameter.tensor.dtype);
   first_ = false;
@@ -251,40 +222,12 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
     accepted_ = others;
     check(view, nodes.count + 1, parameter, path);
     job.copy = view.tensor.data;
+    if (counts_versions(nodes.copy())) counting_versions.push_back(nodes.copy());
   }
   jobs.push_back(job);
   elements += job.size;
   if (recallable_) remember(nodes);
-  first_held_.push_back(first_held);
-}
-
-void Leaves::read_lr(py::handle lr, const View& parameter, const Path& path, Job& job) {
-  const std::size_t tree = trees_->names.size();
-  const auto positive = [&](double value) {
-    if (!std::isfinite(value) || value < 0.0) {
-      throw Error(place(tree, path) + ": expected a finite number >= 0, got " +
-                  py::str(py::float_(value)).cast<std::string>());
-    }
-    return value;
-  };
-  if (is_number(lr.ptr())) {
-    const double value = PyFloat_AsDouble(lr.ptr());
-    const bool too_large = PyErr_ExceptionMatches(PyExc_OverflowError) != 0;
-    const bool failed = PyErr_Occurred() != nullptr;
-    PyErr_Clear();
-    if (failed && !too_large) {
-      throw TypeError(place(tree, path) + ": expected a number or an array, got " + kind_of(lr));
-    }
-    job.lr = positive(too_large ? std::numeric_limits<double>::infinity() : value);
-    return;
-  }
-  const View view = look(lr, tree, path);
-  if (view.rank == 0 && parameter.rank > 0 && !is_half(view.tensor.dtype)) {
-    job.lr = positive(number_at(view, 0));
-    return;
-  }
-  check(view, tree, parameter, path);
-  job.step_sizes = view.tensor.data;
+  if (counts_versions(nodes.at[0])) counting_versions.push_back(nodes.at[0]);
 }
 
 bool Leaves::fits(const View& view, std::size_t tree, const View& parameter) const {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "../dlpack.h"
 #include "../launch.h"
+#include "numpy.h"
 
 namespace mdbopt::bind {
 
@@ -43,15 +43,16 @@ class Leaves {
   Leaves& operator=(const Leaves&) = delete;
 
   // Reads the trees; throws TypeError or Error that names the place. All arrays are held until
-  // release(), so that other threads cannot free them meanwhile; but a few small ones, unless `hold`,
-  // which are updated faster than the interpreter is handed over.
-  void read(const Description& rule, const Trees& trees, const Accepted& accepted, bool hold);
+  // release(), so that other threads cannot free them meanwhile; but a few small ones of NumPy, which
+  // are updated faster than the interpreter is handed over.
+  void read(const Description& rule, const Trees& trees, const Accepted& accepted);
   bool held() const { return !held_.empty(); }
   void release();
 
   std::vector<Job> jobs;
   std::size_t elements = 0;
-  pybind11::list parameters() const;  // those that are written
+  // Tensors of PyTorch that the caller sees written: params and copies.
+  std::vector<pybind11::handle> counting_versions;
   Dtype dtype = Dtype::kFloat64;
 
  private:
@@ -98,10 +99,9 @@ class Leaves {
   bool written_[kMaxStreams + 2];
   std::vector<void*> pointers_;
   std::vector<PyObject*> held_;
-  std::vector<std::size_t> first_held_;  // of each leaf, its parameter
-  std::deque<Borrowed> borrowed_;        // those that a glance does not read
-  std::vector<Seen> seen_;               // by leaf and tree
-  bool recallable_ = false;              // so far, while they are read
+  std::deque<Borrowed> borrowed_;  // those that a glance does not read
+  std::vector<Seen> seen_;         // by leaf and tree
+  bool recallable_ = false;        // so far, while they are read
   bool can_recall_ = false;
   std::size_t recalled_ = 0;
   // What the check for overlap depends on, now and at the last check; its working memory.

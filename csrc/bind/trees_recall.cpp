@@ -60,7 +60,6 @@ bool Leaves::recall(const Nodes& nodes, int depth) {
 }
 
 void Leaves::hold(const Nodes& nodes) {
-  first_held_.push_back(held_.size());
   for (std::size_t k = 0; k < nodes.count; ++k) {
     Py_INCREF(nodes.at[k]);
     held_.push_back(nodes.at[k]);

@@ -9,6 +9,7 @@
 #include "../error.h"
 #include "../update/updater.h"
 #include "bind.h"
+#include "dlpack.h"
 #include "trees.h"
 
 namespace py = pybind11;
@@ -57,8 +58,8 @@ Updater::Options options_of(const py::dict& given, const std::string& optimizer)
 class Update {
  public:
   Update(const py::dict& options, const std::string& optimizer, const py::dict& state,
-         const std::optional<std::string>& dtype, const py::object& after)
-      : updater_(options_of(options, optimizer)), after_(after) {
+         const std::optional<std::string>& dtype)
+      : updater_(options_of(options, optimizer)) {
     if (dtype) accepted_.bits = half_named(*dtype);
     trees_.optimizer = optimizer;
     trees_.names = {"params", "grads"};
@@ -83,7 +84,7 @@ class Update {
     trees_.roots[1] = grads;
     trees_.lr = lr;
     trees_.copy = copy;
-    leaves_.read(updater_.rule(), trees_, accepted_, !after_.is_none());
+    leaves_.read(updater_.rule(), trees_, accepted_);
     if (skip) return false;
     const Updater::Call call{grad_scale, max_norm};
     if (leaves_.held()) {
@@ -92,7 +93,7 @@ class Update {
     } else {
       updater_.step(leaves_.dtype, leaves_.jobs, call);
     }
-    if (!after_.is_none()) after_(leaves_.parameters());
+    count_versions(leaves_.counting_versions);
     return true;
   }
 
@@ -120,7 +121,6 @@ class Update {
   };
 
   Updater updater_;
-  py::object after_;
   Accepted accepted_{true};
   Trees trees_;
   Leaves leaves_;
@@ -132,8 +132,8 @@ class Update {
 void bind_update(py::module_& module) {
   py::class_<Update>(module, "Update", "An optimizer at work on one state.")
       .def(py::init<const py::dict&, const std::string&, const py::dict&,
-                    const std::optional<std::string>&, const py::object&>(),
-           "options"_a, "optimizer"_a, "state"_a, "dtype"_a = py::none(), "after"_a = py::none())
+                    const std::optional<std::string>&>(),
+           "options"_a, "optimizer"_a, "state"_a, "dtype"_a = py::none())
       .def("configure", &Update::configure, "options"_a)
       .def("step", &Update::step, "params"_a, "grads"_a, "lr"_a, "grad_scale"_a, "skip"_a,
            "max_norm"_a, "copy"_a)

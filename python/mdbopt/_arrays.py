@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,14 @@ Array = NDArray[np.floating[Any]]
 
 # Where libraries define their arrays, when that is not where they make them.
 _HOMES = {"jaxlib": "jax.numpy", "jax": "jax.numpy"}
+
+
+def _home(kind: type) -> str:
+    """Name the module that makes arrays of a class, or of the one it was made from."""
+    roots = [base.__module__.partition(".")[0] for base in kind.__mro__]
+    roots = [_HOMES.get(root, root) for root in roots]
+    makers = (root for root in roots if hasattr(sys.modules.get(root), "from_dlpack"))
+    return next(makers, roots[0])
 
 
 class Library:
@@ -26,8 +35,7 @@ class Library:
 
     def __init__(self, example: Any) -> None:
         plain = isinstance(example, (np.ndarray, np.generic)) or not hasattr(example, "__dlpack__")
-        root = type(example).__module__.partition(".")[0]
-        self.name: str | None = None if plain else _HOMES.get(root, root)
+        self.name: str | None = None if plain else _home(type(example))
 
     @classmethod
     def named(cls, name: str | None) -> Library:

@@ -74,7 +74,6 @@ class Update:
         optimizer: str,
         state: dict[str, Any],
         dtype: str | None = ...,
-        after: Any = ...,
     ) -> None: ...
     def configure(self, options: dict[str, Any]) -> None: ...
     def step(

@@ -245,6 +245,26 @@ class Optimizer:
         return self._number("lr", lr)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeavyBall(Optimizer):
+    """What moves on by momentum·(x − x_prev), with or without."""
+
+    momentum: float = 0.0
+
+    _RULE: ClassVar[str]
+    _START: ClassVar = {"x_prev": None}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_fraction("momentum")
+
+    def _rule(self) -> str:
+        return f"{self._RULE}_momentum" if self.momentum > 0.0 else self._RULE
+
+    def _scalars(self) -> dict[str, float]:
+        return {"momentum": self.momentum}
+
+
 class Plan:
     """A step with its arguments bound; see `Optimizer.plan`.
 

@@ -27,20 +27,16 @@ class UpdateState(Mapping[str, Any]):
     load to the same bits; it can be pickled and copied.
     """
 
-    def __init__(
-        self, optimizer: Optimizer, arrays: dict[str, Any], dtype: str | None, library: str | None
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, arrays: dict[str, Any], dtype: str | None) -> None:
         self._optimizer = optimizer
         self._arrays = arrays
         self._dtype = dtype
-        self._library = library
         self._extra = optimizer._extra()
         self._core = _core.Update(
             optimizer._options(),
             type(optimizer).__name__,
             arrays,
             dtype=dtype,
-            after=_after(library),
         )
 
     @property
@@ -107,7 +103,6 @@ class UpdateState(Mapping[str, Any]):
             self._optimizer,
             self._arrays,
             self._dtype,
-            self._library,
             self.t,
             numbers,
         )
@@ -122,23 +117,12 @@ def _rebuilt(
     optimizer: Optimizer,
     arrays: dict[str, Any],
     dtype: str | None,
-    library: str | None,
     t: int,
     numbers: Mapping[str, float],
 ) -> UpdateState:
-    state = UpdateState(optimizer, arrays, dtype, library)
+    state = UpdateState(optimizer, arrays, dtype)
     state._set_numbers(t, numbers)
     return state
-
-
-def _after(library: str | None) -> Any:
-    """Return what must be told that parameters were written behind a library's back."""
-    if library != "torch":
-        return None
-    import torch
-
-    # Without it a backward pass through the former values gives a wrong gradient, silently.
-    return torch.autograd.graph.increment_version
 
 
 def parameter_dtype(where: str, leaf: Any, dtype: str | None) -> str:
@@ -170,22 +154,26 @@ def fresh(optimizer: Optimizer, params: Any, dtype: str | None) -> UpdateState:
         several = ", ".join(sorted(kinds))
         raise TypeError(f"{label}: params: expected arrays of one dtype, got {several}")
     arithmetic = "float64" if kinds == {"float64"} else "float32"
-    library = Library(found[0][1]) if found else Library(np.empty(0))
 
     def made(value: float | None) -> Any:
-        def one(_: str, leaf: Any) -> Any:
-            bits = value is None and dtype_name(leaf) == "uint16"
-            return library.full_like(_from_bits(leaf, dtype) if bits else leaf, arithmetic, value)
+        def one(path: str, leaf: Any) -> Any:
+            library = Library(leaf)
+            if value is None and dtype_name(leaf) == "uint16":
+                leaf = library.from_numpy(_from_bits(library.to_numpy(leaf, "params"), dtype))
+            try:
+                return library.full_like(leaf, arithmetic, value)
+            except (AttributeError, NotImplementedError, RuntimeError) as error:
+                reason = str(error).partition("\n")[0]
+                raise TypeError(f"{label}: params{path}: no state like it: {reason}") from error
 
         return _trees.mapped(one, params)
 
     arrays = {name: made(value) for name, value in optimizer._arrays().items()}
-    return UpdateState(optimizer, arrays, dtype, library.name)
+    return UpdateState(optimizer, arrays, dtype)
 
 
-def _from_bits(array: Any, dtype: str | None) -> Any:
+def _from_bits(bits: NDArray[Any], dtype: str | None) -> NDArray[Any]:
     """Read an array of uint16 as the half-precision numbers it stands for, as float32."""
-    bits = np.asarray(array)
     if dtype == "float16":
         return bits.view(np.float16).astype(np.float32)
     return (bits.astype(np.uint32) << 16).view(np.float32)
@@ -214,11 +202,10 @@ def restored(
     numbers = {
         name: real_value(f"{label}: saved: {name!r}", saved[name]) for name in state._numbers()
     }
-    library = Library.named(state._library)
     for name, tree in state._arrays.items():
         for path, leaf in _trees.leaves(tree):
             source = _saved_array(f"{label}: saved: {name + path!r}", saved[name + path], leaf)
-            leaf[...] = library.from_numpy(source)
+            leaf[...] = Library(leaf).from_numpy(source)
     state._set_numbers(steps, numbers)
     return state
 

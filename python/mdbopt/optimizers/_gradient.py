@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mdbopt._optimizer import Optimizer
+from mdbopt._optimizer import HeavyBall, Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class SGD(Optimizer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NormalizedGD(Optimizer):
+class NormalizedGD(HeavyBall):
     """Steps of one length: x ← x − lr·g/‖g‖ + momentum·(x − x_prev).
 
     The norm is that of all arrays of a step together; where g = 0 there is no step. It costs one
@@ -130,16 +130,4 @@ class NormalizedGD(Optimizer):
     array([2.4, 3.2])
     """
 
-    momentum: float = 0.0
-
-    _START: ClassVar = {"x_prev": None}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_fraction("momentum")
-
-    def _rule(self) -> str:
-        return "normalized_gd_momentum" if self.momentum > 0.0 else "normalized_gd"
-
-    def _scalars(self) -> dict[str, float]:
-        return {"momentum": self.momentum}
+    _RULE: ClassVar = "normalized_gd"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from mdbopt._optimizer import Optimizer
+from mdbopt._optimizer import HeavyBall, Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
-class SignDescent(Optimizer):
+class SignDescent(HeavyBall):
     """Steps of one length in every coordinate: x ← x − lr·sign(g) + momentum·(x − x_prev).
 
     sign(0) = 0, and NaN stays NaN. The momentum is outside the sign; `Signum` has it inside.
@@ -44,19 +44,7 @@ class SignDescent(Optimizer):
     array([ 2., -3.,  0.])
     """
 
-    momentum: float = 0.0
-
-    _START: ClassVar = {"x_prev": None}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_fraction("momentum")
-
-    def _rule(self) -> str:
-        return "sign_descent_momentum" if self.momentum > 0.0 else "sign_descent"
-
-    def _scalars(self) -> dict[str, float]:
-        return {"momentum": self.momentum}
+    _RULE: ClassVar = "sign_descent"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,7 @@
-// dlpack – borrows the memory of other people's arrays: NumPy's directly, any other library's
+// array – other people's arrays as the bindings see them: NumPy's memory directly, any other library's
 // through DLPack.
 #pragma once
 
-#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
@@ -10,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tensor.h"
+#include "../tensor.h"
 
 namespace mdbopt::bind {
 
@@ -55,30 +54,11 @@ bool same_order(const View& a, const View& b);
 // then looks at. Valid while the caller keeps the object alive and leaves it as it is.
 bool glance(pybind11::handle object, View& view, const Accepted& accepted = {});
 
-// A NumPy array as it was seen, to tell whether one is still that: its memory, dtype, shape and flags.
-// Kept by value, so nothing of it can go stale.
-class Seen {
- public:
-  // False when it is no NumPy array in row-major order, or of too many axes.
-  bool remember(pybind11::handle object);
+// The name of an object's type.
+std::string type_name(pybind11::handle object);
 
-  bool still(pybind11::handle object) const {
-    if (Py_TYPE(object.ptr()) != type_) return false;
-    const auto* array = pybind11::detail::array_proxy(object.ptr());
-    bool same = (array->data == data_) & (array->descr == descr_.ptr()) & (array->flags == flags_) &
-                (array->nd == rank_);
-    for (int k = 0; same && k < rank_; ++k) same = array->dimensions[k] == shape_[k];
-    return same;
-  }
-
- private:
-  static constexpr int kMostAxes = 5;
-  PyTypeObject* type_ = nullptr;
-  pybind11::object descr_;  // held, so that its address stays its own
-  const char* data_ = nullptr;
-  int flags_ = 0;
-  int rank_ = 0;
-  pybind11::ssize_t shape_[kMostAxes] = {};
-};
+// Throws the TypeError for a dtype that is not accepted.
+[[noreturn]] void wrong_dtype(const std::string& what, const std::string& came,
+                              const Accepted& accepted);
 
 }  // namespace mdbopt::bind

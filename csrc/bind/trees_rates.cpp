@@ -1,0 +1,55 @@
+// trees_rates – the step size of each array: a number of any kind, or one for each coordinate.
+#include <cmath>
+#include <limits>
+
+#include "../error.h"
+#include "nodes.h"
+
+namespace py = pybind11;
+
+namespace mdbopt::bind {
+
+bool is_other_number(PyObject* node) {
+  if (PyLong_Check(node)) return !PyBool_Check(node);
+  const PyNumberMethods* methods = Py_TYPE(node)->tp_as_number;
+  if (methods == nullptr || methods->nb_float == nullptr) return false;
+  const py::object rank = py::getattr(node, "ndim", py::none());
+  return rank.is_none() ? !py::hasattr(node, "__dlpack__") : rank.equal(py::int_(0));
+}
+
+double number_at(const View& view, Py_ssize_t k) {
+  const bool wide = view.tensor.dtype == Dtype::kFloat64;
+  return wide ? static_cast<const double*>(view.tensor.data)[k]
+              : double{static_cast<const float*>(view.tensor.data)[k]};
+}
+
+void Leaves::read_lr(py::handle lr, const View& parameter, const Path& path, Job& job) {
+  const std::size_t tree = trees_->names.size();
+  const auto positive = [&](double value) {
+    if (!std::isfinite(value) || value < 0.0) {
+      throw Error(place(tree, path) + ": expected a finite number >= 0, got " +
+                  py::str(py::float_(value)).cast<std::string>());
+    }
+    return value;
+  };
+  if (is_number(lr.ptr())) {
+    const double value = PyFloat_AsDouble(lr.ptr());
+    const bool too_large = PyErr_ExceptionMatches(PyExc_OverflowError) != 0;
+    const bool failed = PyErr_Occurred() != nullptr;
+    PyErr_Clear();
+    if (failed && !too_large) {
+      throw TypeError(place(tree, path) + ": expected a number or an array, got " + kind_of(lr));
+    }
+    job.lr = positive(too_large ? std::numeric_limits<double>::infinity() : value);
+    return;
+  }
+  const View view = look(lr, tree, path);
+  if (view.rank == 0 && parameter.rank > 0 && !is_half(view.tensor.dtype)) {
+    job.lr = positive(number_at(view, 0));
+    return;
+  }
+  check(view, tree, parameter, path);
+  job.step_sizes = view.tensor.data;
+}
+
+}  // namespace mdbopt::bind
