@@ -10,6 +10,7 @@
 #include <functional>
 #include <numeric>
 #include <unordered_map>
+#include <utility>
 
 #include "../error.h"
 
@@ -24,10 +25,7 @@ struct Kind {
   const DLPackExchangeAPI* functions = nullptr;  // null: the long way
 };
 
-const Kind& kind_of(PyTypeObject* type) {
-  thread_local std::unordered_map<PyTypeObject*, Kind> known;
-  const auto found = known.find(type);
-  if (found != known.end()) return found->second;
+Kind look_up(PyTypeObject* type) {
   Kind kind;
   const py::handle handle(reinterpret_cast<PyObject*>(type));
   for (const py::handle base : py::reinterpret_borrow<py::tuple>(type->tp_mro)) {
@@ -45,7 +43,17 @@ const Kind& kind_of(PyTypeObject* type) {
     if (kind.functions->header.version.major != DLPACK_MAJOR_VERSION) kind.functions = nullptr;
   }
   handle.inc_ref();  // its address must not become another type's
-  return known.emplace(type, kind).first->second;
+  return kind;
+}
+
+const Kind& kind_of(PyTypeObject* type) {
+  thread_local std::unordered_map<PyTypeObject*, Kind> known;
+  thread_local std::pair<PyTypeObject*, const Kind*> last{nullptr, nullptr};
+  if (last.first == type) return *last.second;
+  auto found = known.find(type);
+  if (found == known.end()) found = known.emplace(type, look_up(type)).first;
+  last = {type, &found->second};
+  return found->second;
 }
 
 // Whether values are meant negated, which PyTorch's DLPack forgets to say. Its own functions make such
@@ -64,6 +72,18 @@ std::optional<Dtype> dtype_of(const DLDataType& dtype, const Accepted& accepted)
   return dtype.bits == 32 ? std::optional(Dtype::kFloat32) : std::nullopt;
 }
 
+// What the library of an array says against lending it, with the name of the array; errors of other
+// kinds are its own affair and go on as they are.
+void name_refusal(const py::error_already_set& error, const std::string& what) {
+  for (PyObject* kind :
+       {PyExc_BufferError, PyExc_RuntimeError, PyExc_TypeError, PyExc_ValueError}) {
+    if (error.type().ptr() != kind) continue;
+    const std::string text = py::str(error.value());
+    PyErr_SetString(kind, (what + ": cannot be read through DLPack: " + text).c_str());
+    throw py::error_already_set();
+  }
+}
+
 py::object capsule_of(py::handle array, const std::string& what) {
   // PyTorch exports no tensor that requires a gradient.
   const bool tracked = py::getattr(array, "requires_grad", py::none()).is(py::bool_(true));
@@ -77,11 +97,16 @@ py::object capsule_of(py::handle array, const std::string& what) {
                     type_name(object));
   }
   try {
-    return method(py::arg("max_version") = py::make_tuple(1, 3));
+    try {
+      return method(py::arg("max_version") = py::make_tuple(1, 3));
+    } catch (py::error_already_set& error) {
+      if (!error.matches(PyExc_TypeError)) throw;
+    }
+    return method();
   } catch (py::error_already_set& error) {
-    if (!error.matches(PyExc_TypeError)) throw;
+    name_refusal(error, what);
+    throw;
   }
-  return method();
 }
 
 }  // namespace
@@ -157,7 +182,8 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted) {
   if (tensor.data == nullptr && size > 0) return false;
   if (negated(object, static_cast<std::size_t>(size))) return false;
   char* data = static_cast<char*>(tensor.data) + tensor.byte_offset;
-  if (reinterpret_cast<std::uintptr_t>(data) % info(*known).bytes != 0) return false;
+  const std::uintptr_t within = info(*known).bytes - 1;
+  if ((reinterpret_cast<std::uintptr_t>(data) & within) != 0) return false;
   view = {{data, static_cast<std::size_t>(size), *known, true}, tensor.shape, tensor.ndim};
   return true;
 }
@@ -168,7 +194,11 @@ void count_versions(const std::vector<py::handle>& tensors) {
   if (tensors.empty()) return;
   py::list all;
   for (const py::handle tensor : tensors) all.append(tensor);
-  py::module_::import("torch.autograd.graph").attr("increment_version")(all);
+  static PyObject* const increment_version =
+      py::object(py::module_::import("torch.autograd.graph").attr("increment_version"))
+          .release()
+          .ptr();
+  py::handle{increment_version}(all);
 }
 
 }  // namespace mdbopt::bind

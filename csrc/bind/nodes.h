@@ -29,6 +29,14 @@ struct Leaves::Nodes {
   std::size_t count;  // of the rule's streams
   PyObject*& lr() { return at[count]; }
   PyObject*& copy() { return at[count + 1]; }
+  // An array's own code runs while it is read, and may take others out of their lists: what is being
+  // read is held.
+  void hold() const {
+    for (std::size_t k = 0; k < count + 2; ++k) Py_XINCREF(at[k]);
+  }
+  void release() const {
+    for (std::size_t k = 0; k < count + 2; ++k) Py_XDECREF(at[k]);
+  }
   PyObject* lr() const { return at[count]; }
   PyObject* copy() const { return at[count + 1]; }
 };

@@ -107,19 +107,31 @@ void Leaves::visit(const Nodes& nodes, const Path& path) {
     recallable_ = false;
     return;
   }
-  if (is_leaf) return leaf(nodes, path);
   if (Py_EnterRecursiveCall(" while reading nested parameters") != 0) throw py::error_already_set();
-  try {
-    if (sequence) {
-      visit_sequence(nodes, path, length(node));
-    } else {
-      visit_dict(nodes, path);
+  nodes.hold();
+  const struct Leave {
+    const Nodes& nodes;
+    ~Leave() {
+      nodes.release();
+      Py_LeaveRecursiveCall();
     }
-  } catch (...) {
-    Py_LeaveRecursiveCall();
-    throw;
+  } leave{nodes};
+  if (is_leaf) {
+    leaf(nodes, path);
+  } else if (sequence) {
+    visit_sequence(nodes, path, length(node));
+  } else {
+    visit_dict(nodes, path);
   }
-  Py_LeaveRecursiveCall();
+}
+
+// Throws when a container has another size than at first: an array's own code changed it.
+void Leaves::check_size(const Nodes& nodes, std::size_t tree, Py_ssize_t size,
+                        const Path& path) const {
+  PyObject* node = nodes.at[tree];
+  if ((PyDict_Check(node) ? PyDict_Size(node) : length(node)) != size) {
+    throw Error(place(tree, path) + " changed its size while it was read");
+  }
 }
 
 void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t size) {
@@ -150,7 +162,9 @@ void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t siz
   for (Py_ssize_t i = 0; i < size; ++i) {
     Nodes below = nodes;
     for (std::size_t k = 0; k < trees; ++k) {
-      if (k == 0 || spread[k]) below.at[k] = item(nodes.at[k], i);
+      if (k > 0 && !spread[k]) continue;
+      check_size(nodes, k, size, path);
+      below.at[k] = item(nodes.at[k], i);
     }
     py::object rate;
     if (rates.tensor.data != nullptr) {
@@ -176,7 +190,9 @@ void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
   PyObject* value = nullptr;
   for (Py_ssize_t at = 0; PyDict_Next(nodes.at[0], &at, &key, &value) != 0;) {
     Nodes below = nodes;
+    check_size(nodes, 0, size, path);
     below.at[0] = value;
+    const py::object held_key = py::reinterpret_borrow<py::object>(key);
     const Path here{&path, key};
     for (std::size_t k = 1; k < trees; ++k) {
       if (nodes.at[k] == nullptr || !PyDict_Check(nodes.at[k])) continue;

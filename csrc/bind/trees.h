@@ -65,6 +65,7 @@ class Leaves {
   void check_separate();
   void hold(const Nodes& nodes);
   void visit(const Nodes& nodes, const Path& path);
+  void check_size(const Nodes& nodes, std::size_t tree, Py_ssize_t size, const Path& path) const;
   void visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t size);
   void visit_dict(const Nodes& nodes, const Path& path);
   void leaf(const Nodes& nodes, const Path& path);

@@ -43,6 +43,7 @@ bool Leaves::recall(const Nodes& nodes, int depth) {
     }
     PyObject* key = nullptr;
     for (Py_ssize_t at = 0; PyDict_Next(node, &at, &key, &below.at[0]) != 0;) {
+      if (!PyUnicode_CheckExact(key)) return false;  // to compare it might run code of its own
       for (std::size_t k = 1; k < nodes.count; ++k) {
         below.at[k] = PyDict_GetItem(nodes.at[k], key);
         if (below.at[k] == nullptr) return false;

@@ -77,7 +77,8 @@ class Update {
   }
 
   bool step(const py::object& params, const py::object& grads, const py::object& lr,
-            double grad_scale, bool skip, double max_norm, const py::object& copy) {
+            double grad_scale, bool skip, double max_norm, const py::object& copy,
+            const py::object& scalars) {
     const Alone alone(busy_, trees_.optimizer);
     const Borrow borrowed{*this};
     trees_.roots[0] = params;
@@ -86,6 +87,11 @@ class Update {
     trees_.copy = copy;
     leaves_.read(updater_.rule(), trees_, accepted_);
     if (skip) return false;
+    if (!scalars.is_none()) {
+      for (const auto& [name, value] : scalars.cast<py::dict>()) {
+        updater_.set_scalar(name.cast<std::string>(), value.cast<double>());
+      }
+    }
     const Updater::Call call{grad_scale, max_norm};
     if (leaves_.held()) {
       const py::gil_scoped_release release;
@@ -136,18 +142,12 @@ void bind_update(py::module_& module) {
            "options"_a, "optimizer"_a, "state"_a, "dtype"_a = py::none())
       .def("configure", &Update::configure, "options"_a)
       .def("step", &Update::step, "params"_a, "grads"_a, "lr"_a, "grad_scale"_a, "skip"_a,
-           "max_norm"_a, "copy"_a)
+           "max_norm"_a, "copy"_a, "scalars"_a = py::none())
       .def_property(
           "t", [](Update& self) { return self.updater().t(); },
           [](Update& self, std::uint64_t t) { self.updater().set_t(t); })
       .def("numbers", &Update::numbers)
-      .def("set_number", &Update::set_number, "name"_a, "value"_a)
-      .def(
-          "set_scalar",
-          [](Update& self, const std::string& name, double value) {
-            self.updater().set_scalar(name, value);
-          },
-          "name"_a, "value"_a);
+      .def("set_number", &Update::set_number, "name"_a, "value"_a);
 }
 
 }  // namespace mdbopt::bind

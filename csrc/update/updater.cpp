@@ -24,6 +24,7 @@ std::size_t scalar_named(const Description& rule, const char* name) {
 }  // namespace
 
 Updater::Updater(Options options) {
+  options_.rule = options.rule;
   configure(std::move(options));
   const Description& description = rule();
   for (std::size_t k = 0; k < description.sum_count(); ++k) {
@@ -36,6 +37,10 @@ Updater::Updater(Options options) {
 void Updater::configure(Options options) {
   const Description& description = rule_description(options.rule);
   if (!description.update) throw Error(std::string(description.name) + ": not an update rule");
+  if (options.rule != options_.rule) {
+    throw Error(std::string(rule().name) + ": expected options of this rule, got those of " +
+                description.name);
+  }
   if (options.scalars.size() != description.scalar_count) {
     throw Error(std::string(description.name) + ": expected " +
                 std::to_string(description.scalar_count) + " scalars, got " +

@@ -197,6 +197,21 @@ class Optimizer:
         -----
         NaN and inf in a gradient go on into the parameters they belong to.
         """
+        return self._take_step(params, grads, state, lr, grad_scale, found_inf, max_norm, copy)
+
+    def _take_step(
+        self,
+        params: Any,
+        grads: Any,
+        state: UpdateState,
+        lr: Any = None,
+        grad_scale: Any = None,
+        found_inf: Any = None,
+        max_norm: float | None = None,
+        copy: Any = None,
+        scalars: dict[str, float] | None = None,
+    ) -> bool:
+        """Take a step, for which some scalars of the rule may be set."""
         if state.__class__ is not UpdateState:
             raise TypeError(
                 f"{self._where('state')}: expected a state from init or restore, got "
@@ -212,6 +227,7 @@ class Optimizer:
             found_inf is not None and real_value(self._where("found_inf"), found_inf) != 0.0,
             0.0 if max_norm is None else self._positive("max_norm", max_norm),
             copy,
+            scalars,
         )
 
     def plan(self, params: Any, grads: Any, state: UpdateState) -> Plan:

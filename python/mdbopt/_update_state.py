@@ -127,8 +127,14 @@ def _rebuilt(
 
 def parameter_dtype(where: str, leaf: Any, dtype: str | None) -> str:
     """Name the dtype of such parameters, or raise."""
-    if not hasattr(leaf, "shape") or not hasattr(leaf, "dtype") or isinstance(leaf, np.generic):
+    try:
+        is_array = hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+    except RuntimeError:  # PyTorch's nested tensors have no shape and say so
+        is_array = False
+    if not is_array or isinstance(leaf, np.generic):
         raise TypeError(f"{where}: expected an array, got {type(leaf).__name__}")
+    if getattr(getattr(leaf, "device", None), "type", "") == "meta":
+        raise TypeError(f"{where}: has no memory (device meta), expected an array on the CPU")
     if isinstance(leaf, np.ma.MaskedArray):
         raise TypeError(f"{where}: expected an array without a mask, got {type(leaf).__name__}")
     root = type(leaf).__module__.partition(".")[0]

@@ -306,21 +306,11 @@ class OSGM(Optimizer):
         bool
             False when the step was skipped (``found_inf``).
         """
-        if state.__class__ is UpdateState and state._optimizer is self:
-            now = None if value is None else real_value(self._where("value"), value)
-            moved = now is None or now < state._extra["value"]
-            state._core.set_scalar("moved", float(moved))
-            taken = super().step(params, grads, state, **options)
-            if taken and moved and now is not None:
-                state._extra["value"] = now
-            return taken
-        return self._adopted(params, grads, state, value, options)
-
-    def _adopted(
-        self, params: Any, grads: Any, state: UpdateState, value: Any, options: dict[str, Any]
-    ) -> bool:
-        """Step with a state that came from other hyperparameters, or refuse it."""
-        if state.__class__ is not UpdateState:
-            return super().step(params, grads, state, **options)
-        state._adopt(self)
-        return self.step(params, grads, state, value=value, **options)
+        now = None if value is None else real_value(self._where("value"), value)
+        kept = getattr(state, "_extra", {}).get("value", math.inf)
+        moved = now is None or now < kept
+        scalars = {"moved": float(moved)}
+        taken = self._take_step(params, grads, state, **options, scalars=scalars)
+        if taken and moved and now is not None:
+            state._extra["value"] = now
+        return taken

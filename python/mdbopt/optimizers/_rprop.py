@@ -83,6 +83,7 @@ class Rprop(Optimizer):
             _checks.real(f"{self._where(name)}[{k}]", pair[k], least=0.0, strict=True)
             for k in (0, 1)
         )
+        self._set(name, (low, high))
         return low, high
 
     def _rule(self) -> str:
