@@ -34,8 +34,8 @@ void Leaves::read_lr(py::handle lr, const View& parameter, const Path& path, Job
   };
   if (is_number(lr.ptr())) {
     const double value = PyFloat_AsDouble(lr.ptr());
-    const bool too_large = PyErr_ExceptionMatches(PyExc_OverflowError) != 0;
     const bool failed = PyErr_Occurred() != nullptr;
+    const bool too_large = failed && PyErr_ExceptionMatches(PyExc_OverflowError) != 0;
     PyErr_Clear();
     if (failed && !too_large) {
       throw TypeError(place(tree, path) + ": expected a number or an array, got " + kind_of(lr));

@@ -21,6 +21,10 @@ class State(Mapping[str, Any]):
     (NumPy, read-only, valid until the next `judge`) or copies in the caller's library.
     """
 
+    # By identity: arrays have no truth value that a mapping's comparison could use.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     def __init__(self, search: Search, core: _core.State, library: Library) -> None:
         self._search = search
         self._core = core

@@ -169,7 +169,8 @@ class Optimizer:
         lr : float, array or nested structure, optional
             Overrides the step size: a number >= 0 for all; one for each array (a list like
             ``params``, or an array of shape ``(len(params),)``); or arrays shaped as the
-            parameters, of the state's dtype, with a step size for each coordinate.
+            parameters, of the state's dtype, with a step size for each coordinate, taken as they
+            are.
         grad_scale : float or 0-d array, optional
             Gradients are divided by it, as PyTorch's ``GradScaler`` needs.
         found_inf : bool, float or 0-d array, optional
@@ -195,7 +196,10 @@ class Optimizer:
 
         Notes
         -----
-        NaN and inf in a gradient go on into the parameters they belong to.
+        NaN and inf in a gradient go on into the parameters they belong to. `t` counts the steps of
+        the whole, also for arrays whose gradient was None, where PyTorch counts for each array.
+        Clipping squares in float64 and, where these leave its range, relative to the largest
+        element; PyTorch's norm is inf there. A factor below the range of float32 is 0.
         """
         return self._take_step(params, grads, state, lr, grad_scale, found_inf, max_norm, copy)
 

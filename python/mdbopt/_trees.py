@@ -1,28 +1,40 @@
-"""Nested lists, tuples and dicts of arrays: every leaf with the path that leads to it."""
+"""Nested lists, tuples and dicts of arrays: every leaf with the keys that lead to it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+Keys = tuple[Any, ...]
 
-def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Give each leaf behind its path, as ``['layer'][0]``; of a bare array the path is empty."""
-    if isinstance(tree, (list, tuple)):
-        for index, item in enumerate(tree):
-            yield from leaves(item, f"{path}[{index}]")
-    elif isinstance(tree, dict):
-        for key, item in tree.items():
-            yield from leaves(item, f"{path}[{key!r}]")
+
+def text(keys: Keys) -> str:
+    """Write keys as ``['layer'][0]``; those of a bare array are empty."""
+    return "".join(f"[{key!r}]" for key in keys)
+
+
+def leaves(tree: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """Give each leaf behind its keys."""
+    if isinstance(tree, (list, tuple, dict)):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, item in items:
+            yield from leaves(item, (*keys, key))
     else:
-        yield path, tree
+        yield keys, tree
 
 
-def mapped(function: Callable[[str, Any], Any], tree: Any, path: str = "") -> Any:
-    """Return a tree of the same structure made by ``function(path, leaf)``; tuples are plain."""
-    if isinstance(tree, (list, tuple)):
-        items = [mapped(function, item, f"{path}[{k}]") for k, item in enumerate(tree)]
-        return items if isinstance(tree, list) else tuple(items)
+def leaf_at(tree: Any, keys: Keys) -> Any:
+    """Return the leaf that the keys lead to."""
+    for key in keys:
+        tree = tree[key]
+    return tree
+
+
+def mapped(function: Callable[[Keys, Any], Any], tree: Any, keys: Keys = ()) -> Any:
+    """Return a tree of the same structure made by ``function(keys, leaf)``; tuples are plain."""
     if isinstance(tree, dict):
-        return {key: mapped(function, item, f"{path}[{key!r}]") for key, item in tree.items()}
-    return function(path, tree)
+        return {key: mapped(function, item, (*keys, key)) for key, item in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        items = [mapped(function, item, (*keys, k)) for k, item in enumerate(tree)]
+        return items if isinstance(tree, list) else tuple(items)
+    return function(keys, tree)

@@ -24,14 +24,24 @@ class UpdateState(Mapping[str, Any]):
     parameters and in their library), its numbers (``state.alpha``), and ``t``, the steps taken. It
     is also a flat mapping of names to arrays and numbers, so ``numpy.savez(file, **state)`` and
     ``torch.save(dict(state), file)`` save it, and `Optimizer.restore` continues from what they
-    load to the same bits; it can be pickled and copied.
+    load to the same bits; it can be pickled and copied. Arrays are copies in the mapping, and the
+    state's own memory as attributes.
     """
+
+    # By identity: arrays have no truth value that a mapping's comparison could use.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __init__(self, optimizer: Optimizer, arrays: dict[str, Any], dtype: str | None) -> None:
         self._optimizer = optimizer
         self._arrays = arrays
         self._dtype = dtype
         self._extra = optimizer._extra()
+        self._places = {
+            f"{name}{_trees.text(keys)}": (name, keys)
+            for name, tree in arrays.items()
+            for keys, _ in _trees.leaves(tree)
+        }
         self._core = _core.Update(
             optimizer._options(),
             type(optimizer).__name__,
@@ -81,21 +91,19 @@ class UpdateState(Mapping[str, Any]):
         self._core.configure(optimizer._options())
         self._optimizer = optimizer
 
-    def _flat(self) -> dict[str, Any]:
-        flat: dict[str, Any] = {"optimizer": type(self._optimizer).__name__, "t": self.t}
-        flat.update(self._numbers())
-        for name, tree in self._arrays.items():
-            flat.update((f"{name}{path}", leaf) for path, leaf in _trees.leaves(tree))
-        return flat
-
     def __getitem__(self, name: str) -> Any:
-        return self._flat()[name]
+        numbers = {"optimizer": type(self._optimizer).__name__, "t": self.t, **self._numbers()}
+        if name in numbers:
+            return numbers[name]
+        array, keys = self._places[name]
+        leaf = _trees.leaf_at(self._arrays[array], keys)
+        return leaf.clone() if hasattr(leaf, "clone") else leaf.copy()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._flat())
+        return iter(["optimizer", "t", *self._numbers(), *self._places])
 
     def __len__(self) -> int:
-        return len(self._flat())
+        return 2 + len(self._numbers()) + len(self._places)
 
     def __reduce__(self) -> tuple[Any, ...]:
         numbers = self._numbers()
@@ -155,14 +163,16 @@ def fresh(optimizer: Optimizer, params: Any, dtype: str | None) -> UpdateState:
     if dtype is not None:
         _checks.choice(f"{label}: dtype", dtype, ("bfloat16", "float16"))
     found = list(_trees.leaves(params))
-    kinds = {parameter_dtype(f"{label}: params{path}", leaf, dtype) for path, leaf in found}
+    kinds = {
+        parameter_dtype(f"{label}: params{_trees.text(keys)}", leaf, dtype) for keys, leaf in found
+    }
     if len(kinds) > 1:
         several = ", ".join(sorted(kinds))
         raise TypeError(f"{label}: params: expected arrays of one dtype, got {several}")
     arithmetic = "float64" if kinds == {"float64"} else "float32"
 
     def made(value: float | None) -> Any:
-        def one(path: str, leaf: Any) -> Any:
+        def one(keys: _trees.Keys, leaf: Any) -> Any:
             library = Library(leaf)
             if value is None and dtype_name(leaf) == "uint16":
                 leaf = library.from_numpy(_from_bits(library.to_numpy(leaf, "params"), dtype))
@@ -170,7 +180,8 @@ def fresh(optimizer: Optimizer, params: Any, dtype: str | None) -> UpdateState:
                 return library.full_like(leaf, arithmetic, value)
             except (AttributeError, NotImplementedError, RuntimeError) as error:
                 reason = str(error).partition("\n")[0]
-                raise TypeError(f"{label}: params{path}: no state like it: {reason}") from error
+                where = f"{label}: params{_trees.text(keys)}"
+                raise TypeError(f"{where}: no state like it: {reason}") from error
 
         return _trees.mapped(one, params)
 
@@ -208,10 +219,10 @@ def restored(
     numbers = {
         name: real_value(f"{label}: saved: {name!r}", saved[name]) for name in state._numbers()
     }
-    for name, tree in state._arrays.items():
-        for path, leaf in _trees.leaves(tree):
-            source = _saved_array(f"{label}: saved: {name + path!r}", saved[name + path], leaf)
-            leaf[...] = Library(leaf).from_numpy(source)
+    for name, (array, keys) in state._places.items():
+        leaf = _trees.leaf_at(state._arrays[array], keys)
+        source = _saved_array(f"{label}: saved: {name!r}", saved[name], leaf)
+        leaf[...] = Library(leaf).from_numpy(source)
     state._set_numbers(steps, numbers)
     return state
 

@@ -1,0 +1,268 @@
+"""Steps that are refused: the error, the place that it names, and that nothing is written."""
+
+import numpy as np
+import pytest
+from arrays import CUDA, Producer, read_only
+from optimizer_cases import CLASSES, built, drawn, leaves, nothing_written
+
+import mdbopt
+
+TEMPLATE = {"w": 0, "b": [1, (2,)]}
+SIZES = [(3, 4), (4,), ()]
+
+
+def trees(seed=1):
+    return built(TEMPLATE, drawn(seed, SIZES)), built(TEMPLATE, drawn(seed + 1, SIZES))
+
+
+def misaligned(a):
+    moved = np.frombuffer(bytearray(a.nbytes + 1), np.uint8)[1:].view(a.dtype).reshape(a.shape)
+    moved[...] = a
+    return moved
+
+
+def spaced(a):
+    return np.repeat(a, 2, axis=-1)[..., ::2]
+
+
+DENSE = "stride, expected a dense array; pass a copy"
+# What comes in place of an array that is read: the error, and what the message says of the place.
+READ = {
+    "shape": (lambda a: a.T, ValueError, " has shape (4, 3), expected (3, 4) (as params['w'])"),
+    "flat": (np.ravel, ValueError, " has shape (12,), expected (3, 4) (as params['w'])"),
+    "one row less": (lambda a: a[:2], ValueError, " has shape (2, 4), expected (3, 4) (as"),
+    "one axis more": (lambda a: a[None], ValueError, " has shape (1, 3, 4), expected (3, 4)"),
+    "0-d": (lambda a: a[0, 0:1].reshape(()), ValueError, " has shape (), expected (3, 4)"),
+    "float32": (lambda a: a.astype("f4"), TypeError, " has dtype float32, expected float64"),
+    "float16": (lambda a: a.astype("f2"), TypeError, " has dtype float16, expected float64"),
+    "int": (lambda a: a.astype(int), TypeError, " has dtype int64, expected float64"),
+    "bool": (lambda a: a > 0, TypeError, " has dtype bool, expected float64"),
+    "uint16": (lambda a: a.astype("u2"), TypeError, " has dtype uint16, expected float64"),
+    "complex": (lambda a: a.astype(complex), TypeError, " has dtype complex128, expected float64"),
+    "object": (lambda a: a.astype(object), TypeError, " has dtype object, expected float64"),
+    "swapped": (lambda a: a.astype(">f8"), TypeError, " has dtype of foreign byte order"),
+    "masked": (np.ma.array, TypeError, ": expected an array without a mask, got MaskedArray"),
+    "negative stride": (lambda a: a[::-1], ValueError, f" has a negative {DENSE}"),
+    "zero stride": (
+        lambda a: np.broadcast_to(a[:1], a.shape),
+        ValueError,
+        f" has a zero (broadcast) {DENSE}",
+    ),
+    "gaps": (spaced, ValueError, " has gaps between its elements, expected a dense array"),
+    "misaligned": (misaligned, ValueError, " is not aligned to its element size"),
+    "other order": (np.asfortranarray, ValueError, " orders its elements in memory unlike"),
+    "number": (lambda _: 1.5, TypeError, ": expected a NumPy array or an array with __dlpack__"),
+    "scalar": (lambda _: np.float64(1), TypeError, ": expected a NumPy array or an array with"),
+    "text": (lambda _: "w", TypeError, ": expected a NumPy array or an array with __dlpack__, got"),
+    "list": (lambda a: a.tolist(), TypeError, ": expected a NumPy array or an array with"),
+    "dict": (lambda a: {0: a}, TypeError, ": expected a NumPy array or an array with"),
+    "device": (lambda a: Producer(a, device_type=CUDA), ValueError, " lives on device type 2"),
+    "DLPack int": (lambda a: Producer(a, code=0), TypeError, " has dtype code 0 of 64 bits"),
+    "DLPack shape": (lambda a: Producer(a.T.copy()), ValueError, " has shape (4, 3), expected"),
+    "DLPack gaps": (lambda a: Producer(spaced(a)), ValueError, " has gaps between its elements"),
+}
+WRITTEN = {
+    "read-only": (read_only, ValueError, " is read-only, expected a writable array"),
+    "DLPack read-only": (
+        lambda a: Producer(a, read_only=True),
+        ValueError,
+        " is read-only, expected a writable array",
+    ),
+    "DLPack unversioned": (
+        lambda a: Producer(a, versioned=False),
+        ValueError,
+        " is read-only, expected a writable array",
+    ),
+}
+
+
+def assert_refused(optimizer, params, grads, state, error, text, *others, **options):
+    """Refused by step and plan, before and after a step that could be remembered."""
+    for step in (
+        lambda: optimizer.step(params, grads, state, **options),
+        lambda: optimizer.plan(params, grads, state).step(**options),
+    ):
+        with nothing_written(state, params, grads, *others), pytest.raises(error) as caught:
+            step()
+        assert caught.type is error
+        assert str(caught.value).startswith(f"{type(optimizer).__name__}: ")
+        assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("remembered", [False, True])
+@pytest.mark.parametrize("name", READ)
+def test_a_gradient_is_refused(name, remembered):
+    make, error, text = READ[name]
+    params, grads = trees()
+    optimizer = mdbopt.AdamW()
+    state = optimizer.init(params)
+    if remembered:
+        optimizer.step(params, grads, state)
+    wrong = grads | {"w": make(grads["w"])}
+    assert_refused(optimizer, params, wrong, state, error, f"AdamW: grads['w']{text}", grads)
+    assert optimizer.step(params, grads, state)
+
+
+@pytest.mark.parametrize("name", READ | WRITTEN)
+def test_an_array_of_the_state_is_refused(name):
+    """Which the user has put there."""
+    make, error, text = (READ | WRITTEN)[name]
+    params, grads = trees()
+    optimizer = mdbopt.AdamW()
+    state = optimizer.init(params)
+    right = state.v["w"]
+    state.v["w"] = make(right)
+    text = f"AdamW: state.v['w']{text}"
+    assert_refused(optimizer, params, grads, state, error, text, right)
+    state.v["w"] = right
+    assert optimizer.step(params, grads, state)
+
+
+PARAMETERS = {
+    name: row
+    for name, row in (READ | WRITTEN).items()
+    if row[2].startswith((" has a ", " has gaps", " is not", " is read", " lives", ": "))
+    or "object" in name
+    or "swapped" in name
+    or "complex" in name
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_parameter_is_refused(name):
+    make, error, text = PARAMETERS[name]
+    params, grads = trees()
+    optimizer = mdbopt.AdamW()
+    state = optimizer.init(params)
+    wrong = params | {"w": make(params["w"])}
+    if name == "dict":
+        text, error = ": expected a dict with the 1 keys of params['w'], got ndarray", ValueError
+    if name == "list":
+        text, error = ": expected 3 items as params['w'], got ndarray", ValueError
+    tree = "grads" if name in ("dict", "list") else "params"
+    text = f"AdamW: {tree}['w']{text}"
+    assert_refused(optimizer, wrong, grads, state, error, text, params)
+
+
+def test_shapes_of_every_optimizer(one):
+    params, grads = trees()
+    optimizer = one.make()
+    state = optimizer.init(params)
+    wrong = grads | {"w": grads["w"].T.copy()}
+    text = f"{one.label}: grads['w'] has shape (4, 3), expected (3, 4) (as params['w'])"
+    assert_refused(optimizer, params, wrong, state, ValueError, text)
+
+
+# What comes in place of the gradients' tree, and what the message says.
+TREES = {
+    "nothing": (lambda _: None, TypeError, "grads: expected the structure of params, got None"),
+    "no list": (
+        lambda g: g | {"b": None},
+        TypeError,
+        "grads['b']: expected the structure of params['b'], got None",
+    ),
+    "array": (
+        lambda g: g["w"],
+        ValueError,
+        "grads: expected a dict with the 2 keys of params, got ndarray",
+    ),
+    "list": (list, ValueError, "grads: expected a dict with the 2 keys of params, got list"),
+    "key missing": (
+        lambda g: {"w": g["w"]},
+        ValueError,
+        "grads: expected a dict with the 2 keys of params, got 1",
+    ),
+    "key left over": (
+        lambda g: g | {"c": g["w"]},
+        ValueError,
+        "grads: expected a dict with the 2 keys of params, got 3",
+    ),
+    "other key": (
+        lambda g: {"w": g["w"], "B": g["b"]},
+        ValueError,
+        "grads['b'] is missing, expected the keys of params",
+    ),
+    "short list": (
+        lambda g: g | {"b": g["b"][:1]},
+        ValueError,
+        "grads['b']: expected 2 items as params['b'], got 1",
+    ),
+    "long tuple": (
+        lambda g: g | {"b": [g["b"][0], (g["b"][1][0],) * 2]},
+        ValueError,
+        "grads['b'][1]: expected 1 items as params['b'][1], got 2",
+    ),
+    "array for a list": (
+        lambda g: g | {"b": g["b"][0]},
+        ValueError,
+        "grads['b']: expected 2 items as params['b'], got ndarray",
+    ),
+    "dict for a list": (
+        lambda g: g | {"b": dict(enumerate(g["b"]))},
+        ValueError,
+        "grads['b']: expected 2 items as params['b'], got dict",
+    ),
+    "set for a list": (
+        lambda g: g | {"b": {1, 2}},
+        ValueError,
+        "grads['b']: expected 2 items as params['b'], got set",
+    ),
+    "array for a tuple": (
+        lambda g: g | {"b": [g["b"][0], g["b"][1][0]]},
+        ValueError,
+        "grads['b'][1]: expected 1 items as params['b'][1], got ndarray",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_tree_of_gradients_is_refused(name):
+    make, error, text = TREES[name]
+    params, grads = trees()
+    optimizer = mdbopt.AdamW()
+    state = optimizer.init(params)
+    wrong = make(grads)
+    assert_refused(optimizer, params, wrong, state, error, f"AdamW: {text}", grads)
+    optimizer.step(params, grads, state)
+    assert_refused(optimizer, params, wrong, state, error, f"AdamW: {text}", grads)
+    assert optimizer.step(params, grads, state)
+
+
+def test_no_gradient_for_a_bare_array(one):
+    x = np.ones(3)
+    optimizer = one.make()
+    text = "grads: expected an array, got None"
+    assert_refused(optimizer, x, None, optimizer.init(x), TypeError, text)
+
+
+@pytest.mark.parametrize("name", [n for n, c in CLASSES.items() if len(c.description.streams) > 2])
+def test_a_state_of_other_parameters_is_refused(name):
+    optimizer = CLASSES[name].make()
+    params, grads = trees()
+    state = optimizer.init({"w": np.ones(2), "b": [np.ones(4), (np.ones(()),)]})
+    first = next(iter(state._arrays))
+    text = f"{name}: state.{first}['w'] has shape (2,), expected (3, 4) (as params['w'])"
+    assert_refused(optimizer, params, grads, state, ValueError, text)
+    fewer = optimizer.init(params["b"])
+    text = f"{name}: state.{first}: expected a dict with the 2 keys of params, got list"
+    assert_refused(optimizer, params, grads, fewer, ValueError, text)
+
+
+def test_one_dtype_for_all_parameters(one):
+    params, grads = trees()
+    optimizer = one.make()
+    mixed = params | {"b": [x.astype(np.float32) for x in leaves(params["b"])]}
+    with pytest.raises(TypeError, match=f"^{one.label}: params: expected arrays of one dtype, got"):
+        optimizer.init(mixed)
+    state = optimizer.init(params)
+    mixed = params | {"b": [params["b"][0].astype(np.float32), params["b"][1]]}
+    text = "params['b'][0] has dtype float32, expected float64"
+    assert_refused(optimizer, mixed, grads, state, TypeError, text)
+
+
+def test_parameters_of_another_dtype_than_the_state():
+    params, grads = ({"w": x.astype(np.float32)} for x in drawn(1, [(3, 4)] * 2))
+    optimizer = mdbopt.AdamW()
+    state = optimizer.init({"w": np.ones((3, 4))})
+    text = "AdamW: state.m['w'] has dtype float64, expected float32"
+    assert_refused(optimizer, params, grads, state, TypeError, text)
