@@ -23,7 +23,6 @@ struct Job {
 struct Course {
   const void* coef;
   std::uint64_t key;  // of the random bits
-  bool prefetch;      // pays when the streams come from memory
 };
 
 // One rule compiled for one dtype and one instruction set; null where it does not have the part.

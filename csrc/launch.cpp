@@ -16,10 +16,6 @@
 namespace mdbopt {
 namespace {
 
-// What streams take together when the outer caches no longer hold them: from there on fetching ahead
-// pays, and before it costs.
-constexpr std::size_t kOutOfCache = std::size_t{1} << 24;
-
 // One rule's walk within a pass.
 struct Stage {
   Sweep::Walk sweep;
@@ -37,10 +33,9 @@ struct Pass {
   std::size_t chunks;
   std::size_t parts;
   std::uint64_t key;
-  bool prefetch;
   bool flush_subnormals;
 
-  Course course(const Stage& stage) const { return {stage.coef, key, prefetch}; }
+  Course course(const Stage& stage) const { return {stage.coef, key}; }
 };
 
 std::size_t chunks_of(std::size_t size) { return (size + kChunk - 1) / kChunk; }
@@ -121,8 +116,7 @@ void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes,
   const std::size_t threads = threads_of(execution);
   const std::size_t wanted = parts_for(threads, kNanosecondsPerByte * static_cast<double>(total));
   const std::size_t parts = std::min(wanted, std::max<std::size_t>(1, size.chunks));
-  const bool prefetch = total >= kOutOfCache && stages.size() == 1;
-  Pass pass{stages, jobs, size.chunks, parts, execution.key, prefetch, execution.flush_subnormals};
+  Pass pass{stages, jobs, size.chunks, parts, execution.key, execution.flush_subnormals};
   parallel(parts, threads, walk_part, &pass);
   for (std::size_t k = 0; k < stages.size(); ++k) {
     const Stage& stage = stages[k];

@@ -16,9 +16,6 @@
 
 namespace mdbopt::MDBOPT_ISA {
 
-inline constexpr std::size_t kCacheLine = 64;
-inline constexpr std::size_t kPrefetchAhead = 512;  // bytes
-
 template <class Rule, class T>
 struct CpuSweep {
   using Coef = typename Rule::Coef;
@@ -103,17 +100,6 @@ struct CpuSweep {
     }
   }
 
-  template <class Phase, std::size_t... K>
-  MDBOPT_INLINE static void prefetch(void* const* streams, std::size_t begin,
-                                     std::index_sequence<K...>) {
-    const auto line = [&](std::size_t bytes, std::size_t width, const void* stream) {
-      const auto* at = static_cast<const char*>(stream) + begin * width + kPrefetchAhead;
-      for (std::size_t k = 0; k < bytes; k += kCacheLine) __builtin_prefetch(at + k);
-    };
-    ((Phase::reads(K) ? line(kLanes * sizeof(Stored<K>), sizeof(Stored<K>), streams[K]) : void()),
-     ...);
-  }
-
   MDBOPT_INLINE static void write_copy(const Job& job, std::size_t begin, std::size_t count) {
     const auto* x = static_cast<const float*>(job.streams[0]) + begin;
     auto* copy = static_cast<BFloat16*>(job.copy) + begin;
@@ -144,7 +130,6 @@ struct CpuSweep {
       Lanes<Phase> lanes{};
       std::size_t i = chunk * kChunk;
       for (; i + kLanes <= end; i += kLanes) {
-        if (course.prefetch) prefetch<Phase>(job.streams, i, Positions{});
         go(i, kLanes, key, lanes);
       }
       if (i < end) go(i, end - i, key, lanes);

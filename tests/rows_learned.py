@@ -76,7 +76,6 @@ def inverse_factorial(k):
 def exp(x):
     in_type, double = x.dtype.type, x.dtype == np.float64
     rounder = in_type(1.5 * 2.0 ** (52 if double else 23))
-    x = minimum(maximum(x, in_type(-80)), in_type(80))
     k = (x * in_type(1.4426950408889634) + rounder) - rounder
     r = (x - k * in_type(0.693145751953125)) - k * in_type(1.4286068203094172e-6)
     degree = 13 if double else 7
@@ -87,9 +86,9 @@ def exp(x):
 
 
 def agreement_of(g, g_prev):
-    larger = maximum(np.abs(g), np.abs(g_prev))
-    smaller = minimum(np.abs(g), np.abs(g_prev))
-    return sign(g) * sign(g_prev) * (smaller / np.where(larger > 0, larger, larger.dtype.type(1)))
+    grew = np.abs(g) < np.abs(g_prev)
+    smaller, larger = np.where(grew, g, g_prev), np.where(grew, g_prev, g)
+    return smaller / np.where(larger == 0, larger.dtype.type(1), larger)
 
 
 def along_rates(v, p, g):
@@ -164,7 +163,7 @@ LEARNED = {
     ),
     "diagonal_hypergradient": update(RATES, ({"hyper_lr": 1e-3},), along_additive_rates),
     "diagonal_hypergradient_log": update(
-        RATES, ({"hyper_lr": 0.3}, {"hyper_lr": 90.0}), along_log_rates
+        RATES, ({"hyper_lr": 0.3}, {"hyper_lr": 80.0}), along_log_rates
     ),
     "diagonal_hypergradient_weights": update(
         RATES, ({"hyper_lr": 0.3}, {"hyper_lr": 20.0}), along_weight_rates, total_rate, share

@@ -188,8 +188,7 @@ ADAM = tuple(
 )
 ROOTS = ({"eps": 1e-10, "eps_root": 0.0}, {"eps": 0.0, "eps_root": 1e-3})
 RMSPROP = tuple(
-    roots | {"alpha": alpha}
-    for roots, alpha in zip(ROOTS * 2, (0.99, 0.5, 0.9, 0.0), strict=True)
+    roots | {"alpha": alpha} for roots, alpha in zip(ROOTS * 2, (0.99, 0.5, 0.9, 0.0), strict=True)
 )
 RMSPROP_MOMENTUM = tuple(
     scalars | {"momentum": momentum}

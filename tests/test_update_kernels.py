@@ -238,3 +238,11 @@ def test_empty_arrays():
     none = np.zeros(0, np.float32)
     assert kernels.sgd(none, none, lr=none, copy=np.zeros(0, np.uint16)).applied
     assert kernels.normalized_gd(none, none, lr=0.1).norm2 == 0.0
+
+
+@pytest.mark.parametrize("rule", ["diagonal_hypergradient_log", "diagonal_hypergradient_weights"])
+def test_an_exponent_out_of_range_is_refused(rule):
+    arrays = [np.ones(5) for _ in range(4)]
+    result = getattr(kernels, rule)(*arrays, lr=0.1, hyper_lr=80.5)
+    assert not result.applied
+    assert all(np.all(array == 1) for array in arrays)

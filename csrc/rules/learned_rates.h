@@ -24,7 +24,7 @@ constexpr double inverse_factorial(int k) {
   return result;
 }
 
-// e^x for |x| ≤ 80, larger ones cut there: x = k ln 2 + r, |r| ≤ ½ ln 2, and a Taylor polynomial in r,
+// e^x for |x| ≤ 80: x = k ln 2 + r, |r| ≤ ½ ln 2, and a Taylor polynomial in r,
 // in + − × only, so that bits agree everywhere. Adding 3·2^(p−2), p the bits of a significand, rounds
 // x/ln 2 to the whole number k and leaves k in the lowest bits, from where a shift makes it 2^k.
 template <class Real>
@@ -36,7 +36,6 @@ MDBOPT_INLINE Real exp(Real x) {
   constexpr Real kRounder = kDouble ? Real(0x1.8p52) : Real(0x1.8p23);
   constexpr Real kLogHigh = Real(0.693145751953125);  // of few bits: k times it is exact
   constexpr Real kLogLow = Real(1.4286068203094172e-6);
-  x = min(max(x, Real(-80)), Real(80));
   const Real rounded = x * Real(1.4426950408889634) + kRounder;
   const Real k = rounded - kRounder;
   const Real r = (x - k * kLogHigh) - k * kLogLow;
@@ -48,12 +47,13 @@ MDBOPT_INLINE Real exp(Real x) {
   return sum * __builtin_bit_cast(Real, scale);
 }
 
-// g·g_prev/max(g², g_prev²), 0 where both are.
+// g·g_prev/max(g², g_prev²), 0 where both are: the smaller over the larger.
 template <class Real>
 MDBOPT_INLINE Real agreement(Real g, Real g_prev) {
-  const Real larger = max(abs(g), abs(g_prev));
-  const Real smaller = min(abs(g), abs(g_prev));
-  return sign(g) * sign(g_prev) * (smaller / (larger > 0 ? larger : Real(1)));
+  const bool grew = abs(g) < abs(g_prev);
+  const Real smaller = grew ? g : g_prev;
+  const Real larger = grew ? g_prev : g;
+  return smaller / (larger == 0 ? Real(1) : larger);
 }
 
 inline constexpr Stream kLearnedRatesStreams[] = {{"x", Role::kInOut},
@@ -95,6 +95,10 @@ struct LogRates : AdditiveRates {
   static constexpr const char* kName = "diagonal_hypergradient_log";
   static constexpr const char* kSummary =
       "p ← p·exp(hyper_lr·r), r = g·g_prev/max(g², g_prev²), x ← x − lr·p·g, g_prev ← g";
+  // The exponent is hyper_lr at most, and exp is for 80.
+  static bool prepare(const double* scalars, double n, Coef& c) {
+    return AdditiveRates::prepare(scalars, n, c) && abs(c.hyper_lr) <= 80.0;
+  }
   template <class V>
   MDBOPT_INLINE static typename V::Real grown(const V& v, const Coef& c, typename V::Real g) {
     return v[kP] * exp(typename V::Real(c.hyper_lr) * agreement(g, v[kGPrev]));

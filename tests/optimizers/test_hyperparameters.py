@@ -97,10 +97,19 @@ def test_the_ends_of_the_ranges_are_taken(label):
     for name, values in OWN[label].items():
         for value in next((some for kind, some in ends if kind is values), ()):
             extra = {"momentum": 0.5} if name in ("nesterov", "heavy_ball") else {}
+            if (label, name) == ("DiagonalHypergradient", "hyper_lr"):
+                extra["mode"] = "additive"
             assert getattr(optimizer(0.1, **extra, **{name: value}), name) == value
     for name, value in (("weight_decay", 0), ("seed", 2**64 - 1), ("threads", 1), ("lr", 5e-324)):
         given = {"step_sizes": (5e-324, 50)} if label == "Rprop" else {}
         assert getattr(optimizer(**{"lr": 0.1} | given | {name: value}), name) == value
+
+
+@pytest.mark.parametrize("mode", ["log", "weights"])
+def test_an_exponent_has_a_largest_size(mode):
+    assert mdbopt.DiagonalHypergradient(0.1, mode=mode, hyper_lr=80).hyper_lr == 80.0
+    with pytest.raises(ValueError, match=r"hyper_lr: expected at most 80\.0, .*, got 80\.5"):
+        mdbopt.DiagonalHypergradient(0.1, mode=mode, hyper_lr=80.5)
 
 
 EXCLUSIONS = [

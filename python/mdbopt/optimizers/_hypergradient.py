@@ -13,6 +13,7 @@ from mdbopt._update_state import UpdateState
 from mdbopt.optimizers._adam import Adam
 
 MODES = ("additive", "multiplicative")
+LARGEST_EXPONENT = 80.0
 DIAGONAL_RULES = {
     "additive": "diagonal_hypergradient",
     "log": "diagonal_hypergradient_log",
@@ -165,7 +166,7 @@ class DiagonalHypergradient(Optimizer):
     lr : float, default 1e-3
         The first step size, parameters over gradients.
     hyper_lr : float, default 0.05
-        Dimensionless; additive: step size over squared gradients.
+        Dimensionless, at most 80; additive: step size over squared gradients.
     mode : {"log", "weights", "additive"}
         See above. "weights" costs one more reading.
     **common
@@ -211,6 +212,11 @@ class DiagonalHypergradient(Optimizer):
         super().__post_init__()
         self._check("hyper_lr", least=0.0)
         _checks.choice(self._where("mode"), self.mode, list(DIAGONAL_RULES))
+        if self.mode != "additive" and self.hyper_lr > LARGEST_EXPONENT:
+            raise ValueError(
+                f"{self._where('hyper_lr')}: expected at most {LARGEST_EXPONENT}, the largest "
+                f"exponent, got {self.hyper_lr}"
+            )
 
     def _rule(self) -> str:
         return DIAGONAL_RULES[self.mode]
