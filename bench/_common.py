@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import csv
-import datetime
 import importlib.util
 import json
 import math
 import os
 import pathlib
-import platform
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import scipy
 
 import mdbopt
+from mdbopt._bench.machine import machine, told
 
 DATA_VARIABLE = "MDBOPT_BENCH_DATA"
 REFERENCE_VARIABLE = "MDBOPT_BENCH_REFERENCE"
@@ -98,40 +96,9 @@ def _folder(folder: str | None, option: str, variable: str, file: str) -> pathli
     return path
 
 
-def machine() -> dict[str, Any]:
-    """Describe processor, versions, backend, threads and date."""
-    return {
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "system": platform.platform(terse=True),
-        "load": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "mdbopt": mdbopt.__version__,
-        "backend": next(backend.name for backend in mdbopt.backends() if backend.active),
-        "threads": mdbopt._core.threads(),
-    }
-
-
 def print_machine() -> None:
     """Print `machine` on two lines."""
-    this = machine()
-    print(
-        f"{this['date']}   {this['processor']}, {this['cores']} cores, load {this['load']}\n"
-        f"mdbopt {this['mdbopt']} ({this['backend']}, {this['threads']} threads)   "
-        f"Python {this['python']}   NumPy {this['numpy']}   SciPy {this['scipy']}\n"
-    )
-
-
-def _processor() -> str:
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    print(f"{told(machine())}\n")
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]], file: Any = None) -> None:

@@ -1,6 +1,6 @@
 """All benches with moderate settings, a few minutes: what `make bench` runs.
 
-Time of the solvers and rate of the kernels always; the comparisons on data when their folders are
+`mdbopt bench` and the time of the solvers always; the comparisons on data when their folders are
 given (--data and --reference, or their environment variables), which nothing here downloads.
 """
 
@@ -19,12 +19,12 @@ import _common
 
 HERE = pathlib.Path(__file__).resolve().parent
 BENCHES = {
-    "overhead": ["overhead.py", "--sizes", "1e3,1e4,1e5,1e6", "--rounds", "3"],
-    "kernels": ["kernels.py", "--sizes", "1e3,1e5,1e6", "--rounds", "3"],
+    "command": ["-m", "mdbopt", "bench", "--threads", "1,all"],
+    "overhead": [HERE / "overhead.py", "--sizes", "1e3,1e4,1e5,1e6", "--rounds", "3"],
 }
 ON_DATA = {
-    "authors_code": ["authors_code.py"],
-    "against_lbfgsb": ["against_lbfgsb.py", "--dtype", "float32"],
+    "authors_code": [HERE / "authors_code.py"],
+    "against_lbfgsb": [HERE / "against_lbfgsb.py", "--dtype", "float32"],
 }
 
 
@@ -43,9 +43,9 @@ def main() -> None:
     spent = {}
     for name, command in wanted.items():
         output = ["--json", os.fspath(folder / f"{name}.json")]
-        print(f"--- {command[0]}", flush=True)
+        print(f"--- {name}", flush=True)
         begin = time.perf_counter()
-        done = subprocess.run([sys.executable, os.fspath(HERE / command[0]), *command[1:], *output])
+        done = subprocess.run([sys.executable, *map(os.fspath, command), *output])
         spent[name] = round(time.perf_counter() - begin, 1)
         if done.returncode != 0:
             sys.exit(done.returncode)

@@ -11,7 +11,12 @@ namespace py = pybind11;
 namespace mdbopt::bind {
 namespace {
 
+// So few are updated without holding their arrays; without the interpreter's lock none are.
+#ifdef Py_GIL_DISABLED
+constexpr std::size_t kFewElements = 0;
+#else
 constexpr std::size_t kFewElements = 1 << 15;
+#endif
 
 std::string in_words(const std::int64_t* shape, int rank) {
   std::string text = "(";
@@ -58,7 +63,7 @@ void Leaves::read(const Description& rule, const Trees& trees, const Accepted& a
   trees_ = &trees;
   accepted_ = accepted;
   release();
-  hold_ = elements > kFewElements;
+  hold_ = kFewElements == 0 || elements > kFewElements;
   if (!recall_all()) read_all();
 }
 

@@ -1,4 +1,4 @@
-"""The command ``mdbopt``: ``fit`` a model to a table, ``info`` on this installation."""
+"""The command ``mdbopt``: ``fit`` a model to a table, ``bench`` and ``info`` on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from mdbopt import __version__
-from mdbopt.cli import fit, info
+from mdbopt.cli import bench, fit, info
 
 __all__ = ["main"]
 
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mdbopt {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (fit, info):
+    for command in (fit, bench, info):
         summary = (command.__doc__ or "").partition("\n")[0].partition(" – ")[2]
         below = commands.add_parser(
             command.__name__.rpartition(".")[2],
