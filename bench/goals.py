@@ -94,7 +94,7 @@ def main() -> None:
     add("--only", action="append", help="rows with this in their names")
     add("--threads", type=_common.parse_sizes, help="default 1,all")
     add("--seconds", type=float, default=1.0, help="for each pair")
-    add("--largest", type=float, default=1e8, help="elements at most, 1e7 is quick")
+    add("--largest", type=float, default=2e8, help="elements at most, 1e7 is quick")
     add("--tries", type=int, default=3, help="measurements of a row that others disturb")
     add("--wait", type=float, default=10.0, help="seconds to wait for others before each")
     add("--list", action="store_true", help="name the rows and stop")

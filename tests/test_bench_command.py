@@ -127,7 +127,7 @@ def test_a_turn_begins_with_what_it_is_told():
     turn.prepare(1.0)
     before = len(filled)
     assert turn() > 0.0
-    assert seen[-3:] == [before + 1] * 3
+    assert seen.count(before + 1) == 2  # one of them warms up
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ from mdbopt._registry import Rule, Stream, rules
 
 ROUNDINGS = ("nearest", "stochastic")
 HALF_DTYPES = ("bfloat16", "float16")
+UPDATE_KEYWORDS = frozenset(("copy", "dtype", "flush_subnormals", "rounding", "seed"))
 
 
 class Kernel:
@@ -100,10 +101,13 @@ class Kernel:
         if "lr" not in keywords:
             raise TypeError(f"{name}: lr: expected a number or an array, got nothing")
         lr = keywords.pop("lr")
-        foreign = hasattr(lr, "__dlpack__") and not isinstance(lr, (np.ndarray, np.generic))
-        if getattr(lr, "ndim", 1 if foreign else 0) == 0:
-            lr = _checks.real(f"{name}: lr", lr)
+        if type(lr) is not float or not math.isfinite(lr):
+            foreign = hasattr(lr, "__dlpack__") and not isinstance(lr, (np.ndarray, np.generic))
+            if getattr(lr, "ndim", 1 if foreign else 0) == 0:
+                lr = _checks.real(f"{name}: lr", lr)
         options: dict[str, Any] = {"lr": lr}
+        if UPDATE_KEYWORDS.isdisjoint(keywords):
+            return options
         options["copy"] = keywords.pop("copy", None)
         options.update(self._dtype(keywords))
         flush = keywords.pop("flush_subnormals", False)
