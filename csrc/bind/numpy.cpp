@@ -34,10 +34,13 @@ Borrowed from_numpy(const py::array& array, const std::string& what, const Accep
   const py::dtype dtype = array.dtype();
   Borrowed result;
   const bool native = dtype.byteorder() == '=' || dtype.byteorder() == '|';
-  const std::string name = py::str(dtype);
-  if (name == "bfloat16" && dtype.itemsize() == 2) g_bfloat16_number = dtype.num();
+  const bool opaque = dtype.kind() == 'V' && dtype.itemsize() == 2;
+  if (opaque && py::str(dtype).cast<std::string>() == "bfloat16") g_bfloat16_number = dtype.num();
   const std::optional<Dtype> known = native ? dtype_of(dtype.num(), accepted) : std::nullopt;
-  if (!known) wrong_dtype(what, native ? name : "of foreign byte order", accepted);
+  if (!known) {
+    wrong_dtype(what, native ? py::str(dtype).cast<std::string>() : "of foreign byte order",
+                accepted);
+  }
   result.tensor.dtype = *known;
   result.tensor.data = const_cast<void*>(array.data());
   result.tensor.size = static_cast<std::size_t>(array.size());
