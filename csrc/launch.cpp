@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "check.h"
+#include "device.h"
 #include "error.h"
 #include "flush.h"
 #include "fold.h"
@@ -99,6 +100,11 @@ Size size_of(std::span<const Job> jobs) {
   return size;
 }
 
+void count_walk(std::size_t bytes) {
+  ++traffic().walks;
+  traffic().bytes += bytes;
+}
+
 // Runs the stages in one pass and folds their sums into results[stage].
 void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes,
          const Execution& execution, double* const* results) {
@@ -125,12 +131,24 @@ void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes,
           fold_chunks(stage.sums[j].fold, stage.partials + j, size.chunks, stage.sum_count);
     }
   }
-  ++traffic().walks;
-  traffic().bytes += total;
+  count_walk(total);
 }
 
 const Backend& backend_of(const Execution& execution) {
   return execution.backend != nullptr ? *execution.backend : active_backend();
+}
+
+void launch_on_device(Dtype dtype, std::span<DeviceLibrary::Call> calls,
+                      const Execution& execution) {
+  device_library().launch(dtype, calls, execution);
+  for (const DeviceLibrary::Call& call : calls) {
+    const Description& rule = rule_description(call.rule);
+    const std::size_t elements = size_of(call.jobs).elements;
+    if (rule.gathered_count > 0) count_walk(elements * gather_bytes(rule, dtype));
+    if (!rule.applies || !call.applied) continue;
+    count_walk(elements * apply_bytes(rule, dtype) +
+               (rule.update ? extra_bytes(call.jobs, dtype) : 0));
+  }
 }
 
 }  // namespace
@@ -165,6 +183,11 @@ std::size_t apply_bytes(const Description& rule, Dtype dtype) {
 
 bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars,
             double* sums, const Execution& execution) {
+  if (!execution.place.on_cpu()) {
+    DeviceLibrary::Call call{rule, jobs, scalars, sums};
+    launch_on_device(dtype, {&call, 1}, execution);
+    return call.applied;
+  }
   const Sweep& sweep = backend_of(execution).table[rule][static_cast<std::size_t>(dtype)];
   const Description& description = rule_description(rule);
   alignas(64) unsigned char coef[kMaxCoefBytes];
@@ -230,7 +253,25 @@ std::size_t Chain::bytes(Dtype dtype) const {
   return bytes;
 }
 
+// One link's walk after the other: what they share is too large for a device's cache anyway.
+void Chain::run_on_device(Dtype dtype, std::size_t size, const Execution& execution) {
+  thread_local std::vector<Job> jobs;
+  thread_local std::vector<DeviceLibrary::Call> calls;
+  jobs.clear();
+  calls.clear();
+  for (Link& link : links_) jobs.push_back({link.streams, size});
+  for (std::size_t k = 0; k < links_.size(); ++k) {
+    Link& link = links_[k];
+    calls.push_back({link.rule, {&jobs[k], 1}, link.scalars, link.sums});
+  }
+  launch_on_device(dtype, calls, execution);
+}
+
 void Chain::run(Dtype dtype, std::size_t size, const Execution& execution) {
+  if (!execution.place.on_cpu()) {
+    run_on_device(dtype, size, execution);
+    return;
+  }
   thread_local std::vector<Stage> stages;
   thread_local std::vector<double*> results;
   stages.clear();

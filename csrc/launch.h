@@ -18,6 +18,7 @@ struct Execution {
   bool flush_subnormals = false;     // see flush.h
   bool stochastic = false;           // how half-precision parameters are rounded,
   std::uint64_t key = 0;             // and what their random bits follow from
+  Place place = {};  // of all arrays; a device has no use for backend, threads and flushing
 };
 
 // What one thread walks from the second cache level or beyond; a guide to whether threads are worth
@@ -55,6 +56,7 @@ class Chain {
     double sums[kMaxSums];
     alignas(16) unsigned char coef[kMaxCoefBytes];
   };
+  void run_on_device(Dtype dtype, std::size_t size, const Execution& execution);
   std::size_t bytes(Dtype dtype) const;
   std::vector<Link> links_;
 };

@@ -1,0 +1,76 @@
+// device – what the core asks of a GPU: memory, copies, and the same rules on the same jobs.
+//
+// The code that knows CUDA is a library of its own, opened when a device is first asked for, so that
+// the core runs where there is none. All work is queued on the stream of a Place, in order; nothing
+// waits for a device but what returns numbers to the host.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "backend.h"
+#include "launch.h"
+#include "tensor.h"
+
+namespace mdbopt {
+
+struct DeviceFacts {
+  std::string name;
+  int major, minor;  // compute capability
+  int multiprocessors;
+  std::size_t memory;  // bytes
+};
+
+class DeviceLibrary {
+ public:
+  virtual ~DeviceLibrary() = default;
+
+  // Devices that can be used. Where there is none, `why` says why.
+  virtual int count(std::string& why) = 0;
+  virtual DeviceFacts facts(int device) = 0;
+
+  // Memory in the order of the place's stream, aligned to 256 bytes; its contents are arbitrary.
+  // Throws OutOfMemory.
+  virtual void* allocate(const Place& place, std::size_t bytes) = 0;
+  virtual void free(const Place& place, void* memory) noexcept = 0;
+  // Bytes that allocate has given and free has not taken back.
+  virtual std::size_t allocated(int device) = 0;
+
+  // In stream order, between any two of device and host. Host memory is read before the call
+  // returns, but written only by the time of synchronize.
+  virtual void copy(const Place& place, void* to, const void* from, std::size_t bytes) = 0;
+  // Sets bytes to 0.
+  virtual void clear(const Place& place, void* memory, std::size_t bytes) = 0;
+  // Waits until all work queued on the stream is done. Throws DeviceError for what went wrong in it.
+  virtual void synchronize(const Place& place) = 0;
+  // Work queued on `after` from now on waits for what is queued on `before`; both on one device.
+  virtual void order(const Place& before, const Place& after) = 0;
+  // Whether the stream is recording a graph rather than running.
+  virtual bool capturing(const Place& place) = 0;
+
+  // As `launch` of launch.h for one call after the other, with arrays on the device of
+  // execution.place. Waits for the device once, at the end, and only when a call has sums.
+  struct Call {
+    std::size_t rule;
+    std::span<const Job> jobs;
+    const double* scalars;
+    double* sums;
+    bool applied = false;  // what launch returns
+  };
+  virtual void launch(Dtype dtype, std::span<Call> calls, const Execution& execution) = 0;
+};
+
+// The library, opened at the first call; throws DeviceError, saying why, where it cannot be. Opened
+// from MDBOPT_CUDA_LIBRARY if that is set, else from beside this code.
+DeviceLibrary& device_library();
+
+// Why no device can be used; empty when one can.
+std::string no_device_because();
+
+// What the library exports under this name, given the version of the core that opens it; null when
+// it is not its own.
+inline constexpr const char* kDeviceLibraryEntry = "mdbopt_device_library";
+using DeviceLibraryEntry = DeviceLibrary* (*)(const char* version);
+
+}  // namespace mdbopt
