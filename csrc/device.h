@@ -50,7 +50,8 @@ class DeviceLibrary {
   virtual bool capturing(const Place& place) = 0;
 
   // As `launch` of launch.h for one call after the other, with arrays on the device of
-  // execution.place. Waits for the device once, at the end, and only when a call has sums.
+  // execution.place. Waits for the device once, at the end, and only when a call has sums that are
+  // wanted: `sums` is not null.
   struct Call {
     std::size_t rule;
     std::span<const Job> jobs;
@@ -59,6 +60,14 @@ class DeviceLibrary {
     bool applied = false;  // what launch returns
   };
   virtual void launch(Dtype dtype, std::span<Call> calls, const Execution& execution) = 0;
+
+  // A partition of coordinates into groups (search/groups.h), all arrays on the device:
+  // sums[j] = sum_members (group_sum.h) of member[first[j]] … member[first[j + 1] − 1], j < count;
+  virtual void sum_groups(const Place& place, const double* values, const std::size_t* member,
+                          const std::size_t* first, std::size_t count, double* sums) = 0;
+  // values[i] = per_group[group_of[i]], i < size.
+  virtual void spread_groups(const Place& place, const double* per_group,
+                             const std::size_t* group_of, std::size_t size, double* values) = 0;
 };
 
 // The library, opened at the first call; throws DeviceError, saying why, where it cannot be. Opened

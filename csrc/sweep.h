@@ -12,6 +12,7 @@
 #include "backend.h"
 #include "dtype.h"
 #include "half.h"
+#include "phase.h"
 #include "rule.h"
 
 namespace mdbopt::MDBOPT_ISA {
@@ -19,40 +20,11 @@ namespace mdbopt::MDBOPT_ISA {
 template <class Rule, class T>
 struct CpuSweep {
   using Coef = typename Rule::Coef;
-  static constexpr std::size_t kStreamCount = Streams<Rule>::count;
   using Values = Elements<Rule, T>;
   using Real = typename Values::Real;
-  using Positions = std::make_index_sequence<kStreamCount>;
-  static constexpr Stream stream(std::size_t k) { return Streams<Rule>::data[k]; }
-  template <Storage storage>
-  using StoredAs = std::conditional_t<
-      storage == Storage::kWide, double,
-      std::conditional_t<storage == Storage::kNarrow, float,
-                         std::conditional_t<storage == Storage::kState, Arithmetic<T>, T>>>;
+  using Positions = std::make_index_sequence<Streams<Rule>::count>;
   template <std::size_t K>
-  using Stored = StoredAs<stream(K).storage>;
-
-  struct Gather {
-    static constexpr std::size_t kSums = Gathered<Rule>::count;
-    static constexpr Fold fold(std::size_t k) { return Gathered<Rule>::data[k].fold; }
-    static constexpr bool reads(std::size_t k) { return (GatherReads<Rule>::value >> k & 1U) != 0; }
-    static constexpr bool writes(std::size_t) { return false; }
-    static constexpr bool kStochastic = false;
-    MDBOPT_INLINE static void element(const Values& v, const Coef& c, double* sums) {
-      Rule::gather(v, c, sums);
-    }
-  };
-  template <bool stochastic>
-  struct Apply {
-    static constexpr std::size_t kSums = Emitted<Rule>::count;
-    static constexpr Fold fold(std::size_t k) { return Emitted<Rule>::data[k].fold; }
-    static constexpr bool reads(std::size_t k) { return stream(k).role != Role::kOut; }
-    static constexpr bool writes(std::size_t k) { return stream(k).role != Role::kIn; }
-    static constexpr bool kStochastic = stochastic;
-    MDBOPT_INLINE static void element(Values& v, const Coef& c, double* sums) {
-      Rule::apply(v, c, sums);
-    }
-  };
+  using Stored = typename Storages<Rule, T>::template Stored<K>;
 
   template <class Phase>
   struct Lanes {
@@ -67,13 +39,15 @@ struct CpuSweep {
     const Coef& c;
   };
 
-  template <bool stochastic, class To>
-  MDBOPT_INLINE static To rounded(Real x, std::uint32_t random) {
-    if constexpr (stochastic && sizeof(To) == 2) {
-      return Stochastic<To>::of(static_cast<float>(x), random);
-    } else {
-      return Nearest<To>::of(static_cast<Arithmetic<To>>(x));
-    }
+  template <class Phase, std::size_t... K>
+  MDBOPT_INLINE static void add(Lanes<Phase>& lanes, [[maybe_unused]] std::size_t lane,
+                                [[maybe_unused]] const double* sums, std::index_sequence<K...>) {
+    ((lanes.value[K][lane] = combine(Phase::template kFold<K>, lanes.value[K][lane], sums[K])),
+     ...);
+  }
+  template <class Phase, std::size_t... K>
+  static void fold(Lanes<Phase>& lanes, double* partials, std::index_sequence<K...>) {
+    ((partials[K] = fold_lanes(Phase::template kFold<K>, lanes.value[K])), ...);
   }
 
   template <class Phase, std::size_t... K>
@@ -83,20 +57,19 @@ struct CpuSweep {
     const auto first = static_cast<std::uint32_t>(block.begin % kChunk);
 #pragma GCC ivdep
     for (std::size_t lane = 0; lane < block.count; ++lane) {
-      Values v{{(Phase::reads(K) ? static_cast<Real>(widen(std::get<K>(at)[lane])) : Real(0))...},
+      Values v{{(Phase::template kReads<K> ? static_cast<Real>(widen(std::get<K>(at)[lane]))
+                                           : Real(0))...},
                IsUpdate<Rule>::value ? block.lr[lane] : Real(0)};
       double sums[Phase::kSums > 0 ? Phase::kSums : 1];
       Phase::element(v, block.c, sums);
       const std::uint32_t random =
           Phase::kStochastic ? random16(block.chunk_key, first + static_cast<std::uint32_t>(lane))
                              : 0U;
-      ((Phase::writes(K)
+      ((Phase::template kWrites<K>
             ? void(std::get<K>(at)[lane] = rounded<Phase::kStochastic, Stored<K>>(v[K], random))
             : void()),
        ...);
-      for (std::size_t k = 0; k < Phase::kSums; ++k) {
-        lanes.value[k][lane] = combine(Phase::fold(k), lanes.value[k][lane], sums[k]);
-      }
+      add(lanes, lane, sums, std::make_index_sequence<Phase::kSums>{});
     }
   }
 
@@ -120,7 +93,7 @@ struct CpuSweep {
       const bool each = IsUpdate<Rule>::value && step_sizes != nullptr;
       walk_block<Phase>(job.streams, {i, count, each ? step_sizes + i : lr, key, c}, lanes,
                         Positions{});
-      if constexpr (IsUpdate<Rule>::value && std::is_same_v<T, float> && Phase::writes(0)) {
+      if constexpr (kMayCopy<Rule, T, Phase>) {
         if (job.copy != nullptr) write_copy(job, i, count);
       }
     };
@@ -133,9 +106,7 @@ struct CpuSweep {
         go(i, kLanes, key, lanes);
       }
       if (i < end) go(i, end - i, key, lanes);
-      for (std::size_t k = 0; k < Phase::kSums; ++k) {
-        partials[chunk * Phase::kSums + k] = fold_lanes(Phase::fold(k), lanes.value[k]);
-      }
+      fold(lanes, partials + chunk * Phase::kSums, std::make_index_sequence<Phase::kSums>{});
     }
   }
 
@@ -148,16 +119,10 @@ struct CpuSweep {
 
   static constexpr Sweep row() {
     Sweep sweep{prepare, nullptr, nullptr, nullptr, nullptr};
-    if constexpr (sizeof(T) > 2 || TakesHalf<Rule>::value) {
-      if constexpr (Gathered<Rule>::count > 0) {
-        sweep.gather = walk<Gather>;
-        if constexpr (Applies<Rule>::value) sweep.solve = solve;
-      }
-      if constexpr (Applies<Rule>::value) sweep.apply = walk<Apply<false>>;
-      if constexpr (sizeof(T) == 2 && IsUpdate<Rule>::value) {
-        sweep.apply_stochastic = walk<Apply<true>>;
-      }
-    }
+    if constexpr (Has<Rule, T>::kGather) sweep.gather = walk<Gather<Rule, T>>;
+    if constexpr (Has<Rule, T>::kSolve) sweep.solve = solve;
+    if constexpr (Has<Rule, T>::kApply) sweep.apply = walk<Apply<Rule, T, false>>;
+    if constexpr (Has<Rule, T>::kStochastic) sweep.apply_stochastic = walk<Apply<Rule, T, true>>;
     return sweep;
   }
 };

@@ -1,0 +1,20 @@
+# mdbopt_device_library(<target>): the device library from the sources in cuda/, for whichever
+# compiler the calling folder has them in.
+function(mdbopt_device_library target)
+  set(folder ${PROJECT_SOURCE_DIR}/cuda)
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cu ${folder}/*.cpp)
+  list(REMOVE_ITEM sources ${folder}/table_part.cu)
+  add_library(${target} MODULE ${sources})
+  target_compile_definitions(${target} PRIVATE MDBOPT_VERSION="${PROJECT_VERSION}")
+  set(targets ${target})
+  foreach(part RANGE 7) # of table.h
+    add_library(${target}_part${part} OBJECT ${folder}/table_part.cu)
+    target_compile_definitions(${target}_part${part} PRIVATE MDBOPT_CUDA_PART=${part})
+    target_link_libraries(${target} PRIVATE ${target}_part${part})
+    list(APPEND targets ${target}_part${part})
+  endforeach()
+  foreach(each IN LISTS targets)
+    target_compile_definitions(${each} PRIVATE MDBOPT_ISA=cuda)
+  endforeach()
+  set(${target}_targets ${targets} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,50 @@
+// device – the device that calls of this thread go to, and streams as the core hands them over.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "../csrc/tensor.h"
+#include "error.h"
+
+namespace mdbopt::cuda {
+
+// Makes a device current for a scope.
+class OnDevice {
+ public:
+  explicit OnDevice(int device) {
+    check(cudaGetDevice(&before_), device, "finding the current device");
+    if (before_ == device) return;
+    check(cudaSetDevice(device), device, "choosing the device");
+    changed_ = true;
+  }
+  ~OnDevice() {
+    if (changed_) cudaSetDevice(before_);
+  }
+  OnDevice(const OnDevice&) = delete;
+  OnDevice& operator=(const OnDevice&) = delete;
+
+ private:
+  int before_ = 0;
+  bool changed_ = false;
+};
+
+inline cudaStream_t stream_of(const Place& place) {
+  return static_cast<cudaStream_t>(place.stream);
+}
+
+inline bool is_capturing(const Place& place) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  const cudaError_t error = cudaStreamIsCapturing(stream_of(place), &status);
+  // The legacy stream says so while any other is capturing, and cannot be captured itself.
+  if (error == cudaErrorStreamCaptureImplicit) {
+    cudaGetLastError();
+    return false;
+  }
+  check(error, place.device, "asking whether a graph is recorded");
+  return status == cudaStreamCaptureStatusActive;
+}
+
+// What limits the number of blocks worth launching.
+int multiprocessors(int device);
+
+}  // namespace mdbopt::cuda

@@ -1,0 +1,477 @@
+// scheduler – runs a kernel's threads as fibers, each until its next collective.
+//
+// A thread that meets no collective never leaves the fiber it began on, and the next one takes the
+// same fiber: such a kernel costs two switches per thread and touches one stack.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "emulated.h"
+#if !defined(__x86_64__)
+#include <ucontext.h>
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#endif
+
+uint3 threadIdx;
+uint3 blockIdx;
+dim3 blockDim;
+dim3 gridDim;
+
+namespace emulated {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::size_t kStackBytes = 256 * 1024;
+#else
+constexpr std::size_t kStackBytes = 64 * 1024;
+#endif
+
+// --- contexts -------------------------------------------------------------------------------------
+#if defined(__x86_64__)
+// Unlike swapcontext, it leaves the signal mask alone, which costs a system call.
+extern "C" void emulated_switch(void** from, void* to) __attribute__((visibility("hidden")));
+asm(R"(
+.pushsection .text
+.globl emulated_switch
+.hidden emulated_switch
+.type emulated_switch, @function
+emulated_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size emulated_switch, .-emulated_switch
+.popsection
+)");
+
+struct Context {
+  void* top = nullptr;
+
+  void prepare(std::byte* stack, void (*entry)()) {
+    constexpr std::size_t kSaved = 6;
+    // The entry's own return address is null, where an unwinder stops.
+    void** words = reinterpret_cast<void**>(stack + kStackBytes) - (kSaved + 2);
+    std::memset(words, 0, (kSaved + 2) * sizeof *words);
+    words[kSaved] = reinterpret_cast<void*>(entry);
+    top = words;
+  }
+  static void change(Context& from, Context& to) { emulated_switch(&from.top, to.top); }
+};
+#else
+struct Context {
+  ucontext_t context;
+
+  void prepare(std::byte* stack, void (*entry)()) {
+    getcontext(&context);
+    context.uc_stack.ss_sp = stack;
+    context.uc_stack.ss_size = kStackBytes;
+    context.uc_link = nullptr;
+    makecontext(&context, entry, 0);
+  }
+  static void change(Context& from, Context& to) { swapcontext(&from.context, &to.context); }
+};
+#endif
+
+// What runs on a stack of its own, or the host's thread while it schedules.
+struct Fiber {
+  Context context;
+  void* fake_stack = nullptr;  // AddressSanitizer's
+  const void* stack = nullptr;
+  std::size_t bytes = 0;
+  void* thread = nullptr;  // ThreadSanitizer's
+};
+
+// --- one block ------------------------------------------------------------------------------------
+enum class Collective {
+  kNone,
+  kSyncthreads,
+  kSyncwarp,
+  kBallot,
+  kAny,
+  kAll,
+  kIndex,
+  kUp,
+  kDown,
+  kXor
+};
+
+const char* name_of(Collective kind) {
+  switch (kind) {
+    case Collective::kNone:
+      break;
+    case Collective::kSyncthreads:
+      return "__syncthreads";
+    case Collective::kSyncwarp:
+      return "__syncwarp";
+    case Collective::kBallot:
+      return "__ballot_sync";
+    case Collective::kAny:
+      return "__any_sync";
+    case Collective::kAll:
+      return "__all_sync";
+    case Collective::kIndex:
+      return "__shfl_sync";
+    case Collective::kUp:
+      return "__shfl_up_sync";
+    case Collective::kDown:
+      return "__shfl_down_sync";
+    case Collective::kXor:
+      return "__shfl_xor_sync";
+  }
+  return "no collective";
+}
+
+struct Thread {
+  enum { kReady, kWaiting, kExited } state;
+  Fiber* fiber;  // null until it starts
+  Collective kind;
+  unsigned mask;
+  std::size_t bytes;
+  int lane, width;  // a shuffle's
+  std::uint64_t value, result;
+};
+
+struct Block {
+  const Launch* launch;
+  Fiber host;
+  std::vector<Thread> threads;
+  std::vector<uint3> positions;
+  std::vector<Fiber*> idle;
+  std::size_t running;
+  bool backwards;
+};
+
+Block& block() {
+  static Block& instance = *new Block{};
+  return instance;
+}
+
+// Tells AddressSanitizer that the fiber goes on. It names the stack that was left: to a fiber, the
+// host's, which differs from call to call.
+void arrive([[maybe_unused]] Fiber& fiber) {
+#ifdef __SANITIZE_ADDRESS__
+  const void* stack = nullptr;
+  std::size_t bytes = 0;
+  __sanitizer_finish_switch_fiber(fiber.fake_stack, &stack, &bytes);
+  Fiber& host = block().host;
+  if (&fiber != &host) {
+    host.stack = stack;
+    host.bytes = bytes;
+  }
+#endif
+}
+
+void change(Fiber& from, Fiber& to) {
+#ifdef __SANITIZE_ADDRESS__
+  __sanitizer_start_switch_fiber(&from.fake_stack, to.stack, to.bytes);
+#endif
+#ifdef __SANITIZE_THREAD__
+  __tsan_switch_to_fiber(to.thread, 0);
+#endif
+  Context::change(from.context, to.context);
+  arrive(from);
+}
+
+void run_fiber() {
+  Block& b = block();
+  Fiber first;
+  arrive(first);
+  for (;;) {
+    b.launch->call(b.launch->kernel, b.launch->arguments.data());
+    Thread& thread = b.threads[b.running];
+    thread.state = Thread::kExited;
+    change(*thread.fiber, b.host);
+  }
+}
+
+Fiber* new_fiber() {
+  const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  void* memory = mmap(nullptr, page + kStackBytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) die("there is no memory for a thread's stack");
+  // A stack grows down, into the guard.
+  if (mprotect(memory, page, PROT_NONE) != 0) die("a thread's stack has no guard");
+  std::byte* stack = static_cast<std::byte*>(memory) + page;
+  Fiber* fiber = new Fiber;
+  fiber->stack = stack;
+  fiber->bytes = kStackBytes;
+#ifdef __SANITIZE_THREAD__
+  fiber->thread = __tsan_create_fiber(0);
+#endif
+  fiber->context.prepare(stack, &run_fiber);
+  return fiber;
+}
+
+void resume(Block& b, std::size_t index) {
+  Thread& thread = b.threads[index];
+  if (thread.fiber == nullptr) {
+    if (b.idle.empty()) b.idle.push_back(new_fiber());
+    thread.fiber = b.idle.back();
+    b.idle.pop_back();
+  }
+  b.running = index;
+  threadIdx = b.positions[index];
+  change(b.host, *thread.fiber);
+  if (thread.state == Thread::kExited) b.idle.push_back(thread.fiber);
+}
+
+Thread& wait_in(Collective kind, unsigned mask) {
+  Block& b = block();
+  if (b.running >= b.threads.size()) die("%s was called outside a kernel", name_of(kind));
+  Thread& thread = b.threads[b.running];
+  thread.state = Thread::kWaiting;
+  thread.kind = kind;
+  thread.mask = mask;
+  thread.bytes = 0;
+  thread.width = 0;
+  return thread;
+}
+
+void yield_to_host() {
+  Block& b = block();
+  change(*b.threads[b.running].fiber, b.host);
+}
+
+unsigned vote_in(Collective kind, unsigned mask, int predicate) {
+  Thread& thread = wait_in(kind, mask);
+  thread.value = predicate != 0 ? 1 : 0;
+  yield_to_host();
+  return static_cast<unsigned>(thread.result);
+}
+
+// --- collectives ----------------------------------------------------------------------------------
+struct Warp {
+  Thread* threads;
+  unsigned lanes;
+  std::size_t number;
+};
+
+std::string describe(const Thread& thread) {
+  if (thread.state == Thread::kReady) return "has not arrived";
+  std::string text = std::string("waits in ") + name_of(thread.kind);
+  if (thread.kind == Collective::kSyncthreads) return text;
+  char mask[32];
+  std::snprintf(mask, sizeof mask, ", mask 0x%08x", thread.mask);
+  text += mask;
+  if (thread.kind >= Collective::kIndex) {
+    text += ", " + std::to_string(thread.bytes) + " bytes, width " + std::to_string(thread.width);
+  }
+  return text;
+}
+
+[[noreturn]] void die_apart(const Warp& warp, unsigned lane, unsigned other) {
+  die("block (%u, %u, %u), warp %zu: lane %u %s, lane %u %s", blockIdx.x, blockIdx.y, blockIdx.z,
+      warp.number, lane, describe(warp.threads[lane]).c_str(), other,
+      describe(warp.threads[other]).c_str());
+}
+
+bool together(const Thread& a, const Thread& b) {
+  return b.state == Thread::kWaiting && a.kind == b.kind && a.mask == b.mask &&
+         a.bytes == b.bytes && a.width == b.width;
+}
+
+bool named(unsigned mask, unsigned lane) { return (mask >> lane & 1) != 0; }
+
+// The lane that a shuffle reads, CUDA's way: beyond its segment a lane reads itself.
+int source_of(const Thread& thread, int lane) {
+  const int first = lane & ~(thread.width - 1);
+  const int end = first + thread.width;
+  switch (thread.kind) {
+    case Collective::kIndex:
+      return first | (thread.lane & (thread.width - 1));
+    case Collective::kUp:
+      return thread.lane > lane - first ? lane : lane - thread.lane;
+    case Collective::kDown:
+      return thread.lane >= end - lane ? lane : lane + thread.lane;
+    default: {
+      const int source = lane ^ thread.lane;
+      return source < 0 || source >= end ? lane : source;
+    }
+  }
+}
+
+bool takes_part(const Warp& warp, unsigned mask, unsigned lane) {
+  return lane < warp.lanes && named(mask, lane) && warp.threads[lane].state == Thread::kWaiting;
+}
+
+std::uint64_t vote(const Warp& warp, const Thread& thread) {
+  unsigned voters = 0;
+  unsigned votes = 0;
+  for (unsigned lane = 0; lane < warp.lanes; ++lane) {
+    if (!takes_part(warp, thread.mask, lane)) continue;
+    voters |= 1u << lane;
+    if (warp.threads[lane].value != 0) votes |= 1u << lane;
+  }
+  if (thread.kind == Collective::kBallot) return votes;
+  return thread.kind == Collective::kAny ? votes != 0 : votes == voters;
+}
+
+void exchange(const Warp& warp, unsigned lane) {
+  Thread& thread = warp.threads[lane];
+  if (thread.kind >= Collective::kIndex) {
+    const unsigned source = static_cast<unsigned>(source_of(thread, static_cast<int>(lane)));
+    // What a lane that takes no part would give is undefined: a NaN.
+    const bool given = takes_part(warp, thread.mask, source);
+    thread.result = given ? warp.threads[source].value : ~std::uint64_t{0};
+  } else if (thread.kind >= Collective::kBallot) {
+    thread.result = vote(warp, thread);
+  }
+}
+
+// Completes the collectives that the lanes, all of them stopped, wait in; true if any lane goes on.
+bool complete(const Warp& warp) {
+  unsigned freed = 0;
+  for (unsigned lane = 0; lane < warp.lanes; ++lane) {
+    const Thread& thread = warp.threads[lane];
+    if (thread.state != Thread::kWaiting || thread.kind == Collective::kSyncthreads) continue;
+    if (!named(thread.mask, lane)) {
+      die("block (%u, %u, %u), warp %zu: lane %u %s, which does not name it", blockIdx.x,
+          blockIdx.y, blockIdx.z, warp.number, lane, describe(thread).c_str());
+    }
+    for (unsigned other = 0; other < warp.lanes; ++other) {
+      const Thread& partner = warp.threads[other];
+      if (named(thread.mask, other) && partner.state != Thread::kExited &&
+          !together(thread, partner)) {
+        die_apart(warp, lane, other);
+      }
+    }
+    exchange(warp, lane);
+    freed |= 1u << lane;
+  }
+  for (unsigned lane = 0; lane < warp.lanes; ++lane) {
+    if (named(freed, lane)) warp.threads[lane].state = Thread::kReady;
+  }
+  return freed != 0;
+}
+
+// Until every lane has exited or waits in __syncthreads.
+void run_warp(Block& b, std::size_t number) {
+  const std::size_t first = number * warpSize;
+  const std::size_t lanes = std::min<std::size_t>(warpSize, b.threads.size() - first);
+  const Warp warp{b.threads.data() + first, static_cast<unsigned>(lanes), number};
+  do {
+    for (std::size_t k = 0; k < lanes; ++k) {
+      const std::size_t lane = b.backwards ? lanes - 1 - k : k;
+      if (warp.threads[lane].state == Thread::kReady) resume(b, first + lane);
+    }
+  } while (complete(warp));
+}
+
+void run_block(Block& b) {
+  for (Thread& thread : b.threads) {
+    thread.state = Thread::kReady;
+    thread.fiber = nullptr;
+  }
+  const std::size_t warps = (b.threads.size() + warpSize - 1) / warpSize;
+  for (bool waiting = true; waiting;) {
+    for (std::size_t k = 0; k < warps; ++k) run_warp(b, b.backwards ? warps - 1 - k : k);
+    waiting = false;
+    for (Thread& thread : b.threads) {
+      if (thread.state == Thread::kExited) continue;
+      thread.state = Thread::kReady;
+      waiting = true;
+    }
+  }
+}
+
+}  // namespace
+
+void run_blocks(const Launch& launch) {
+  static const bool backwards = [] {
+    const char* order = std::getenv("EMULATED_CUDA_ORDER");
+    return order != nullptr && std::string(order) == "reverse";
+  }();
+  Block& b = block();
+  b.backwards = backwards;
+  b.launch = &launch;
+#ifdef __SANITIZE_THREAD__
+  b.host.thread = __tsan_get_current_fiber();
+#endif
+  gridDim = launch.grid;
+  blockDim = launch.block;
+  b.positions.clear();
+  for (unsigned z = 0; z < launch.block.z; ++z) {
+    for (unsigned y = 0; y < launch.block.y; ++y) {
+      for (unsigned x = 0; x < launch.block.x; ++x) b.positions.push_back({x, y, z});
+    }
+  }
+  b.threads.assign(b.positions.size(), Thread{});
+  const std::uint64_t plane = std::uint64_t{launch.grid.x} * launch.grid.y;
+  const std::uint64_t blocks = plane * launch.grid.z;
+  for (std::uint64_t k = 0; k < blocks; ++k) {
+    const std::uint64_t number = backwards ? blocks - 1 - k : k;
+    const std::uint64_t in_plane = number % plane;
+    blockIdx = {static_cast<unsigned>(in_plane % launch.grid.x),
+                static_cast<unsigned>(in_plane / launch.grid.x),
+                static_cast<unsigned>(number / plane)};
+    run_block(b);
+  }
+  b.threads.clear();
+}
+
+}  // namespace emulated
+
+using emulated::Collective;
+using emulated::Thread;
+
+void __syncthreads() {
+  emulated::wait_in(Collective::kSyncthreads, 0);
+  emulated::yield_to_host();
+}
+
+void __syncwarp(unsigned mask) {
+  emulated::wait_in(Collective::kSyncwarp, mask);
+  emulated::yield_to_host();
+}
+
+unsigned __ballot_sync(unsigned mask, int predicate) {
+  return emulated::vote_in(Collective::kBallot, mask, predicate);
+}
+int __any_sync(unsigned mask, int predicate) {
+  return static_cast<int>(emulated::vote_in(Collective::kAny, mask, predicate));
+}
+int __all_sync(unsigned mask, int predicate) {
+  return static_cast<int>(emulated::vote_in(Collective::kAll, mask, predicate));
+}
+
+void emulated_shuffle(emulated_shuffle_kind kind, unsigned mask, void* value, std::size_t bytes,
+                      int lane, int width) {
+  Collective collective = Collective::kIndex;
+  if (kind == emulated_shuffle_up) collective = Collective::kUp;
+  if (kind == emulated_shuffle_down) collective = Collective::kDown;
+  if (kind == emulated_shuffle_xor) collective = Collective::kXor;
+  if (width < 1 || width > warpSize || !std::has_single_bit(static_cast<unsigned>(width))) {
+    emulated::die("%s has width %d", emulated::name_of(collective), width);
+  }
+  Thread& thread = emulated::wait_in(collective, mask);
+  thread.bytes = bytes;
+  thread.lane = lane;
+  thread.width = width;
+  thread.value = 0;
+  std::memcpy(&thread.value, value, bytes);
+  emulated::yield_to_host();
+  std::memcpy(value, &thread.result, bytes);
+}

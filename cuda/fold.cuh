@@ -1,0 +1,13 @@
+// fold – sums of chunks to sums of all.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include "walk.h"
+
+namespace mdbopt::cuda {
+
+// Folds each tile of kFoldTile chunks to one, on as many blocks as tiles times sums.
+__global__ void fold_kernel(const __grid_constant__ Folding folding);
+
+}  // namespace mdbopt::cuda

@@ -1,0 +1,54 @@
+// jobs – numbers the chunks through and looks at alignment.
+#include "jobs.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "../csrc/error.h"
+
+namespace mdbopt::cuda {
+namespace {
+
+bool aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
+
+}  // namespace
+
+Jobs::Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr) {
+  jobs_.reserve(jobs.size());
+  for (const Job& job : jobs) {
+    if (job.size == 0) continue;
+    DeviceJob& made = jobs_.emplace_back();
+    made = {};
+    std::copy_n(job.streams, streams, made.streams);
+    made.size = job.size;
+    made.first_chunk = chunks_;
+    made.lr = one_lr ? 0.0 : job.lr;
+    made.step_sizes = job.step_sizes;
+    made.copy = job.copy;
+    elements_ += job.size;
+    chunks_ += (job.size + kChunk - 1) / kChunk;
+    packed_ = packed_ && std::all_of(job.streams, job.streams + streams, aligned) &&
+              aligned(job.step_sizes) && aligned(job.copy);
+  }
+  if (jobs_.size() > std::numeric_limits<std::uint32_t>::max()) {
+    throw Error("jobs: expected fewer than 2^32 arrays");
+  }
+}
+
+std::size_t Jobs::table_bytes() const {
+  return jobs_.size() <= kFewJobs ? 0 : jobs_.size() * sizeof(DeviceJob);
+}
+
+void Jobs::describe(Walk& walk, const void* table) const {
+  walk.jobs = static_cast<std::uint32_t>(jobs_.size());
+  walk.packed = packed_;
+  walk.chunks = chunks_;
+  if (table_bytes() > 0) {
+    walk.table = static_cast<const DeviceJob*>(table);
+  } else {
+    std::copy(jobs_.begin(), jobs_.end(), walk.few);
+  }
+}
+
+}  // namespace mdbopt::cuda

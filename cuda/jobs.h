@@ -1,0 +1,34 @@
+// jobs – the jobs of a call as kernels take them: a few with the launch, many in a table on the
+// device.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "../csrc/backend.h"
+#include "../csrc/tensor.h"
+#include "walk.h"
+
+namespace mdbopt::cuda {
+
+class Jobs {
+ public:
+  // one_lr: jobs share a step size, which then stays out of them.
+  Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr);
+
+  std::size_t elements() const { return elements_; }
+  std::size_t chunks() const { return chunks_; }
+  // Of a table on the device; 0 where the launch carries all.
+  std::size_t table_bytes() const;
+  const std::vector<DeviceJob>& all() const { return jobs_; }
+  // Sets what a walk must know of its jobs; table: where they lie on the device.
+  void describe(Walk& walk, const void* table) const;
+
+ private:
+  std::vector<DeviceJob> jobs_;
+  std::size_t elements_ = 0;
+  std::size_t chunks_ = 0;
+  bool packed_ = true;
+};
+
+}  // namespace mdbopt::cuda

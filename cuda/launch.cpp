@@ -1,0 +1,163 @@
+// launch – prepare on the host; gather, fold, solve, apply and fold on the device; sums to the host
+// once, at the end.
+#include "launch.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "../csrc/rules.h"
+#include "device.h"
+#include "jobs.h"
+#include "memory.h"
+#include "queue.h"
+#include "results.h"
+#include "table.h"
+
+namespace mdbopt::cuda {
+namespace {
+
+template <class List>
+struct Descriptions;
+template <template <class...> class List, class... Rule>
+struct Descriptions<List<Rule...>> {
+  static constexpr Description all[] = {describe<Rule>()...};
+};
+
+// One call, and where its numbers lie on the device.
+struct Queued {
+  DeviceLibrary::Call& call;
+  const Description& rule;
+  const Row& row;
+  Jobs jobs;
+  bool prepared;
+  Walk walk;
+
+  Queued(DeviceLibrary::Call& of, Dtype dtype)
+      : call(of),
+        rule(description_of(of.rule)),
+        row(row_of(of.rule, dtype)),
+        jobs(of.jobs, rule.stream_count, false),
+        walk{} {
+    prepared = row.prepare(call.scalars, static_cast<double>(jobs.elements()), walk.host_coef);
+    if (call.sums != nullptr) std::fill_n(call.sums, rule.sum_count(), 0.0);
+  }
+  std::size_t most_sums() const { return std::max(rule.gathered_count, rule.emitted_count); }
+  bool answers() const { return prepared && call.sums != nullptr && rule.sum_count() > 0; }
+};
+
+// Where everything lies in the memory of a call: results, solved coefs, tables, partial sums.
+struct Layout {
+  std::size_t results = 0, coefs = 0, tables = 0, partials = 0, scratch = 0, bytes = 0;
+  bool sums = false;
+
+  explicit Layout(const std::vector<Queued>& all) {
+    std::size_t table_bytes = 0;
+    std::size_t most_partials = 0;
+    std::size_t most_scratch = 0;
+    for (const Queued& queued : all) {
+      sums = sums || queued.rule.sum_count() > 0;
+      table_bytes += queued.jobs.table_bytes();
+      most_partials = std::max(most_partials, queued.jobs.chunks() * queued.most_sums());
+      most_scratch = std::max(most_scratch, fold_scratch(queued.jobs.chunks(), queued.most_sums()));
+    }
+    if (sums) {
+      results = take(all.size() * sizeof(Results));
+      coefs = take(all.size() * kMaxCoefBytes);
+      partials = take(most_partials * sizeof(double));
+      scratch = take(most_scratch * sizeof(double));
+    }
+    tables = take(table_bytes);
+  }
+
+ private:
+  std::size_t take(std::size_t size) {
+    constexpr std::size_t kAligned = 256;
+    const std::size_t at = bytes;
+    bytes += (size + kAligned - 1) / kAligned * kAligned;
+    return at;
+  }
+};
+
+void queue(Queued& queued, unsigned char* memory, const Layout& layout, std::size_t index,
+           const Execution& execution) {
+  const Description& rule = queued.rule;
+  const Place& place = execution.place;
+  const std::size_t chunks = queued.jobs.chunks();
+  auto* results = reinterpret_cast<Results*>(memory + layout.results) + index;
+  auto* partials = reinterpret_cast<double*>(memory + layout.partials);
+  auto* scratch = reinterpret_cast<double*>(memory + layout.scratch);
+  Walk& walk = queued.walk;
+  walk.partials = partials;
+  walk.host_key = execution.key;
+  if (queued.row.gather != nullptr) {
+    queue_walk(queued.row.gather, rule.gathered_count, walk, place, rule.name);
+    queue_fold(rule.gathered, rule.gathered_count, partials, scratch, chunks, results->sums,
+               nullptr, place);
+  }
+  if (queued.row.solve != nullptr) {
+    Solving solving{};
+    solving.sums = results->sums;
+    solving.n = static_cast<double>(queued.jobs.elements());
+    std::memcpy(solving.host_coef, walk.host_coef, sizeof(walk.host_coef));
+    solving.solved = memory + layout.coefs + index * kMaxCoefBytes;
+    solving.refused = &results->refused;
+    launch(queued.row.solve, 1, 1, solving, place, rule.name);
+    walk.coef = solving.solved;
+    walk.refused = solving.refused;
+  }
+  if (queued.row.apply == nullptr) return;
+  const bool stochastic = execution.stochastic && queued.row.apply_stochastic != nullptr;
+  queue_walk(stochastic ? queued.row.apply_stochastic : queued.row.apply, rule.emitted_count, walk,
+             place, rule.name);
+  if (rule.emitted_count == 0) return;
+  queue_fold(rule.emitted, rule.emitted_count, partials, scratch, chunks,
+             results->sums + rule.gathered_count + rule.solved_count, walk.refused, place);
+}
+
+// Copies the results to the host and waits for them.
+void answer(std::vector<Queued>& all, const Results* results, const Place& place) {
+  const Results* found = fetch(results, all.size(), place);
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (!all[k].answers()) continue;
+    std::copy_n(found[k].sums, all[k].rule.sum_count(), all[k].call.sums);
+    all[k].call.applied = found[k].refused == 0;
+  }
+}
+
+}  // namespace
+
+const Description& description_of(std::size_t rule) { return Descriptions<Rules>::all[rule]; }
+
+void launch_calls(Dtype dtype, std::span<DeviceLibrary::Call> calls, const Execution& execution) {
+  const Place& place = execution.place;
+  const OnDevice scope(place.device);
+  std::vector<Queued> all;
+  all.reserve(calls.size());
+  for (DeviceLibrary::Call& call : calls) all.emplace_back(call, dtype);
+  const Layout layout(all);
+  const Scratch scratch(place, layout.bytes);
+  unsigned char* memory = scratch.memory();
+  auto* results = reinterpret_cast<Results*>(memory + layout.results);
+  if (layout.sums) {
+    check(cudaMemsetAsync(results, 0, all.size() * sizeof(Results), stream_of(place)), place.device,
+          "clearing sums");
+  }
+  std::size_t table = layout.tables;
+  bool answers = false;
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    Queued& queued = all[k];
+    queued.call.applied = queued.prepared;
+    if (!queued.prepared) continue;
+    if (queued.jobs.table_bytes() > 0) {
+      upload(place, memory + table, queued.jobs.all().data(), queued.jobs.table_bytes());
+    }
+    queued.jobs.describe(queued.walk, memory + table);
+    table += queued.jobs.table_bytes();
+    queue(queued, memory, layout, k, execution);
+    answers = answers || queued.answers();
+  }
+  if (answers) answer(all, results, place);
+}
+
+}  // namespace mdbopt::cuda

@@ -1,0 +1,89 @@
+// library – what the core sees of CUDA.
+#include <cstring>
+#include <string>
+
+#include "../csrc/device.h"
+#include "device.h"
+#include "groups.cuh"
+#include "launch.h"
+#include "memory.h"
+
+namespace mdbopt::cuda {
+namespace {
+
+class Library final : public DeviceLibrary {
+ public:
+  int count(std::string& why) override {
+    int devices = 0;
+    const cudaError_t error = cudaGetDeviceCount(&devices);
+    if (error != cudaSuccess) {
+      cudaGetLastError();
+      why = std::string(cudaGetErrorString(error)) + " (" + cudaGetErrorName(error) + ")";
+      return 0;
+    }
+    if (devices == 0) why = "no device";
+    return devices;
+  }
+
+  DeviceFacts facts(int device) override {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, device), device, "describing the device");
+    return {properties.name, properties.major, properties.minor, properties.multiProcessorCount,
+            properties.totalGlobalMem};
+  }
+
+  void* allocate(const Place& place, std::size_t bytes) override {
+    return cuda::allocate(place, bytes);
+  }
+  void free(const Place& place, void* memory) noexcept override { cuda::free(place, memory); }
+  std::size_t allocated(int device) override { return cuda::allocated(device); }
+
+  void copy(const Place& place, void* to, const void* from, std::size_t bytes) override {
+    const OnDevice scope(place.device);
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(place)), place.device,
+          "copying");
+  }
+  void clear(const Place& place, void* memory, std::size_t bytes) override {
+    const OnDevice scope(place.device);
+    check(cudaMemsetAsync(memory, 0, bytes, stream_of(place)), place.device, "clearing memory");
+  }
+  void synchronize(const Place& place) override {
+    const OnDevice scope(place.device);
+    check(cudaStreamSynchronize(stream_of(place)), place.device, "in work queued before");
+  }
+  void order(const Place& before, const Place& after) override {
+    if (before.stream == after.stream) return;
+    const OnDevice scope(before.device);
+    cudaEvent_t event = nullptr;
+    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), before.device,
+          "making an event");
+    const cudaError_t recorded = cudaEventRecord(event, stream_of(before));
+    const cudaError_t waits =
+        recorded == cudaSuccess ? cudaStreamWaitEvent(stream_of(after), event, 0) : recorded;
+    cudaEventDestroy(event);
+    check(waits, before.device, "ordering two streams");
+  }
+  bool capturing(const Place& place) override { return is_capturing(place); }
+
+  void launch(Dtype dtype, std::span<Call> calls, const Execution& execution) override {
+    launch_calls(dtype, calls, execution);
+  }
+  void sum_groups(const Place& place, const double* values, const std::size_t* member,
+                  const std::size_t* first, std::size_t count, double* sums) override {
+    queue_sum_groups(place, values, member, first, count, sums);
+  }
+  void spread_groups(const Place& place, const double* per_group, const std::size_t* group_of,
+                     std::size_t size, double* values) override {
+    queue_spread_groups(place, per_group, group_of, size, values);
+  }
+};
+
+}  // namespace
+}  // namespace mdbopt::cuda
+
+extern "C" __attribute__((visibility("default"))) mdbopt::DeviceLibrary* mdbopt_device_library(
+    const char* version) {
+  if (std::strcmp(version, MDBOPT_VERSION) != 0) return nullptr;
+  static mdbopt::cuda::Library& library = *new mdbopt::cuda::Library;
+  return &library;
+}

@@ -1,0 +1,70 @@
+// queue – how many blocks a walk gets, and the levels of a fold.
+#include "queue.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "fold.cuh"
+
+namespace mdbopt::cuda {
+namespace {
+
+// More blocks than fit at once even out where some are slower; each then takes several units.
+constexpr std::size_t kBlocksPerMultiprocessor = 64;
+
+std::size_t tiles_of(std::size_t chunks) {
+  return std::max<std::size_t>(1, (chunks + kFoldTile - 1) / kFoldTile);
+}
+
+}  // namespace
+
+int multiprocessors(int device) {
+  static std::mutex mutex;
+  static std::vector<int> known;
+  const std::lock_guard lock(mutex);
+  if (known.size() <= static_cast<std::size_t>(device)) {
+    known.resize(static_cast<std::size_t>(device) + 1, 0);
+  }
+  int& count = known[static_cast<std::size_t>(device)];
+  if (count == 0) {
+    check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), device,
+          "counting multiprocessors");
+  }
+  return count;
+}
+
+std::size_t blocks_for(std::size_t units, std::size_t units_per_block, const Place& place) {
+  const std::size_t most =
+      kBlocksPerMultiprocessor * static_cast<std::size_t>(multiprocessors(place.device));
+  return std::min((units + units_per_block - 1) / units_per_block, most);
+}
+
+void queue_walk(WalkKernel kernel, std::size_t sums, const Walk& walk, const Place& place,
+                const char* rule) {
+  if (walk.chunks == 0) return;
+  const std::size_t units = sums > 0 ? walk.chunks : walk.chunks * (kChunk / kUnit);
+  launch(kernel, blocks_for(units, kWalkThreads / kWarp, place), kWalkThreads, walk, place, rule);
+}
+
+std::size_t fold_scratch(std::size_t chunks, std::size_t sums) { return tiles_of(chunks) * sums; }
+
+void queue_fold(const Sum* sums, std::size_t count, double* partials, double* scratch,
+                std::size_t chunks, double* to, const std::uint32_t* refused, const Place& place) {
+  Folding folding{};
+  folding.sums = static_cast<std::uint32_t>(count);
+  folding.refused = refused;
+  for (std::size_t k = 0; k < count; ++k) folding.folds[k] = sums[k].fold;
+  for (;; chunks = tiles_of(chunks)) {
+    const std::size_t tiles = tiles_of(chunks);
+    folding.from = partials;
+    folding.to = tiles == 1 ? to : scratch;
+    folding.count = chunks;
+    launch(fold_kernel, tiles * count, kFoldThreads, folding, place, "folding sums");
+    if (tiles == 1) return;
+    std::swap(partials, scratch);
+  }
+}
+
+}  // namespace mdbopt::cuda

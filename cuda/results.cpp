@@ -1,0 +1,46 @@
+// results – memory of the host that a device writes to directly, one piece a thread.
+#include "results.h"
+
+#include <cuda_runtime.h>
+
+#include "device.h"
+
+namespace mdbopt::cuda {
+namespace {
+
+class Pinned {
+ public:
+  ~Pinned() {
+    if (memory_ != nullptr && cudaFreeHost(memory_) != cudaSuccess) cudaGetLastError();
+  }
+  void* of(std::size_t bytes, int device) {
+    if (bytes <= bytes_) return memory_;
+    void* larger = nullptr;
+    const std::size_t rounded = (bytes + kPage - 1) / kPage * kPage;
+    check(cudaHostAlloc(&larger, rounded, cudaHostAllocPortable), device, "allocating on the host");
+    if (memory_ != nullptr) cudaFreeHost(memory_);
+    memory_ = larger;
+    bytes_ = rounded;
+    return memory_;
+  }
+
+ private:
+  static constexpr std::size_t kPage = 4096;
+  void* memory_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace
+
+const Results* fetch(const Results* results, std::size_t count, const Place& place) {
+  thread_local Pinned pinned;
+  const std::size_t bytes = count * sizeof(Results);
+  void* here = pinned.of(bytes, place.device);
+  check(cudaMemcpyAsync(here, results, bytes, cudaMemcpyDeviceToHost, stream_of(place)),
+        place.device, "copying sums to the host");
+  check(cudaStreamSynchronize(stream_of(place)), place.device,
+        "in this call or in work queued before it");
+  return static_cast<const Results*>(here);
+}
+
+}  // namespace mdbopt::cuda

@@ -1,0 +1,22 @@
+// results – what a call leaves on the device, and its way to the host.
+#pragma once
+
+#include <cstdint>
+
+#include "../csrc/rule.h"
+#include "../csrc/tensor.h"
+
+namespace mdbopt::cuda {
+
+struct Results {
+  double sums[kMaxSums];
+  std::uint32_t refused;  // not 0: by solve, or before it
+};
+
+// As compiled into this library.
+const Description& description_of(std::size_t rule);
+
+// Copies results to the host and waits for the stream; valid until the next call on this thread.
+const Results* fetch(const Results* results, std::size_t count, const Place& place);
+
+}  // namespace mdbopt::cuda

@@ -1,0 +1,297 @@
+// sweep – the GPU walk over flat streams. It knows no rule by name.
+//
+// A warp's threads are the 32 lanes of fold.h. Walks that sum give each warp a chunk of 1024, in rows
+// of 32 elements, so that every lane adds the numbers that it adds on a CPU, in the same order. Walks
+// that do not sum have no order to keep: a warp takes 256 elements at a time, in packs of 16 bytes a
+// thread where the arrays allow it.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <type_traits>
+#include <utility>
+
+#include "../csrc/phase.h"
+#include "walk.h"
+
+namespace mdbopt::cuda {
+
+// The job that a chunk belongs to: the last that begins at or before it.
+__device__ inline const DeviceJob& job_of(const Walk& walk, std::size_t chunk) {
+  const DeviceJob* jobs = walk.table != nullptr ? walk.table : walk.few;
+  std::uint32_t first = 0;
+  for (std::uint32_t count = walk.jobs; count > 1;) {
+    const std::uint32_t half = count / 2;
+    const bool later = jobs[first + half].first_chunk <= chunk;
+    first = later ? first + half : first;
+    count = later ? count - half : half;
+  }
+  return jobs[first];
+}
+
+// Consecutive elements that go between memory and registers together.
+template <class Stored, std::size_t kCount>
+struct alignas(sizeof(Stored) * kCount < 16 ? sizeof(Stored) * kCount : 16) Pack {
+  Stored at[kCount];
+};
+
+template <class Stored, std::size_t kCount>
+MDBOPT_INLINE Pack<Stored, kCount> load(const Stored* from) {
+  return *reinterpret_cast<const Pack<Stored, kCount>*>(from);
+}
+// By an instruction of its own: as a plain assignment the compiler joins it with the single elements'
+// of another path, and splits it.
+template <class Stored, std::size_t kCount>
+__device__ inline void store(Stored* to, const Pack<Stored, kCount>& pack) {
+  using P = Pack<Stored, kCount>;
+  if constexpr (kCount == 1) {
+    *to = pack.at[0];
+  } else if constexpr (sizeof(P) >= 16) {
+    using Vector = std::conditional_t<sizeof(Stored) == 8, ulonglong2, uint4>;
+    struct Vectors {
+      Vector at[sizeof(P) / 16];
+    };
+    const auto vectors = __builtin_bit_cast(Vectors, pack);
+    for (std::size_t k = 0; k < sizeof(P) / 16; ++k) {
+      __stcg(reinterpret_cast<Vector*>(to) + k, vectors.at[k]);
+    }
+  } else {
+    static_assert(sizeof(P) == 8);
+    __stcg(reinterpret_cast<uint2*>(to), __builtin_bit_cast(uint2, pack));
+  }
+}
+template <std::size_t K, class Stored, std::size_t kCount>
+struct Slot {
+  Pack<Stored, kCount> pack;
+};
+
+// Spares the compiler instructions that look up where a pointer leads.
+template <class Stored>
+__device__ inline Stored* in_global_memory(Stored* pointer) {
+#ifdef __CUDA_ARCH__
+  __builtin_assume(__isGlobal(pointer));
+#endif
+  return pointer;
+}
+
+template <class Rule, class T, class Phase>
+struct Walker {
+  using Coef = typename Rule::Coef;
+  using Values = Elements<Rule, T>;
+  using Real = typename Values::Real;
+  using Positions = std::make_index_sequence<Streams<Rule>::count>;
+  using Sums = std::make_index_sequence<Phase::kSums>;
+  template <std::size_t K>
+  using Stored = typename Storages<Rule, T>::template Stored<K>;
+  static constexpr std::size_t kSums = Phase::kSums > 0 ? Phase::kSums : 1;
+
+  // What the elements of a unit share. The job's pointers are copied: behind a reference they would
+  // be read anew after every store.
+  struct Unit {
+    void* streams[Streams<Rule>::count];
+    const Real* step_sizes;
+    BFloat16* copy;
+    std::size_t begin;  // of its chunk, in the job
+    std::uint64_t chunk_key;
+    Real lr;
+    const Coef& c;
+
+    __device__ Unit(const DeviceJob& job, std::size_t chunk_begin, std::uint64_t key, double one_lr,
+                    const Coef& coef)
+        : step_sizes(in_global_memory(static_cast<const Real*>(job.step_sizes))),
+          copy(in_global_memory(static_cast<BFloat16*>(job.copy))),
+          begin(chunk_begin),
+          chunk_key(key),
+          lr(static_cast<Real>(one_lr)),
+          c(coef) {
+      for (std::size_t k = 0; k < Streams<Rule>::count; ++k) {
+        streams[k] = in_global_memory(job.streams[k]);
+      }
+    }
+  };
+
+  // So many consecutive elements of every stream.
+  template <std::size_t kCount, class Position>
+  struct Packs;
+  template <std::size_t kCount, std::size_t... K>
+  struct Packs<kCount, std::index_sequence<K...>> : Slot<K, Stored<K>, kCount>... {
+    Pack<Real, kCount> lr;
+
+    template <std::size_t J>
+    MDBOPT_INLINE auto& slot() {
+      return static_cast<Slot<J, Stored<J>, kCount>&>(*this).pack;
+    }
+    template <std::size_t J>
+    MDBOPT_INLINE const auto& slot() const {
+      return static_cast<const Slot<J, Stored<J>, kCount>&>(*this).pack;
+    }
+    template <std::size_t J>
+    MDBOPT_INLINE static Stored<J>* memory(const Unit& unit, std::size_t i) {
+      return static_cast<Stored<J>*>(unit.streams[J]) + i;
+    }
+    MDBOPT_INLINE void read(const Unit& unit, std::size_t i) {
+      ((Phase::template kReads<K> ? void(slot<K>() = load<Stored<K>, kCount>(memory<K>(unit, i)))
+                                  : void()),
+       ...);
+      if (IsUpdate<Rule>::value && unit.step_sizes != nullptr) {
+        lr = load<Real, kCount>(unit.step_sizes + i);
+      } else {
+        for (Real& each : lr.at) each = unit.lr;
+      }
+    }
+    MDBOPT_INLINE void write(const Unit& unit, std::size_t i) const {
+      ((Phase::template kWrites<K> ? void(store(memory<K>(unit, i), slot<K>())) : void()), ...);
+      if constexpr (kMayCopy<Rule, T, Phase>) {
+        if (unit.copy == nullptr) return;
+        Pack<BFloat16, kCount> image;
+        for (std::size_t j = 0; j < kCount; ++j)
+          image.at[j] = Nearest<BFloat16>::of(slot<0>().at[j]);
+        store(unit.copy + i, image);
+      }
+    }
+    // Element i of the job, the j-th here.
+    MDBOPT_INLINE void element(const Unit& unit, std::size_t i, std::size_t j, double* sums) {
+      Values v{
+          {(Phase::template kReads<K> ? static_cast<Real>(widen(slot<K>().at[j])) : Real(0))...},
+          lr.at[j]};
+      Phase::element(v, unit.c, sums);
+      const std::uint32_t random =
+          Phase::kStochastic ? random16(unit.chunk_key, static_cast<std::uint32_t>(i - unit.begin))
+                             : 0U;
+      ((Phase::template kWrites<K>
+            ? void(slot<K>().at[j] = rounded<Phase::kStochastic, Stored<K>>(v[K], random))
+            : void()),
+       ...);
+    }
+  };
+
+  template <std::size_t... K>
+  MDBOPT_INLINE static void add(double* lane_sums, const double* sums, std::index_sequence<K...>) {
+    ((lane_sums[K] = combine(Phase::template kFold<K>, lane_sums[K], sums[K])), ...);
+  }
+
+  // The tree of fold_lanes, by shuffles; the result is lane 0's.
+  template <std::size_t K>
+  __device__ static double fold_warp(double value) {
+    for (unsigned half = kWarp / 2; half > 0; half /= 2) {
+      value = combine(Phase::template kFold<K>, value, __shfl_down_sync(~0U, value, half));
+    }
+    return value;
+  }
+  template <std::size_t... K>
+  __device__ static void fold(double* lane_sums, double* partials, std::index_sequence<K...>) {
+    ((lane_sums[K] = fold_warp<K>(lane_sums[K])), ...);
+    if (threadIdx.x % kWarp != 0) return;
+    ((partials[K] = lane_sums[K]), ...);
+  }
+
+  // The elements [begin, end) in rows of 32, several rows in flight.
+  __device__ static void rows(const Unit& unit, std::size_t begin, std::size_t end,
+                              double* lane_sums) {
+    // The rest of a walk in packs needs few; every row is code of its own.
+    constexpr std::size_t kRows = Phase::kSums > 0 ? 4 : 2;
+    const std::size_t lane = threadIdx.x % kWarp;
+    for (std::size_t first = begin; first < end; first += kRows * kWarp) {
+      Packs<1, Positions> row[kRows];
+#pragma unroll
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const std::size_t i = first + r * kWarp + lane;
+        if (i < end) row[r].read(unit, i);
+      }
+#pragma unroll
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const std::size_t i = first + r * kWarp + lane;
+        if (i >= end) continue;
+        double sums[kSums];
+        row[r].element(unit, i, 0, sums);
+        row[r].write(unit, i);
+        add(lane_sums, sums, Sums{});
+      }
+    }
+  }
+
+  // A whole unit from `begin` in packs.
+  __device__ static void packs(const Unit& unit, std::size_t begin) {
+    constexpr std::size_t kCount = 16 / sizeof(T);
+    constexpr std::size_t kPacks = kUnit / (kCount * kWarp);
+    constexpr std::size_t kTogether = kPacks < 2 ? kPacks : 2;
+    const std::size_t lane = threadIdx.x % kWarp;
+    for (std::size_t first = 0; first < kPacks; first += kTogether) {
+      Packs<kCount, Positions> pack[kTogether];
+      const std::size_t i = begin + (first * kWarp + lane) * kCount;
+#pragma unroll
+      for (std::size_t k = 0; k < kTogether; ++k) pack[k].read(unit, i + k * kWarp * kCount);
+#pragma unroll
+      for (std::size_t k = 0; k < kTogether; ++k) {
+        double none[kSums];
+#pragma unroll
+        for (std::size_t j = 0; j < kCount; ++j) {
+          pack[k].element(unit, i + k * kWarp * kCount + j, j, none);
+        }
+        pack[k].write(unit, i + k * kWarp * kCount);
+      }
+    }
+  }
+
+  __device__ static void go(const Walk& walk, const Coef& c) {
+    constexpr std::size_t kPerChunk = Phase::kSums > 0 ? 1 : kChunk / kUnit;
+    constexpr std::size_t kLength = kChunk / kPerChunk;
+    const std::size_t warps = blockDim.x / kWarp;
+    const std::uint64_t key = walk.key != nullptr ? *walk.key : walk.host_key;
+    for (std::size_t k = blockIdx.x * warps + threadIdx.x / kWarp; k < walk.chunks * kPerChunk;
+         k += gridDim.x * warps) {
+      const std::size_t chunk = k / kPerChunk;
+      const DeviceJob& job = job_of(walk, chunk);
+      const std::size_t chunk_begin = (chunk - job.first_chunk) * kChunk;
+      const std::size_t begin = chunk_begin + k % kPerChunk * kLength;
+      if (begin >= job.size) continue;
+      const double lr = walk.lr != nullptr ? *walk.lr : job.lr;
+      const Unit unit(job, chunk_begin, Phase::kStochastic ? mix64(key + chunk) : 0, lr, c);
+      const std::size_t end = begin + kLength < job.size ? begin + kLength : job.size;
+      double lane_sums[kSums] = {};
+      if (Phase::kSums == 0 && walk.packed && end - begin == kLength) {
+        packs(unit, begin);
+      } else {
+        rows(unit, begin, end, lane_sums);
+      }
+      fold(lane_sums, walk.partials + chunk * Phase::kSums, Sums{});
+    }
+  }
+};
+
+template <class Rule, class T, class Phase>
+__global__ void __launch_bounds__(kWalkThreads) walk_kernel(const __grid_constant__ Walk walk) {
+  if (walk.refused != nullptr && *walk.refused != 0) return;
+  using Coef = typename Rule::Coef;
+  const void* coef = walk.coef != nullptr ? walk.coef : walk.host_coef;
+  const Coef c = *static_cast<const Coef*>(coef);
+  Walker<Rule, T, Phase>::go(walk, c);
+}
+
+template <class Rule>
+__global__ void solve_kernel(const __grid_constant__ Solving solving) {
+  using Coef = typename Rule::Coef;
+  const void* coef = solving.coef != nullptr ? solving.coef : solving.host_coef;
+  Coef c = *static_cast<const Coef*>(coef);
+  *solving.refused = Rule::solve(solving.sums, solving.n, c) ? 0 : 1;
+  *static_cast<Coef*>(solving.solved) = c;
+}
+
+template <class Rule, class T>
+struct Rows {
+  static bool prepare(const double* scalars, double n, void* coef) {
+    return Rule::prepare(scalars, n, *static_cast<typename Rule::Coef*>(coef));
+  }
+  static Row row() {
+    Row row{prepare, nullptr, nullptr, nullptr, nullptr};
+    if constexpr (Has<Rule, T>::kGather) row.gather = walk_kernel<Rule, T, Gather<Rule, T>>;
+    if constexpr (Has<Rule, T>::kSolve) row.solve = solve_kernel<Rule>;
+    if constexpr (Has<Rule, T>::kApply) row.apply = walk_kernel<Rule, T, Apply<Rule, T, false>>;
+    if constexpr (Has<Rule, T>::kStochastic) {
+      row.apply_stochastic = walk_kernel<Rule, T, Apply<Rule, T, true>>;
+    }
+    return row;
+  }
+};
+
+}  // namespace mdbopt::cuda

@@ -1,0 +1,204 @@
+// device – every rule on a device gives the bits of the CPU, for every dtype, size and alignment.
+//
+// Skips where no device can be used; MDBOPT_CUDA_LIBRARY may name one that is emulated.
+#include <mdbopt/device.h>
+#include <mdbopt/error.h>
+#include <mdbopt/half.h>
+
+#include <algorithm>
+#include <string>
+
+#include "check.h"
+
+using mdbopt::Description;
+using mdbopt::Dtype;
+using mdbopt::Execution;
+using mdbopt::Job;
+using mdbopt::Place;
+using mdbopt::Role;
+
+namespace {
+
+using Bytes = std::vector<unsigned char>;
+
+// Memory on the device for the length of a test, with room to start anywhere in it.
+class OnDevice {
+ public:
+  OnDevice(const Place& place, const Bytes& from, std::size_t offset)
+      : place_(place),
+        memory_(mdbopt::device_library().allocate(place, from.size() + offset)),
+        offset_(offset) {
+    mdbopt::device_library().copy(place_, data(), from.data(), from.size());
+  }
+  OnDevice(OnDevice&& other) noexcept
+      : place_(other.place_), memory_(other.memory_), offset_(other.offset_) {
+    other.memory_ = nullptr;
+  }
+  ~OnDevice() { mdbopt::device_library().free(place_, memory_); }
+  void* data() const { return static_cast<char*>(memory_) + offset_; }
+  Bytes bytes(std::size_t size) const {
+    Bytes back(size);
+    mdbopt::device_library().copy(place_, back.data(), data(), size);
+    mdbopt::device_library().synchronize(place_);
+    return back;
+  }
+
+ private:
+  Place place_;
+  void* memory_;
+  std::size_t offset_;
+};
+
+// Numbers in (0.25, 1.25), but gradients of either sign.
+Bytes numbers(check::Random& random, Dtype dtype, std::size_t size, bool either_sign) {
+  Bytes bytes(size * info(dtype).bytes);
+  for (std::size_t i = 0; i < size; ++i) {
+    const double drawn = random.number();
+    const double value = either_sign ? drawn : 0.75 + 0.5 * drawn;
+    void* at = bytes.data() + i * info(dtype).bytes;
+    const auto narrow = static_cast<float>(value);
+    const auto brain = mdbopt::Nearest<mdbopt::BFloat16>::of(narrow);
+    const auto half = mdbopt::Nearest<mdbopt::Float16>::of(narrow);
+    if (dtype == Dtype::kFloat64) std::memcpy(at, &value, sizeof value);
+    if (dtype == Dtype::kFloat32) std::memcpy(at, &narrow, sizeof narrow);
+    if (dtype == Dtype::kBFloat16) std::memcpy(at, &brain, sizeof brain);
+    if (dtype == Dtype::kFloat16) std::memcpy(at, &half, sizeof half);
+  }
+  return bytes;
+}
+
+// The arrays of one call: streams of each job, then its step sizes and copy where it has them.
+struct Call {
+  const Description& rule;
+  std::size_t index;
+  Dtype dtype;
+  std::vector<std::size_t> sizes;
+  bool extras;
+  std::vector<Bytes> arrays;
+
+  std::size_t per_job() const { return rule.stream_count + (extras ? 2 : 0); }
+
+  Call(check::Random& random, std::size_t at, Dtype of, std::vector<std::size_t> job_sizes,
+       bool with_extras)
+      : rule(mdbopt::rule_description(at)),
+        index(at),
+        dtype(of),
+        sizes(std::move(job_sizes)),
+        extras(with_extras) {
+    for (std::size_t size : sizes) {
+      for (std::size_t k = 0; k < rule.stream_count; ++k) {
+        const mdbopt::Stream& stream = rule.streams[k];
+        const bool gradient = std::string(stream.name).rfind('g', 0) == 0;
+        arrays.push_back(
+            numbers(random, mdbopt::stored_dtype(stream.storage, dtype), size, gradient));
+      }
+      if (!extras) continue;
+      arrays.push_back(numbers(random, mdbopt::arithmetic_dtype(dtype), size, false));
+      arrays.push_back(numbers(random, Dtype::kBFloat16, size, false));
+    }
+  }
+
+  // Runs on memory that starts at data[…]; returns sums and whether the rule was applied.
+  std::vector<double> run(const std::vector<void*>& data, const Execution& execution) const {
+    std::vector<double> scalars;
+    for (std::size_t k = 0; k < rule.scalar_count; ++k) {
+      const double fallback = rule.scalars[k].fallback;
+      scalars.push_back(fallback == fallback ? fallback : 2.0);
+    }
+    std::vector<Job> jobs;
+    for (std::size_t j = 0; j < sizes.size(); ++j) {
+      Job job{data.data() + j * per_job(), sizes[j], 0.125};
+      if (extras) {
+        job.step_sizes = data[j * per_job() + rule.stream_count];
+        if (dtype == Dtype::kFloat32) job.copy = data[j * per_job() + rule.stream_count + 1];
+      }
+      jobs.push_back(job);
+    }
+    std::vector<double> sums(mdbopt::kMaxSums, 0.0);
+    sums.push_back(mdbopt::launch(index, dtype, jobs, scalars.data(), sums.data(), execution));
+    return sums;
+  }
+};
+
+void same_on_device(const Call& call, const Place& place, std::size_t offset, bool stochastic) {
+  Execution on_cpu;
+  on_cpu.stochastic = stochastic;
+  on_cpu.key = 42;
+  Execution on_device = on_cpu;
+  on_device.place = place;
+  std::vector<Bytes> expected = call.arrays;
+  std::vector<void*> host;
+  std::vector<OnDevice> there;
+  std::vector<void*> device;
+  for (Bytes& bytes : expected) host.push_back(bytes.data());
+  for (std::size_t k = 0; k < call.arrays.size(); ++k) {
+    const std::size_t count = call.sizes[k / call.per_job()];
+    const std::size_t width = count > 0 ? call.arrays[k].size() / count : 1;
+    there.emplace_back(place, call.arrays[k], offset * width);
+    device.push_back(there.back().data());
+  }
+  const std::vector<double> sums = call.run(host, on_cpu);
+  const std::vector<double> got = call.run(device, on_device);
+  const std::string what = std::string(call.rule.name) + ' ' + info(call.dtype).name + " size " +
+                           std::to_string(call.sizes.front()) + " offset " +
+                           std::to_string(offset) + (stochastic ? " stochastic" : "");
+  for (std::size_t k = 0; k < sums.size(); ++k) {
+    if (!check::same_bits(sums[k], got[k])) {
+      check::fail(__FILE__, __LINE__)
+          << what << ": sum " << k << " is " << got[k] << ", expected " << sums[k] << '\n';
+    }
+  }
+  for (std::size_t k = 0; k < expected.size(); ++k) {
+    if (there[k].bytes(expected[k].size()) != expected[k]) {
+      check::fail(__FILE__, __LINE__) << what << ": array " << k << " differs\n";
+    }
+  }
+}
+
+void every_rule(const Place& place) {
+  check::Random random(1);
+  for (std::size_t rule = 0; rule < mdbopt::rule_count(); ++rule) {
+    const Description& description = mdbopt::rule_description(rule);
+    for (std::size_t k = 0; k < mdbopt::kDtypeCount; ++k) {
+      const auto dtype = static_cast<Dtype>(k);
+      if (is_half(dtype) && !description.half) continue;
+      const bool update = description.update;
+      same_on_device(Call(random, rule, dtype, {5000}, update), place, 0, false);
+      same_on_device(Call(random, rule, dtype, {1300}, update), place, 1, false);
+      same_on_device(Call(random, rule, dtype, {1, 1024, 33, 0, 2049, 256, 7}, false), place, 0,
+                     false);
+      if (update && is_half(dtype)) {
+        same_on_device(Call(random, rule, dtype, {2000}, false), place, 0, true);
+      }
+    }
+  }
+}
+
+// More chunks than one block folds, and more than two levels of blocks would if tiles were small.
+void many_chunks(const Place& place) {
+  check::Random random(2);
+  const std::size_t norm = mdbopt::find_rule("norm");
+  for (std::size_t chunks : {2048, 2049, 4097}) {
+    const std::size_t size = mdbopt::kChunk * (chunks - 1) + 5;
+    same_on_device(Call(random, norm, Dtype::kFloat32, {size}, false), place, 0, false);
+  }
+}
+
+void no_memory_is_kept(const Place& place) {
+  mdbopt::device_library().synchronize(place);
+  CHECK_EQUAL(mdbopt::device_library().allocated(place.device), std::size_t{0});
+}
+
+}  // namespace
+
+int main() {
+  if (const std::string why = mdbopt::no_device_because(); !why.empty()) {
+    std::cerr << "skipped: " << why << '\n';
+    return 77;
+  }
+  const Place place{0, nullptr};
+  every_rule(place);
+  many_chunks(place);
+  no_memory_is_kept(place);
+  return check::result();
+}
