@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -20,6 +22,48 @@ struct DeviceFacts {
   int major, minor;  // compute capability
   int multiprocessors;
   std::size_t memory;  // bytes
+};
+
+// A number of one step: known to the host, or read from the device when the step runs.
+struct DeviceNumber {
+  double value = 0.0;
+  const void* data = nullptr;  // not null: on the device, of this dtype, in the place of `value`
+  Dtype dtype = Dtype::kFloat64;
+};
+
+// A step of an optimizer; see Updater (update/updater.h), whose members it repeats.
+struct DeviceStep {
+  // A number that the rule hands on from step to step: this sum is this scalar of the next.
+  struct Carried {
+    std::size_t scalar, sum;
+  };
+  static constexpr std::size_t kNone = kMaxScalars;
+
+  std::size_t rule;
+  Dtype dtype;
+  std::span<const Job> jobs;
+  const double* scalars;
+  std::size_t t_scalar, grad_scale_scalar;  // filled in on the device; kNone: absent
+  std::span<const Carried> carried;
+  bool maximize;
+  std::uint64_t seed;
+  double max_norm;
+  DeviceNumber grad_scale;
+  DeviceNumber lr;  // of all jobs where `one_lr`, else each has its own
+  bool one_lr;
+  DeviceNumber found_inf;  // not 0: the step is skipped
+};
+
+// What an optimizer keeps on a device: t, the numbers it carries, tables of arrays and working
+// memory. A step needs nothing from the host but its queueing, so that a graph may record it.
+class Residence {
+ public:
+  virtual ~Residence() = default;
+  virtual void step(const DeviceStep& step, const Execution& execution) = 0;
+  // t and the sums that carry numbers; read waits for the stream.
+  virtual void read(std::uint64_t& t, double* sums) = 0;
+  virtual void write(std::uint64_t t, const double* sums) = 0;
+  virtual const Place& place() const = 0;
 };
 
 class DeviceLibrary {
@@ -60,6 +104,8 @@ class DeviceLibrary {
     bool applied = false;  // what launch returns
   };
   virtual void launch(Dtype dtype, std::span<Call> calls, const Execution& execution) = 0;
+
+  virtual std::unique_ptr<Residence> reside(const Place& place) = 0;
 
   // A partition of coordinates into groups (search/groups.h), all arrays on the device:
   // sums[j] = sum_members (group_sum.h) of member[first[j]] … member[first[j + 1] − 1], j < count;

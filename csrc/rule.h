@@ -12,7 +12,7 @@
 //     static constexpr Sum kSolved[] = {{"alpha"}};     // optional; numbers that solve makes
 //     static constexpr Sum kEmitted[] = {{"gmax", Fold::kMax}};  // optional; summed by apply
 //     struct Coef { double step; };                     // what gather and apply need
-//     static bool prepare(const double* scalars, double n, Coef& c);  // on the host; may refuse
+//     static bool prepare(const double* scalars, double n, Coef& c);  // before all; may refuse
 //     template <class V>                                // optional: the walk that only sums
 //     static void gather(const V& v, const Coef& c, double* sums);
 //     static bool solve(double* sums, double n, Coef& c);  // after gather; may refuse
@@ -24,7 +24,7 @@
 // stream is rounded to its storage type when stored. `v.put(k, value)` assigns and returns the
 // value as it will be stored, for sums that must see it. `sums[k]` receives this element's
 // contribution. A rule refuses by returning false, and then leaves every stream untouched. prepare
-// runs on the host; solve also runs on devices, so it keeps to + − × ÷ √. solve reads the gathered
+// of updates and solve also run on devices, so they keep to + − × ÷ √. solve reads the gathered
 // sums and writes its own numbers behind them; one that has the name of a scalar is what the caller
 // passes for it next time.
 //

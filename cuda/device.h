@@ -32,17 +32,10 @@ inline cudaStream_t stream_of(const Place& place) {
   return static_cast<cudaStream_t>(place.stream);
 }
 
-inline bool is_capturing(const Place& place) {
-  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-  const cudaError_t error = cudaStreamIsCapturing(stream_of(place), &status);
-  // The legacy stream says so while any other is capturing, and cannot be captured itself.
-  if (error == cudaErrorStreamCaptureImplicit) {
-    cudaGetLastError();
-    return false;
-  }
-  check(error, place.device, "asking whether a graph is recorded");
-  return status == cudaStreamCaptureStatusActive;
-}
+bool is_capturing(const Place& place);
+
+// Work queued on `after` from now on waits for what is queued on `before`; both on one device.
+void order(const Place& before, const Place& after);
 
 // What limits the number of blocks worth launching.
 int multiprocessors(int device);

@@ -13,8 +13,8 @@ __global__ void __launch_bounds__(kFoldThreads)
   const std::size_t tile = blockIdx.x / folding.sums;
   const std::uint32_t k = blockIdx.x % folding.sums;
   const std::size_t begin = tile * kFoldTile;
-  const bool refused = folding.refused != nullptr && *folding.refused != 0;
-  std::size_t left = folding.count > begin && !refused ? folding.count - begin : 0;
+  if (folding.refused != nullptr && *folding.refused != 0) return;
+  std::size_t left = folding.count > begin ? folding.count - begin : 0;
   if (left > kFoldTile) left = kFoldTile;
   std::uint32_t count = static_cast<std::uint32_t>(left);
   for (std::uint32_t i = threadIdx.x; i < count; i += kFoldThreads) {

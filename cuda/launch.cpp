@@ -3,10 +3,8 @@
 #include "launch.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
-#include "../csrc/rules.h"
 #include "device.h"
 #include "jobs.h"
 #include "memory.h"
@@ -16,13 +14,6 @@
 
 namespace mdbopt::cuda {
 namespace {
-
-template <class List>
-struct Descriptions;
-template <template <class...> class List, class... Rule>
-struct Descriptions<List<Rule...>> {
-  static constexpr Description all[] = {describe<Rule>()...};
-};
 
 // One call, and where its numbers lie on the device.
 struct Queued {
@@ -79,40 +70,21 @@ struct Layout {
   }
 };
 
-void queue(Queued& queued, unsigned char* memory, const Layout& layout, std::size_t index,
+void queue(const Queued& queued, unsigned char* memory, const Layout& layout, std::size_t index,
            const Execution& execution) {
-  const Description& rule = queued.rule;
-  const Place& place = execution.place;
-  const std::size_t chunks = queued.jobs.chunks();
-  auto* results = reinterpret_cast<Results*>(memory + layout.results) + index;
-  auto* partials = reinterpret_cast<double*>(memory + layout.partials);
-  auto* scratch = reinterpret_cast<double*>(memory + layout.scratch);
-  Walk& walk = queued.walk;
-  walk.partials = partials;
-  walk.host_key = execution.key;
-  if (queued.row.gather != nullptr) {
-    queue_walk(queued.row.gather, rule.gathered_count, walk, place, rule.name);
-    queue_fold(rule.gathered, rule.gathered_count, partials, scratch, chunks, results->sums,
-               nullptr, place);
+  Run run{queued.rule, queued.row, queued.walk, static_cast<double>(queued.jobs.elements()),
+          execution.stochastic};
+  if (layout.sums) {
+    auto* results = reinterpret_cast<Results*>(memory + layout.results) + index;
+    run.partials = reinterpret_cast<double*>(memory + layout.partials);
+    run.scratch = reinterpret_cast<double*>(memory + layout.scratch);
+    run.sums = results->sums;
+    run.solved = memory + layout.coefs + index * kMaxCoefBytes;
+    run.refused = &results->refused;
+    run.walk.refused = run.refused;
   }
-  if (queued.row.solve != nullptr) {
-    Solving solving{};
-    solving.sums = results->sums;
-    solving.n = static_cast<double>(queued.jobs.elements());
-    std::memcpy(solving.host_coef, walk.host_coef, sizeof(walk.host_coef));
-    solving.solved = memory + layout.coefs + index * kMaxCoefBytes;
-    solving.refused = &results->refused;
-    launch(queued.row.solve, 1, 1, solving, place, rule.name);
-    walk.coef = solving.solved;
-    walk.refused = solving.refused;
-  }
-  if (queued.row.apply == nullptr) return;
-  const bool stochastic = execution.stochastic && queued.row.apply_stochastic != nullptr;
-  queue_walk(stochastic ? queued.row.apply_stochastic : queued.row.apply, rule.emitted_count, walk,
-             place, rule.name);
-  if (rule.emitted_count == 0) return;
-  queue_fold(rule.emitted, rule.emitted_count, partials, scratch, chunks,
-             results->sums + rule.gathered_count + rule.solved_count, walk.refused, place);
+  run.walk.host_key = execution.key;
+  queue_run(run, execution.place);
 }
 
 // Copies the results to the host and waits for them.
@@ -126,8 +98,6 @@ void answer(std::vector<Queued>& all, const Results* results, const Place& place
 }
 
 }  // namespace
-
-const Description& description_of(std::size_t rule) { return Descriptions<Rules>::all[rule]; }
 
 void launch_calls(Dtype dtype, std::span<DeviceLibrary::Call> calls, const Execution& execution) {
   const Place& place = execution.place;

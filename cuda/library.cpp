@@ -7,6 +7,7 @@
 #include "groups.cuh"
 #include "launch.h"
 #include "memory.h"
+#include "residence.h"
 
 namespace mdbopt::cuda {
 namespace {
@@ -51,23 +52,13 @@ class Library final : public DeviceLibrary {
     const OnDevice scope(place.device);
     check(cudaStreamSynchronize(stream_of(place)), place.device, "in work queued before");
   }
-  void order(const Place& before, const Place& after) override {
-    if (before.stream == after.stream) return;
-    const OnDevice scope(before.device);
-    cudaEvent_t event = nullptr;
-    check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), before.device,
-          "making an event");
-    const cudaError_t recorded = cudaEventRecord(event, stream_of(before));
-    const cudaError_t waits =
-        recorded == cudaSuccess ? cudaStreamWaitEvent(stream_of(after), event, 0) : recorded;
-    cudaEventDestroy(event);
-    check(waits, before.device, "ordering two streams");
-  }
+  void order(const Place& before, const Place& after) override { cuda::order(before, after); }
   bool capturing(const Place& place) override { return is_capturing(place); }
 
   void launch(Dtype dtype, std::span<Call> calls, const Execution& execution) override {
     launch_calls(dtype, calls, execution);
   }
+  std::unique_ptr<Residence> reside(const Place& place) override { return make_residence(place); }
   void sum_groups(const Place& place, const double* values, const std::size_t* member,
                   const std::size_t* first, std::size_t count, double* sums) override {
     queue_sum_groups(place, values, member, first, count, sums);

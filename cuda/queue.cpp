@@ -2,9 +2,8 @@
 #include "queue.h"
 
 #include <algorithm>
-#include <mutex>
+#include <cstring>
 #include <utility>
-#include <vector>
 
 #include "fold.cuh"
 
@@ -19,21 +18,6 @@ std::size_t tiles_of(std::size_t chunks) {
 }
 
 }  // namespace
-
-int multiprocessors(int device) {
-  static std::mutex mutex;
-  static std::vector<int> known;
-  const std::lock_guard lock(mutex);
-  if (known.size() <= static_cast<std::size_t>(device)) {
-    known.resize(static_cast<std::size_t>(device) + 1, 0);
-  }
-  int& count = known[static_cast<std::size_t>(device)];
-  if (count == 0) {
-    check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), device,
-          "counting multiprocessors");
-  }
-  return count;
-}
 
 std::size_t blocks_for(std::size_t units, std::size_t units_per_block, const Place& place) {
   const std::size_t most =
@@ -65,6 +49,35 @@ void queue_fold(const Sum* sums, std::size_t count, double* partials, double* sc
     if (tiles == 1) return;
     std::swap(partials, scratch);
   }
+}
+
+void queue_run(const Run& run, const Place& place) {
+  const Description& rule = run.rule;
+  Walk walk = run.walk;
+  walk.partials = run.partials;
+  if (run.row.gather != nullptr) {
+    queue_walk(run.row.gather, rule.gathered_count, walk, place, rule.name);
+    queue_fold(rule.gathered, rule.gathered_count, run.partials, run.scratch, walk.chunks, run.sums,
+               walk.refused, place);
+  }
+  if (run.row.solve != nullptr) {
+    Solving solving{};
+    solving.sums = run.sums;
+    solving.n = run.n;
+    solving.coef = walk.coef;
+    std::memcpy(solving.host_coef, walk.host_coef, sizeof(walk.host_coef));
+    solving.solved = run.solved;
+    solving.refused = run.refused;
+    launch(run.row.solve, 1, 1, solving, place, rule.name);
+    walk.coef = run.solved;
+  }
+  if (run.row.apply == nullptr) return;
+  const bool stochastic = run.stochastic && run.row.apply_stochastic != nullptr;
+  queue_walk(stochastic ? run.row.apply_stochastic : run.row.apply, rule.emitted_count, walk, place,
+             rule.name);
+  if (rule.emitted_count == 0) return;
+  queue_fold(rule.emitted, rule.emitted_count, run.partials, run.scratch, walk.chunks,
+             run.sums + rule.gathered_count + rule.solved_count, walk.refused, place);
 }
 
 }  // namespace mdbopt::cuda

@@ -33,4 +33,20 @@ std::size_t fold_scratch(std::size_t chunks, std::size_t sums);
 void queue_fold(const Sum* sums, std::size_t count, double* partials, double* scratch,
                 std::size_t chunks, double* to, const std::uint32_t* refused, const Place& place);
 
+// One rule over its jobs: gather, fold, solve, apply, fold.
+struct Run {
+  const Description& rule;
+  const Row& row;
+  Walk walk;  // all but its partials
+  double n;
+  bool stochastic;
+  // On the device; null for a rule without sums.
+  double* partials = nullptr;
+  double* scratch = nullptr;
+  double* sums = nullptr;
+  void* solved = nullptr;
+  std::uint32_t* refused = nullptr;
+};
+void queue_run(const Run& run, const Place& place);
+
 }  // namespace mdbopt::cuda

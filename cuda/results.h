@@ -13,9 +13,6 @@ struct Results {
   std::uint32_t refused;  // not 0: by solve, or before it
 };
 
-// As compiled into this library.
-const Description& description_of(std::size_t rule);
-
 // Copies results to the host and waits for the stream; valid until the next call on this thread.
 const Results* fetch(const Results* results, std::size_t count, const Place& place);
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "../csrc/phase.h"
+#include "prepare.cuh"
 #include "walk.h"
 
 namespace mdbopt::cuda {
@@ -271,6 +272,7 @@ __global__ void __launch_bounds__(kWalkThreads) walk_kernel(const __grid_constan
 template <class Rule>
 __global__ void solve_kernel(const __grid_constant__ Solving solving) {
   using Coef = typename Rule::Coef;
+  if (*solving.refused != 0) return;
   const void* coef = solving.coef != nullptr ? solving.coef : solving.host_coef;
   Coef c = *static_cast<const Coef*>(coef);
   *solving.refused = Rule::solve(solving.sums, solving.n, c) ? 0 : 1;
@@ -283,13 +285,14 @@ struct Rows {
     return Rule::prepare(scalars, n, *static_cast<typename Rule::Coef*>(coef));
   }
   static Row row() {
-    Row row{prepare, nullptr, nullptr, nullptr, nullptr};
+    Row row{prepare, nullptr, nullptr, nullptr, nullptr, nullptr};
     if constexpr (Has<Rule, T>::kGather) row.gather = walk_kernel<Rule, T, Gather<Rule, T>>;
     if constexpr (Has<Rule, T>::kSolve) row.solve = solve_kernel<Rule>;
     if constexpr (Has<Rule, T>::kApply) row.apply = walk_kernel<Rule, T, Apply<Rule, T, false>>;
     if constexpr (Has<Rule, T>::kStochastic) {
       row.apply_stochastic = walk_kernel<Rule, T, Apply<Rule, T, true>>;
     }
+    if constexpr (IsUpdate<Rule>::value) row.prepare_there = prepare_kernel<Rule>;
     return row;
   }
 };

@@ -1,9 +1,8 @@
 // table – the parts put together.
 #include "table.h"
 
-#include <array>
+#include <cstring>
 #include <utility>
-#include <vector>
 
 #include "../csrc/backend.h"
 #include "../csrc/rules.h"
@@ -22,11 +21,28 @@ struct Table {
   }
 };
 
+template <class List>
+struct Described;
+template <template <class...> class List, class... Rule>
+struct Described<List<Rule...>> {
+  static constexpr Description all[] = {describe<Rule>()...};
+};
+
 }  // namespace
 
 const Row& row_of(std::size_t rule, Dtype dtype) {
   static const Table table;
   return table.rows[rule][static_cast<std::size_t>(dtype)];
+}
+
+const Description& description_of(std::size_t rule) { return Described<Rules>::all[rule]; }
+
+std::size_t norm_rule() {
+  static_assert(sizeof(Norm::Coef) == sizeof(double), "the second look brings its scale alone");
+  static_assert(Gathered<Norm>::count == kNormSums);
+  std::size_t rule = 0;
+  while (std::strcmp(description_of(rule).name, Norm::kName) != 0) ++rule;
+  return rule;
 }
 
 }  // namespace mdbopt::cuda

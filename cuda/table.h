@@ -16,5 +16,10 @@ void fill_part(Row (*rows)[kDtypeCount]);
 
 // By rule, in the order of rules.h, and dtype.
 const Row& row_of(std::size_t rule, Dtype dtype);
+const Description& description_of(std::size_t rule);
+
+// The rule whose gather gives the norm of gradients, and how many sums it has.
+std::size_t norm_rule();
+inline constexpr std::size_t kNormSums = 2;
 
 }  // namespace mdbopt::cuda

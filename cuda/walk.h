@@ -46,7 +46,7 @@ struct Folding {
   std::size_t count;
   std::uint32_t sums;
   Fold folds[kMaxSums];
-  const std::uint32_t* refused;  // not 0: the sums are 0; may be null
+  const std::uint32_t* refused;  // nothing is folded where this is not 0; may be null
 };
 
 // What solve, run by one thread, is given.
@@ -55,10 +55,13 @@ struct Solving {
   double n;
   const void* coef;  // on the device; null: `host_coef`
   alignas(16) unsigned char host_coef[kMaxCoefBytes];
-  void* solved;  // the coef as solve leaves it
-  std::uint32_t* refused;
+  void* solved;            // the coef as solve leaves it
+  std::uint32_t* refused;  // nothing is done where this is not 0
 };
 using SolveKernel = void (*)(Solving);
+
+struct Preparing;  // resident.h
+using PrepareKernel = void (*)(Preparing);
 
 // A rule compiled for one dtype; null where it does not have the part.
 struct Row {
@@ -67,6 +70,7 @@ struct Row {
   SolveKernel solve;
   WalkKernel apply;
   WalkKernel apply_stochastic;
+  PrepareKernel prepare_there;  // of updates, for steps whose numbers are on the device
 };
 
 inline constexpr unsigned kWarp = 32;

@@ -23,7 +23,7 @@ struct AdaGrad : Update {
     double eps, eps_root;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], Common(scalars + 2)};
     return true;
   }
@@ -51,7 +51,7 @@ struct AdaGradNorm : Update {
     double before, eps, eps_root, inverse;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], scalars[2], 0.0, Common(scalars + 3)};
     return true;
   }

@@ -17,7 +17,7 @@ namespace mdbopt::MDBOPT_ISA {
 // The factors that m and v are corrected with after t steps.
 struct Corrections {
   double m, v;
-  static Corrections after(double t, double beta1, double beta2, bool correct) {
+  MDBOPT_HOST_DEVICE static Corrections after(double t, double beta1, double beta2, bool correct) {
     if (!correct || t < 1.0) return {1.0, 1.0};
     return {1.0 / (1.0 - power(beta1, t)), 1.0 / (1.0 - power(beta2, t))};
   }
@@ -51,7 +51,7 @@ struct Adam : Update {
     Corrections corrections;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[1],
          scalars[2],
          scalars[3],

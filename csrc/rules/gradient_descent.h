@@ -21,7 +21,7 @@ struct Sgd : Update {
   struct Coef {
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {Common(scalars)};
     return true;
   }
@@ -47,7 +47,7 @@ struct SgdMomentum : Update {
     bool nesterov;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     const double gain = scalars[0] == 1.0 ? 1.0 : 1.0 - scalars[2];
     c = {scalars[1], gain, scalars[3] != 0.0, Common(scalars + 4)};
     return true;
@@ -86,7 +86,7 @@ struct HeavyBall : Update {
     double momentum;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], Common(scalars + 1)};
     return true;
   }
@@ -107,7 +107,7 @@ struct NormalizedGd : Update {
     double inverse;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {0.0, Common(scalars)};
     return true;
   }
@@ -135,7 +135,7 @@ struct NormalizedGdMomentum : NormalizedGd {
   struct Coef : NormalizedGd::Coef {
     double momentum;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {{0.0, Common(scalars + 1)}, scalars[0]};
     return true;
   }

@@ -51,7 +51,7 @@ struct HypergradientSgd : Update {
     double momentum;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {{scalars[0], scalars[1], scalars[2] != 0.0}, scalars[3], Common(scalars + 4)};
     return true;
   }
@@ -96,7 +96,7 @@ struct HypergradientAdam : Update {
     Corrections before;
     Adam::Coef adam;
   };
-  static bool prepare(const double* scalars, double n, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
     c.rate = {scalars[0], scalars[1], scalars[2] != 0.0};
     c.before = Corrections::after(scalars[3] - 1.0, scalars[4], scalars[5], scalars[8] != 0.0);
     return Adam::prepare(scalars + 3, n, c.adam);

@@ -73,7 +73,7 @@ struct AdditiveRates : Update {
     double hyper_lr, share;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], 1.0, Common(scalars + 1)};
     return true;
   }
@@ -96,7 +96,7 @@ struct LogRates : AdditiveRates {
   static constexpr const char* kSummary =
       "p ← p·exp(hyper_lr·r), r = g·g_prev/max(g², g_prev²), x ← x − lr·p·g, g_prev ← g";
   // The exponent is hyper_lr at most, and exp is for 80.
-  static bool prepare(const double* scalars, double n, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
     return AdditiveRates::prepare(scalars, n, c) && abs(c.hyper_lr) <= 80.0;
   }
   template <class V>
@@ -154,7 +154,7 @@ struct Osgm : Update {
     bool moved;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     const double inverse = scalars[0] > 0.0 ? 1.0 / sqrt(scalars[0]) : 0.0;
     c = {inverse, scalars[2], scalars[3], scalars[1] != 0.0, Common(scalars + 4)};
     return true;

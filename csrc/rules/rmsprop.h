@@ -74,7 +74,7 @@ struct RmsProp : Update {
     double momentum, alpha, eps, eps_root;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     const double momentum = Form::kHasMomentum ? *scalars++ : 0.0;
     c = {momentum, scalars[0], scalars[1], scalars[2], Common(scalars + 3)};
     return true;

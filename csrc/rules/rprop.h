@@ -29,7 +29,7 @@ struct Rprop : Update {
     double shrink, grow, least, most;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], scalars[2], scalars[3], Common(scalars + 4)};
     return true;
   }

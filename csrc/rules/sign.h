@@ -41,7 +41,7 @@ struct Signum : Update {
   enum { kM = 2 };
   static constexpr auto& kScalars = HeavyBall::kScalars;
   using Coef = HeavyBall::Coef;
-  static bool prepare(const double* scalars, double n, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
     return HeavyBall::prepare(scalars, n, c);
   }
   template <class V>
@@ -63,7 +63,7 @@ struct Lion : Update {
     double beta1, beta2;
     Common common;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], Common(scalars + 2)};
     return true;
   }

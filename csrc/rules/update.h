@@ -29,7 +29,7 @@ MDBOPT_HOST_DEVICE inline __attribute__((always_inline)) double power(double bas
 
 struct Common {
   double weight_decay, l2, grad_scale;
-  explicit Common(const double* scalars = nullptr) {
+  MDBOPT_HOST_DEVICE explicit Common(const double* scalars = nullptr) {
     if (scalars != nullptr) {
       weight_decay = scalars[0];
       l2 = scalars[1];

@@ -2,17 +2,16 @@
 #include "updater.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "../error.h"
 #include "../half.h"
+#include "clip.h"
 
 namespace mdbopt {
 namespace {
 
-constexpr std::size_t kNone = kMaxScalars;
-constexpr double kNormOffset = 1e-6;  // as PyTorch's clip_grad_norm_
+constexpr std::size_t kNone = DeviceStep::kNone;
 
 std::size_t scalar_named(const Description& rule, const char* name) {
   for (std::size_t k = 0; k < rule.scalar_count; ++k) {
@@ -58,8 +57,6 @@ void Updater::set_scalar(const std::string& name, double value) {
   values_[scalar] = value;
 }
 
-// The factor that takes the norm of all gradients down to its bound: 1 where it is within, NaN where
-// the norm is.
 double Updater::clip(Dtype dtype, std::span<const Job> jobs, const Call& call) const {
   static const std::size_t norm = find_rule("norm");
   thread_local std::vector<Job> gradients;
@@ -68,16 +65,11 @@ double Updater::clip(Dtype dtype, std::span<const Job> jobs, const Call& call) c
   double scale = 1.0;
   double sums[kMaxSums];
   launch(norm, dtype, gradients, &scale, sums, options_.execution);
-  const double largest = sums[1];
-  // Squares out of range: once more, relative to the largest element.
-  const bool out_of_range = std::isinf(sums[0]) || sums[0] < 1e-280;
-  if (out_of_range && largest > 0.0 && std::isfinite(largest)) {
-    scale = std::min(1.0 / largest, 0x1p1000);
+  if (const double again = clip::second_scale(sums[0], sums[1]); again != 0.0) {
+    scale = again;
     launch(norm, dtype, gradients, &scale, sums, options_.execution);
   }
-  const double total = std::sqrt(sums[0]) / scale / call.grad_scale;
-  const double factor = call.max_norm / (total + kNormOffset);
-  return factor >= 1.0 ? 1.0 : factor;
+  return clip::factor(sums[0], scale, call.grad_scale, call.max_norm);
 }
 
 void Updater::step(Dtype dtype, std::span<const Job> jobs, const Call& call) {
@@ -85,6 +77,16 @@ void Updater::step(Dtype dtype, std::span<const Job> jobs, const Call& call) {
     throw Error(options_.name + ": t: " + std::to_string(t_) +
                 " steps are taken, expected fewer than 2^53");
   }
+  move_to(call.place);
+  if (residence_ == nullptr) {
+    step_on_cpu(dtype, jobs, call);
+  } else {
+    step_on_device(dtype, jobs, call);
+  }
+  ++t_;
+}
+
+void Updater::step_on_cpu(Dtype dtype, std::span<const Job> jobs, const Call& call) {
   const double clipped = call.max_norm > 0.0 ? clip(dtype, jobs, call) : 1.0;
   const double sign = options_.maximize ? -1.0 : 1.0;
   values_[grad_scale_scalar_] = sign * clipped / call.grad_scale;
@@ -93,9 +95,85 @@ void Updater::step(Dtype dtype, std::span<const Job> jobs, const Call& call) {
   Execution execution = options_.execution;
   if (execution.stochastic) execution.key = rounding_key(options_.seed, t_ + 1);
   double sums[kMaxSums];
-  launch(options_.rule, dtype, jobs, values_.data(), sums, execution);
+  // A device is not waited for where no number comes back.
+  launch(options_.rule, dtype, jobs, values_.data(), numbers_.empty() ? nullptr : sums, execution);
   for (Number& number : numbers_) number.value = sums[number.sum];
-  ++t_;
+}
+
+void Updater::step_on_device(Dtype dtype, std::span<const Job> jobs, const Call& call) {
+  thread_local std::vector<DeviceStep::Carried> carried;
+  carried.clear();
+  for (const Number& number : numbers_) carried.push_back({number.scalar, number.sum});
+  DeviceStep step{};
+  step.rule = options_.rule;
+  step.dtype = dtype;
+  step.jobs = jobs;
+  step.scalars = values_.data();
+  step.t_scalar = t_scalar_;
+  step.grad_scale_scalar = grad_scale_scalar_;
+  step.carried = carried;
+  step.maximize = options_.maximize;
+  step.seed = options_.seed;
+  step.max_norm = call.max_norm;
+  step.grad_scale = call.grad_scale_there;
+  step.grad_scale.value = call.grad_scale;
+  step.found_inf = call.found_inf_there;
+  step.lr = call.lr_there;
+  step.lr.value = jobs.empty() ? 0.0 : jobs.front().lr;
+  step.one_lr = step.lr.data != nullptr ||
+                std::all_of(jobs.begin(), jobs.end(),
+                            [&](const Job& job) { return job.lr == step.lr.value; });
+  Execution execution = options_.execution;
+  execution.place = call.place;
+  residence_->step(step, execution);
+  count_traffic(options_.rule, dtype, jobs, call.max_norm > 0.0);
+}
+
+// t and the numbers go where the arrays are, the first time and when they change their device.
+void Updater::move_to(const Place& place) {
+  const bool here = residence_ == nullptr ? place.on_cpu() : residence_->place().same_memory(place);
+  if (here) return;
+  fetch();
+  residence_ = place.on_cpu() ? nullptr : device_library().reside(place);
+  send();
+}
+
+void Updater::fetch() {
+  if (residence_ == nullptr) return;
+  double sums[kMaxSums] = {};
+  residence_->read(t_, sums);
+  for (Number& number : numbers_) number.value = sums[number.sum];
+}
+
+void Updater::send() {
+  if (residence_ == nullptr) return;
+  double sums[kMaxSums] = {};
+  for (const Number& number : numbers_) sums[number.sum] = number.value;
+  residence_->write(t_, sums);
+}
+
+std::uint64_t Updater::t() {
+  fetch();
+  return t_;
+}
+
+void Updater::set_t(std::uint64_t t) {
+  fetch();
+  t_ = t;
+  send();
+}
+
+const std::vector<Updater::Number>& Updater::numbers() {
+  fetch();
+  return numbers_;
+}
+
+void Updater::set_number(const std::string& name, double value) {
+  fetch();
+  for (Number& number : numbers_) {
+    if (name == number.name) number.value = value;
+  }
+  send();
 }
 
 }  // namespace mdbopt

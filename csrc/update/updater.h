@@ -7,10 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "../device.h"
 #include "../launch.h"
 
 namespace mdbopt {
@@ -34,6 +36,9 @@ class Updater {
   struct Call {
     double grad_scale = 1.0;  // gradients are divided by it
     double max_norm = 0.0;    // bounds their norm after that; 0: no bound
+    Place place = {};         // of all arrays
+    // On a device these may be read there, when the step runs; `data` is null where they are not.
+    DeviceNumber lr_there = {}, grad_scale_there = {}, found_inf_there = {};
   };
 
   // Throws Error unless the rule is an update and has as many scalars.
@@ -48,21 +53,29 @@ class Updater {
   const Options& options() const { return options_; }
   const Description& rule() const { return rule_description(options_.rule); }
 
-  std::uint64_t t() const { return t_; }
-  void set_t(std::uint64_t t) { t_ = t; }
-  std::span<Number> numbers() { return numbers_; }
+  // Once steps are taken on a device, t and the numbers live there: these wait for it.
+  std::uint64_t t();
+  void set_t(std::uint64_t t);
+  const std::vector<Number>& numbers();
+  void set_number(const std::string& name, double value);
   void set_scalar(const std::string& name, double value);
 
   static constexpr std::uint64_t kMostSteps = std::uint64_t{1} << 53;
 
  private:
   double clip(Dtype dtype, std::span<const Job> jobs, const Call& call) const;
+  void step_on_cpu(Dtype dtype, std::span<const Job> jobs, const Call& call);
+  void step_on_device(Dtype dtype, std::span<const Job> jobs, const Call& call);
+  void move_to(const Place& place);
+  void fetch();
+  void send();
 
   Options options_;
   std::vector<Number> numbers_;
   std::vector<double> values_;  // the scalars of the next step
   std::size_t t_scalar_, grad_scale_scalar_;
   std::uint64_t t_ = 0;
+  std::unique_ptr<Residence> residence_;  // null: on the CPU
 };
 
 }  // namespace mdbopt

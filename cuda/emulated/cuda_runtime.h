@@ -29,7 +29,7 @@
 // A build that hides its symbols still exports these, to Python's ctypes among others.
 #pragma GCC visibility push(default)
 
-// --- vectors --------------------------------------------------------------------------------------
+// --- vectors -------------------------------------------------------------------------------------
 struct uint3 {
   unsigned x, y, z;
 };
@@ -71,7 +71,7 @@ constexpr float4 make_float4(float x, float y, float z, float w) { return {x, y,
 constexpr double2 make_double2(double x, double y) { return {x, y}; }
 constexpr ulonglong2 make_ulonglong2(unsigned long long x, unsigned long long y) { return {x, y}; }
 
-// --- types ----------------------------------------------------------------------------------------
+// --- types ---------------------------------------------------------------------------------------
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
@@ -203,7 +203,7 @@ using cudaMemPool_t = struct CUmemPoolHandle_st*;
 #define cudaHostAllocWriteCombined 4u
 
 extern "C" {
-// --- errors and devices ---------------------------------------------------------------------------
+// --- errors and devices --------------------------------------------------------------------------
 const char* cudaGetErrorString(cudaError_t error);
 const char* cudaGetErrorName(cudaError_t error);
 cudaError_t cudaGetLastError();
@@ -217,7 +217,7 @@ cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaDeviceSynchronize();
 
-// --- memory ---------------------------------------------------------------------------------------
+// --- memory --------------------------------------------------------------------------------------
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes);
 cudaError_t cudaFree(void* pointer);
 cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream);
@@ -241,7 +241,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
 cudaError_t cudaMemset(void* to, int value, std::size_t bytes);
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream = nullptr);
 
-// --- streams and events ---------------------------------------------------------------------------
+// --- streams and events --------------------------------------------------------------------------
 cudaError_t cudaStreamCreate(cudaStream_t* stream);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
@@ -256,7 +256,7 @@ cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 
-// --- graphs ---------------------------------------------------------------------------------------
+// --- graphs --------------------------------------------------------------------------------------
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status);
@@ -268,7 +268,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 
-// --- what a kernel sees ---------------------------------------------------------------------------
+// --- what a kernel sees --------------------------------------------------------------------------
 extern uint3 threadIdx;
 extern uint3 blockIdx;
 extern dim3 blockDim;
@@ -279,7 +279,7 @@ unsigned __ballot_sync(unsigned mask, int predicate);
 int __any_sync(unsigned mask, int predicate);
 int __all_sync(unsigned mask, int predicate);
 
-// --- for tests ------------------------------------------------------------------------------------
+// --- for tests -----------------------------------------------------------------------------------
 // "kernels", "copies_to_host", "bytes_to_host", "copies_to_device", "bytes_to_device" count what
 // has run, "synchronizations" the calls that made the host wait, "graph_launches" calls;
 // "allocations", "allocated" (bytes) and "host_allocations" are what lives. Others are ~0.
@@ -292,7 +292,7 @@ void emulated_fail_next(const char* what, int after);
 // Ends the error that every call returns since an operation failed.
 void emulated_recover();
 
-// --- for the templates below ----------------------------------------------------------------------
+// --- for the templates below ---------------------------------------------------------------------
 struct emulated_kernel {
   void (*call)(void (*kernel)(), void* const* arguments);
   void (*kernel)();

@@ -12,7 +12,7 @@
 
 namespace emulated {
 
-// --- runtime.cpp ----------------------------------------------------------------------------------
+// --- runtime.cpp ---------------------------------------------------------------------------------
 struct Counters {
   std::uint64_t kernels, copies_to_host, bytes_to_host, copies_to_device, bytes_to_device,
       synchronizations, graph_launches;
@@ -41,7 +41,7 @@ cudaError_t locked(Body body) {
   return remember(standing != cudaSuccess ? standing : body());
 }
 
-// --- scheduler.cpp --------------------------------------------------------------------------------
+// --- scheduler.cpp -------------------------------------------------------------------------------
 struct Launch {
   void (*call)(void (*kernel)(), void* const* arguments);
   void (*kernel)();
@@ -52,7 +52,7 @@ struct Launch {
 
 void run_blocks(const Launch& launch);
 
-// --- memory.cpp -----------------------------------------------------------------------------------
+// --- memory.cpp ----------------------------------------------------------------------------------
 struct Place {
   enum Kind { kPageable, kPinned, kDevice } kind;
   int device;       // that has the memory, or was current when it was pinned
@@ -61,7 +61,7 @@ struct Place {
 };
 
 Place place_of(const void* pointer, std::size_t bytes);
-// Lets the device's memory be touched; `both` is for copies from device to device.
+// Lets the memory of the device be touched, or of two, and of no other.
 void open_memory(int device);
 void open_memory(int device, int other);
 void close_memory();
@@ -72,7 +72,7 @@ std::uint64_t live_allocations();
 std::uint64_t live_bytes();
 std::uint64_t live_host_allocations();
 
-// --- streams.cpp ----------------------------------------------------------------------------------
+// --- streams.cpp ---------------------------------------------------------------------------------
 struct Stream;
 using StreamPointer = std::shared_ptr<Stream>;
 

@@ -179,7 +179,7 @@ void die(const char* format, ...) {
 
 using emulated::locked;
 
-// --- errors ---------------------------------------------------------------------------------------
+// --- errors --------------------------------------------------------------------------------------
 const char* cudaGetErrorString(cudaError_t error) {
   const emulated::ErrorText* found = emulated::find_error(error);
   return found == nullptr ? "unrecognized error code" : found->text;
@@ -201,7 +201,7 @@ cudaError_t cudaGetLastError() {
   return error;
 }
 
-// --- devices --------------------------------------------------------------------------------------
+// --- devices -------------------------------------------------------------------------------------
 cudaError_t cudaGetDeviceCount(int* count) {
   if (count == nullptr) return emulated::remember(cudaErrorInvalidValue);
   *count = emulated::device_count();
@@ -292,7 +292,7 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   return cudaSuccess;
 }
 
-// --- launches -------------------------------------------------------------------------------------
+// --- launches ------------------------------------------------------------------------------------
 cudaError_t emulated_launch(const emulated_kernel* kernel, dim3 grid, dim3 block, void** arguments,
                             std::size_t shared, cudaStream_t handle) {
   return locked([&] {
@@ -313,7 +313,7 @@ cudaError_t emulated_launch(const emulated_kernel* kernel, dim3 grid, dim3 block
   });
 }
 
-// --- for tests ------------------------------------------------------------------------------------
+// --- for tests -----------------------------------------------------------------------------------
 std::uint64_t emulated_count(const char* what) {
   const std::lock_guard lock(emulated::mutex());
   const std::string_view name = what;

@@ -2,9 +2,6 @@
 //
 // A thread that meets no collective never leaves the fiber it began on, and the next one takes the
 // same fiber: such a kernel costs two switches per thread and touches one stack.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstdio>
@@ -14,15 +11,7 @@
 #include <vector>
 
 #include "emulated.h"
-#if !defined(__x86_64__)
-#include <ucontext.h>
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/common_interface_defs.h>
-#endif
-#ifdef __SANITIZE_THREAD__
-#include <sanitizer/tsan_interface.h>
-#endif
+#include "fiber.h"
 
 uint3 threadIdx;
 uint3 blockIdx;
@@ -32,79 +21,7 @@ dim3 gridDim;
 namespace emulated {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kStackBytes = 256 * 1024;
-#else
-constexpr std::size_t kStackBytes = 64 * 1024;
-#endif
-
-// --- contexts -------------------------------------------------------------------------------------
-#if defined(__x86_64__)
-// Unlike swapcontext, it leaves the signal mask alone, which costs a system call.
-extern "C" void emulated_switch(void** from, void* to) __attribute__((visibility("hidden")));
-asm(R"(
-.pushsection .text
-.globl emulated_switch
-.hidden emulated_switch
-.type emulated_switch, @function
-emulated_switch:
-  pushq %rbp
-  pushq %rbx
-  pushq %r12
-  pushq %r13
-  pushq %r14
-  pushq %r15
-  movq %rsp, (%rdi)
-  movq %rsi, %rsp
-  popq %r15
-  popq %r14
-  popq %r13
-  popq %r12
-  popq %rbx
-  popq %rbp
-  ret
-.size emulated_switch, .-emulated_switch
-.popsection
-)");
-
-struct Context {
-  void* top = nullptr;
-
-  void prepare(std::byte* stack, void (*entry)()) {
-    constexpr std::size_t kSaved = 6;
-    // The entry's own return address is null, where an unwinder stops.
-    void** words = reinterpret_cast<void**>(stack + kStackBytes) - (kSaved + 2);
-    std::memset(words, 0, (kSaved + 2) * sizeof *words);
-    words[kSaved] = reinterpret_cast<void*>(entry);
-    top = words;
-  }
-  static void change(Context& from, Context& to) { emulated_switch(&from.top, to.top); }
-};
-#else
-struct Context {
-  ucontext_t context;
-
-  void prepare(std::byte* stack, void (*entry)()) {
-    getcontext(&context);
-    context.uc_stack.ss_sp = stack;
-    context.uc_stack.ss_size = kStackBytes;
-    context.uc_link = nullptr;
-    makecontext(&context, entry, 0);
-  }
-  static void change(Context& from, Context& to) { swapcontext(&from.context, &to.context); }
-};
-#endif
-
-// What runs on a stack of its own, or the host's thread while it schedules.
-struct Fiber {
-  Context context;
-  void* fake_stack = nullptr;  // AddressSanitizer's
-  const void* stack = nullptr;
-  std::size_t bytes = 0;
-  void* thread = nullptr;  // ThreadSanitizer's
-};
-
-// --- one block ------------------------------------------------------------------------------------
+// --- one block -----------------------------------------------------------------------------------
 enum class Collective {
   kNone,
   kSyncthreads,
@@ -156,7 +73,6 @@ struct Thread {
 
 struct Block {
   const Launch* launch;
-  Fiber host;
   std::vector<Thread> threads;
   std::vector<uint3> positions;
   std::vector<Fiber*> idle;
@@ -169,72 +85,25 @@ Block& block() {
   return instance;
 }
 
-// Tells AddressSanitizer that the fiber goes on. It names the stack that was left: to a fiber, the
-// host's, which differs from call to call.
-void arrive([[maybe_unused]] Fiber& fiber) {
-#ifdef __SANITIZE_ADDRESS__
-  const void* stack = nullptr;
-  std::size_t bytes = 0;
-  __sanitizer_finish_switch_fiber(fiber.fake_stack, &stack, &bytes);
-  Fiber& host = block().host;
-  if (&fiber != &host) {
-    host.stack = stack;
-    host.bytes = bytes;
-  }
-#endif
-}
-
-void change(Fiber& from, Fiber& to) {
-#ifdef __SANITIZE_ADDRESS__
-  __sanitizer_start_switch_fiber(&from.fake_stack, to.stack, to.bytes);
-#endif
-#ifdef __SANITIZE_THREAD__
-  __tsan_switch_to_fiber(to.thread, 0);
-#endif
-  Context::change(from.context, to.context);
-  arrive(from);
-}
-
 void run_fiber() {
   Block& b = block();
-  Fiber first;
-  arrive(first);
   for (;;) {
     b.launch->call(b.launch->kernel, b.launch->arguments.data());
-    Thread& thread = b.threads[b.running];
-    thread.state = Thread::kExited;
-    change(*thread.fiber, b.host);
+    b.threads[b.running].state = Thread::kExited;
+    leave();
   }
-}
-
-Fiber* new_fiber() {
-  const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  void* memory = mmap(nullptr, page + kStackBytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) die("there is no memory for a thread's stack");
-  // A stack grows down, into the guard.
-  if (mprotect(memory, page, PROT_NONE) != 0) die("a thread's stack has no guard");
-  std::byte* stack = static_cast<std::byte*>(memory) + page;
-  Fiber* fiber = new Fiber;
-  fiber->stack = stack;
-  fiber->bytes = kStackBytes;
-#ifdef __SANITIZE_THREAD__
-  fiber->thread = __tsan_create_fiber(0);
-#endif
-  fiber->context.prepare(stack, &run_fiber);
-  return fiber;
 }
 
 void resume(Block& b, std::size_t index) {
   Thread& thread = b.threads[index];
   if (thread.fiber == nullptr) {
-    if (b.idle.empty()) b.idle.push_back(new_fiber());
+    if (b.idle.empty()) b.idle.push_back(new_fiber(&run_fiber));
     thread.fiber = b.idle.back();
     b.idle.pop_back();
   }
   b.running = index;
   threadIdx = b.positions[index];
-  change(b.host, *thread.fiber);
+  enter(*thread.fiber);
   if (thread.state == Thread::kExited) b.idle.push_back(thread.fiber);
 }
 
@@ -250,19 +119,14 @@ Thread& wait_in(Collective kind, unsigned mask) {
   return thread;
 }
 
-void yield_to_host() {
-  Block& b = block();
-  change(*b.threads[b.running].fiber, b.host);
-}
-
 unsigned vote_in(Collective kind, unsigned mask, int predicate) {
   Thread& thread = wait_in(kind, mask);
   thread.value = predicate != 0 ? 1 : 0;
-  yield_to_host();
+  leave();
   return static_cast<unsigned>(thread.result);
 }
 
-// --- collectives ----------------------------------------------------------------------------------
+// --- collectives ---------------------------------------------------------------------------------
 struct Warp {
   Thread* threads;
   unsigned lanes;
@@ -341,25 +205,31 @@ void exchange(const Warp& warp, unsigned lane) {
   }
 }
 
+// The lanes that the lane's collective brings together. All of them must be there.
+unsigned group_of(const Warp& warp, unsigned lane) {
+  const Thread& thread = warp.threads[lane];
+  if (!named(thread.mask, lane)) {
+    die("block (%u, %u, %u), warp %zu: lane %u %s, which does not name it", blockIdx.x, blockIdx.y,
+        blockIdx.z, warp.number, lane, describe(thread).c_str());
+  }
+  unsigned group = 0;
+  for (unsigned other = 0; other < warp.lanes; ++other) {
+    const Thread& partner = warp.threads[other];
+    if (!named(thread.mask, other) || partner.state == Thread::kExited) continue;
+    if (!together(thread, partner)) die_apart(warp, lane, other);
+    group |= 1u << other;
+  }
+  return group;
+}
+
 // Completes the collectives that the lanes, all of them stopped, wait in; true if any lane goes on.
 bool complete(const Warp& warp) {
   unsigned freed = 0;
   for (unsigned lane = 0; lane < warp.lanes; ++lane) {
     const Thread& thread = warp.threads[lane];
     if (thread.state != Thread::kWaiting || thread.kind == Collective::kSyncthreads) continue;
-    if (!named(thread.mask, lane)) {
-      die("block (%u, %u, %u), warp %zu: lane %u %s, which does not name it", blockIdx.x,
-          blockIdx.y, blockIdx.z, warp.number, lane, describe(thread).c_str());
-    }
-    for (unsigned other = 0; other < warp.lanes; ++other) {
-      const Thread& partner = warp.threads[other];
-      if (named(thread.mask, other) && partner.state != Thread::kExited &&
-          !together(thread, partner)) {
-        die_apart(warp, lane, other);
-      }
-    }
+    if (!named(freed, lane)) freed |= group_of(warp, lane);
     exchange(warp, lane);
-    freed |= 1u << lane;
   }
   for (unsigned lane = 0; lane < warp.lanes; ++lane) {
     if (named(freed, lane)) warp.threads[lane].state = Thread::kReady;
@@ -407,9 +277,6 @@ void run_blocks(const Launch& launch) {
   Block& b = block();
   b.backwards = backwards;
   b.launch = &launch;
-#ifdef __SANITIZE_THREAD__
-  b.host.thread = __tsan_get_current_fiber();
-#endif
   gridDim = launch.grid;
   blockDim = launch.block;
   b.positions.clear();
@@ -439,12 +306,12 @@ using emulated::Thread;
 
 void __syncthreads() {
   emulated::wait_in(Collective::kSyncthreads, 0);
-  emulated::yield_to_host();
+  emulated::leave();
 }
 
 void __syncwarp(unsigned mask) {
   emulated::wait_in(Collective::kSyncwarp, mask);
-  emulated::yield_to_host();
+  emulated::leave();
 }
 
 unsigned __ballot_sync(unsigned mask, int predicate) {
@@ -472,6 +339,6 @@ void emulated_shuffle(emulated_shuffle_kind kind, unsigned mask, void* value, st
   thread.width = width;
   thread.value = 0;
   std::memcpy(&thread.value, value, bytes);
-  emulated::yield_to_host();
+  emulated::leave();
   std::memcpy(value, &thread.result, bytes);
 }

@@ -1,140 +1,17 @@
-// streams – queues whose work waits until something waits for it, events, and captured graphs.
+// streams – queues whose work waits until something waits for it, and events.
 //
 // An operation names the points of other streams that it comes after; waiting for a point runs its
 // stream so far, and of other streams only what that depends on.
+#include "streams.h"
+
 #include <cfenv>
-#include <chrono>
-#include <deque>
-#include <optional>
-#include <queue>
-#include <set>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 
-#include "emulated.h"
-
 namespace emulated {
-
-using Clock = std::chrono::steady_clock;
-using Body = std::function<cudaError_t()>;
-
 namespace {
 
-struct Point {
-  StreamPointer stream;
-  std::uint64_t ticket = 0;
-};
-
-struct Operation {
-  Body body;
-  std::function<void()> undo;
-  std::vector<Point> after;
-  std::uint64_t ticket;
-};
-
-struct Node {
-  Body body;
-  std::set<std::size_t> after;
-};
-
-struct Capture {
-  Stream* origin;
-  cudaStreamCaptureMode mode;
-  std::thread::id thread;
-  unsigned long long id;
-  std::vector<Node> nodes;
-  bool invalid = false;
-};
-
-struct Event {
-  int device;
-  bool timed;
-  Point point;  // without a stream before the first record
-  std::shared_ptr<std::optional<Clock::time_point>> time;
-  std::shared_ptr<Capture> capture;
-  std::set<std::size_t> tail;  // of the capture
-};
-
-using Graph = std::vector<Body>;
-
-struct Executable {
-  Graph graph;
-  Point last;  // a graph does not run beside itself
-};
-
-}  // namespace
-
-struct Stream {
-  Stream(int device_, bool blocking_, bool legacy_ = false)
-      : device(device_), blocking(blocking_), legacy(legacy_) {}
-
-  const int device;
-  const bool blocking;
-  const bool legacy;
-  bool destroyed = false;
-  std::deque<Operation> queue;
-  std::uint64_t last = 0;  // tickets
-  std::uint64_t done = 0;
-  std::shared_ptr<Capture> capture;
-  std::set<std::size_t> tail;  // the nodes that the next one comes after
-};
-
-namespace {
-
-template <class T>
-class Handles {
- public:
-  explicit Handles(std::uintptr_t first) : next_(first) {}
-  // Never used again: a handle that was destroyed stays invalid.
-  std::uintptr_t add(std::shared_ptr<T> object) {
-    next_ += 0x10;
-    objects_[next_] = std::move(object);
-    return next_;
-  }
-  template <class Handle>
-  std::shared_ptr<T> find(Handle handle) const {
-    const auto found = objects_.find(reinterpret_cast<std::uintptr_t>(handle));
-    return found == objects_.end() ? nullptr : found->second;
-  }
-  template <class Handle>
-  bool erase(Handle handle) {
-    return objects_.erase(reinterpret_cast<std::uintptr_t>(handle)) != 0;
-  }
-
- private:
-  std::uintptr_t next_;
-  std::unordered_map<std::uintptr_t, std::shared_ptr<T>> objects_;
-};
-
-struct Streams {
-  std::vector<StreamPointer> all;  // with those that are destroyed and have work left
-  std::vector<StreamPointer> legacy;
-  std::vector<std::pair<std::thread::id, StreamPointer>> per_thread;
-  Handles<Stream> handles{0x10000};
-  Handles<Event> events{0x20000008};
-  Handles<Graph> graphs{0x40000004};
-  Handles<Executable> executables{0x6000000c};
-  std::uint64_t last_ticket = 0;
-  unsigned long long last_capture = 0;
-};
-
-Streams& streams() {
-  static Streams& instance = *[] {
-    Streams* made = new Streams;
-    for (int device = 0; device < device_count(); ++device) {
-      made->legacy.push_back(std::make_shared<Stream>(device, true, true));
-      made->all.push_back(made->legacy.back());
-    }
-    return made;
-  }();
-  return instance;
-}
-
-Point end_of(const StreamPointer& stream) { return {stream, stream->last}; }
-bool done(const Point& point) { return point.stream->done >= point.ticket; }
-
-// --- running --------------------------------------------------------------------------------------
+// --- running -------------------------------------------------------------------------------------
 void drop_everything() {
   for (const StreamPointer& stream : streams().all) {
     for (Operation& operation : stream->queue) {
@@ -143,12 +20,6 @@ void drop_everything() {
     stream->queue.clear();
     stream->done = stream->last;
   }
-}
-
-void forget_finished() {
-  std::erase_if(streams().all, [](const StreamPointer& stream) {
-    return stream->destroyed && stream->queue.empty();
-  });
 }
 
 // What the host's thread has set, such as flushing subnormals, is no matter to a device.
@@ -169,36 +40,6 @@ class AtWork {
   std::fenv_t environment_;
 };
 
-cudaError_t run_to(std::vector<Point> points) {
-  std::erase_if(points, [](const Point& point) { return done(point); });
-  if (points.empty()) return cudaSuccess;
-  const AtWork at_work;
-  while (!points.empty()) {
-    const Point point = points.back();
-    if (done(point)) {
-      points.pop_back();
-      continue;
-    }
-    Operation& next = point.stream->queue.front();
-    if (!next.after.empty()) {
-      points.push_back(std::move(next.after.back()));
-      next.after.pop_back();
-      continue;
-    }
-    if (const cudaError_t error = next.body(); error != cudaSuccess) {
-      stand(error);
-      point.stream->queue.pop_front();
-      drop_everything();
-      forget_finished();
-      return error;
-    }
-    point.stream->done = next.ticket;
-    point.stream->queue.pop_front();
-  }
-  forget_finished();
-  return cudaSuccess;
-}
-
 std::vector<Point> ends(const std::function<bool(const Stream&)>& wanted) {
   std::vector<Point> points;
   for (const StreamPointer& stream : streams().all) {
@@ -212,101 +53,6 @@ cudaError_t poll(const Point& point) {
   if (done(point)) return cudaSuccess;
   const cudaError_t error = run_to({{point.stream, point.stream->queue.front().ticket}});
   return error == cudaSuccess ? cudaErrorNotReady : error;
-}
-
-// --- queueing -------------------------------------------------------------------------------------
-void enqueue(const StreamPointer& stream, Body body, std::function<void()> undo,
-             std::vector<Point> after) {
-  // The legacy stream and each blocking stream of its device wait for one another.
-  for (const StreamPointer& other : streams().all) {
-    if (other == stream || other->device != stream->device || other->queue.empty()) continue;
-    if (stream->legacy ? other->blocking : (stream->blocking && other->legacy)) {
-      after.push_back(end_of(other));
-    }
-  }
-  stream->last = ++streams().last_ticket;
-  stream->queue.push_back({std::move(body), std::move(undo), std::move(after), stream->last});
-}
-
-void record_node(Stream& stream, Body body) {
-  std::vector<Node>& nodes = stream.capture->nodes;
-  nodes.push_back({std::move(body), std::exchange(stream.tail, {nodes.size()})});
-}
-
-// What would keep the operation off the stream; `implicit` dependencies cannot be captured.
-cudaError_t check_capture(const Stream& stream) {
-  if (stream.capture != nullptr) {
-    return stream.capture->invalid ? cudaErrorStreamCaptureInvalidated : cudaSuccess;
-  }
-  if (!stream.legacy) return cudaSuccess;
-  cudaError_t error = cudaSuccess;
-  for (const StreamPointer& other : streams().all) {
-    if (other->capture == nullptr || !other->blocking || other->device != stream.device) continue;
-    other->capture->invalid = true;
-    error = cudaErrorStreamCaptureImplicit;
-  }
-  return error;
-}
-
-// Any order that the dependencies allow is a graph's: the one that is furthest from the order in
-// which it was captured shows most of those that are missing.
-Graph in_late_order(std::vector<Node> nodes) {
-  std::vector<std::size_t> waits(nodes.size());
-  std::vector<std::vector<std::size_t>> followers(nodes.size());
-  std::priority_queue<std::size_t> ready;
-  for (std::size_t k = 0; k < nodes.size(); ++k) {
-    waits[k] = nodes[k].after.size();
-    if (waits[k] == 0) ready.push(k);
-    for (const std::size_t before : nodes[k].after) followers[before].push_back(k);
-  }
-  Graph graph;
-  while (!ready.empty()) {
-    const std::size_t k = ready.top();
-    ready.pop();
-    graph.push_back(std::move(nodes[k].body));
-    for (const std::size_t follower : followers[k]) {
-      if (--waits[follower] == 0) ready.push(follower);
-    }
-  }
-  return graph;
-}
-
-// Whether all that was captured comes before the origin's tail.
-bool joined(const Capture& capture) {
-  std::vector<bool> seen(capture.nodes.size());
-  std::set<std::size_t> open = capture.origin->tail;
-  std::size_t count = 0;
-  while (!open.empty()) {
-    const std::size_t k = *open.begin();
-    open.erase(open.begin());
-    if (seen[k]) continue;
-    seen[k] = true;
-    ++count;
-    open.insert(capture.nodes[k].after.begin(), capture.nodes[k].after.end());
-  }
-  return count == capture.nodes.size();
-}
-
-cudaError_t wait_in_capture(Stream& stream, const Event& event) {
-  if (event.capture == nullptr) {
-    if (stream.capture == nullptr || event.point.stream == nullptr) return cudaSuccess;
-    stream.capture->invalid = true;
-    return cudaErrorStreamCaptureIsolation;
-  }
-  if (event.capture->origin == nullptr) return cudaErrorCapturedEvent;
-  if (event.capture->invalid) return cudaErrorStreamCaptureInvalidated;
-  if (stream.legacy) {
-    event.capture->invalid = true;
-    return cudaErrorStreamCaptureImplicit;
-  }
-  if (stream.capture != nullptr && stream.capture != event.capture) {
-    stream.capture->invalid = true;
-    event.capture->invalid = true;
-    return cudaErrorStreamCaptureMerge;
-  }
-  stream.capture = event.capture;
-  stream.tail.insert(event.tail.begin(), event.tail.end());
-  return cudaSuccess;
 }
 
 StreamPointer this_threads_stream() {
@@ -340,7 +86,72 @@ const struct AtExit {
 
 }  // namespace
 
-// --- shared ---------------------------------------------------------------------------------------
+// --- streams.h -----------------------------------------------------------------------------------
+Streams& streams() {
+  static Streams& instance = *[] {
+    Streams* made = new Streams;
+    for (int device = 0; device < device_count(); ++device) {
+      made->legacy.push_back(std::make_shared<Stream>(device, true, true));
+      made->all.push_back(made->legacy.back());
+    }
+    return made;
+  }();
+  return instance;
+}
+
+Point end_of(const StreamPointer& stream) { return {stream, stream->last}; }
+bool done(const Point& point) { return point.stream->done >= point.ticket; }
+
+void forget_finished() {
+  std::erase_if(streams().all, [](const StreamPointer& stream) {
+    return stream->destroyed && stream->queue.empty();
+  });
+}
+
+cudaError_t run_to(std::vector<Point> points) {
+  std::erase_if(points, [](const Point& point) { return done(point); });
+  if (points.empty()) return cudaSuccess;
+  const AtWork at_work;
+  while (!points.empty()) {
+    const Point point = points.back();
+    if (done(point)) {
+      points.pop_back();
+      continue;
+    }
+    Operation& next = point.stream->queue.front();
+    if (!next.after.empty()) {
+      points.push_back(std::move(next.after.back()));
+      next.after.pop_back();
+      continue;
+    }
+    if (const cudaError_t error = next.body(); error != cudaSuccess) {
+      stand(error);
+      point.stream->queue.pop_front();
+      drop_everything();
+      forget_finished();
+      return error;
+    }
+    point.stream->done = next.ticket;
+    point.stream->queue.pop_front();
+  }
+  forget_finished();
+  return cudaSuccess;
+}
+
+void enqueue(const StreamPointer& stream, Body body, std::function<void()> undo,
+             std::vector<Point> after) {
+  // The legacy stream and each blocking stream of its device wait for one another.
+  for (const StreamPointer& other : streams().all) {
+    if (other == stream || other->device != stream->device || other->queue.empty()) continue;
+    if (stream->legacy ? other->blocking : (stream->blocking && other->legacy)) {
+      after.push_back(end_of(other));
+    }
+  }
+  stream->last = ++streams().last_ticket;
+  stream->queue.push_back({std::move(body), std::move(undo), std::move(after), stream->last});
+}
+
+// --- emulated.h ----------------------------------------------------------------------------------
 StreamPointer stream_of(cudaStream_t handle) {
   if (handle == nullptr || handle == cudaStreamLegacy) {
     return streams().legacy[static_cast<std::size_t>(current_device())];
@@ -350,29 +161,6 @@ StreamPointer stream_of(cudaStream_t handle) {
 }
 
 int device_of(const Stream& stream) { return stream.device; }
-
-bool capturing(const Stream& stream) { return stream.capture != nullptr; }
-
-cudaError_t refuse_in_capture(Stream& stream) {
-  if (stream.capture->invalid) return cudaErrorStreamCaptureInvalidated;
-  stream.capture->invalid = true;
-  return cudaErrorStreamCaptureUnsupported;
-}
-
-cudaError_t refuse_while_capturing() {
-  cudaError_t error = cudaSuccess;
-  for (const StreamPointer& stream : streams().all) {
-    if (stream->capture == nullptr) continue;
-    Capture& capture = *stream->capture;
-    if (capture.mode == cudaStreamCaptureModeGlobal ||
-        (capture.mode == cudaStreamCaptureModeThreadLocal &&
-         capture.thread == std::this_thread::get_id())) {
-      capture.invalid = true;
-      error = cudaErrorStreamCaptureUnsupported;
-    }
-  }
-  return error;
-}
 
 cudaError_t submit(const StreamPointer& stream, Body body, std::function<void()> undo) {
   if (const cudaError_t error = check_capture(*stream); error != cudaSuccess) return error;
@@ -400,7 +188,7 @@ using emulated::locked;
 using emulated::StreamPointer;
 using emulated::streams;
 
-// --- streams --------------------------------------------------------------------------------------
+// --- streams -------------------------------------------------------------------------------------
 cudaError_t cudaStreamCreate(cudaStream_t* stream) {
   return locked([&] { return emulated::create_stream(stream, true); });
 }
@@ -489,7 +277,7 @@ cudaError_t cudaStreamGetDevice(cudaStream_t handle, int* device) {
   });
 }
 
-// --- events ---------------------------------------------------------------------------------------
+// --- events --------------------------------------------------------------------------------------
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* handle, unsigned flags) {
   return locked([&] {
     if (handle == nullptr || (flags & ~(cudaEventBlockingSync | cudaEventDisableTiming)) != 0) {
@@ -570,116 +358,4 @@ cudaError_t cudaEventDestroy(cudaEvent_t handle) {
   return locked([&] {
     return streams().events.erase(handle) ? cudaSuccess : cudaErrorInvalidResourceHandle;
   });
-}
-
-// --- graphs ---------------------------------------------------------------------------------------
-cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
-  return locked([&] {
-    const StreamPointer stream = emulated::stream_of(handle);
-    if (stream == nullptr) return cudaErrorInvalidResourceHandle;
-    if (stream->legacy) return cudaErrorStreamCaptureUnsupported;
-    if (stream->capture != nullptr) return cudaErrorIllegalState;
-    stream->capture =
-        std::make_shared<emulated::Capture>(emulated::Capture{.origin = stream.get(),
-                                                              .mode = mode,
-                                                              .thread = std::this_thread::get_id(),
-                                                              .id = ++streams().last_capture,
-                                                              .nodes = {}});
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
-  return locked([&] {
-    const StreamPointer stream = emulated::stream_of(handle);
-    if (stream == nullptr) return cudaErrorInvalidResourceHandle;
-    if (graph == nullptr) return cudaErrorInvalidValue;
-    *graph = nullptr;
-    const std::shared_ptr<emulated::Capture> capture = stream->capture;
-    if (capture == nullptr) return cudaErrorIllegalState;
-    if (capture->origin != stream.get()) return cudaErrorStreamCaptureUnmatched;
-    if (capture->mode != cudaStreamCaptureModeRelaxed &&
-        capture->thread != std::this_thread::get_id()) {
-      return cudaErrorStreamCaptureWrongThread;
-    }
-    const bool joined = emulated::joined(*capture);
-    capture->origin = nullptr;
-    for (const StreamPointer& other : streams().all) {
-      if (other->capture != capture) continue;
-      other->capture = nullptr;
-      other->tail.clear();
-    }
-    if (capture->invalid) return cudaErrorStreamCaptureInvalidated;
-    if (!joined) return cudaErrorStreamCaptureUnjoined;
-    auto made =
-        std::make_shared<emulated::Graph>(emulated::in_late_order(std::move(capture->nodes)));
-    *graph = reinterpret_cast<cudaGraph_t>(streams().graphs.add(std::move(made)));
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
-  return cudaStreamGetCaptureInfo(stream, status, nullptr);
-}
-
-cudaError_t cudaStreamGetCaptureInfo(cudaStream_t handle, cudaStreamCaptureStatus* status,
-                                     unsigned long long* id) {
-  return locked([&] {
-    const StreamPointer stream = emulated::stream_of(handle);
-    if (stream == nullptr) return cudaErrorInvalidResourceHandle;
-    if (status == nullptr) return cudaErrorInvalidValue;
-    *status = cudaStreamCaptureStatusNone;
-    if (stream->capture != nullptr) {
-      *status = stream->capture->invalid ? cudaStreamCaptureStatusInvalidated
-                                         : cudaStreamCaptureStatusActive;
-      if (id != nullptr) *id = stream->capture->id;
-    } else if (stream->legacy) {
-      return emulated::check_capture(*stream);
-    }
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t handle, unsigned long long) {
-  return locked([&] {
-    const std::shared_ptr<emulated::Graph> graph = streams().graphs.find(handle);
-    if (exec == nullptr || graph == nullptr) return cudaErrorInvalidValue;
-    auto made = std::make_shared<emulated::Executable>(emulated::Executable{*graph, {}});
-    *exec = reinterpret_cast<cudaGraphExec_t>(streams().executables.add(std::move(made)));
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaGraphLaunch(cudaGraphExec_t handle, cudaStream_t stream_handle) {
-  return locked([&] {
-    const std::shared_ptr<emulated::Executable> exec = streams().executables.find(handle);
-    const StreamPointer stream = emulated::stream_of(stream_handle);
-    if (exec == nullptr) return cudaErrorInvalidValue;
-    if (stream == nullptr) return cudaErrorInvalidResourceHandle;
-    if (const cudaError_t error = emulated::check_capture(*stream); error != cudaSuccess) {
-      return error;
-    }
-    ++emulated::counters().graph_launches;
-    if (stream->capture != nullptr) {
-      for (const emulated::Body& body : exec->graph) emulated::record_node(*stream, body);
-      return cudaSuccess;
-    }
-    std::vector<emulated::Point> after;
-    if (exec->last.stream != nullptr) after.push_back(exec->last);
-    for (const emulated::Body& body : exec->graph) {
-      emulated::enqueue(stream, body, nullptr, std::exchange(after, {}));
-    }
-    exec->last = emulated::end_of(stream);
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t handle) {
-  return locked(
-      [&] { return streams().executables.erase(handle) ? cudaSuccess : cudaErrorInvalidValue; });
-}
-
-cudaError_t cudaGraphDestroy(cudaGraph_t handle) {
-  return locked(
-      [&] { return streams().graphs.erase(handle) ? cudaSuccess : cudaErrorInvalidValue; });
 }

@@ -1,5 +1,6 @@
 // search – the searches from C++ alone: they converge, they continue from saved state to the same
-// bits, and they say what was wrong.
+// bits, they do so on a device where there is one, and they say what was wrong.
+#include <mdbopt/device.h>
 #include <mdbopt/error.h>
 #include <mdbopt/search/search.h>
 
@@ -7,10 +8,13 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 
 #include "check.h"
 
+using mdbopt::device_library;
 using mdbopt::Dtype;
+using mdbopt::Place;
 using mdbopt::Tensor;
 using mdbopt::search::Buffer;
 using mdbopt::search::Fields;
@@ -18,6 +22,7 @@ using mdbopt::search::make;
 using mdbopt::search::Options;
 using mdbopt::search::Search;
 using mdbopt::search::Status;
+using mdbopt::search::Where;
 
 namespace {
 
@@ -47,6 +52,23 @@ struct Quadratic {
   void step(Search& search) {
     evaluate(static_cast<const T*>(search.propose().data()));
     search.judge(f, gradient());
+  }
+
+  // The same for a search on a device; evaluated here.
+  Buffer there(const std::vector<T>& values, const Where& where) const {
+    Buffer buffer(values.size(), kDtype, where);
+    buffer.write(values.data());
+    return buffer;
+  }
+  void begin(Search& search, const Where& where) {
+    search.init(there(x, where).tensor(), f, there(g, where).tensor());
+  }
+  void step(Search& search, const Where& where) {
+    std::vector<T> at(x.size());
+    search.propose().read(at.data());
+    device_library().synchronize(search.place());
+    evaluate(at.data());
+    search.judge(f, there(g, where).tensor());
   }
 };
 
@@ -115,16 +137,32 @@ void converges(const Case& one, double gtol) {
   }
 }
 
+using Bytes = std::vector<unsigned char>;
+
+Bytes bytes_of(const Buffer& buffer) {
+  Bytes bytes(buffer.bytes());
+  buffer.read(bytes.data());
+  if (!buffer.place().on_cpu()) device_library().synchronize(buffer.place());
+  return bytes;
+}
+
 // Holds a whole state by name.
 struct State final : Fields {
   std::map<std::string, double> numbers;
   std::map<std::string, std::int64_t> counts;
-  std::map<std::string, Buffer> arrays;
+  std::map<std::string, Bytes> arrays;
   bool loading = false;
 
   void number(const std::string& name, double& value) override { visit(numbers, name, value); }
   void count(const std::string& name, std::int64_t& value) override { visit(counts, name, value); }
-  void array(const std::string& name, Buffer& value) override { visit(arrays, name, value); }
+  void array(const std::string& name, Buffer& value) override {
+    if (loading) {
+      CHECK_EQUAL(arrays.at(name).size(), value.bytes());
+      value.write(arrays.at(name).data());
+    } else {
+      CHECK(arrays.emplace(name, bytes_of(value)).second);  // no two fields share a name
+    }
+  }
 
  private:
   template <class Value>
@@ -136,15 +174,11 @@ struct State final : Fields {
   }
 };
 
-bool same_bytes(const Buffer& a, const Buffer& b) {
-  return a.bytes() == b.bytes() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
-}
-
 bool same(const Search& a, const Search& b) {
-  return same_bytes(a.x(), b.x()) && same_bytes(a.g(), b.g()) && check::same_bits(a.f(), b.f()) &&
-         check::same_bits(a.gmax(), b.gmax()) && a.ncut() == b.ncut() &&
-         a.accepted() == b.accepted() && a.evaluations() == b.evaluations() &&
-         a.status() == b.status();
+  return bytes_of(a.x()) == bytes_of(b.x()) && bytes_of(a.g()) == bytes_of(b.g()) &&
+         check::same_bits(a.f(), b.f()) && check::same_bits(a.gmax(), b.gmax()) &&
+         a.ncut() == b.ncut() && a.accepted() == b.accepted() &&
+         a.evaluations() == b.evaluations() && a.status() == b.status();
 }
 
 template <class T>
@@ -169,6 +203,68 @@ void continues_from(const Case& one, int steps, bool after_propose) {
                            std::to_string(k + 1) + " steps later");
     }
   }
+}
+
+std::vector<double> step_sizes(const Search& search) {
+  Buffer out = search.zeros(Dtype::kFloat64);
+  search.step_sizes(out.doubles());
+  const Bytes bytes = bytes_of(out);
+  std::vector<double> values(out.size());
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+// Side by side with the CPU; saved halfway, each goes on from what the other saved, on two streams
+// by turns.
+template <class T>
+void same_on_a_device(const Case& one) {
+  const std::size_t held = device_library().allocated(0);
+  {
+    const Where where = std::make_shared<Place>(Place{0});
+    const Where other = std::make_shared<Place>(Place{0, reinterpret_cast<void*>(2)});
+    Quadratic<T> here(kSize);
+    Quadratic<T> there(kSize);
+    auto host = make(options_of(one));
+    auto device = make(options_of(one));
+    here.begin(*host);
+    there.begin(*device, where);
+    for (int k = 0; k < 40 && !host->converged(1e-6); ++k) {
+      here.step(*host);
+      there.step(*device, k % 2 == 0 ? where : other);
+      if (!same(*host, *device) || step_sizes(*host) != step_sizes(*device)) {
+        return fail(one, "on a device, parts ways " + std::to_string(k + 1) + " steps later");
+      }
+      if (k != 11) continue;
+      State from_host;
+      State from_device;
+      host->fields(from_host);
+      device->fields(from_device);
+      CHECK(from_host.arrays == from_device.arrays);
+      from_host.loading = from_device.loading = true;
+      Options options = options_of(one);
+      host = make(options, kSize, Quadratic<T>::kDtype);
+      options.execution.place = *where;
+      device = make(options, kSize, Quadratic<T>::kDtype);
+      host->fields(from_device);
+      device->fields(from_host);
+    }
+  }
+  CHECK_EQUAL(device_library().allocated(0), held);
+}
+
+void devices_are_told_apart() {
+  const Where where = std::make_shared<Place>(Place{0});
+  Quadratic<double> problem(kSize);
+  const Buffer x = problem.there(problem.x, where);
+  const auto search = make({});
+  CHECK_THROWS(mdbopt::Error, "g: lives on the CPU, expected cuda:0 (as x)",
+               search->init(x.tensor(), problem.f, problem.gradient()));
+  CHECK_THROWS(mdbopt::Error, "g: lives on cuda:0, expected the CPU (as x)",
+               search->init(problem.point(), problem.f, x.tensor()));
+  problem.begin(*search, where);
+  search->propose();
+  CHECK_THROWS(mdbopt::Error, "g: lives on the CPU, expected cuda:0 (as x)",
+               search->judge(problem.f, problem.gradient()));
 }
 
 // A second init forgets all that came before, also when the search had ended.
@@ -264,6 +360,13 @@ int main() {
       continues_from<double>(one, steps, true);
       continues_from<float>(one, steps, false);
     }
+  }
+  if (mdbopt::no_device_because().empty()) {
+    for (const Case& one : cases()) {
+      same_on_a_device<double>(one);
+      same_on_a_device<float>(one);
+    }
+    devices_are_told_apart();
   }
   errors_are_told();
   options_are_checked();

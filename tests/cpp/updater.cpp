@@ -162,7 +162,7 @@ void numbers_are_the_scalars_that_come_back() {
   Arrays arrays({3.0, 4.0});
   updater.step(Dtype::kFloat64, arrays.jobs(), {});
   CHECK_BITS(updater.numbers()[0].value, 32.0);
-  updater.numbers()[0].value = 1.0;
+  updater.set_number(updater.numbers()[0].name, 1.0);
   updater.step(Dtype::kFloat64, arrays.jobs(), {});
   CHECK_BITS(updater.numbers()[0].value, 26.0);
 }

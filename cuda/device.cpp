@@ -1,0 +1,47 @@
+// device – streams and their order.
+#include "device.h"
+
+#include <mutex>
+#include <vector>
+
+namespace mdbopt::cuda {
+
+bool is_capturing(const Place& place) {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  const cudaError_t error = cudaStreamIsCapturing(stream_of(place), &status);
+  // The legacy stream says so while any other is capturing, and cannot be captured itself.
+  if (error == cudaErrorStreamCaptureImplicit) {
+    cudaGetLastError();
+    return false;
+  }
+  check(error, place.device, "asking whether a graph is recorded");
+  return status == cudaStreamCaptureStatusActive;
+}
+
+void order(const Place& before, const Place& after) {
+  if (before.stream == after.stream) return;
+  const OnDevice scope(before.device);
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), before.device, "making an event");
+  cudaError_t error = cudaEventRecord(event, stream_of(before));
+  if (error == cudaSuccess) error = cudaStreamWaitEvent(stream_of(after), event, 0);
+  cudaEventDestroy(event);
+  check(error, before.device, "ordering two streams");
+}
+
+int multiprocessors(int device) {
+  static std::mutex mutex;
+  static std::vector<int> known;
+  const std::lock_guard lock(mutex);
+  if (known.size() <= static_cast<std::size_t>(device)) {
+    known.resize(static_cast<std::size_t>(device) + 1, 0);
+  }
+  int& count = known[static_cast<std::size_t>(device)];
+  if (count == 0) {
+    check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), device,
+          "counting multiprocessors");
+  }
+  return count;
+}
+
+}  // namespace mdbopt::cuda
