@@ -11,10 +11,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # The double quotes stay, or the shell would take >= for a redirection.
 BUILD_REQUIRES = $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ,)
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard cmake/*) \
-  $(shell find csrc -name '*.h' -o -name '*.cpp' 2>/dev/null)
+  $(shell find csrc cuda -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 
 .PHONY: help demo test bench lint format stubs clean prerequisites example \
-  bench-cpp google-benchmark
+  bench-cpp google-benchmark cuda test-cuda bench-cuda sanitize-cuda
 .NOTPARALLEL:
 
 help:
@@ -23,6 +23,8 @@ help:
 	@echo 'make lint      formatting, lint, types, spelling'
 	@echo 'make bench     benchmarks, as % of the copy rate of this machine'
 	@echo 'make bench-cpp the same for the rules alone, in C++ (Google Benchmark)'
+	@echo 'make test-cuda all that needs a GPU; make bench-cuda measures on one. Neither downloads anything:'
+	@echo '               they want nvcc, CMake and a PYTHON with NumPy, SciPy, pytest, hypothesis, PyTorch'
 	@echo 'make format    rewrite the sources in the house look'
 	@echo 'make stubs     write python/mdbopt/_core.pyi anew'
 	@echo 'make check-X   C++ tests alone, X = release, debug, asan or tsan'
@@ -69,7 +71,43 @@ google-benchmark:
 	  || { echo 'mdbopt: missing Google Benchmark' >&2; \
 	  echo 'mdbopt: on Debian or Ubuntu: sudo apt install libbenchmark-dev' >&2; exit 1; }
 
-CXX_FILES = $(shell find csrc tests/cpp examples/cpp bench/cpp -name '*.h' -o -name '*.cpp' 2>/dev/null)
+# --- on a machine with a GPU ---------------------------------------------------------------------
+# No environment of our own: PyTorch and CuPy are too large to download twice.
+CUDA_BUILD := build/cuda
+CUDA_PACKAGE := $(CUDA_BUILD)/package
+CUDA_ENV = env PYTHONPATH="$(CURDIR)/$(CUDA_PACKAGE):$(CURDIR)/tests$${PYTHONPATH:+:$$PYTHONPATH}"
+CUDA_LIBRARY = MDBOPT_CUDA_LIBRARY="$(CURDIR)/$(CUDA_PACKAGE)/mdbopt/libmdbopt_cuda.so"
+
+cuda:
+	@cmake -S . -B $(CUDA_BUILD) -DMDBOPT_PYTHON=ON -DMDBOPT_TESTS=ON -DMDBOPT_CUDA=ON \
+	  -DMDBOPT_CUDA_ARCHITECTURES=native -DPython_EXECUTABLE="$$(command -v $(PYTHON))" \
+	  --log-level=WARNING >/dev/null
+	@cmake --build $(CUDA_BUILD) --parallel --target _core mdbopt_cuda device device_updater
+	@rm -rf $(CUDA_PACKAGE)
+	@cmake --install $(CUDA_BUILD) --prefix $(CUDA_PACKAGE) --component python >/dev/null
+	@cp -R python/mdbopt/. $(CUDA_PACKAGE)/mdbopt/
+
+test-cuda: cuda sanitize-cuda
+	$(CUDA_LIBRARY) $(CUDA_BUILD)/device
+	$(CUDA_LIBRARY) $(CUDA_BUILD)/device_updater
+	$(CUDA_ENV) $(PYTHON) -m pytest -p no:cacheprovider tests/cuda
+
+# An argument makes the C++ tests leave out what only repeats: each launch is slow under these tools.
+sanitize-cuda: cuda
+	@if command -v compute-sanitizer >/dev/null; then \
+	  for tool in memcheck racecheck initcheck; do for test in device device_updater; do \
+	    echo "compute-sanitizer --tool $$tool $$test"; \
+	    $(CUDA_LIBRARY) compute-sanitizer --tool $$tool --error-exitcode 1 --log-file \
+	      $(CUDA_BUILD)/$$tool-$$test.log $(CUDA_BUILD)/$$test brief \
+	      || { tail -40 $(CUDA_BUILD)/$$tool-$$test.log; exit 1; }; \
+	  done; done; \
+	else echo 'mdbopt: no compute-sanitizer here, its checks are left out'; fi
+
+bench-cuda: cuda
+	$(CUDA_ENV) $(PYTHON) bench/cuda.py $(ARGS)
+
+CXX_FILES = $(shell find csrc cuda tests/cpp examples/cpp bench/cpp \
+  -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 
 lint: $(VENV)/.with-lint
 	$(BIN)/ruff check
@@ -94,11 +132,15 @@ clean:
 	find python tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- the environment -----------------------------------------------------------------------------
+# Wheels have machine code for four generations of GPUs; here two, to save half of the time.
+CUDA_ARCHITECTURES := 80-real;90
+
 # Editable: Python sources need no reinstall, and each set of extras has its own stamp, so that the
 # demo does not wait for the tools of the tests.
 $(VENV)/.with-%: $(VENV)/.build $(SOURCES)
 	@echo 'mdbopt: building and installing into $(VENV) ($* extras)'
-	@$(PIP) --no-build-isolation --config-settings=build-dir=build/python --editable '.[$*]'
+	@$(PIP) --no-build-isolation --config-settings=build-dir=build/python \
+	  --config-settings=cmake.define.MDBOPT_CUDA_ARCHITECTURES='$(CUDA_ARCHITECTURES)' --editable '.[$*]'
 	@touch $@
 
 .PRECIOUS: $(VENV)/.with-%

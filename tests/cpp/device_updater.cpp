@@ -1,0 +1,192 @@
+// device_updater – steps on a device give the bits of steps on the CPU: parameters, state, t and the
+// numbers carried from step to step; and what is read on the device when a step runs.
+//
+// Skips where no device can be used; MDBOPT_CUDA_LIBRARY may name one that is emulated.
+#include <mdbopt/device.h>
+#include <mdbopt/update/updater.h>
+
+#include <cmath>
+#include <string>
+
+#include "device_arrays.h"
+
+using mdbopt::Description;
+using mdbopt::Job;
+using mdbopt::Role;
+using mdbopt::Updater;
+
+namespace {
+
+const std::vector<std::size_t> kSizes = {700, 1, 3000, 256, 0, 5, 1025};
+
+Updater::Options options_of(std::size_t rule, bool stochastic) {
+  Updater::Options options;
+  options.name = "Own";
+  options.rule = rule;
+  options.seed = 7;
+  options.execution.stochastic = stochastic;
+  const Description& description = mdbopt::rule_description(rule);
+  for (std::size_t k = 0; k < description.scalar_count; ++k) {
+    const double fallback = description.scalars[k].fallback;
+    options.scalars.push_back(std::isnan(fallback) ? 0.5 : fallback);
+  }
+  return options;
+}
+
+// The same arrays at two places.
+struct Both {
+  const Description& rule;
+  std::vector<Bytes> host;
+  std::vector<OnDevice> there;
+  std::vector<void*> here_at, there_at;
+
+  Both(std::size_t index, Dtype dtype, const Place& place) : rule(mdbopt::rule_description(index)) {
+    check::Random random(3);
+    for (std::size_t size : kSizes) {
+      for (std::size_t k = 0; k < rule.stream_count; ++k) {
+        const Dtype stored = mdbopt::stored_dtype(rule.streams[k].storage, dtype);
+        host.push_back(numbers(random, stored, size, k == 1));
+        there.emplace_back(place, host.back(), 0);
+        there_at.push_back(there.back().data());
+      }
+    }
+    for (Bytes& bytes : host) here_at.push_back(bytes.data());
+  }
+  std::vector<Job> jobs(const std::vector<void*>& at, double lr, bool each) const {
+    std::vector<Job> made;
+    for (std::size_t j = 0; j < kSizes.size(); ++j) {
+      made.push_back({at.data() + j * rule.stream_count, kSizes[j],
+                      each ? lr / static_cast<double>(j + 1) : lr});
+    }
+    return made;
+  }
+  void check_same(const std::string& what) const {
+    for (std::size_t k = 0; k < host.size(); ++k) {
+      if (there[k].bytes(host[k].size()) != host[k]) {
+        check::fail(__FILE__, __LINE__) << what << ": array " << k << " differs\n";
+      }
+    }
+  }
+};
+
+void same_steps(std::size_t rule, Dtype dtype, const Place& place, double max_norm,
+                bool stochastic) {
+  const Both both(rule, dtype, place);
+  Updater on_cpu(options_of(rule, stochastic));
+  Updater on_device(options_of(rule, stochastic));
+  const std::string what = std::string(both.rule.name) + ' ' + info(dtype).name;
+  for (int t = 1; t <= 3; ++t) {
+    const double lr = 0.1 / t;
+    on_cpu.step(dtype, both.jobs(both.here_at, lr, t == 2), {2.0, max_norm});
+    on_device.step(dtype, both.jobs(both.there_at, lr, t == 2), {2.0, max_norm, place});
+  }
+  both.check_same(what);
+  CHECK_EQUAL(on_device.t(), std::uint64_t{3});
+  for (std::size_t k = 0; k < on_cpu.numbers().size(); ++k) {
+    CHECK_BITS(on_device.numbers()[k].value, on_cpu.numbers()[k].value);
+  }
+}
+
+void every_update(const Place& place, bool brief) {
+  for (std::size_t rule = 0; rule < mdbopt::rule_count(); ++rule) {
+    const Description& description = mdbopt::rule_description(rule);
+    if (!description.update) continue;
+    for (std::size_t k = 0; k < mdbopt::kDtypeCount; ++k) {
+      const auto dtype = static_cast<Dtype>(k);
+      if (brief && k % 2 == 0) continue;
+      same_steps(rule, dtype, place, 0.0, false);
+      same_steps(rule, dtype, place, 1.0, false);
+      if (is_half(dtype)) same_steps(rule, dtype, place, 0.5, true);
+    }
+  }
+}
+
+// Squares out of range: the norm is taken twice.
+void huge_gradients_are_clipped(const Place& place) {
+  const std::size_t rule = mdbopt::find_rule("sgd");
+  for (const double huge : {1e200, 1e-200}) {
+    const std::vector<double> g = {huge, -2.0 * huge, 0.5 * huge};
+    const std::vector<double> zero(g.size(), 0.0);
+    const auto bytes = [](const std::vector<double>& values) {
+      Bytes made(values.size() * sizeof(double));
+      std::memcpy(made.data(), values.data(), made.size());
+      return made;
+    };
+    Bytes x = bytes(zero);
+    Bytes gradient = bytes(g);
+    const OnDevice x_there(place, x, 0);
+    const OnDevice g_there(place, gradient, 0);
+    void* here[] = {x.data(), gradient.data()};
+    void* there[] = {x_there.data(), g_there.data()};
+    const Job job_here{here, g.size()};
+    const Job job_there{there, g.size()};
+    const double bound = huge > 1.0 ? 1.0 : 1e-210;
+    Updater(options_of(rule, false)).step(Dtype::kFloat64, {&job_here, 1}, {1.0, bound});
+    Updater(options_of(rule, false)).step(Dtype::kFloat64, {&job_there, 1}, {1.0, bound, place});
+    CHECK(x_there.bytes(x.size()) == x);
+    CHECK((huge > 1.0) == (x != bytes(zero)));
+  }
+}
+
+void numbers_are_read_when_the_step_runs(const Place& place) {
+  const std::size_t rule = mdbopt::find_rule("adam");
+  const Both both(rule, Dtype::kFloat32, place);
+  Updater on_cpu(options_of(rule, false));
+  Updater on_device(options_of(rule, false));
+  const auto there = [&](float value) {
+    Bytes bytes(sizeof value);
+    std::memcpy(bytes.data(), &value, sizeof value);
+    return OnDevice(place, bytes, 0);
+  };
+  const OnDevice lr = there(0.25F);
+  const OnDevice scale = there(8.0F);
+  const OnDevice found = there(1.0F);
+  const OnDevice none = there(0.0F);
+  Updater::Call call{1.0, 0.0, place};
+  call.lr_there = {0.0, lr.data(), Dtype::kFloat32};
+  call.grad_scale_there = {0.0, scale.data(), Dtype::kFloat32};
+  for (const bool skip : {false, true, false}) {
+    call.found_inf_there = {0.0, skip ? found.data() : none.data(), Dtype::kFloat32};
+    on_device.step(Dtype::kFloat32, both.jobs(both.there_at, 0.0, false), call);
+    if (!skip) on_cpu.step(Dtype::kFloat32, both.jobs(both.here_at, 0.25, false), {8.0, 0.0});
+  }
+  both.check_same("numbers on the device");
+  CHECK_EQUAL(on_device.t(), std::uint64_t{2});
+}
+
+void numbers_move_with_the_arrays(const Place& place) {
+  const std::size_t rule = mdbopt::find_rule("adagrad_norm");
+  const Both both(rule, Dtype::kFloat64, place);
+  Updater updater(options_of(rule, false));
+  Updater same(options_of(rule, false));
+  for (int k = 0; k < 2; ++k) {
+    const auto here = both.jobs(both.here_at, 0.5, false);
+    same.step(Dtype::kFloat64, here, {});
+    updater.step(Dtype::kFloat64, both.jobs(both.there_at, 0.5, false), {1.0, 0.0, place});
+  }
+  CHECK_BITS(updater.numbers()[0].value, same.numbers()[0].value);
+  updater.set_t(10);
+  updater.set_number(updater.numbers()[0].name, 4.0);
+  CHECK_EQUAL(updater.t(), std::uint64_t{10});
+  updater.step(Dtype::kFloat64, both.jobs(both.here_at, 0.5, false), {});
+  CHECK_EQUAL(updater.t(), std::uint64_t{11});
+  CHECK(updater.numbers()[0].value > 4.0);
+}
+
+}  // namespace
+
+// With an argument, for tools that slow every launch down: half of the dtypes.
+int main(int count, char**) {
+  const bool brief = count > 1;
+  if (const std::string why = mdbopt::no_device_because(); !why.empty()) {
+    std::cerr << "skipped: " << why << '\n';
+    return 77;
+  }
+  const Place place{0, nullptr};
+  every_update(place, brief);
+  huge_gradients_are_clipped(place);
+  numbers_are_read_when_the_step_runs(place);
+  numbers_move_with_the_arrays(place);
+  CHECK_EQUAL(mdbopt::device_library().allocated(0), std::size_t{0});
+  return check::result();
+}

@@ -1,0 +1,120 @@
+"""What the CUDA sources promise, seen without a GPU: rules written once, IEEE code, wide loads."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from test_build import CSRC, ROOT, includes
+
+CUDA = ROOT / "cuda"
+PARTS = 8
+# Approximations, and what rounds once where the CPU rounds twice.
+FORBIDDEN = re.compile(
+    r"\b(?:div|sqrt|rcp|rsqrt|ex2|lg2|sin|cos|tanh)\.(?:approx|full)\S*|\bfma\.\S+|\S+\.ftz\S*"
+)
+
+
+def sources():
+    found = [p for p in sorted(CUDA.iterdir()) if p.suffix in (".cu", ".cuh", ".h", ".cpp")]
+    if not found:
+        pytest.skip("no cuda/ beside the tests")
+    return found
+
+
+def test_csrc_includes_nothing_of_cuda():
+    wrong = [
+        f"{path.relative_to(ROOT)} includes {header}"
+        for path in sorted([*CSRC.rglob("*.h"), *CSRC.rglob("*.cpp")])
+        for header in includes(path)
+        if header.is_relative_to(CUDA)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_rules_enter_through_their_list_alone():
+    listing = {path.name for path in sources() if '#include "../csrc/rules.h"' in path.read_text()}
+    assert listing == {"table.cpp", "table_part.cu"}
+    wrong = [path.name for path in sources() if "csrc/rules/" in path.read_text()]
+    assert not wrong, f"{wrong} include a rule"
+
+
+def test_no_rule_is_written_twice():
+    names = set()
+    for header in (CSRC / "rules").glob("*.h"):
+        names |= set(re.findall(r"^(?:struct|class) (\w+)", header.read_text(), re.MULTILINE))
+    # What table.cpp must know of the one rule that clips gradients.
+    names -= {"Norm"}
+    assert {"Adam", "EllipsoidCut", "Rprop"} <= names
+    found = [
+        f"{path.name}: {name}"
+        for path in sources()
+        for name in sorted(names)
+        if re.search(rf"\b{name}\b", re.sub(r"//.*", "", path.read_text()))
+    ]
+    assert not found, found
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """PTX of the part that adam is in, by kernel."""
+    compiler = shutil.which("nvcc")
+    if compiler is None:
+        pytest.skip("nvcc is not installed")
+    listed = re.search(r"using Rules =\s*RuleList<(.*?)>;", (CSRC / "rules.h").read_text(), re.S)[1]
+    rules = re.sub(r"<[^<>]*>", "", listed).replace("\n", " ").split(",")
+    part = [rule.strip() for rule in rules].index("Adam") % PARTS
+    assert f"kParts = {PARTS};" in (CUDA / "table.h").read_text()
+    flags = (CUDA / "CMakeLists.txt").read_text()
+    flags = re.search(r"COMPILE_LANGUAGE:CUDA>:(--fmad=false[^>]*)>", flags)[1].split(";")
+    ptx = tmp_path_factory.mktemp("ptx") / "part.ptx"
+    subprocess.run(
+        [compiler, "-std=c++20", "-O3", *flags, "-arch=compute_90", "-DMDBOPT_ISA=cuda"]
+        + [f"-DMDBOPT_CUDA_PART={part}", "-ptx", CUDA / "table_part.cu", "-o", ptx],
+        check=True,
+        capture_output=True,
+    )
+    text = re.sub(r"//.*", "", ptx.read_text())
+    kernels = re.split(r"(?=\.entry )", text)[1:]
+    return {re.match(r"\.entry (\S+?)\(", kernel)[1]: kernel for kernel in kernels}
+
+
+def test_no_instruction_rounds_otherwise(compiled):
+    assert len(compiled) > 20
+    found = {
+        name: sorted(set(FORBIDDEN.findall(kernel)))
+        for name, kernel in compiled.items()
+        if FORBIDDEN.search(kernel)
+    }
+    assert not found, found
+
+
+def adam(compiled, dtype):
+    # As the compiler mangles walk_kernel<Adam, dtype, Apply<Adam, dtype, false>>.
+    pattern = rf"walk_kernelI\w*?4AdamE{dtype}\w*Apply\w*Lb0E"
+    return next(kernel for name, kernel in compiled.items() if re.search(pattern, name))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "loads", "stores"),
+    [
+        ("f", r"ld\.global\.v4\.(?:f|b|u)32", r"st\.global\.cg\.v4\.u32"),
+        ("d", r"ld\.global\.v2\.(?:f|b|u)64", r"st\.global\.cg\.v2\.u64"),
+        ("NS_8BFloat16E", r"ld\.global\.v4\.(?:f|b|u)32", r"st\.global\.cg\.v4\.u32"),
+    ],
+)
+def test_adam_moves_16_bytes_at_a_time(compiled, dtype, loads, stores):
+    kernel = adam(compiled, dtype)
+    assert len(re.findall(loads, kernel)) >= 4
+    assert len(re.findall(stores, kernel)) >= 3
+    # Spilling, or pointers whose memory the compiler does not know, cost more than arithmetic.
+    assert ".local" not in kernel
+    assert not re.search(r"\b(?:ld|st)\.v[24]", kernel)
+
+
+def test_adam_divides_and_takes_roots_as_ieee_does(compiled):
+    kernel = adam(compiled, "f")
+    assert re.search(r"\bdiv\.rn\.f32", kernel)
+    assert re.search(r"\bsqrt\.rn\.f32", kernel)
+    assert re.search(r"\bmul\.rn\.f32", kernel)
