@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --progress-bar off
 
+# What the user has, whatever .venv holds: for a GPU's PyTorch.
+SYSTEM_PYTHON := $(shell command -v $(PYTHON))
+
 export CXX
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -72,30 +75,31 @@ google-benchmark:
 	  echo 'mdbopt: on Debian or Ubuntu: sudo apt install libbenchmark-dev' >&2; exit 1; }
 
 # --- on a machine with a GPU ---------------------------------------------------------------------
-# No environment of our own: PyTorch and CuPy are too large to download twice.
+# No environment of our own: PyTorch and CuPy are too large to download twice. Their versions are not ours to
+# choose, so that their warnings fail nothing.
 CUDA_BUILD := build/cuda
+CUDA_TESTS := $(notdir $(basename $(wildcard tests/cpp/device*.cpp)))
 CUDA_PACKAGE := $(CUDA_BUILD)/package
 CUDA_ENV = env PYTHONPATH="$(CURDIR)/$(CUDA_PACKAGE):$(CURDIR)/tests$${PYTHONPATH:+:$$PYTHONPATH}"
 CUDA_LIBRARY = MDBOPT_CUDA_LIBRARY="$(CURDIR)/$(CUDA_PACKAGE)/mdbopt/libmdbopt_cuda.so"
 
 cuda:
 	@cmake -S . -B $(CUDA_BUILD) -DMDBOPT_PYTHON=ON -DMDBOPT_TESTS=ON -DMDBOPT_CUDA=ON \
-	  -DMDBOPT_CUDA_ARCHITECTURES=native -DPython_EXECUTABLE="$$(command -v $(PYTHON))" \
+	  -DMDBOPT_CUDA_ARCHITECTURES=native -DPython_EXECUTABLE="$(SYSTEM_PYTHON)" \
 	  --log-level=WARNING >/dev/null
-	@cmake --build $(CUDA_BUILD) --parallel --target _core mdbopt_cuda device device_updater
-	@rm -rf $(CUDA_PACKAGE)
+	@cmake --build $(CUDA_BUILD) --parallel --target _core mdbopt_cuda $(CUDA_TESTS)
+	@rm -rf $(CUDA_PACKAGE) && mkdir -p $(CUDA_PACKAGE)
+	@cp -R python/mdbopt $(CUDA_PACKAGE)/
 	@cmake --install $(CUDA_BUILD) --prefix $(CUDA_PACKAGE) --component python >/dev/null
-	@cp -R python/mdbopt/. $(CUDA_PACKAGE)/mdbopt/
 
 test-cuda: cuda sanitize-cuda
-	$(CUDA_LIBRARY) $(CUDA_BUILD)/device
-	$(CUDA_LIBRARY) $(CUDA_BUILD)/device_updater
-	$(CUDA_ENV) $(PYTHON) -m pytest -p no:cacheprovider tests/cuda
+	@for test in $(CUDA_TESTS); do echo $$test; $(CUDA_LIBRARY) $(CUDA_BUILD)/$$test || exit 1; done
+	$(CUDA_ENV) $(SYSTEM_PYTHON) -m pytest -p no:cacheprovider -W default tests/cuda
 
 # An argument makes the C++ tests leave out what only repeats: each launch is slow under these tools.
 sanitize-cuda: cuda
 	@if command -v compute-sanitizer >/dev/null; then \
-	  for tool in memcheck racecheck initcheck; do for test in device device_updater; do \
+	  for tool in memcheck racecheck initcheck; do for test in $(CUDA_TESTS); do \
 	    echo "compute-sanitizer --tool $$tool $$test"; \
 	    $(CUDA_LIBRARY) compute-sanitizer --tool $$tool --error-exitcode 1 --log-file \
 	      $(CUDA_BUILD)/$$tool-$$test.log $(CUDA_BUILD)/$$test brief \
@@ -104,7 +108,7 @@ sanitize-cuda: cuda
 	else echo 'mdbopt: no compute-sanitizer here, its checks are left out'; fi
 
 bench-cuda: cuda
-	$(CUDA_ENV) $(PYTHON) bench/cuda.py $(ARGS)
+	$(CUDA_ENV) $(SYSTEM_PYTHON) bench/cuda.py $(ARGS)
 
 CXX_FILES = $(shell find csrc cuda tests/cpp examples/cpp bench/cpp \
   -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)

@@ -55,6 +55,11 @@ void check_one(const Call& call, std::size_t k, const Checked& leader) {
   const Checked& stream = call.streams[k];
   const Tensor& tensor = *stream.tensor;
   const Tensor& first = *call.streams[0].tensor;
+  if (!tensor.place.same_memory(first.place)) {
+    throw Error(call.quoted(stream) + " lives on " + memory_name(tensor.place.device) +
+                ", expected " + memory_name(first.place.device) + " (as '" + call.streams[0].name +
+                "')");
+  }
   if (tensor.dtype != stream.expected) {
     throw TypeError(call.quoted(stream) + " has dtype " + info(tensor.dtype).name + ", expected " +
                     info(stream.expected).name + stream.reason(leader));
@@ -77,6 +82,10 @@ void check_one(const Call& call, std::size_t k, const Checked& leader) {
 }
 
 }  // namespace
+
+std::string memory_name(int device) {
+  return device < 0 ? "the CPU" : "cuda:" + std::to_string(device);
+}
 
 void check_counts(std::size_t rule, std::size_t streams, std::size_t scalars) {
   const Description& description = rule_description(rule);

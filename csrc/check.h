@@ -3,11 +3,15 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 
 #include "backend.h"
 #include "tensor.h"
 
 namespace mdbopt {
+
+// "the CPU" or "cuda:0", for messages.
+std::string memory_name(int device);
 
 // What an update may bring besides its streams; null where it does not.
 struct Extras {
@@ -16,7 +20,7 @@ struct Extras {
 };
 
 // Throws Error or TypeError, naming rule and stream, unless the streams have the right count,
-// sizes, dtypes and storage, the rule takes that dtype, what is written is writable, and nothing
+// sizes, dtypes and storage, live in one memory, the rule takes that dtype, what is written is writable, and nothing
 // written overlaps another stream. Returns the dtype of the call.
 Dtype check_streams(const Description& rule, std::span<const Tensor> streams,
                     const Extras& extras = {});

@@ -15,6 +15,11 @@
 #include "launch.h"
 #include "tensor.h"
 
+namespace mdbopt::search {
+struct Judging;       // search/judging.h
+struct JudgingFacts;  // too
+}  // namespace mdbopt::search
+
 namespace mdbopt {
 
 struct DeviceFacts {
@@ -66,6 +71,35 @@ class Residence {
   virtual const Place& place() const = 0;
 };
 
+// The arrays of a search that judges on a device, and the rules it walks; see Multidimensional
+// (search/multidimensional.h).
+struct DeviceSearch {
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+
+  Dtype dtype;
+  std::size_t size;
+  std::size_t secant, accept, trial;
+  std::size_t cut;   // kNone: of one step size. Proposes, too, unless there is a norm
+  std::size_t norm;  // kNone: the candidate is not divided by one
+  std::size_t rescale;
+  void *x, *spare_x, *g, *spare_g, *x_trial;
+  void* set;  // null: one step size
+};
+
+// A search's judgements on a device: its scalars and all decisions on them live there, so that a
+// graph may record a judgement.
+class Judgement {
+ public:
+  virtual ~Judgement() = default;
+  // Judges the point in x_trial and writes the next one there.
+  virtual void queue(const DeviceNumber& f, void* g, const Place& place) = 0;
+  // Whether a graph has recorded a judgement, which may then run at any time.
+  virtual bool recorded() const = 0;
+  // read waits for the device.
+  virtual void read(search::Judging& judging) = 0;
+  virtual void write(const search::Judging& judging) = 0;
+};
+
 class DeviceLibrary {
  public:
   virtual ~DeviceLibrary() = default;
@@ -106,6 +140,9 @@ class DeviceLibrary {
   virtual void launch(Dtype dtype, std::span<Call> calls, const Execution& execution) = 0;
 
   virtual std::unique_ptr<Residence> reside(const Place& place) = 0;
+  virtual std::unique_ptr<Judgement> judge(const DeviceSearch& search,
+                                           const search::JudgingFacts& facts,
+                                           const Place& place) = 0;
 
   // A partition of coordinates into groups (search/groups.h), all arrays on the device:
   // sums[j] = sum_members (group_sum.h) of member[first[j]] … member[first[j + 1] − 1], j < count;

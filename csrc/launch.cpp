@@ -138,16 +138,18 @@ const Backend& backend_of(const Execution& execution) {
   return execution.backend != nullptr ? *execution.backend : active_backend();
 }
 
+void count_walks(const Description& rule, Dtype dtype, std::span<const Job> jobs, bool applied) {
+  const std::size_t elements = size_of(jobs).elements;
+  if (rule.gathered_count > 0) count_walk(elements * gather_bytes(rule, dtype));
+  if (!rule.applies || !applied) return;
+  count_walk(elements * apply_bytes(rule, dtype) + (rule.update ? extra_bytes(jobs, dtype) : 0));
+}
+
 void launch_on_device(Dtype dtype, std::span<DeviceLibrary::Call> calls,
                       const Execution& execution) {
   device_library().launch(dtype, calls, execution);
   for (const DeviceLibrary::Call& call : calls) {
-    const Description& rule = rule_description(call.rule);
-    const std::size_t elements = size_of(call.jobs).elements;
-    if (rule.gathered_count > 0) count_walk(elements * gather_bytes(rule, dtype));
-    if (!rule.applies || !call.applied) continue;
-    count_walk(elements * apply_bytes(rule, dtype) +
-               (rule.update ? extra_bytes(call.jobs, dtype) : 0));
+    count_walks(rule_description(call.rule), dtype, call.jobs, call.applied);
   }
 }
 
@@ -156,6 +158,12 @@ void launch_on_device(Dtype dtype, std::span<DeviceLibrary::Call> calls,
 Traffic& traffic() {
   thread_local Traffic counted{};
   return counted;
+}
+
+void count_traffic(std::size_t rule, Dtype dtype, std::span<const Job> jobs, bool norm) {
+  static const Description& norm_rule = rule_description(find_rule("norm"));
+  if (norm) count_walks(norm_rule, dtype, jobs, true);
+  count_walks(rule_description(rule), dtype, jobs, true);
 }
 
 std::size_t threads_of(const Execution& execution) {
@@ -192,6 +200,8 @@ bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const doub
   const Description& description = rule_description(rule);
   alignas(64) unsigned char coef[kMaxCoefBytes];
   const double n = static_cast<double>(size_of(jobs).elements);
+  double unwanted[kMaxSums];
+  if (sums == nullptr) sums = unwanted;
   std::fill_n(sums, description.sum_count(), 0.0);
   if (!sweep.prepare(scalars, n, coef)) return false;
   if (sweep.gather != nullptr) {

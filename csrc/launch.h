@@ -29,9 +29,9 @@ inline constexpr double kNanosecondsPerByte = 0.025;
 std::size_t threads_of(const Execution& execution);
 
 // Runs `rule` over all jobs as if they were one array whose chunks are numbered through, and writes
-// the gathered sums, what solve made of them, then the emitted ones, to `sums`. Returns false when
-// the rule refused: then no stream was written and emitted sums are 0. Trusts its arguments;
-// allocates only when a call needs more chunks than any before it on this thread.
+// the gathered sums, what solve made of them, then the emitted ones, to `sums`, unless that is null.
+// Returns false when the rule refused: then no stream was written and emitted sums are 0. Trusts
+// its arguments; allocates only when a call needs more chunks than any before it on this thread.
 bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars,
             double* sums, const Execution& execution);
 
@@ -67,6 +67,10 @@ struct Traffic {
   std::size_t bytes;
 };
 Traffic& traffic();
+
+// Counts the walks and bytes of an update, and of a look at the norm of its gradients, that ran
+// elsewhere than in launch.
+void count_traffic(std::size_t rule, Dtype dtype, std::span<const Job> jobs, bool norm);
 
 // Bytes read and written per element by one gather or apply of the rule.
 std::size_t gather_bytes(const Description& rule, Dtype dtype);

@@ -5,6 +5,7 @@
 #include "../csrc/device.h"
 #include "device.h"
 #include "groups.cuh"
+#include "judge.h"
 #include "launch.h"
 #include "memory.h"
 #include "residence.h"
@@ -59,6 +60,10 @@ class Library final : public DeviceLibrary {
     launch_calls(dtype, calls, execution);
   }
   std::unique_ptr<Residence> reside(const Place& place) override { return make_residence(place); }
+  std::unique_ptr<Judgement> judge(const DeviceSearch& search, const search::JudgingFacts& facts,
+                                   const Place& place) override {
+    return make_judgement(search, facts, place);
+  }
   void sum_groups(const Place& place, const double* values, const std::size_t* member,
                   const std::size_t* first, std::size_t count, double* sums) override {
     queue_sum_groups(place, values, member, first, count, sums);

@@ -79,8 +79,13 @@ void free(const Place& place, void* memory) noexcept {
   if (found == all.sizes.end()) return;
   all.by_device[place.device].in_use -= found->second;
   all.sizes.erase(found);
-  // An error of earlier work, which the next call reports; at the end of a process all are gone.
+  // What goes wrong here did so in earlier work, which the next call reports. The default streams are
+  // those of the current device.
+  int before = place.device;
+  cudaGetDevice(&before);
+  if (before != place.device) cudaSetDevice(place.device);
   if (cudaFreeAsync(memory, stream_of(place)) != cudaSuccess) cudaGetLastError();
+  if (before != place.device) cudaSetDevice(before);
 }
 
 std::size_t allocated(int device) {

@@ -80,6 +80,18 @@ def accept(direction, q):
     return Row(streams | {"g": SIGNED}, STEPS, apply=apply)
 
 
+def advance(direction, q):
+    """As accept, but that x_trial comes and goes in one array and x is what it was."""
+    plain = trial(direction, q)
+
+    def apply(v, s, put):
+        written, sums = plain.apply(v | {"x": v["x_trial"], "g": v["g_new"]}, s, put)
+        return written | {"x": v["x_trial"], "g": v["g_new"]}, sums
+
+    streams = {"g_new" if k == "g" else k: r for k, r in plain.streams.items()}
+    return Row(streams | {"g": SIGNED}, STEPS, apply=apply)
+
+
 def secant(direction, q, spread=None):
     def gather(v, s):
         g, g_trial = s["scale"] * v["g"], s["scale"] * v["g_trial"]
@@ -219,10 +231,13 @@ ROWS = (
     {
         "box_trial": trial("plain", "b"),
         "box_accept": accept("plain", "b"),
+        "box_advance": advance("plain", "b"),
         "ellipsoid_trial": trial("gradient", "axes"),
         "ellipsoid_accept": accept("gradient", "axes"),
+        "ellipsoid_advance": advance("gradient", "axes"),
         "gradient_trial": trial("uniform", None),
         "gradient_accept": accept("uniform", None),
+        "gradient_advance": advance("uniform", None),
         "box_secant": secant("plain", "b"),
         "ellipsoid_plain_secant": secant("plain", "axes", squared),
         "ellipsoid_secant": secant("gradient", "axes", squared),
@@ -320,6 +335,11 @@ ROWS = (
             METRICS,
             apply=lambda v, s, _put: ({"q": metric(v["b"], s) * v["q"]}, ()),
         ),
+        "metric": Row(
+            dict.fromkeys("bd", POSITIVE),
+            METRICS,
+            apply=lambda v, s, _put: ({"d": metric(v["b"], s)}, ()),
+        ),
         "momentum_step": Row(
             {"g": SIGNED, "b": POSITIVE, "q": SIGNED},
             tuple(m | {"beta": 0.9, "scale": 0.3} for m in METRICS),
@@ -349,6 +369,11 @@ ROWS = (
                 {"b": np.where(s["most"] < s["factor"] * v["b"], s["most"], s["factor"] * v["b"])},
                 (),
             ),
+        ),
+        "fill": Row(
+            {"b": POSITIVE},
+            ({"value": 0.7}, {"value": -0.0}),
+            apply=lambda v, s, _put: ({"b": np.full_like(v["b"], s["value"])}, ()),
         ),
         "norm": Row({"a": SIGNED}, SCALED, gather=norm),
         "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),

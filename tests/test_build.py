@@ -25,17 +25,20 @@ ARROWS = {
     "error": set(),
     "tensor": {"dtype", "error"},
     "backend": {"rule", "dtype", "fold", "tensor", "error"},
-    "sweep": {"rule", "backend", "dtype", "half"},
+    "phase": {"rule", "dtype", "half"},
+    "group_sum": {"fold"},
+    "sweep": {"rule", "backend", "dtype", "half", "phase"},
     "backend_": {"rules", "sweep"},
     # The list of rules, for their descriptions; no rule by name.
     "backends": HOST | {"rules"},
     "pool": HOST | {"pool"},
     "check": HOST | {"check"},
-    "launch": HOST | {"pool", "flush", "check", "launch"},
-    "search/": HOST | {"pool", "check", "launch", "search/"},
-    "update/": HOST | {"half", "launch", "update/"},
+    "device": HOST - {"fold"} | {"launch"},
+    "launch": HOST | {"pool", "flush", "check", "launch", "device"},
+    "search/": HOST | {"pool", "check", "launch", "device", "group_sum", "search/"},
+    "update/": HOST | {"half", "launch", "device", "update/"},
     "bind/": HOST - {"backend", "fold"}
-    | {"check", "half", "launch", "search/", "update/", "bind/"},
+    | {"check", "half", "launch", "device", "search/", "update/", "bind/"},
 }
 
 

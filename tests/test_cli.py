@@ -343,7 +343,8 @@ def test_info(capsys):
     code, out, err = run(capsys, "info")
     assert (code, err) == (0, "")
     assert f"mdbopt     {mdbopt.__version__}" in out
-    assert "CUDA       not built: this version has no CUDA kernels yet" in out
+    line = "CUDA       not available: " if mdbopt.cuda.why_not() else "CUDA       cuda:0 "
+    assert line + mdbopt.cuda.why_not() in out
     code, out, _ = run(capsys, "info", "--json")
     found = json.loads(out)
     assert code == 0
@@ -351,7 +352,8 @@ def test_info(capsys):
     assert {b["name"] for b in found["backends"]} == {b.name for b in mdbopt.backends()}
     assert found["threads"] >= 1
     assert found["dtypes"] == ["float64", "float32"]
-    assert found["cuda"] is False
+    assert found["cuda"]["available"] == mdbopt.cuda.is_available()
+    assert bool(found["cuda"]["devices"]) == found["cuda"]["available"]
     assert set(found["extras"]) == {"data", "plot", "progress"}
 
 

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from test_build import CSRC, ROOT, includes
 
 CUDA = ROOT / "cuda"
@@ -69,12 +68,9 @@ def compiled(tmp_path_factory):
     flags = (CUDA / "CMakeLists.txt").read_text()
     flags = re.search(r"COMPILE_LANGUAGE:CUDA>:(--fmad=false[^>]*)>", flags)[1].split(";")
     ptx = tmp_path_factory.mktemp("ptx") / "part.ptx"
-    subprocess.run(
-        [compiler, "-std=c++20", "-O3", *flags, "-arch=compute_90", "-DMDBOPT_ISA=cuda"]
-        + [f"-DMDBOPT_CUDA_PART={part}", "-ptx", CUDA / "table_part.cu", "-o", ptx],
-        check=True,
-        capture_output=True,
-    )
+    flags += ["-std=c++20", "-O3", "-arch=compute_90", "-DMDBOPT_ISA=cuda"]
+    command = [compiler, *flags, f"-DMDBOPT_CUDA_PART={part}", "-ptx", CUDA / "table_part.cu"]
+    subprocess.run([*command, "-o", ptx], check=True, capture_output=True)
     text = re.sub(r"//.*", "", ptx.read_text())
     kernels = re.split(r"(?=\.entry )", text)[1:]
     return {re.match(r"\.entry (\S+?)\(", kernel)[1]: kernel for kernel in kernels}

@@ -79,21 +79,22 @@ bool same_order(const View& a, const View& b) {
   return true;
 }
 
-bool glance(py::handle object, View& view, const Accepted& accepted) {
+bool glance(py::handle object, View& view, const Accepted& accepted, CallPlace* where) {
   if (is_plain_numpy(object)) {
     return glance_numpy(object, view, accepted);
   }
-  return glance_exchange(object, view, accepted);
+  return glance_exchange(object, view, accepted, where);
 }
 
-Borrowed borrow(py::handle object, const std::string& what, const Accepted& accepted) {
+Borrowed borrow(py::handle object, const std::string& what, const Accepted& accepted,
+                CallPlace* where) {
   static const py::object ndarray = py::module_::import("numpy").attr("ndarray");
   if (!py::type::handle_of(object).is(ndarray) && py::hasattr(object, "mask")) {
     throw TypeError(what + ": expected an array without a mask, got " + type_name(object));
   }
   Borrowed array = py::isinstance<py::array>(object)
                        ? from_numpy(py::reinterpret_borrow<py::array>(object), what, accepted)
-                       : from_dlpack(object, what, accepted);
+                       : from_dlpack(object, what, accepted, where);
   check_layout(array, what);
   return array;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../tensor.h"
+#include "place.h"
 
 namespace mdbopt::bind {
 
@@ -32,10 +33,13 @@ struct Borrowed {
   bool row_major() const;
 };
 
-// Borrows a dense array on the CPU. `what` names it in messages. Throws TypeError for an object
-// that is no array, a dtype we do not have, or a foreign byte order; Error for strides that leave
-// gaps, repeat or run backwards, for misaligned memory, and for a device that is not the CPU.
-Borrowed borrow(pybind11::handle object, const std::string& what, const Accepted& accepted = {});
+// Borrows a dense array on the CPU or, given `where`, on a CUDA device: then the tensor's place has
+// that device, `where` is told of it, and what its library has queued for it comes before the work of
+// the call. `what` names it in messages. Throws TypeError for an object that is no array, a dtype we
+// do not have, or a foreign byte order; Error for strides that leave gaps, repeat or run backwards, for
+// misaligned memory, and for another device; DeviceError when CUDA cannot be used.
+Borrowed borrow(pybind11::handle object, const std::string& what, const Accepted& accepted = {},
+                CallPlace* where = nullptr);
 
 // A look at an array: its shape and strides are the owner's memory.
 struct View {
@@ -49,10 +53,11 @@ struct View {
 // not count.
 bool same_order(const View& a, const View& b);
 
-// The usual cases without a detour: a NumPy array, or one whose type offers DLPack's C functions, on
-// the CPU, of a dtype that is accepted, in row-major order. False for anything else, which borrow
-// then looks at. Valid while the caller keeps the object alive and leaves it as it is.
-bool glance(pybind11::handle object, View& view, const Accepted& accepted = {});
+// The usual cases without a detour: a NumPy array, or one whose type offers DLPack's C functions, of a
+// dtype that is accepted, in row-major order; on a device as for borrow. False for anything else,
+// which borrow then looks at. Valid while the caller keeps the object alive and leaves it as it is.
+bool glance(pybind11::handle object, View& view, const Accepted& accepted = {},
+            CallPlace* where = nullptr);
 
 // The name of an object's type.
 std::string type_name(pybind11::handle object);

@@ -2,6 +2,7 @@
 //
 // A versioned capsule says whether it is read-only. An unversioned one cannot, so it counts as
 // read-only: JAX answers with those only, and writing through one would change an immutable array.
+// CuPy did, too, before its version 14, but has no array that is read-only.
 // The capsule is looked at, not consumed: its own destructor frees it after the call.
 #include "dlpack.h"
 
@@ -9,57 +10,21 @@
 
 #include <functional>
 #include <numeric>
-#include <unordered_map>
-#include <utility>
 
+#include "../check.h"
 #include "../error.h"
+#include "library.h"
 
 namespace py = pybind11;
+using namespace py::literals;
 
 namespace mdbopt::bind {
 namespace {
 
-// What is known of a type of arrays.
-struct Kind {
-  bool torch = false;                            // PyTorch's tensors, or of a class made from it
-  const DLPackExchangeAPI* functions = nullptr;  // null: the long way
-};
-
-Kind look_up(PyTypeObject* type) {
-  Kind kind;
-  const py::handle handle(reinterpret_cast<PyObject*>(type));
-  for (const py::handle base : py::reinterpret_borrow<py::tuple>(type->tp_mro)) {
-    const std::string module = py::str(py::getattr(base, "__module__", py::str("")));
-    kind.torch = kind.torch ||
-                 (module == "torch" && std::string(py::str(base.attr("__name__"))) == "Tensor");
-  }
-  // Other libraries' arrays may be read-only, which these functions cannot say.
-  const std::string module = py::str(py::getattr(handle, "__module__", py::str("")));
-  const bool own = module == "torch" || module.rfind("torch.", 0) == 0;
-  const py::object capsule = py::getattr(handle, "__dlpack_c_exchange_api__", py::none());
-  if (own && PyCapsule_IsValid(capsule.ptr(), "dlpack_exchange_api") != 0) {
-    kind.functions = static_cast<const DLPackExchangeAPI*>(
-        PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
-    if (kind.functions->header.version.major != DLPACK_MAJOR_VERSION) kind.functions = nullptr;
-  }
-  handle.inc_ref();  // its address must not become another type's
-  return kind;
-}
-
-const Kind& kind_of(PyTypeObject* type) {
-  thread_local std::unordered_map<PyTypeObject*, Kind> known;
-  thread_local std::pair<PyTypeObject*, const Kind*> last{nullptr, nullptr};
-  if (last.first == type) return *last.second;
-  auto found = known.find(type);
-  if (found == known.end()) found = known.emplace(type, look_up(type)).first;
-  last = {type, &found->second};
-  return found->second;
-}
-
 // Whether values are meant negated, which PyTorch's DLPack forgets to say. Its own functions make such
 // tensors without gaps of one element only.
 bool negated(py::handle object, std::size_t size) {
-  return size == 1 && kind_of(Py_TYPE(object.ptr())).torch && py::bool_(object.attr("is_neg")());
+  return size == 1 && library_of(Py_TYPE(object.ptr())).torch && py::bool_(object.attr("is_neg")());
 }
 
 std::optional<Dtype> dtype_of(const DLDataType& dtype, const Accepted& accepted) {
@@ -84,7 +49,33 @@ void name_refusal(const py::error_already_set& error, const std::string& what) {
   }
 }
 
-py::object capsule_of(py::handle array, const std::string& what) {
+bool on_cuda(const DLDevice& device) {
+  return device.device_type == kDLCUDA || device.device_type == kDLCUDAManaged;
+}
+
+bool on_cpu(const DLDevice& device) {
+  return device.device_type == kDLCPU || device.device_type == kDLCUDAHost;
+}
+
+// The CUDA device that an array says it lives on. Asked before its capsule, since only there may a
+// stream be named. What cannot say it is left to __dlpack__, which says why.
+std::optional<int> cuda_device_of(py::handle array) {
+  static const py::object name =
+      py::reinterpret_steal<py::object>(PyUnicode_InternFromString("__dlpack_device__"));
+  const py::object method = py::getattr(array, name, py::none());
+  if (method.is_none()) return {};
+  try {
+    const auto said = method().cast<std::pair<int, int>>();
+    const DLDevice device{static_cast<DLDeviceType>(said.first), said.second};
+    return on_cuda(device) ? std::optional(device.device_id) : std::nullopt;
+  } catch (py::error_already_set& error) {
+    if (!error.matches(PyExc_Exception)) throw;
+  } catch (const py::cast_error&) {
+  }
+  return {};
+}
+
+py::object capsule_of(py::handle array, const std::string& what, const py::dict& request) {
   // PyTorch exports no tensor that requires a gradient.
   const bool tracked = py::getattr(array, "requires_grad", py::none()).is(py::bool_(true));
   const py::object object =
@@ -98,22 +89,41 @@ py::object capsule_of(py::handle array, const std::string& what) {
   }
   try {
     try {
-      return method(py::arg("max_version") = py::make_tuple(1, 3));
+      return method(**request, py::arg("max_version") = py::make_tuple(1, 3));
     } catch (py::error_already_set& error) {
       if (!error.matches(PyExc_TypeError)) throw;
     }
-    return method();
+    return method(**request);
   } catch (py::error_already_set& error) {
     name_refusal(error, what);
     throw;
   }
 }
 
+// Where the memory of a capsule is, which must be where its array said.
+Place place_of(const DLDevice& device, const std::optional<int>& said, const std::string& what) {
+  if (on_cpu(device)) return {};
+  if (on_cuda(device) && said == device.device_id) return {device.device_id};
+  throw Error(what + " lives on device type " + std::to_string(device.device_type) +
+              " of DLPack, expected an array on the CPU" +
+              (on_cuda(device) ? " or one whose __dlpack_device__ says so" : " or on CUDA"));
+}
+
 }  // namespace
 
-Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted& accepted) {
+Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted& accepted,
+                     CallPlace* where) {
   Borrowed result;
-  result.owner = capsule_of(object, what);
+  const std::optional<int> device = cuda_device_of(object);
+  if (!device) {
+    result.owner = capsule_of(object, what, {});
+  } else if (where == nullptr) {
+    throw Error(what + " lives on " + memory_name(*device) + ", expected an array on the CPU");
+  } else {
+    where->meet(object, *device, what);
+    const AsCurrent current(library_of(Py_TYPE(object.ptr())), *device);
+    result.owner = capsule_of(object, what, py::dict("stream"_a = where->number_for(*device)));
+  }
   PyObject* capsule = result.owner.ptr();
   const DLTensor* tensor = nullptr;
   if (PyCapsule_IsValid(capsule, "dltensor_versioned") != 0) {
@@ -127,14 +137,11 @@ Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted&
     result.tensor.writable = (managed->flags & DLPACK_FLAG_BITMASK_READ_ONLY) == 0;
   } else if (PyCapsule_IsValid(capsule, "dltensor") != 0) {
     tensor = &static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"))->dl_tensor;
-    result.tensor.writable = false;
+    result.tensor.writable = library_of(Py_TYPE(object.ptr())).cupy;
   } else {
     throw TypeError(what + ": __dlpack__ of " + type_name(object) + " gave no DLPack capsule");
   }
-  if (tensor->device.device_type != kDLCPU && tensor->device.device_type != kDLCUDAHost) {
-    throw Error(what + " lives on device type " + std::to_string(tensor->device.device_type) +
-                " of DLPack, expected an array on the CPU");
-  }
+  result.tensor.place = place_of(tensor->device, device, what);
   const std::optional<Dtype> known = dtype_of(tensor->dtype, accepted);
   if (!known) {
     wrong_dtype(what,
@@ -148,7 +155,7 @@ Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted&
   result.tensor.size = static_cast<std::size_t>(std::accumulate(
       result.shape.begin(), result.shape.end(), std::int64_t{1}, std::multiplies<>()));
   if (result.tensor.size > 0 && tensor->data == nullptr) {
-    throw TypeError(what + " has no memory, expected an array on the CPU");
+    throw TypeError(what + " has no memory, expected an array that has");
   }
   if (negated(object, result.tensor.size)) {
     throw TypeError(what + " has the negative bit set, expected what resolve_neg() makes of it");
@@ -164,16 +171,18 @@ Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted&
   return result;
 }
 
-bool glance_exchange(py::handle object, View& view, const Accepted& accepted) {
-  const DLPackExchangeAPI* functions = kind_of(Py_TYPE(object.ptr())).functions;
-  if (functions == nullptr || functions->dltensor_from_py_object_no_sync == nullptr) return false;
+bool glance_exchange(py::handle object, View& view, const Accepted& accepted, CallPlace* where) {
+  const ArrayLibrary& library = library_of(Py_TYPE(object.ptr()));
+  if (!library.lends) return false;
   DLTensor tensor;
-  if (functions->dltensor_from_py_object_no_sync(object.ptr(), &tensor) != 0) {
+  if (library.functions->dltensor_from_py_object_no_sync(object.ptr(), &tensor) != 0) {
     PyErr_Clear();  // the long way says why
     return false;
   }
   const std::optional<Dtype> known = dtype_of(tensor.dtype, accepted);
-  if (!known || tensor.device.device_type != kDLCPU) return false;
+  const bool device = on_cuda(tensor.device);
+  if (!known || (tensor.device.device_type != kDLCPU && (!device || where == nullptr)))
+    return false;
   std::int64_t size = 1;
   for (int k = tensor.ndim; k-- > 0; size *= tensor.shape[k]) {
     const bool dense = tensor.strides == nullptr || tensor.strides[k] == size;
@@ -184,11 +193,13 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted) {
   char* data = static_cast<char*>(tensor.data) + tensor.byte_offset;
   const std::uintptr_t within = info(*known).bytes - 1;
   if ((reinterpret_cast<std::uintptr_t>(data) & within) != 0) return false;
+  if (device && !where->shares(object, tensor.device.device_id)) return false;
   view = {{data, static_cast<std::size_t>(size), *known, true}, tensor.shape, tensor.ndim};
+  if (device) view.tensor.place.device = tensor.device.device_id;
   return true;
 }
 
-bool counts_versions(py::handle object) { return kind_of(Py_TYPE(object.ptr())).torch; }
+bool counts_versions(py::handle object) { return library_of(Py_TYPE(object.ptr())).torch; }
 
 void count_versions(const std::vector<py::handle>& tensors) {
   if (tensors.empty()) return;

@@ -14,10 +14,14 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
       PyErr_SetString(PyExc_TypeError, error.what());
     } catch (const mdbopt::Error& error) {
       PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const mdbopt::DeviceError& error) {
+      PyErr_SetString(PyExc_RuntimeError, error.what());
     }
   });
   module.attr("__version__") = MDBOPT_VERSION;
   mdbopt::bind::bind_rules(module);
   mdbopt::bind::bind_search(module);
   mdbopt::bind::bind_update(module);
+  mdbopt::bind::bind_cuda(module);
+  mdbopt::bind::bind_device_array(module);
 }

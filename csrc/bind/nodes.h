@@ -20,8 +20,8 @@ inline std::string kind_of(pybind11::handle node) {
   return pybind11::str(pybind11::type::handle_of(node).attr("__name__"));
 }
 
-// The k-th number of an array of float64 or float32.
-double number_at(const View& view, Py_ssize_t k);
+// The numbers of an array of float64 or float32; those on a device are waited for.
+std::vector<double> numbers_of(const View& view, const Place& place);
 
 // The nodes of all trees at one place; lr and copy are null where they are absent.
 struct Leaves::Nodes {

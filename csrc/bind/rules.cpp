@@ -64,11 +64,13 @@ py::dict describe(std::size_t index) {
 class Streams {
  public:
   std::vector<Tensor> tensors;
+  CallPlace where;
 
   Streams(const Description& rule, const py::args& arguments, const Accepted& accepted)
       : tensors(arguments.size()) {
     std::size_t taken = 0;
-    for (View view; taken < tensors.size() && glance(arguments[taken], view, accepted); ++taken) {
+    for (View view; taken < tensors.size() && glance(arguments[taken], view, accepted, &where);
+         ++taken) {
       tensors[taken] = view.tensor;
     }
     if (taken == tensors.size()) return;
@@ -76,7 +78,7 @@ class Streams {
       const bool named = k < rule.stream_count;
       const std::string name = named ? "'" + std::string(rule.streams[k].name) + "'" : "argument";
       arrays_.push_back(
-          borrow(arguments[k], std::string(rule.name) + ": stream " + name, accepted));
+          borrow(arguments[k], std::string(rule.name) + ": stream " + name, accepted, &where));
       tensors[k] = arrays_.back().tensor;
     }
   }
@@ -110,22 +112,37 @@ struct UpdateArguments {
   Extras extras;
   double lr = 1.0;
 
-  UpdateArguments(const Description& rule, const Streams& streams, const py::object& rate,
+  UpdateArguments(const Description& rule, Streams& streams, const py::object& rate,
                   const py::object& image) {
     if (PyFloat_CheckExact(rate.ptr())) {
       lr = PyFloat_AS_DOUBLE(rate.ptr());
     } else if (!rate.is_none()) {
-      step_sizes = borrow(rate, std::string(rule.name) + ": stream 'lr'");
+      step_sizes = borrow(rate, std::string(rule.name) + ": stream 'lr'", {}, &streams.where);
       streams.check_order(rule, "lr", step_sizes);
       extras.step_sizes = &step_sizes.tensor;
     }
     if (!image.is_none()) {
-      copy = borrow(image, std::string(rule.name) + ": stream 'copy'", {true, Dtype::kBFloat16});
+      copy = borrow(image, std::string(rule.name) + ": stream 'copy'", {true, Dtype::kBFloat16},
+                    &streams.where);
       streams.check_order(rule, "copy", copy);
       extras.copy = &copy.tensor;
     }
   }
 };
+
+// What only the CPU has.
+void check_options(const Description& rule, const Place& place, const Execution& execution) {
+  const auto refuse = [&](const char* option, const std::string& expected,
+                          const std::string& came) {
+    throw Error(std::string(rule.name) + ": " + option + ": expected " + expected +
+                " for arrays on " + memory_name(place.device) + ", got " + came);
+  };
+  if (place.on_cpu()) return;
+  if (execution.backend != nullptr)
+    refuse("backend", "none", "'" + std::string(execution.backend->name) + "'");
+  if (execution.threads > 0) refuse("threads", "none", std::to_string(execution.threads));
+  if (execution.flush_subnormals) refuse("flush_subnormals", "False", "True");
+}
 
 void count_written(const Description& rule, const py::args& streams, const py::object& copy) {
   std::vector<py::handle> written;
@@ -145,7 +162,7 @@ py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scala
   const Description& rule = rule_description(index);
   Accepted accepted{rule.half};
   if (!dtype_name.is_none()) accepted.bits = half_named(dtype_name.cast<std::string>());
-  const Streams borrowed(rule, streams, accepted);
+  Streams borrowed(rule, streams, accepted);
   const UpdateArguments update(rule, borrowed, lr, copy);
   const Dtype dtype = check_streams(rule, borrowed.tensors, update.extras);
   borrowed.check_same_order(rule);
@@ -159,6 +176,8 @@ py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scala
     execution.stochastic = true;
     execution.key = rounding_key(*seed, 0);
   }
+  if (!borrowed.tensors[0].place.on_cpu()) execution.place = borrowed.where.place();
+  check_options(rule, execution.place, execution);
   void* pointers[kMaxStreams];
   for (std::size_t k = 0; k < borrowed.tensors.size(); ++k) pointers[k] = borrowed.tensors[k].data;
   Job job{pointers, borrowed.tensors[0].size, update.lr};

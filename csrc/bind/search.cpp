@@ -1,137 +1,203 @@
-// search – the searches for Python: one crossing per call, arrays seen as read-only views, state as
-// a flat mapping.
+// search – the searches for Python: one crossing per call, arrays seen as read-only views or, on a
+// device, as copies there, state as a flat mapping.
 #include "../search/search.h"
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <atomic>
-#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 
+#include "../check.h"
+#include "../device.h"
 #include "../error.h"
 #include "array.h"
 #include "bind.h"
+#include "device_array.h"
+#include "place.h"
+#include "search_arrays.h"
+#include "search_fields.h"
 
 namespace py = pybind11;
 using namespace py::literals;
 using mdbopt::search::Buffer;
-using mdbopt::search::Fields;
 using mdbopt::search::Options;
 using mdbopt::search::Search;
 
 namespace mdbopt::bind {
 namespace {
 
-py::dtype numpy_dtype(Dtype dtype) { return py::dtype(info(dtype).name); }
-
-Tensor row_major(const Borrowed& array, const char* what) {
-  if (!array.row_major())
-    throw Error(std::string(what) + " is not in row-major (C) order; pass a copy");
-  return array.tensor;
+py::object copied(const py::object& array, const std::string& what) {
+  const auto where = std::make_shared<CallPlace>();
+  const Borrowed borrowed = borrow(array, what, {}, where.get());
+  const Tensor tensor = row_major(borrowed, *where, what.c_str());
+  if (tensor.place.on_cpu()) throw Error(what + " lives on the CPU, expected a CUDA device");
+  Buffer copy(tensor.size, tensor.dtype, std::make_shared<Place>(where->place()));
+  copy.write(tensor.data);
+  return given(where, std::move(copy));
 }
-
-class Saver final : public Fields {
- public:
-  py::dict saved;
-  void number(const std::string& name, double& value) override { saved[name.c_str()] = value; }
-  void count(const std::string& name, std::int64_t& value) override { saved[name.c_str()] = value; }
-  void array(const std::string& name, Buffer& value) override {
-    py::array copy(numpy_dtype(value.dtype()), static_cast<py::ssize_t>(value.size()));
-    std::memcpy(copy.mutable_data(), value.data(), value.bytes());
-    saved[name.c_str()] = copy;
-  }
-};
-
-// Two passes over the fields: the first only checks, so that a damaged mapping leaves no
-// half-loaded search.
-class Loader final : public Fields {
- public:
-  Loader(const py::dict& saved, bool write) : saved_(saved), write_(write) {}
-  void number(const std::string& name, double& value) override { scalar(name, value); }
-  void count(const std::string& name, std::int64_t& value) override { scalar(name, value); }
-  void array(const std::string& name, Buffer& value) override {
-    const Borrowed source = borrow(find(name), "state: '" + name + "'");
-    if (source.tensor.dtype != value.dtype() || source.tensor.size != value.size()) {
-      throw Error("state: '" + name + "' has " + std::to_string(source.tensor.size) +
-                  " elements of " + info(source.tensor.dtype).name + ", expected " +
-                  std::to_string(value.size()) + " of " + info(value.dtype()).name);
-    }
-    if (write_) std::memcpy(value.data(), source.tensor.data, value.bytes());
-  }
-
- private:
-  template <class T>
-  void scalar(const std::string& name, T& value) {
-    try {
-      const T loaded = find(name).cast<T>();
-      if (write_) value = loaded;
-    } catch (const py::cast_error&) {
-      throw TypeError("state: '" + name + "' is not a number");
-    }
-  }
-  py::object find(const std::string& name) const {
-    if (!saved_.contains(name)) throw Error("state: '" + name + "' is missing");
-    py::object value = saved_[name.c_str()];
-    return py::hasattr(value, "item") && py::len(py::getattr(value, "shape", py::tuple())) == 0
-               ? value.attr("item")()
-               : value;
-  }
-  const py::dict& saved_;
-  bool write_;
-};
 
 // A search and the guard against two threads stepping it at once.
 class State {
  public:
-  explicit State(const Options& options) : options_(options), search_(search::make(options)) {}
+  explicit State(const Options& options)
+      : options_(options), where_(std::make_shared<CallPlace>()), search_(search::make(options)) {}
 
   void init(const py::object& x, double f, const py::object& g) {
-    const Borrowed x_borrowed = borrow(x, "x");
-    const Borrowed g_borrowed = borrow(g, "g");
-    const Tensor x_tensor = row_major(x_borrowed, "x");
-    const Tensor g_tensor = row_major(g_borrowed, "g");
+    CallPlace where;
+    const Borrowed x_borrowed = borrow(x, "x", {}, &where);
+    const Borrowed g_borrowed = borrow(g, "g", {}, &where);
+    const Tensor x_tensor = row_major(x_borrowed, where, "x");
+    const Tensor g_tensor = row_major(g_borrowed, where, "g");
+    const Held held{*this, where};
     alone([&] { search_->init(x_tensor, f, g_tensor); });
   }
   bool judge(double f, const py::object& g) {
-    View view;
-    Borrowed borrowed;
-    if (!glance(g, view)) {
-      borrowed = borrow(g, "g");
-      view.tensor = row_major(borrowed, "g");
-    }
+    CallPlace where;
+    const Look look(g, "g", {}, where);
     bool moved = false;
-    alone([&] { moved = search_->judge(f, view.tensor); });
+    const Held held{*this, where};
+    alone([&] { moved = search_->judge(f, look.tensor()); });
     return moved;
   }
-  const Buffer& propose() {
+  void judge_later(const py::object& f, const py::object& g) {
+    CallPlace where;
+    const Look look(g, "g", {}, where);
+    std::optional<Look> number;
+    DeviceNumber told;
+    if (PyFloat_CheckExact(f.ptr())) {
+      told.value = PyFloat_AS_DOUBLE(f.ptr());
+    } else {
+      number.emplace(f, "f", Accepted{true, {}}, where);
+      told = there(number->tensor(), look.tensor());
+    }
+    const Held held{*this, where};
+    alone([&] { search_->judge_later(told, look.tensor()); });
+  }
+  const Buffer& propose(bool copy) {
     const Buffer* trial = nullptr;
-    alone([&] { trial = &search_->propose(); });
+    alone([&] { trial = copy ? &search_->propose() : &search_->propose_later(); });
     return *trial;
   }
-  py::dict save() {
-    Saver saver;
-    search_->fields(saver);
-    return saver.saved;
+  py::dict save() { return saved_by(Saver()); }
+  py::object entry(const std::string& name) {
+    const py::dict saved = saved_by(Saver(name.c_str()));
+    if (!saved.contains(name)) throw py::key_error(name);
+    return saved[name.c_str()];
   }
-  void load(const py::dict& saved) {
+  py::list names() {
+    settle();
+    Names names;
+    search_->fields(names);
+    if (!search_->place().on_cpu()) names.all.append("device");
+    return names.all;
+  }
+  void load(const py::dict& saved, const std::optional<int>& device) {
+    Options options = options_;
+    if (device) {
+      require_usable(*device);
+      options.execution.place = {*device, legacy_stream()};
+    }
     if (!saved.contains("x")) throw Error("state: 'x' is missing");
     const Borrowed x = borrow(py::object(saved["x"]), "state: 'x'");
-    std::unique_ptr<Search> fresh = search::make(options_, x.tensor.size, x.tensor.dtype);
+    std::unique_ptr<Search> fresh = search::make(options, x.tensor.size, x.tensor.dtype);
     Loader check(saved, false);
     fresh->fields(check);
     Loader write(saved, true);
     fresh->fields(write);
     alone([&] { search_ = std::move(fresh); });
   }
-  py::array_t<double> step_sizes() {
-    py::array_t<double> out(static_cast<py::ssize_t>(search_->x().size()));
+  py::object step_sizes() {
+    settle();
+    const Search& search = *search_;
+    const std::size_t size = search.x().size();
+    if (!search.place().on_cpu()) {
+      Buffer out = search.zeros(Dtype::kFloat64);
+      alone([&] { search.step_sizes(out.doubles()); });
+      return given(where_, std::move(out));
+    }
+    py::array_t<double> out(static_cast<py::ssize_t>(size));
     double* data = out.mutable_data();
-    alone([&] { search_->step_sizes(data); });
+    alone([&] { search.step_sizes(data); });
     return out;
   }
   const Search& search() const { return *search_; }
+  // What waits for a device does so without the interpreter's lock.
+  template <class Question>
+  auto asked(Question question) {
+    if (!search_->away()) return question(*search_);
+    decltype(question(*search_)) answer{};
+    alone([&] { answer = question(*search_); });
+    return answer;
+  }
+
+  template <auto question>
+  auto number() {
+    return asked([](const Search& search) { return (search.*question)(); });
+  }
+
+  // A read-only view that keeps the state alive; the memory it shows belongs to a later point after
+  // the next judgement. On a device, whose libraries know no read-only arrays, a copy, or the memory
+  // itself for those who promise only to read it.
+  py::object show(const Buffer& buffer, const py::object& self, bool copied = true) {
+    if (!buffer.place().on_cpu() && !copied) return device_view(buffer.tensor(), self);
+    if (!buffer.place().on_cpu()) {
+      Buffer copy;
+      alone([&] { copy = buffer; });
+      return given(where_, std::move(copy));
+    }
+    py::array array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
+                    buffer.data(), self);
+    py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+    return array;
+  }
 
  private:
+  // Holds the stream of a call from its end on if the search is on it then, however the call ended.
+  struct Held {
+    State& state;
+    const CallPlace& where;
+    ~Held() {
+      const Place& now = state.search_->place();
+      const bool followed =
+          !now.on_cpu() && now.device == where.place().device && now.stream == where.place().stream;
+      if (followed) *state.where_ = where;
+    }
+  };
+
+  void settle() {
+    asked([](const Search& search) { return search.status(); });
+  }
+
+  // f as the device reads it.
+  static DeviceNumber there(const Tensor& f, const Tensor& g) {
+    if (f.size != 1) {
+      throw Error("f: expected one number, got " + std::to_string(f.size));
+    }
+    if (!f.place.same_memory(g.place)) {
+      throw Error("f: lives on " + memory_name(f.place.device) + ", expected " +
+                  memory_name(g.place.device) + " (as g)");
+    }
+    return {0.0, f.data, f.dtype};
+  }
+
+  py::dict saved_by(Saver saver) {
+    settle();
+    search_->fields(saver);
+    const Place place = search_->place();
+    if (place.on_cpu()) return saver.saved;
+    std::int64_t device = place.device;
+    saver.count("device", device);
+    {
+      const py::gil_scoped_release release;
+      device_library().synchronize(place);
+    }
+    return saver.saved;
+  }
+
   template <class Body>
   void alone(Body body) {
     if (busy_.exchange(true)) throw Error("state: another thread is working on this state");
@@ -139,7 +205,7 @@ class State {
       std::atomic<bool>& busy;
       ~Leave() { busy = false; }
     } leave{busy_};
-    if (search_->x().size() < kBriefSize) return body();
+    if (search_->place().on_cpu() && search_->x().size() < kBriefSize) return body();
     py::gil_scoped_release release;
     body();
   }
@@ -149,18 +215,10 @@ class State {
   static constexpr std::size_t kBriefSize = 4096;
 
   Options options_;
+  std::shared_ptr<CallPlace> where_;  // of the last call: it holds the stream that the search is on
   std::unique_ptr<Search> search_;
   std::atomic<bool> busy_{false};
 };
-
-// A read-only view that keeps the state alive. The memory it shows belongs to a later point after
-// the next judgement.
-py::array view(const Buffer& buffer, const py::object& owner) {
-  py::array array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
-                  buffer.data(), owner);
-  py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
-  return array;
-}
 
 std::unique_ptr<State> make_state(const std::string& method, double gamma, double initial_scale,
                                   double forward, bool cocoercive, int refine,
@@ -196,31 +254,59 @@ void bind_search(py::module_& module) {
       .def("init", &State::init, "x"_a, "f"_a, "g"_a,
            "Start at x, where the objective is f and its gradient g.")
       .def(
-          "propose", [](py::object self) { return view(self.cast<State&>().propose(), self); },
-          "The point to evaluate next: a read-only view, valid until judge.")
+          "propose",
+          [](py::object self, bool copy) {
+            State& state = self.cast<State&>();
+            return state.show(state.propose(copy), self, copy);
+          },
+          "copy"_a = true,
+          "The point to evaluate next: a read-only view, valid until judge; on a device a copy, or "
+          "the search's own memory.")
       .def("judge", &State::judge, "f"_a, "g"_a,
            "Take f and g at the proposed point; True when x moved there.")
+      .def("judge_later", &State::judge_later, "f"_a, "g"_a,
+           "The same in the order of g's stream, without waiting for it.")
       .def(
-          "converged", [](const State& self, double gtol) { return self.search().converged(gtol); },
+          "converged",
+          [](State& self, double gtol) {
+            return self.asked([=](const Search& search) { return search.converged(gtol); });
+          },
           "gtol"_a)
       .def("save", &State::save, "Copies of all arrays and numbers, by name.")
-      .def("load", &State::load, "saved"_a, "Continue from what save gave.")
+      .def("entry", &State::entry, "name"_a, "One of what save gives.")
+      .def("names", &State::names, "The names of what save gives.")
+      .def("load", &State::load, "saved"_a, "device"_a = py::none(),
+           "Continue from what save gave, on the CPU or on a CUDA device.")
       .def("step_sizes", &State::step_sizes)
       .def_property_readonly(
-          "x", [](py::object self) { return view(self.cast<State&>().search().x(), self); })
+          "x",
+          [](py::object self) {
+            State& state = self.cast<State&>();
+            return state.show(*state.asked([](const Search& search) { return &search.x(); }), self);
+          })
       .def_property_readonly(
-          "g", [](py::object self) { return view(self.cast<State&>().search().g(), self); })
-      .def_property_readonly("f", [](const State& self) { return self.search().f(); })
-      .def_property_readonly("gmax", [](const State& self) { return self.search().gmax(); })
-      .def_property_readonly("trial_gmax",
-                             [](const State& self) { return self.search().trial_gmax(); })
-      .def_property_readonly("ncut", [](const State& self) { return self.search().ncut(); })
-      .def_property_readonly("accepted", [](const State& self) { return self.search().accepted(); })
-      .def_property_readonly("evaluations",
-                             [](const State& self) { return self.search().evaluations(); })
-      .def_property_readonly("status", [](const State& self) {
-        return static_cast<std::int64_t>(self.search().status());
+          "g",
+          [](py::object self) {
+            State& state = self.cast<State&>();
+            return state.show(*state.asked([](const Search& search) { return &search.g(); }), self);
+          })
+      .def_property_readonly("device",
+                             [](const State& self) {
+                               const Place& place = self.search().place();
+                               return place.on_cpu() ? std::nullopt : std::optional(place.device);
+                             })
+      .def_property_readonly("f", &State::number<&Search::f>)
+      .def_property_readonly("gmax", &State::number<&Search::gmax>)
+      .def_property_readonly("trial_gmax", &State::number<&Search::trial_gmax>)
+      .def_property_readonly("ncut", &State::number<&Search::ncut>)
+      .def_property_readonly("accepted", &State::number<&Search::accepted>)
+      .def_property_readonly("evaluations", &State::number<&Search::evaluations>)
+      .def_property_readonly("status", [](State& self) {
+        return static_cast<std::int64_t>(
+            self.asked([](const Search& search) { return search.status(); }));
       });
+  module.def("copied", &copied, "array"_a, "what"_a,
+             "Copy an array on a device to memory of its own there, flat.");
 }
 
 }  // namespace mdbopt::bind

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "../check.h"
 #include "../error.h"
 
 namespace py = pybind11;
@@ -39,7 +40,7 @@ const std::string& Leaves::name_of(std::size_t tree) const {
   return tree == trees_->names.size() ? lr : copy;
 }
 
-std::string Leaves::place(std::size_t tree, const Path& path) const {
+std::string Leaves::named(std::size_t tree, const Path& path) const {
   return trees_->optimizer + ": " + path.below(name_of(tree));
 }
 
@@ -73,6 +74,8 @@ void Leaves::read_all() {
   pointers_.clear();
   memory_.clear();
   seen_.clear();
+  where_ = {};
+  device_ = -1;
   elements = 0;
   first_ = true;
   recallable_ = true;
@@ -85,9 +88,10 @@ void Leaves::read_all() {
   can_recall_ = recallable_;
 }
 
-// What each tree must bring for parameters of this dtype.
-void Leaves::expect(Dtype of_parameters) {
-  dtype = of_parameters;
+// What each tree must bring for parameters like the first one.
+void Leaves::expect(const Tensor& parameter) {
+  dtype = parameter.dtype;
+  device_ = parameter.place.device;
   for (std::size_t k = 0; k < rule_->stream_count; ++k) {
     expected_[k] = stored_dtype(rule_->streams[k].storage, dtype);
     written_[k] = rule_->streams[k].role != Role::kIn;
@@ -105,7 +109,7 @@ void Leaves::visit(const Nodes& nodes, const Path& path) {
   if (nodes.at[kGrads] == Py_None) {
     if (!is_leaf || path.above == nullptr) {
       throw TypeError(
-          place(kGrads, path) + ": expected " +
+          named(kGrads, path) + ": expected " +
           (is_leaf ? std::string("an array") : "the structure of " + path.below(name_of(0))) +
           ", got None");
     }
@@ -135,14 +139,14 @@ void Leaves::check_size(const Nodes& nodes, std::size_t tree, Py_ssize_t size,
                         const Path& path) const {
   PyObject* node = nodes.at[tree];
   if ((PyDict_Check(node) ? PyDict_Size(node) : length(node)) != size) {
-    throw Error(place(tree, path) + " changed its size while it was read");
+    throw Error(named(tree, path) + " changed its size while it was read");
   }
 }
 
 void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t size) {
   const std::size_t trees = nodes.count + 2;
   bool spread[kMostTrees] = {};  // a list here, too; else the node holds for all below
-  View rates;
+  std::vector<double> rates;
   for (std::size_t k = 1; k < trees; ++k) {
     PyObject* node = nodes.at[k];
     if (node == nullptr) continue;
@@ -150,17 +154,21 @@ void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t siz
     if (spread[k] && length(node) == size) continue;
     if (k == nodes.count && is_number(node)) continue;
     if (k == nodes.count && !spread[k] && !PyDict_Check(node)) {
-      rates = look(node, k, path);
-      if (is_half(rates.tensor.dtype)) {
-        throw TypeError(place(k, path) + " has dtype " + info(rates.tensor.dtype).name +
+      CallPlace own;  // they are numbers: wherever they live, the host needs them
+      const View view = look(node, k, path, own);
+      if (is_half(view.tensor.dtype)) {
+        throw TypeError(named(k, path) + " has dtype " + info(view.tensor.dtype).name +
                         ", expected float64 or float32");
       }
-      if (rates.rank == 1 && rates.shape[0] == size) continue;
-      throw Error(place(k, path) + " has shape " + in_words(rates.shape, rates.rank) +
-                  ", expected (" + std::to_string(size) + ",), one for each array of " +
-                  path.below(name_of(0)));
+      if (view.rank != 1 || view.shape[0] != size) {
+        throw Error(named(k, path) + " has shape " + in_words(view.shape, view.rank) +
+                    ", expected (" + std::to_string(size) + ",), one for each array of " +
+                    path.below(name_of(0)));
+      }
+      rates = numbers_of(view, own.place());
+      continue;
     }
-    throw Error(place(k, path) + ": expected " + std::to_string(size) + " items as " +
+    throw Error(named(k, path) + ": expected " + std::to_string(size) + " items as " +
                 path.below(name_of(0)) + ", got " +
                 (spread[k] ? std::to_string(length(node)) : kind_of(node)));
   }
@@ -172,8 +180,8 @@ void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t siz
       below.at[k] = item(nodes.at[k], i);
     }
     py::object rate;
-    if (rates.tensor.data != nullptr) {
-      rate = py::float_(number_at(rates, i));
+    if (!rates.empty()) {
+      rate = py::float_(rates[static_cast<std::size_t>(i)]);
       below.lr() = rate.ptr();
     }
     visit(below, {&path, {}, i});
@@ -187,7 +195,7 @@ void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
     PyObject* node = nodes.at[k];
     if (node == nullptr || (k == nodes.count && is_number(node))) continue;
     if (PyDict_Check(node) && PyDict_Size(node) == size) continue;
-    throw Error(place(k, path) + ": expected a dict with the " + std::to_string(size) +
+    throw Error(named(k, path) + ": expected a dict with the " + std::to_string(size) +
                 " keys of " + path.below(name_of(0)) + ", got " +
                 (PyDict_Check(node) ? std::to_string(PyDict_Size(node)) : kind_of(node)));
   }
@@ -204,16 +212,16 @@ void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
       below.at[k] = PyDict_GetItemWithError(nodes.at[k], key);
       if (below.at[k] != nullptr) continue;
       if (PyErr_Occurred() != nullptr) throw py::error_already_set();
-      throw Error(place(k, here) + " is missing, expected the keys of " + path.below(name_of(0)));
+      throw Error(named(k, here) + " is missing, expected the keys of " + path.below(name_of(0)));
     }
     visit(below, here);
   }
 }
 
-View Leaves::look(py::handle object, std::size_t tree, const Path& path) {
+View Leaves::look(py::handle object, std::size_t tree, const Path& path, CallPlace& where) {
   View view;
-  if (!glance(object, view, accepted_)) {
-    borrowed_.push_back(borrow(object, place(tree, path), accepted_));
+  if (!glance(object, view, accepted_, &where)) {
+    borrowed_.push_back(borrow(object, named(tree, path), accepted_, &where));
     const Borrowed& array = borrowed_.back();
     view = {array.tensor, array.shape.data(), static_cast<int>(array.shape.size()),
             array.row_major() ? nullptr : array.strides.data()};
@@ -224,13 +232,13 @@ View Leaves::look(py::handle object, std::size_t tree, const Path& path) {
 }
 
 void Leaves::leaf(const Nodes& nodes, const Path& path) {
-  const View parameter = look(nodes.at[0], 0, path);
-  if (first_) expect(parameter.tensor.dtype);
+  const View parameter = look(nodes.at[0], 0, path, where_);
+  if (first_) expect(parameter.tensor);
   first_ = false;
   check(parameter, 0, parameter, path);
   pointers_.push_back(parameter.tensor.data);
   for (std::size_t k = 1; k < nodes.count; ++k) {
-    const View view = look(nodes.at[k], k, path);
+    const View view = look(nodes.at[k], k, path, where_);
     check(view, k, parameter, path);
     pointers_.push_back(view.tensor.data);
   }
@@ -239,7 +247,7 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
   if (nodes.copy() != nullptr) {
     const Accepted others = accepted_;
     accepted_.bits = Dtype::kBFloat16;
-    const View view = look(nodes.copy(), nodes.count + 1, path);
+    const View view = look(nodes.copy(), nodes.count + 1, path, where_);
     accepted_ = others;
     check(view, nodes.count + 1, parameter, path);
     job.copy = view.tensor.data;
@@ -254,7 +262,7 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
 bool Leaves::fits(const View& view, std::size_t tree, const View& parameter) const {
   bool same = (view.tensor.dtype == expected_[tree]) & (view.rank == parameter.rank) &
               (view.strides == nullptr) & (parameter.strides == nullptr) &
-              (view.tensor.writable | !written_[tree]) &
+              (view.tensor.writable | !written_[tree]) & (view.tensor.place.device == device_) &
               (tree != rule_->stream_count + 1 || dtype == Dtype::kFloat32);
   for (int k = 0; same && k < view.rank; ++k) same = view.shape[k] == parameter.shape[k];
   return same;
@@ -264,24 +272,28 @@ bool Leaves::fits(const View& view, std::size_t tree, const View& parameter) con
 void Leaves::refuse(const View& view, std::size_t tree, const View& parameter,
                     const Path& path) const {
   const auto& [tensor, shape, rank, strides] = view;
+  if (tensor.place.device != device_) {
+    throw Error(named(tree, path) + " lives on " + memory_name(tensor.place.device) +
+                ", expected " + memory_name(device_) + " (as the first of " + name_of(0) + ")");
+  }
   if (tensor.dtype != expected_[tree]) {
-    throw TypeError(place(tree, path) + " has dtype " + info(tensor.dtype).name + ", expected " +
+    throw TypeError(named(tree, path) + " has dtype " + info(tensor.dtype).name + ", expected " +
                     info(expected_[tree]).name);
   }
   if (tree == rule_->stream_count + 1 && dtype != Dtype::kFloat32) {
-    throw TypeError(place(tree, path) + ": a bfloat16 copy needs float32 parameters, got " +
+    throw TypeError(named(tree, path) + ": a bfloat16 copy needs float32 parameters, got " +
                     info(dtype).name);
   }
   if (rank != parameter.rank || !std::equal(shape, shape + rank, parameter.shape)) {
-    throw Error(place(tree, path) + " has shape " + in_words(shape, rank) + ", expected " +
+    throw Error(named(tree, path) + " has shape " + in_words(shape, rank) + ", expected " +
                 in_words(parameter.shape, parameter.rank) + " (as " + path.below(name_of(0)) + ")");
   }
   if (!same_order(view, parameter)) {
-    throw Error(place(tree, path) + " orders its elements in memory unlike " +
+    throw Error(named(tree, path) + " orders its elements in memory unlike " +
                 path.below(name_of(0)) + ", expected the same strides");
   }
   if (written_[tree] && !tensor.writable) {
-    throw Error(place(tree, path) + " is read-only, expected a writable array");
+    throw Error(named(tree, path) + " is read-only, expected a writable array");
   }
 }
 

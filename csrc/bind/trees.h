@@ -42,7 +42,8 @@ class Leaves {
   Leaves(const Leaves&) = delete;
   Leaves& operator=(const Leaves&) = delete;
 
-  // Reads the trees; throws TypeError or Error that names the place. All arrays are held until
+  // Reads the trees; throws TypeError or Error that names the place, or DeviceError. All arrays are
+  // held until
   // release(), so that other threads cannot free them meanwhile; but a few small ones of NumPy, which
   // are updated faster than the interpreter is handed over.
   void read(const Description& rule, const Trees& trees, const Accepted& accepted);
@@ -54,6 +55,9 @@ class Leaves {
   // Tensors of PyTorch that the caller sees written: params and copies.
   std::vector<pybind11::handle> counting_versions;
   Dtype dtype = Dtype::kFloat64;
+  // Of all arrays.
+  Place place() const { return device_ < 0 ? Place{} : where_.place(); }
+  const CallPlace& where() const { return where_; }
 
  private:
   struct Nodes;
@@ -69,8 +73,8 @@ class Leaves {
   void visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t size);
   void visit_dict(const Nodes& nodes, const Path& path);
   void leaf(const Nodes& nodes, const Path& path);
-  View look(pybind11::handle object, std::size_t tree, const Path& path);
-  void expect(Dtype dtype);
+  View look(pybind11::handle object, std::size_t tree, const Path& path, CallPlace& where);
+  void expect(const Tensor& parameter);
   bool fits(const View& view, std::size_t tree, const View& parameter) const;
   void refuse(const View& view, std::size_t tree, const View& parameter, const Path& path) const;
   void check(const View& view, std::size_t tree, const View& parameter, const Path& path) const {
@@ -78,7 +82,7 @@ class Leaves {
   }
   void read_lr(pybind11::handle lr, const View& parameter, const Path& path, Job& job);
   const std::string& name_of(std::size_t tree) const;
-  std::string place(std::size_t tree, const Path& path) const;
+  std::string named(std::size_t tree, const Path& path) const;
 
   // The memory of one array, and which it is: the tree-th of a leaf.
   struct Range {
@@ -88,7 +92,7 @@ class Leaves {
     bool operator==(const Range&) const = default;
   };
   void find_ranges();
-  std::string place(const Range& range) const;
+  std::string named(const Range& range) const;
   [[noreturn]] void overlapping(const Range& a, const Range& b) const;
 
   const Description* rule_ = nullptr;
@@ -96,6 +100,8 @@ class Leaves {
   Accepted accepted_;
   bool first_ = true;
   bool hold_ = true;
+  CallPlace where_;
+  int device_ = -1;                  // of all arrays
   Dtype expected_[kMaxStreams + 2];  // by tree
   bool written_[kMaxStreams + 2];
   std::vector<void*> pointers_;

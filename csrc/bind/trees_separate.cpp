@@ -56,7 +56,7 @@ void Leaves::check_separate() {
 }
 
 // The range's name, by a walk to its leaf.
-std::string Leaves::place(const Range& range) const {
+std::string Leaves::named(const Range& range) const {
   std::size_t left = range.leaf;
   std::string found;
   const auto find = [&](const auto& self, py::handle node, py::handle grad,
@@ -83,7 +83,7 @@ std::string Leaves::place(const Range& range) const {
 }
 
 void Leaves::overlapping(const Range& a, const Range& b) const {
-  throw Error(trees_->optimizer + ": " + place(b) + " overlaps " + place(a) +
+  throw Error(trees_->optimizer + ": " + named(b) + " overlaps " + named(a) +
               ", expected separate memory since one of them is written");
 }
 

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "../check.h"
 #include "../error.h"
 #include "../update/updater.h"
 #include "bind.h"
@@ -78,7 +80,7 @@ class Update {
 
   bool step(const py::object& params, const py::object& grads, const py::object& lr,
             double grad_scale, bool skip, double max_norm, const py::object& copy,
-            const py::object& scalars) {
+            const py::object& scalars, const py::object& there) {
     const Alone alone(busy_, trees_.optimizer);
     const Borrow borrowed{*this};
     trees_.roots[0] = params;
@@ -87,12 +89,16 @@ class Update {
     trees_.copy = copy;
     leaves_.read(updater_.rule(), trees_, accepted_);
     if (skip) return false;
+    Updater::Call call{grad_scale, max_norm, leaves_.place()};
+    check_options(call.place);
+    std::vector<Borrowed> numbers;
+    if (!there.is_none()) read_there(there.cast<py::dict>(), call, numbers);
     if (!scalars.is_none()) {
       for (const auto& [name, value] : scalars.cast<py::dict>()) {
         updater_.set_scalar(name.cast<std::string>(), value.cast<double>());
       }
     }
-    const Updater::Call call{grad_scale, max_norm};
+    const CallPlace before = std::exchange(at_, leaves_.where());
     if (leaves_.held()) {
       const py::gil_scoped_release release;
       updater_.step(leaves_.dtype, leaves_.jobs, call);
@@ -109,13 +115,48 @@ class Update {
     for (const Updater::Number& number : updater_.numbers()) numbers[number.name] = number.value;
     return numbers;
   }
-  void set_number(const std::string& name, double value) {
-    for (Updater::Number& number : updater_.numbers()) {
-      if (name == number.name) number.value = value;
+  void set_number(const std::string& name, double value) { updater_.set_number(name, value); }
+
+ private:
+  // Numbers that the step reads on the device when it runs.
+  void read_there(const py::dict& there, Updater::Call& call,
+                  std::vector<Borrowed>& numbers) const {
+    CallPlace where = leaves_.where();
+    for (const auto& [name, array] : there) {
+      const std::string key = name.cast<std::string>();
+      const std::string what = trees_.optimizer + ": " + key;
+      if (call.place.on_cpu()) {
+        throw Error(what +
+                    " lives on a device, expected a number or an array on the CPU (as params)");
+      }
+      numbers.push_back(borrow(array, what, {true}, &where));
+      const Tensor& tensor = numbers.back().tensor;
+      if (tensor.place.device != call.place.device) {
+        throw Error(what + " lives on " + memory_name(tensor.place.device) + ", expected " +
+                    memory_name(call.place.device) + " (as params)");
+      }
+      if (tensor.size != 1) {
+        throw Error(what + " has " + std::to_string(tensor.size) + " elements, expected one");
+      }
+      DeviceNumber& number = key == "lr"           ? call.lr_there
+                             : key == "grad_scale" ? call.grad_scale_there
+                                                   : call.found_inf_there;
+      number = {0.0, tensor.data, tensor.dtype};
     }
   }
 
- private:
+  // What only the CPU has.
+  void check_options(const Place& place) const {
+    if (place.on_cpu()) return;
+    const Execution& execution = updater_.options().execution;
+    const bool backend = execution.backend != nullptr;
+    if (!backend && execution.threads == 0) return;
+    throw Error(trees_.optimizer + (backend ? ": backend" : ": threads") +
+                ": expected None for parameters on " + memory_name(place.device) + ", got " +
+                (backend ? "'" + std::string(execution.backend->name) + "'"
+                         : std::to_string(execution.threads)));
+  }
+
   // What a call lends goes back at its end, also when it throws.
   struct Borrow {
     Update& owner;
@@ -126,6 +167,8 @@ class Update {
     }
   };
 
+  // Holds the stream that the updater's numbers are used on, for as long as there are any.
+  CallPlace at_;
   Updater updater_;
   Accepted accepted_{true};
   Trees trees_;
@@ -142,7 +185,7 @@ void bind_update(py::module_& module) {
            "options"_a, "optimizer"_a, "state"_a, "dtype"_a = py::none())
       .def("configure", &Update::configure, "options"_a)
       .def("step", &Update::step, "params"_a, "grads"_a, "lr"_a, "grad_scale"_a, "skip"_a,
-           "max_norm"_a, "copy"_a, "scalars"_a = py::none())
+           "max_norm"_a, "copy"_a, "scalars"_a = py::none(), "there"_a = py::none())
       .def_property(
           "t", [](Update& self) { return self.updater().t(); },
           [](Update& self, std::uint64_t t) { self.updater().set_t(t); })

@@ -3,6 +3,7 @@
 //   scaled           q ← scale·a
 //   add_pair(s)      q ← q + Σ c a                    the turns of the two-loop recursion
 //   apply_metric     q ← D q                          and its middle, D = one + root·√b + box·b
+//   metric           d ← D itself, to be kept
 //   pair_dot(s)      Σ a q
 //   coast            q ← c s
 //   momentum_step    q ← βq − D g,                    emits ⟨g, q⟩
@@ -140,6 +141,23 @@ struct ApplyMetric {
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[kQ] = c.metric(v[kB]) * v[kQ];
+  }
+};
+
+struct KeepMetric {
+  static constexpr const char* kName = "metric";
+  static constexpr const char* kSummary = "d ← one + root·√b + box·b";
+  static constexpr Stream kStreams[] = {{"b", Role::kIn, Storage::kWide},
+                                        {"d", Role::kOut, Storage::kWide}};
+  enum { kB, kD };
+  static constexpr auto& kScalars = ApplyMetric::kScalars;
+  using Coef = ApplyMetric::Coef;
+  static bool prepare(const double* scalars, double n, Coef& c) {
+    return ApplyMetric::prepare(scalars, n, c);
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    v[kD] = c.metric(v[kB]);
   }
 };
 

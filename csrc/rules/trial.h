@@ -7,7 +7,8 @@
 //
 // g is read as scale · g: a power of two that keeps squares in range and changes no bit of what
 // follows. The *_accept form also writes the new gradient to the search's own array, in the same
-// walk. Emits decrease = Σ p g² (half of it is promised), gmax = max|g| and moved = max|x⁺ − x| as
+// walk; the *_advance form does so, too, and takes x from x_trial, where the next trial takes its
+// place. Emits decrease = Σ p g² (half of it is promised), gmax = max|g| and moved = max|x⁺ − x| as
 // stored, in the precision of x; the last two are NaN or inf when a point is not finite.
 // Source: Kunstner et al. 2023, eq. 6 and section 5.
 #pragma once
@@ -26,9 +27,15 @@ struct LinearCandidate {
                                               {"b", Role::kIn, Storage::kWide},
                                               {"x_trial", Role::kOut},
                                               {"g", Role::kOut}};
+  static constexpr Stream kAdvanceStreams[] = {{"x", Role::kOut},
+                                               {"g_new", Role::kIn},
+                                               {"b", Role::kIn, Storage::kWide},
+                                               {"x_trial", Role::kInOut},
+                                               {"g", Role::kOut}};
   enum { kSet = 2, kXTrial = 3, kGCopy = 4 };
   static constexpr const char* kTrial = "box_trial";
   static constexpr const char* kAccept = "box_accept";
+  static constexpr const char* kAdvance = "box_advance";
   MDBOPT_INLINE static double p(double b, double, double step) { return step * b; }
 };
 
@@ -42,9 +49,15 @@ struct GradientDirectionCandidate {
                                               {"axes", Role::kIn, Storage::kWide},
                                               {"x_trial", Role::kOut},
                                               {"g", Role::kOut}};
+  static constexpr Stream kAdvanceStreams[] = {{"x", Role::kOut},
+                                               {"g_new", Role::kIn},
+                                               {"axes", Role::kIn, Storage::kWide},
+                                               {"x_trial", Role::kInOut},
+                                               {"g", Role::kOut}};
   enum { kSet = 2, kXTrial = 3, kGCopy = 4 };
   static constexpr const char* kTrial = "ellipsoid_trial";
   static constexpr const char* kAccept = "ellipsoid_accept";
+  static constexpr const char* kAdvance = "ellipsoid_advance";
   MDBOPT_INLINE static double p(double axis, double g, double step) {
     return step * (axis * (axis * (g * g)));
   }
@@ -55,9 +68,12 @@ struct UniformCandidate {
       {"x", Role::kIn}, {"g", Role::kIn}, {"x_trial", Role::kOut}};
   static constexpr Stream kAcceptStreams[] = {
       {"x", Role::kIn}, {"g_new", Role::kIn}, {"x_trial", Role::kOut}, {"g", Role::kOut}};
+  static constexpr Stream kAdvanceStreams[] = {
+      {"x", Role::kOut}, {"g_new", Role::kIn}, {"x_trial", Role::kInOut}, {"g", Role::kOut}};
   enum { kSet = 0, kXTrial = 2, kGCopy = 3 };  // there is no set: p ignores what it is given
   static constexpr const char* kTrial = "gradient_trial";
   static constexpr const char* kAccept = "gradient_accept";
+  static constexpr const char* kAdvance = "gradient_advance";
   MDBOPT_INLINE static double p(double, double, double step) { return step; }
 };
 
@@ -106,6 +122,25 @@ struct Accept : Trial<Candidate> {
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     v[Candidate::kGCopy] = v[Trial<Candidate>::kG];
     Trial<Candidate>::apply(v, c, sums);
+  }
+};
+
+// Streams of the set and of what is written stand where Accept has them.
+template <class Candidate>
+struct Advance : Trial<Candidate> {
+  static constexpr const char* kName = Candidate::kAdvance;
+  static constexpr const char* kSummary =
+      "x ← x_trial, g ← g_new, then the trial from there takes the place of x_trial";
+  static constexpr auto& kStreams = Candidate::kAdvanceStreams;
+  using Coef = typename Trial<Candidate>::Coef;
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
+    const double x = v[Candidate::kXTrial];
+    const double g_new = v[Trial<Candidate>::kG];
+    v[Trial<Candidate>::kX] = x;
+    v[Candidate::kGCopy] = g_new;
+    const double g = c.scale * g_new;
+    propose(v, Candidate::kXTrial, x, g, Candidate::p(v[Candidate::kSet], g, c.step), sums);
   }
 };
 

@@ -25,6 +25,24 @@ struct Rescale {
   }
 };
 
+struct Fill {
+  static constexpr const char* kName = "fill";
+  static constexpr const char* kSummary = "b ← value";
+  static constexpr Stream kStreams[] = {{"b", Role::kOut, Storage::kWide}};
+  static constexpr Scalar kScalars[] = {{"value"}};
+  struct Coef {
+    double value;
+  };
+  static bool prepare(const double* scalars, double, Coef& c) {
+    c = {scalars[0]};
+    return true;
+  }
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    v[0] = c.value;
+  }
+};
+
 struct Dot : NoScalars {
   static constexpr const char* kName = "dot";
   static constexpr const char* kSummary = "Σ a·b in float64, in the fixed order";

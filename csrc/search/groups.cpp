@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <vector>
 
-#include "../fold.h"
+#include "../device.h"
+#include "../group_sum.h"
 #include "../pool.h"
 
 namespace mdbopt::search {
@@ -31,60 +33,57 @@ void share(std::size_t count, std::size_t coordinates, const Execution& executio
       &context);
 }
 
-double sum_members(const double* values, const std::size_t* member, std::size_t count) {
-  if (count == 1) return values[member[0]];
-  // A group of any size needs one partial sum per level of the tree over chunks, as in binary
-  // counting.
-  double level[64];
-  std::size_t chunks = 0;
-  for (std::size_t begin = 0; begin < count; begin += kChunk, ++chunks) {
-    double lanes[kLanes] = {};
-    const std::size_t end = std::min(count, begin + kChunk);
-    for (std::size_t i = begin; i < end; ++i) lanes[(i - begin) % kLanes] += values[member[i]];
-    double carried = fold_lanes(Fold::kAdd, lanes);
-    std::size_t height = 0;
-    for (std::size_t filled = chunks; filled % 2 == 1; filled /= 2)
-      carried = level[height++] + carried;
-    level[height] = carried;
-  }
-  double total = 0.0;
-  bool started = false;
-  for (std::size_t height = 0, filled = chunks; filled > 0; filled /= 2, ++height) {
-    if (filled % 2 == 0) continue;
-    total = started ? level[height] + total : level[height];
-    started = true;
-  }
-  return total;
+Memory moved(const std::vector<std::size_t>& numbers, const Where& where) {
+  Memory memory(numbers.size() * sizeof(std::size_t), where);
+  memory.write(numbers.data());
+  return memory;
 }
 
 }  // namespace
 
-Groups::Groups(std::span<const std::int64_t> labels)
-    : group_of_(labels.size()), member_(labels.size()) {
+Groups::Groups(std::span<const std::int64_t> labels, const Where& where) {
+  std::vector<std::size_t> group_of(labels.size());
   std::unordered_map<std::int64_t, std::size_t> number;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    group_of_[i] = number.try_emplace(labels[i], number.size()).first->second;
+    group_of[i] = number.try_emplace(labels[i], number.size()).first->second;
   }
-  first_.assign(number.size() + 1, 0);
-  for (std::size_t group : group_of_) ++first_[group + 1];
-  for (std::size_t j = 0; j < number.size(); ++j) first_[j + 1] += first_[j];
-  std::vector<std::size_t> next(first_.begin(), first_.end() - 1);
-  for (std::size_t i = 0; i < labels.size(); ++i) member_[next[group_of_[i]]++] = i;
+  count_ = number.size();
+  std::vector<std::size_t> first(count_ + 1, 0);
+  for (std::size_t group : group_of) ++first[group + 1];
+  for (std::size_t j = 0; j < count_; ++j) first[j + 1] += first[j];
+  std::vector<std::size_t> next(first.begin(), first.end() - 1);
+  std::vector<std::size_t> member(labels.size());
+  for (std::size_t i = 0; i < labels.size(); ++i) member[next[group_of[i]]++] = i;
+  group_of_ = moved(group_of, where);
+  member_ = moved(member, where);
+  first_ = moved(first, where);
 }
 
 void Groups::sum(const Buffer& values, Buffer& sums, const Execution& execution) const {
-  share(count(), values.size(), execution, [&](std::size_t begin, std::size_t end) {
+  const std::size_t* member = indices(member_);
+  const std::size_t* first = indices(first_);
+  if (!execution.place.on_cpu()) {
+    device_library().sum_groups(execution.place, values.doubles(), member, first, count_,
+                                sums.doubles());
+    return;
+  }
+  share(count_, values.size(), execution, [&](std::size_t begin, std::size_t end) {
     for (std::size_t j = begin; j < end; ++j) {
-      sums.doubles()[j] =
-          sum_members(values.doubles(), member_.data() + first_[j], first_[j + 1] - first_[j]);
+      sums.doubles()[j] = sum_members(values.doubles(), member + first[j], first[j + 1] - first[j]);
     }
   });
 }
 
 void Groups::spread(const Buffer& per_group, Buffer& values, const Execution& execution) const {
+  const std::size_t* group_of = indices(group_of_);
+  if (!execution.place.on_cpu()) {
+    device_library().spread_groups(execution.place, per_group.doubles(), group_of, values.size(),
+                                   values.doubles());
+    return;
+  }
   share(values.size(), values.size(), execution, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i)
-      values.doubles()[i] = per_group.doubles()[group_of_[i]];
+      values.doubles()[i] = per_group.doubles()[group_of[i]];
   });
 }
 

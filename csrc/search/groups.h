@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "../launch.h"
 #include "buffer.h"
@@ -17,10 +16,10 @@ namespace mdbopt::search {
 class Groups {
  public:
   Groups() = default;
-  explicit Groups(std::span<const std::int64_t> labels);
+  explicit Groups(std::span<const std::int64_t> labels, const Where& where = {});
 
-  bool empty() const { return group_of_.empty(); }
-  std::size_t count() const { return first_.empty() ? 0 : first_.size() - 1; }
+  bool empty() const { return count_ == 0; }
+  std::size_t count() const { return count_; }
 
   // sums[j] = Σ over group j of values[i], in the order of fold.h within each group.
   void sum(const Buffer& values, Buffer& sums, const Execution& execution) const;
@@ -28,9 +27,15 @@ class Groups {
   void spread(const Buffer& per_group, Buffer& values, const Execution& execution) const;
 
  private:
-  std::vector<std::size_t> group_of_;
-  std::vector<std::size_t> member_;  // coordinates, group after group
-  std::vector<std::size_t> first_;   // member_[first_[j]] … member_[first_[j + 1] − 1] are group j
+  static const std::size_t* indices(const Memory& memory) {
+    return static_cast<const std::size_t*>(memory.data());
+  }
+
+  std::size_t count_ = 0;
+  // Of std::size_t, where the arrays are that they index.
+  Memory group_of_;
+  Memory member_;  // coordinates, group after group
+  Memory first_;   // member[first[j]] … member[first[j + 1] − 1] are group j
 };
 
 }  // namespace mdbopt::search

@@ -39,20 +39,20 @@ double within(double t_new, double t) { return std::clamp(t_new, 0.1 * t, 0.7 * 
 
 Guarded::Guarded(const Options& options) : Search(options) {
   if (std::isnan(options_.forward)) options_.forward = kForward;
-  make_proposer(options.proposer, options.memory, 0, Dtype::kFloat64);
+  make_proposer(options.proposer, options.memory, {});
 }
 
-void Guarded::allocate_more(std::size_t size, Dtype dtype) {
-  if (!options_.groups.empty()) groups_ = Groups(options_.groups);
-  b_ = filled(size, 1.0);
-  delta_ = Buffer(size, dtype);
-  spare_g_ = Buffer(size, dtype);
-  if (!groups_.empty() || !options_.cocoercive) normal_ = filled(size, 0.0);
-  if (!groups_.empty()) sums_ = filled(groups_.count(), 0.0);
+void Guarded::allocate_more() {
+  if (!options_.groups.empty()) groups_ = Groups(options_.groups, walks_.where());
+  b_ = walks_.filled(1.0);
+  delta_ = walks_.zeros();
+  spare_g_ = walks_.zeros();
+  if (!groups_.empty() || !options_.cocoercive) normal_ = walks_.zeros(Dtype::kFloat64);
+  if (!groups_.empty()) sums_ = walks_.of(groups_.count(), Dtype::kFloat64).zeros();
   const std::size_t memory = options_.proposer == "lbfgs" ? options_.memory : 1;
-  pairs_ = Pairs(memory, size);
-  proposer_ = make_proposer(options_.proposer, memory, size, dtype);
-  const double d = static_cast<double>(groups_.empty() ? size : groups_.count());
+  pairs_ = Pairs(memory, walks_);
+  proposer_ = make_proposer(options_.proposer, memory, walks_);
+  const double d = static_cast<double>(groups_.empty() ? walks_.size : groups_.count());
   gamma_ = std::isnan(options_.gamma) ? 1.0 / (2.0 * d) : options_.gamma;
 }
 
@@ -61,12 +61,12 @@ void Guarded::start() {
   double sums[kMaxSums];
   walks_.run(norm, {x_.data()}, {1.0}, sums);
   const double xmax = sums[1];
-  walks_.run(norm, {g_.data()}, {scale_}, sums);
+  walks_.run(norm, {g_.data()}, {now_.scale}, sums);
   // Length 1, unless x is so far out that 1 is lost in it.
   unit_step_ =
       std::clamp(std::sqrt(epsilon_of(x_.dtype())) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
   if (!std::isnan(options_.initial_scale)) {
-    set_growth(options_.initial_scale / scale_ *
+    set_growth(options_.initial_scale / now_.scale *
                static_cast<double>(groups_.empty() ? x_.size() : groups_.count()));
   }
   first();
@@ -74,19 +74,19 @@ void Guarded::start() {
 
 Guarded::Trial Guarded::measure(double f, const Tensor& g) {
   static const std::size_t pair = find_rule("pair");
-  const double s_scale = std::ldexp(1.0, -std::clamp(std::ilogb(moved_), -1000, 1000));
+  const double s_scale = std::ldexp(1.0, -std::clamp(std::ilogb(now_.moved), -1000, 1000));
   chain_.clear();
   chain_.add(pair,
              {x_.data(), trial_.data(), g_.data(), g.data, pairs_.next_s().data(),
               pairs_.next_y().data(), spare_g_.data()},
-             {scale_, s_scale});
-  proposer_->measure(chain_, pairs_, scale_, spare_g_);
+             {now_.scale, s_scale});
+  proposer_->measure(chain_, pairs_, now_.scale, spare_g_);
   walks_.run(chain_);
   pairs_.written(s_scale);
   const auto sum = [&](std::size_t k) { return chain_.sum(0, k); };
   proposer_->measured(chain_, pairs_, sum(5), sum(6));
-  Trial trial{f,      f - f_, sum(0), sum(1),
-              sum(2), sum(7), sum(4), sum(2) > epsilon_of(x_.dtype()) * sum(3)};
+  Trial trial{f,      f - now_.f, sum(0), sum(1),
+              sum(2), sum(7),     sum(4), sum(2) > epsilon_of(x_.dtype()) * sum(3)};
   if (noise(f)) trial.difference = 0.5 * (trial.gs + trial.gs_trial);
   return trial;
 }
@@ -97,7 +97,7 @@ bool Guarded::wins(const Trial& trial) const {
 
 bool Guarded::judge_trial(double f, const Tensor& g) {
   const Trial trial = measure(f, g);
-  trial_gmax_ = trial.gmax;
+  now_.trial_gmax = trial.gmax;
   if (out_of_range(f, trial.gmax, kHuge)) {
     fail_trial();
     return false;
@@ -138,11 +138,11 @@ bool Guarded::judge_plain(const Trial& trial, const Tensor& g) {
     if (trial.curved) fit_ = learn(cut);
   } else {
     const double nu =
-        normaliser(f_, trial.f, -trial.gs_trial, trial.sy, options_.cocoercive, limits_);
+        normaliser(now_.f, trial.f, -trial.gs_trial, trial.sy, options_.cocoercive, limits_);
     if (trial.curved && nu > 0.0) cut = kRounding * growth_ / nu;
     if (trial.curved) fit_ = options_.cocoercive ? learn(cut) : learn_hypergradient(g, cut);
     if (trial.curved && fit_.deepest >= 2.0)
-      ++ncut_;
+      ++now_.ncut;
     else
       grow(0.5);
   }
@@ -160,10 +160,10 @@ bool Guarded::move(const Trial& trial, bool by_plain, bool kept) {
   proposer_->moved(t_, by_plain);
   x_.swap(trial_);
   g_.swap(spare_g_);
-  gmax_ = trial.gmax;
-  f_ = trial.f;
+  now_.gmax = trial.gmax;
+  now_.f = trial.f;
   tries_ = 0;
-  if (gmax_ == 0.0) return true;
+  if (now_.gmax == 0.0) return true;
   if (kept)
     grow(options_.forward);
   else if (!by_plain)
@@ -185,7 +185,7 @@ bool Guarded::overdue(const Trial& trial, bool by_plain, bool kept) {
   if (kept) ++window_kept_;
   if (window_steps_ < kWindow) return false;
   double sums[kMaxSums];
-  walks_.run(decrease, {g_.data(), b_.data()}, {scale_}, sums);
+  walks_.run(decrease, {g_.data(), b_.data()}, {now_.scale}, sums);
   const double promise = 0.5 * gamma_ * growth_ * sums[0];
   if (window_won_ >= static_cast<double>(kWindow) * promise || window_kept_ >= kWindow) {
     window_steps_ = window_kept_ = 0;
@@ -220,9 +220,9 @@ Fit Guarded::learn(double cut) {
   if (groups_.empty()) {
     walks_.run(rule, {s, y, b_.data()}, {cut}, sums);
   } else {
-    walks_.run(pair_normal, {y, normal_.data()}, {}, sums);
-    groups_.sum(normal_, sums_, options_.execution);
-    groups_.spread(sums_, normal_, options_.execution);
+    walks_.run(pair_normal, {y, normal_.data()}, {});
+    groups_.sum(normal_, sums_, *walks_.execution);
+    groups_.spread(sums_, normal_, *walks_.execution);
     walks_.run(rule_from, {s, y, normal_.data(), b_.data()}, {cut}, sums);
   }
   return {{sums[0], sums[1], sums[2]}, {sums[3], sums[4], sums[5]}, sums[6]};
@@ -231,12 +231,12 @@ Fit Guarded::learn(double cut) {
 Fit Guarded::learn_hypergradient(const Tensor& g, double cut) {
   static const std::size_t rule_from = find_rule("learn_from");
   static const std::size_t hypergradient = find_rule("hypergradient");
-  double sums[kMaxSums];
-  walks_.run(hypergradient, {g_.data(), g.data, normal_.data()}, {scale_, 0.0}, sums);
+  walks_.run(hypergradient, {g_.data(), g.data, normal_.data()}, {now_.scale, 0.0});
   if (!groups_.empty()) {
-    groups_.sum(normal_, sums_, options_.execution);
-    groups_.spread(sums_, normal_, options_.execution);
+    groups_.sum(normal_, sums_, *walks_.execution);
+    groups_.spread(sums_, normal_, *walks_.execution);
   }
+  double sums[kMaxSums];
   walks_.run(rule_from, {pairs_.next_s().data(), pairs_.next_y().data(), normal_.data(), b_.data()},
              {cut}, sums);
   return {{sums[0], sums[1], sums[2]}, {sums[3], sums[4], sums[5]}, sums[6]};
@@ -250,8 +250,9 @@ void Guarded::remember(const Trial& trial) {
 
 void Guarded::step_sizes(double* out) const {
   // Before the first finite trial has opened the box, the first step is all that is known.
-  const double factor = scale_ * (growth_ > 0.0 ? gamma_ * growth_ : unit_step_);
-  for (std::size_t i = 0; i < b_.size(); ++i) out[i] = factor * b_.doubles()[i];
+  const double factor = now_.scale * (growth_ > 0.0 ? gamma_ * growth_ : unit_step_);
+  static const std::size_t scaled = find_rule("scaled");
+  walks_.of(walks_.size, Dtype::kFloat64).run(scaled, {b_.data(), out}, {factor});
 }
 
 void Guarded::fields(Fields& fields) {

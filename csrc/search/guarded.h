@@ -29,7 +29,7 @@ class Guarded final : public Search {
     bool curved;
   };
 
-  void allocate_more(std::size_t size, Dtype dtype) override;
+  void allocate_more() override;
   void start() override;
   bool judge_trial(double f, const Tensor& g) override;
   void fail_trial() override;

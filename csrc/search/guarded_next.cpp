@@ -9,9 +9,7 @@ namespace mdbopt::search {
 namespace {
 
 constexpr double kRoom = 1e10;  // first box over first step: cuts are free, growth is slow
-constexpr double kLargestGrowth = 0x1p400;  // of the box when it opens
-constexpr double kFold = 0x1p300;
-constexpr double kCoast = 4.0;            // over a step that met no positive curvature
+constexpr double kCoast = 4.0;  // over a step that met no positive curvature
 constexpr std::int64_t kPlainFails = 60;  // failed plain steps in a row: nothing will help
 constexpr double kQuarter = 0.25;
 
@@ -29,8 +27,7 @@ void Guarded::grow(double factor) {
   if (growth_ <= largest_growth_) return;
   // As in Set: cuts lower single step sizes, growth lowers none.
   static const std::size_t rescale = find_rule("rescale");
-  double sums[kMaxSums];
-  walks_.run(rescale, {b_.data()}, {kFold, 1.0}, sums);
+  walks_.run(rescale, {b_.data()}, {kFold, 1.0});
   metric_.box_rescaled(kFold);
   growth_ /= kFold;
 }
@@ -40,18 +37,18 @@ void Guarded::first() {
   state_ = kFirst;
   double sums[kMaxSums];
   for (;;) {
-    walks_.run(rule, {x_.data(), g_.data(), trial_.data()}, {t_ * unit_step_, scale_}, sums);
+    walks_.run(rule, {x_.data(), g_.data(), trial_.data()}, {t_ * unit_step_, now_.scale}, sums);
     if (std::isfinite(sums[2])) break;
     t_ *= kQuarter;
   }
-  moved_ = sums[2];
-  if (too_short(moved_)) plain();
+  now_.moved = sums[2];
+  if (too_short(now_.moved)) plain();
 }
 
 void Guarded::direct() {
   if (pairs_.count() == 0) return plain();
   const Proposer::Last last =
-      proposer_->direction({walks_, g_, b_, scale_, pairs_, metric_, delta_}, chain_);
+      proposer_->direction({walks_, g_, b_, now_.scale, pairs_, metric_, delta_}, chain_);
   state_ = kDirection;
   t_ = 1.0;
   step_along(chain_);
@@ -59,12 +56,12 @@ void Guarded::direct() {
   if (!(slope < 0.0) || !std::isfinite(slope)) {
     pairs_.forget();
     proposer_->reset();
-    delta_ = Buffer(delta_.size(), delta_.dtype());
+    delta_.clear();
     return plain();
   }
-  if (!std::isfinite(moved_))
+  if (!std::isfinite(now_.moved))
     along();
-  else if (too_short(moved_))
+  else if (too_short(now_.moved))
     plain();
 }
 
@@ -73,7 +70,7 @@ void Guarded::step_along(Chain& chain) {
   static const std::size_t rule = find_rule("along");
   const std::size_t link = chain.add(rule, {x_.data(), delta_.data(), trial_.data()}, {t_});
   walks_.run(chain);
-  moved_ = chain.sum(link, 0);
+  now_.moved = chain.sum(link, 0);
 }
 
 void Guarded::along() {
@@ -81,16 +78,14 @@ void Guarded::along() {
     if (t_ == 0.0) return plain();  // delta itself is not finite
     chain_.clear();
     step_along(chain_);
-    if (std::isfinite(moved_)) break;
+    if (std::isfinite(now_.moved)) break;
   }
-  if (too_short(moved_)) plain();
+  if (too_short(now_.moved)) plain();
 }
 
 void Guarded::coast() {
   static const std::size_t along_pair = find_rule("coast");
-  double sums[kMaxSums];
-  walks_.run(along_pair, {pairs_.last_s().data(), delta_.data()}, {kCoast / pairs_.last_scale()},
-             sums);
+  walks_.run(along_pair, {pairs_.last_s().data(), delta_.data()}, {kCoast / pairs_.last_scale()});
   proposer_->reset();
   state_ = kDirection;
   t_ = 1.0;
@@ -105,13 +100,13 @@ void Guarded::plain() {
   if (growth_ == 0.0) open_box(unit_step_);
   double sums[kMaxSums];
   for (;;) {
-    walks_.run(rule, {x_.data(), g_.data(), b_.data(), trial_.data()}, {gamma_ * growth_, scale_},
-               sums);
+    walks_.run(rule, {x_.data(), g_.data(), b_.data(), trial_.data()},
+               {gamma_ * growth_, now_.scale}, sums);
     if (std::isfinite(sums[2]) && std::isfinite(sums[0])) break;
     grow(kQuarter);
   }
-  moved_ = sums[2];
-  if (too_short(moved_) || !(sums[0] > 0.0)) end(Status::kPrecision);
+  now_.moved = sums[2];
+  if (too_short(now_.moved) || !(sums[0] > 0.0)) end(Status::kPrecision);
 }
 
 void Guarded::plain_failed() {

@@ -1,9 +1,7 @@
 // multidimensional – judging a candidate and keeping its set.
 #include "multidimensional.h"
 
-#include <algorithm>
 #include <cmath>
-#include <utility>
 
 namespace mdbopt::search {
 namespace {
@@ -13,37 +11,32 @@ constexpr double kSeekGrowth = 10.0;
 // The first set reaches this far beyond the step that the scalar search found; cuts are cheap,
 // growth is slow.
 constexpr double kSetOverStep = 100.0;
-// A gradient this many times the first one is beyond what a promise, a sum of fourth powers, can
-// hold.
-constexpr double kHuge = 1e60;
-constexpr double kQuarter = 0.25;
-constexpr double kHalf = 0.5;
 // Quarterings that take any finite step size below the smallest one.
 constexpr int kMostShrinks = 1100;
 
 }  // namespace
 
-void Multidimensional::allocate_more(std::size_t size, Dtype dtype) {
-  set_ = std::make_unique<Set>(options_, options_.method, size, dtype);
+void Multidimensional::allocate_more() {
+  set_ = std::make_unique<Set>(options_, options_.method, walks_);
   Options one = options_;
   one.gamma = 1.0;
-  seeker_ = std::make_unique<Set>(one, "backtracking", size, dtype);
-  spare_x_ = Buffer(size, dtype);
-  spare_g_ = Buffer(size, dtype);
+  seeker_ = std::make_unique<Set>(one, "backtracking", walks_);
+  spare_x_ = walks_.zeros();
+  spare_g_ = walks_.zeros();
   if (std::isnan(options_.forward)) options_.forward = kForward;
 }
 
 void Multidimensional::start() {
-  set_->set_gradient_scale(scale_);
-  seeker_->set_gradient_scale(scale_);
+  set_->set_gradient_scale(now_.scale);
+  seeker_->set_gradient_scale(now_.scale);
   if (std::isnan(options_.initial_scale)) {
     static const std::size_t norm = find_rule("norm");
     double sums[kMaxSums];
-    walks_.run(norm, {g_.data()}, {scale_}, sums);
+    walks_.run(norm, {g_.data()}, {now_.scale}, sums);
     seeking_ = 1;
     seeker_->resize(1.0 / std::sqrt(sums[0]));
   } else {
-    set_->resize(options_.initial_scale / scale_);
+    set_->resize(options_.initial_scale / now_.scale);
   }
   proposal_ = active().propose(x_, g_, trial_);
   // A first set too small to move x at all: growing it costs no evaluation.
@@ -60,10 +53,7 @@ void Multidimensional::settle() {
     active().grow(kQuarter);
     proposal_ = active().propose(x_, g_, trial_);
   }
-  moved_ = proposal_.moved;
-  if (gmax_ > 0.0 && (!proposal_.finite() || too_short(moved_) || !(proposal_.decrease > 0.0))) {
-    end(Status::kPrecision);
-  }
+  search::settle(now_, proposal_, limits_);
 }
 
 void Multidimensional::fail_trial() {
@@ -74,16 +64,16 @@ void Multidimensional::fail_trial() {
 }
 
 bool Multidimensional::keeps_promise(double f, const Tensor& g, std::optional<Secant>& secant) {
-  if (!noise(f)) return f - f_ + 0.5 * proposal_.decrease <= 0.0;
+  if (!noise(f)) return search::keeps_promise(now_, proposal_, f);
   secant = active().secant(g_, g);
-  return secant->slope >= 0.0 && no_worse_than_start() && secant->gmax < kHuge;
+  return search::keeps_promise(now_, *secant);
 }
 
 bool Multidimensional::judge_trial(double f, const Tensor& g) {
   std::optional<Secant> secant;  // a walk that an accepted trial outside of the noise is spared
   if (keeps_promise(f, g, secant)) return accept(f, g);
   if (!secant) secant = active().secant(g_, g);
-  trial_gmax_ = secant->gmax;
+  now_.trial_gmax = secant->gmax;
   if (out_of_range(f, secant->gmax, kHuge))
     fail_trial();
   else
@@ -100,11 +90,11 @@ bool Multidimensional::accept(double f, const Tensor& g) {
     growth = kSeekGrowth;
   } else {
     seeking_ = 0;
-    set_->resize(kSetOverStep * seeker_->growth());
+    set_->resize(kSetOverStep * seeker_->extent().growth);
   }
   active().grow(growth);
   Proposal next = active().propose(trial_, g, spare_x_, spare_g_);
-  trial_gmax_ = next.gmax;
+  now_.trial_gmax = next.gmax;
   if (out_of_range(f, next.gmax, kHuge)) {
     seeking_ = was_seeking;
     active().grow(1.0 / growth);
@@ -114,7 +104,7 @@ bool Multidimensional::accept(double f, const Tensor& g) {
   x_.swap(trial_);
   trial_.swap(spare_x_);
   g_.swap(spare_g_);
-  gmax_ = next.gmax;
+  now_.gmax = next.gmax;
   proposal_ = next;
   settle();
   return true;
@@ -124,17 +114,13 @@ void Multidimensional::reject(double f, const Tensor& g, const Secant& secant) {
   if (seeking_ != 0) {
     seek_rejected_ = 1;
     const double minimiser = proposal_.decrease / secant.curvature;
-    seeker_->grow(std::isfinite(minimiser) ? std::clamp(minimiser, 0.1, kHalf) : kHalf);
+    seeker_->grow(is_finite(minimiser) ? clamped(minimiser, 0.1, kHalf) : kHalf);
     proposal_ = seeker_->propose(x_, g_, trial_);
     return settle();
   }
-  const double nu = normaliser(f_, f, secant.slope, secant.curvature, options_.cocoercive, limits_);
-  // What the half-space takes from the candidate at least, ⟨u, p⟩; a candidate it does not exclude
-  // would come again.
-  const double excluded = (options_.cocoercive ? 1.0 : 0.5) * proposal_.decrease -
-                          (options_.cocoercive ? 2.0 : 1.0) * secant.slope;
-  if (nu > 0.0 && excluded >= nu && set_->cut(x_, g_, g, secant, nu, trial_, proposal_)) {
-    ++ncut_;
+  const double nu = excluding(now_, proposal_, secant, f, options_.cocoercive, limits_);
+  if (nu > 0.0 && set_->cut(x_, g_, g, secant, nu, trial_, proposal_)) {
+    ++now_.ncut;
   } else {
     set_->grow(kHalf);
     proposal_ = set_->propose(x_, g_, trial_);
@@ -143,6 +129,7 @@ void Multidimensional::reject(double f, const Tensor& g, const Secant& secant) {
 }
 
 void Multidimensional::step_sizes(double* out) const {
+  here();
   (seeking_ != 0 ? seeker_ : set_)->step_sizes(out);
 }
 

@@ -8,35 +8,36 @@
 // convex along it, or all is noise.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-
 #include "../dtype.h"
+#include "scalar.h"
 
 namespace mdbopt::search {
 
 struct Precision {
-  double noise;     // |Δf| ≤ noise·|f| is rounding, not information
-  double roundoff;  // relative error of a sum of terms of the size of f
+  double noise;       // |Δf| ≤ noise·|f| is rounding, not information
+  double roundoff;    // relative error of a sum of terms of the size of f
+  double bottomless;  // f below minus this, in units of the first gradient, has no minimum
+  double epsilon;     // of x
 };
 
 // float32 objectives accumulate their rounding over the data: about a hundred units in the last
-// place are seen.
+// place are seen. The range of x is the limit for how far f may fall.
 constexpr Precision precision(Dtype dtype) {
-  return dtype == Dtype::kFloat64 ? Precision{1e-9, 1e-14} : Precision{1e-5, 1e-5};
+  return dtype == Dtype::kFloat64 ? Precision{1e-9, 1e-14, 1e60, epsilon_of(dtype)}
+                                  : Precision{1e-5, 1e-5, 1e30, epsilon_of(dtype)};
 }
 
 // slope = ⟨g⁺, x − x⁺⟩, curvature = ⟨s, y⟩.
-inline double normaliser(double f, double f_trial, double slope, double curvature, bool cocoercive,
-                         const Precision& limits) {
-  if (!(curvature > 0.0) || !std::isfinite(curvature)) return 0.0;
+MDBOPT_INLINE double normaliser(double f, double f_trial, double slope, double curvature,
+                                bool cocoercive, const Precision& limits) {
+  if (!(curvature > 0.0) || !is_finite(curvature)) return 0.0;
   const double divergence = f - f_trial - slope;
-  const double error = limits.roundoff * (std::abs(f) + std::abs(f_trial) + std::abs(slope));
-  const double smaller = std::min(divergence, curvature - divergence);
-  if (!(smaller >= -error)) return 0.0;
-  const bool noisy = std::abs(f - f_trial) <= limits.noise * std::abs(f);
+  const double error = limits.roundoff * (absolute(f) + absolute(f_trial) + absolute(slope));
+  const double least = smaller(divergence, curvature - divergence);
+  if (!(least >= -error)) return 0.0;
+  const bool noisy = absolute(f - f_trial) <= limits.noise * absolute(f);
   if (cocoercive)
-    return noisy || smaller <= error ? curvature : std::min(curvature, 2.0 * (smaller + error));
+    return noisy || least <= error ? curvature : smaller(curvature, 2.0 * (least + error));
   return noisy || divergence <= error ? 0.5 * curvature : divergence;
 }
 

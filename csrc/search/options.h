@@ -26,7 +26,7 @@ struct Options {
       groups;               // one label per coordinate; empty: every coordinate its own step size
   std::size_t memory = 10;  // guarded: secant pairs kept
   std::string proposer = "lbfgs";  // guarded: lbfgs, heavy-ball, nesterov, cg
-  Execution execution;
+  Execution execution;  // its place: where a saved state is loaded to; else a search stays with x
 };
 
 }  // namespace mdbopt::search

@@ -12,17 +12,18 @@
 
 #include "buffer.h"
 #include "fields.h"
+#include "walks.h"
 
 namespace mdbopt::search {
 
 class Pairs {
  public:
   Pairs() = default;
-  Pairs(std::size_t memory, std::size_t size)
+  Pairs(std::size_t memory, const Walks& walks)
       : curvature_(filled(memory + 1, 0.0)), scale_(filled(memory + 1, 1.0)) {
     for (std::size_t k = 0; k <= memory; ++k) {
-      s_.emplace_back(size, Dtype::kFloat32);
-      y_.emplace_back(size, Dtype::kFloat32);
+      s_.push_back(walks.zeros(Dtype::kFloat32));
+      y_.push_back(walks.zeros(Dtype::kFloat32));
     }
   }
 

@@ -215,7 +215,7 @@ class HeavyBall final : public Momentum {
 // for starting afresh uphill.
 class Nesterov final : public Momentum {
  public:
-  Nesterov(std::size_t size, Dtype dtype) : z_(size, dtype) {}
+  explicit Nesterov(const Walks& walks) : z_(walks.zeros()) {}
   Last direction(const Terrain& t, Chain& last) override {
     static const std::size_t rule = find_rule("nesterov_step");
     const double a = 0.5 * (1.0 + std::sqrt(1.0 + 4.0 * a_ * a_));
@@ -247,9 +247,10 @@ class Nesterov final : public Momentum {
 // property of one metric, so D = H₀ is kept between restarts.
 class ConjugateGradient final : public Proposer {
  public:
-  explicit ConjugateGradient(std::size_t size) : metric_(size, Dtype::kFloat64) {}
+  explicit ConjugateGradient(const Walks& walks) : metric_(walks.zeros(Dtype::kFloat64)) {}
   Last direction(const Terrain& t, Chain& last) override {
     static const std::size_t products = find_rule("cg_products");
+    static const std::size_t keep_metric = find_rule("metric");
     constexpr std::int64_t kPeriod = 30;
     if (steps_ > 0 && steps_ < kPeriod) {
       double sums[kMaxSums];
@@ -260,10 +261,8 @@ class ConjugateGradient final : public Proposer {
       if (delta_y > 0.0 && std::isfinite(beta)) return {momentum_step(t, last, metric_, beta), 1.0};
     }
     steps_ = 0;
-    for (std::size_t i = 0; i < metric_.size(); ++i) {
-      const double b = t.b.doubles()[i];
-      metric_.doubles()[i] = t.metric.one() + t.metric.root() * std::sqrt(b) + t.metric.box() * b;
-    }
+    t.walks.run(keep_metric, {t.b.data(), metric_.data()},
+                {t.metric.one(), t.metric.root(), t.metric.box()});
     return {momentum_step(t, last, metric_, 0.0), 1.0};
   }
   void moved(double, bool plain) override { steps_ = plain ? 0 : steps_ + 1; }
@@ -281,11 +280,11 @@ class ConjugateGradient final : public Proposer {
 }  // namespace
 
 std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory,
-                                        std::size_t size, Dtype dtype) {
+                                        const Walks& walks) {
   if (name == "lbfgs") return std::make_unique<Lbfgs>(memory);
   if (name == "heavy-ball") return std::make_unique<HeavyBall>();
-  if (name == "nesterov") return std::make_unique<Nesterov>(size, dtype);
-  if (name == "cg") return std::make_unique<ConjugateGradient>(size);
+  if (name == "nesterov") return std::make_unique<Nesterov>(walks);
+  if (name == "cg") return std::make_unique<ConjugateGradient>(walks);
   throw Error("proposer: expected lbfgs, heavy-ball, nesterov or cg, got '" + name + "'");
 }
 

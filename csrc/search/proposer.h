@@ -55,8 +55,9 @@ class Proposer {
   virtual void fields(Fields& /*fields*/) {}
 };
 
-// lbfgs, heavy-ball, nesterov or cg; throws Error for any other name.
+// lbfgs, heavy-ball, nesterov or cg, with arrays as those of the walks; throws Error for any other
+// name.
 std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory,
-                                        std::size_t size, Dtype dtype);
+                                        const Walks& walks);
 
 }  // namespace mdbopt::search

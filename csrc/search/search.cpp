@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <limits>
 #include <string>
 
+#include "../device.h"
 #include "../error.h"
 
 namespace mdbopt::search {
@@ -15,11 +14,21 @@ namespace {
 
 // Powers of two that keep both themselves and their reciprocals normal.
 constexpr int kLargestExponent = 1000;
-// An objective that has answered −inf this often is taken to have no minimum.
-constexpr std::int64_t kInfiniteDescents = 30;
-// As has one whose value, in units of the first gradient, is below minus this; the range of x is
-// the limit.
-constexpr double bottomless(Dtype dtype) { return dtype == Dtype::kFloat64 ? 1e60 : 1e30; }
+
+void check_gradient(const Tensor& g, const Tensor& x) {
+  if (g.size != x.size) {
+    throw Error("g: expected " + std::to_string(x.size) + " elements (as x), got " +
+                std::to_string(g.size));
+  }
+  if (g.dtype != x.dtype) {
+    throw TypeError(std::string("g: expected dtype ") + info(x.dtype).name + " (as x), got " +
+                    info(g.dtype).name);
+  }
+  if (!g.place.same_memory(x.place)) {
+    throw Error("g: lives on " + memory_name(g.place.device) + ", expected " +
+                memory_name(x.place.device) + " (as x)");
+  }
+}
 
 }  // namespace
 
@@ -29,139 +38,119 @@ void Search::allocate(std::size_t size, Dtype dtype) {
                 std::to_string(options_.groups.size()));
   }
   limits_ = precision(dtype);
-  walks_ = {size, dtype, options_.execution};
-  x_ = Buffer(size, dtype);
-  g_ = Buffer(size, dtype);
-  trial_ = Buffer(size, dtype);
-  allocate_more(size, dtype);
+  walks_ = {size, dtype, execution_};
+  x_ = walks_.zeros();
+  g_ = walks_.zeros();
+  trial_ = walks_.zeros();
+  allocate_more();
+}
+
+// The caller's work may move to another stream: what is queued comes first there, all that is still
+// to come goes there.
+void Search::follow(const Place& place) {
+  if (place.on_cpu() || place.stream == execution_->place.stream) return;
+  // A graph that is recorded cannot wait for work outside of it, and its recorder has.
+  if (!device_library().capturing(place)) device_library().order(execution_->place, place);
+  execution_->place = place;
 }
 
 void Search::init(const Tensor& x, double f, const Tensor& g) {
-  if (evaluations_ != 0) throw Error("init: the search has started already; make a new one");
+  if (now_.evaluations != 0) throw Error("init: the search has started already; make a new one");
   if (x.size == 0) throw Error("x: expected at least one element, got none");
+  check_gradient(g, x);
+  // Made anew: arrays of an init that failed are freed where they are.
+  execution_ = std::make_shared<Execution>(options_.execution);
+  execution_->place = x.place;
   allocate(x.size, x.dtype);
-  check_gradient(g);
-  std::memcpy(x_.data(), x.data, x_.bytes());
-  std::memcpy(g_.data(), g.data, g_.bytes());
+  x_.write(x.data);
+  follow(g.place);
+  g_.write(g.data);
   static const std::size_t norm = find_rule("norm");
   double sums[kMaxSums];
   walks_.run(norm, {x_.data()}, {1.0}, sums);
   if (!std::isfinite(sums[1])) throw Error("x: expected finite numbers, got NaN or inf");
   walks_.run(norm, {g_.data()}, {1.0}, sums);
-  evaluations_ = 1;
-  f_told_ = f_start_told_ = f;
-  gmax_ = sums[1];
-  if (!std::isfinite(f) || !std::isfinite(gmax_)) return end(Status::kNotFinite);
-  trial_gmax_ = gmax_;
-  if (gmax_ == 0.0) return;
-  exponent_ = std::clamp(std::ilogb(gmax_), -kLargestExponent, kLargestExponent);
-  scale_ = std::ldexp(1.0, static_cast<int>(-exponent_));
-  gmax_ *= scale_;
-  trial_gmax_ = gmax_;
-  gmax_start_ = gmax_;
-  f_ = scaled(f);
+  now_.evaluations = 1;
+  now_.f_told = now_.f_start_told = f;
+  now_.gmax = sums[1];
+  if (!std::isfinite(f) || !std::isfinite(now_.gmax)) return end(Status::kNotFinite);
+  now_.trial_gmax = now_.gmax;
+  if (now_.gmax == 0.0) return;
+  now_.exponent = std::clamp(std::ilogb(now_.gmax), -kLargestExponent, kLargestExponent);
+  now_.scale = std::ldexp(1.0, static_cast<int>(-now_.exponent));
+  now_.gmax *= now_.scale;
+  now_.trial_gmax = now_.gmax;
+  now_.gmax_start = now_.gmax;
+  now_.f = scaled(f);
   start();
-}
-
-void Search::end(Status status) {
-  // No step is left because f runs away downwards, not because x is good.
-  const bool falls = infinite_descents_ > 0 ||
-                     f_ < -bottomless(x_.dtype()) * std::max(1.0, std::abs(scaled(f_start_told_)));
-  status_ = static_cast<std::int64_t>(status == Status::kPrecision && falls ? Status::kNotFinite
-                                                                            : status);
-}
-
-bool Search::out_of_range(double f_trial, double gmax_trial, double huge) {
-  if (gmax_trial < huge) return false;
-  if (f_trial < f_) ++infinite_descents_;
-  return true;
-}
-
-double Search::scaled(double value) const {
-  return std::ldexp(value, static_cast<int>(-exponent_));
-}
-
-double Search::unscaled(double value) const {
-  return std::ldexp(value, static_cast<int>(exponent_));
-}
-
-bool Search::noise(double f_trial) const {
-  return std::abs(f_trial - f_) <= limits_.noise * std::abs(f_);
-}
-
-bool Search::too_short(double moved) const {
-  const double epsilon = epsilon_of(x_.dtype());
-  return !(moved > 0.0) ||
-         (moved <= epsilon * epsilon * longest_move_ && gmax_ >= epsilon * gmax_start_);
-}
-
-void Search::check_gradient(const Tensor& g) const {
-  if (g.size != x_.size()) {
-    throw Error("g: expected " + std::to_string(x_.size()) + " elements (as x), got " +
-                std::to_string(g.size));
-  }
-  if (g.dtype != x_.dtype()) {
-    throw TypeError(std::string("g: expected dtype ") + info(x_.dtype()).name + " (as x), got " +
-                    info(g.dtype).name);
-  }
 }
 
 const Buffer& Search::propose() {
   if (x_.size() == 0) throw Error("propose: the search has no point yet; call init first");
-  if (status() != Status::kRunning || gmax_ == 0.0) {
+  if (ended(here().now_)) {
     throw Error("propose: the search has ended (converged() is true)");
   }
   proposed_ = 1;
   return trial_;
 }
 
+const Buffer& Search::propose_later() {
+  if (!away_) return propose();
+  proposed_ = 1;
+  return trial_;
+}
+
+void Search::check_fits(const Tensor& g) const { check_gradient(g, x_.tensor()); }
+
+void Search::take(const Tensor& g) {
+  follow(g.place);
+  proposed_ = 0;
+}
+
 bool Search::judge(double f, const Tensor& g) {
   if (proposed_ == 0) throw Error("judge: no point is proposed; call propose first");
-  check_gradient(g);
-  proposed_ = 0;
-  ++evaluations_;
-  f_trial_told_ = f;
-  const double f_trial = scaled(f);
-  trial_gmax_ = std::numeric_limits<double>::quiet_NaN();
+  check_fits(g);
+  take(g);
   bool moved = false;
-  const double moving = moved_;
-  if (std::isfinite(f_trial)) {
+  if (judged_there(f, g, moved)) return moved;
+  const double f_trial = begin_trial(now_, f);
+  const double moving = now_.moved;
+  if (is_finite(f_trial)) {
     moved = judge_trial(f_trial, g);
-  } else {
-    if (f < 0.0 && ++infinite_descents_ >= kInfiniteDescents)
-      end(Status::kNotFinite);
-    else
-      fail_trial();
+  } else if (!has_no_minimum(now_, limits_)) {
+    fail_trial();
   }
-  if (moved) {
-    ++accepted_;
-    infinite_descents_ = 0;
-    longest_move_ = std::max(longest_move_, moving);
-    f_ = f_trial;
-    f_told_ = f_trial_told_;
-  }
+  if (moved) move(now_, f_trial, moving);
   return moved;
 }
 
+void Search::judge_later(const DeviceNumber&, const Tensor&) {
+  throw Error("wait: expected True for method " + options_.method +
+              ", whose judgements the host decides, got False");
+}
+
 void Search::fields(Fields& fields) {
+  here();
   fields.array("x", x_);
   fields.array("g", g_);
   fields.array("trial", trial_);
-  fields.number("f", f_told_);
-  fields.number("f_scaled", f_);
-  fields.number("f_start", f_start_told_);
-  fields.number("gmax_scaled", gmax_);
-  fields.number("gmax_start", gmax_start_);
-  fields.number("moved", moved_);
-  fields.number("longest_move", longest_move_);
-  fields.number("trial_gmax_scaled", trial_gmax_);
-  fields.number("scale", scale_);
-  fields.count("exponent", exponent_);
-  fields.count("ncut", ncut_);
-  fields.count("accepted", accepted_);
-  fields.count("evaluations", evaluations_);
-  fields.count("infinite_descents", infinite_descents_);
-  fields.count("status", status_);
+  fields.number("f", now_.f_told);
+  fields.number("f_scaled", now_.f);
+  fields.number("f_start", now_.f_start_told);
+  fields.number("gmax_scaled", now_.gmax);
+  fields.number("gmax_start", now_.gmax_start);
+  fields.number("moved", now_.moved);
+  fields.number("longest_move", now_.longest_move);
+  fields.number("trial_gmax_scaled", now_.trial_gmax);
+  fields.number("scale", now_.scale);
+  fields.count("exponent", now_.exponent);
+  fields.count("ncut", now_.ncut);
+  fields.count("accepted", now_.accepted);
+  fields.count("evaluations", now_.evaluations);
+  fields.count("infinite_descents", now_.infinite_descents);
+  auto status = static_cast<std::int64_t>(now_.status);
+  fields.count("status", status);
+  now_.status = static_cast<Status>(status);
   fields.count("proposed", proposed_);
 }
 

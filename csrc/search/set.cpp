@@ -9,63 +9,29 @@
 
 namespace mdbopt::search {
 
-namespace {
-
-// The range of a set's size: squares of it, of step sizes within it and of gradients near 1 stay
-// finite.
-constexpr double kLargestGrowth = 0x1p400;
-constexpr double kSmallestGrowth = 0x1p-900;
-// Cuts lower single step sizes and growth lowers none, so that the size runs away upwards: it goes
-// into the array then.
-constexpr double kFold = 0x1p300;
-// The largest factor by which one pair may cut one step size: far beyond the 2 that the proofs
-// need.
-constexpr double kDepth = 100.0;
-
-// λ of the closed form (algorithms of the paper, appendix D), with ℓ = Σ u² a. Not below 1: no cut.
-double closed_form_lambda(double ell, double d) {
-  return ell > 1.0 ? ell / d * ((d - 1.0) / (ell - 1.0)) : 1.0;
-}
-
-}  // namespace
-
-bool Proposal::finite() const {
-  return std::isfinite(decrease) && std::isfinite(gmax) && std::isfinite(moved);
-}
-
-Set::Set(const Options& options, const std::string& method, std::size_t size, Dtype dtype)
+Set::Set(const Options& options, const std::string& method, const Walks& walks)
     : shape_(&shape_of(method, options.gradient_direction)),
-      walks_{size, dtype, options.execution},
-      set_walks_(walks_),
-      refine_(shape_->kind == Shape::kEllipsoid ? options.refine : 0),
-      cocoercive_(options.cocoercive) {
+      walks_(walks),
+      set_walks_(walks),
+      refine_(shape_->kind == Shape::kEllipsoid ? options.refine : 0) {
   if (shape_->kind != Shape::kOneStepSize) {
-    if (!options.groups.empty()) groups_ = Groups(options.groups);
-    const std::size_t count = groups_.empty() ? size : groups_.count();
-    set_walks_.size = count;
-    set_ = filled(count, 1.0);
-    if (!fused()) normal_ = filled(size, 0.0);
+    if (!options.groups.empty()) groups_ = Groups(options.groups, walks_.where());
+    if (!groups_.empty()) set_walks_.size = groups_.count();
+    set_ = set_walks_.filled(1.0);
+    if (!fused()) normal_ = walks_.zeros(Dtype::kFloat64);
     if (!groups_.empty()) {
-      sums_ = filled(count, 0.0);
-      point_ = filled(count, 0.0);
-      candidate_ = filled(size, 0.0);
+      sums_ = set_walks_.zeros(Dtype::kFloat64);
+      point_ = set_walks_.zeros(Dtype::kFloat64);
+      candidate_ = walks_.zeros(Dtype::kFloat64);
     }
   }
-  gamma_ = std::isnan(options.gamma) ? shape_->gamma(dimension()) : options.gamma;
-}
-
-double Set::dimension() const {
-  if (shape_->kind == Shape::kOneStepSize) return 1.0;
-  return static_cast<double>(groups_.empty() ? walks_.size : groups_.count());
-}
-
-// The paper's cut stays as published; see rules/shapes.h for the limit.
-double Set::depth() const {
-  constexpr double kNoLimit = 1e300;
-  if (!cocoercive_) return kNoLimit;
-  if (shape_->kind == Shape::kSimplex) return kDepth * dimension();
-  return shape_->kind == Shape::kEllipsoid ? std::max(kDepth, std::sqrt(2.0 * dimension()))
-                                           : kDepth;
+  facts_.kind = shape_->kind;
+  facts_.gradient_direction = shape_->gradient_direction;
+  facts_.cocoercive = options.cocoercive;
+  if (shape_->kind != Shape::kOneStepSize) {
+    facts_.dimension = static_cast<double>(groups_.empty() ? walks_.size : groups_.count());
+  }
+  facts_.gamma = std::isnan(options.gamma) ? shape_->gamma(dimension()) : options.gamma;
 }
 
 void Set::resize(double initial_scale) {
@@ -75,24 +41,16 @@ void Set::resize(double initial_scale) {
 }
 
 void Set::set_growth(double growth) {
-  growth_ = std::clamp(growth, kSmallestGrowth, kLargestGrowth);
-  if (growth <= kLargestGrowth || shape_->kind == Shape::kOneStepSize) return;
   static const std::size_t rescale = find_rule("rescale");
-  double sums[kMaxSums];
-  set_walks_.run(rescale, {set_.data()}, {kFold, 1.0}, sums);
-  growth_ = growth / kFold;
-}
-
-double Set::step() const {
-  if (shape_->gradient_direction) return norm2_ > 0.0 ? gamma_ * growth_ / std::sqrt(norm2_) : 0.0;
-  const double boundary = shape_->kind == Shape::kEllipsoid ? std::sqrt(dimension()) : 1.0;
-  return gamma_ / boundary * growth_;
+  if (search::set_growth(facts_, extent_, growth)) {
+    set_walks_.run(rescale, {set_.data()}, {kFolding[0], kFolding[1]});
+  }
 }
 
 double Set::gather_norm2(const Tensor& g) {
   static const std::size_t rule = find_rule("ellipsoid_norm");
   double sums[kMaxSums];
-  walks_.run(rule, {g.data, set_.data()}, {scale_}, sums);
+  walks_.run(rule, {g.data, set_.data()}, {extent_.scale}, sums);
   return sums[0];
 }
 
@@ -100,18 +58,19 @@ double Set::gather_norm2(const Tensor& g) {
 // set itself.
 const Buffer& Set::candidate(const Tensor& g) {
   if (!shape_->gradient_direction) {
-    groups_.spread(set_, candidate_, walks_.execution);
+    groups_.spread(set_, candidate_, *walks_.execution);
     return candidate_;
   }
   static const std::size_t square = find_rule("square");
   static const std::size_t direction = find_rule("ellipsoid_candidate");
+  walks_.run(square, {g.data, normal_.data()}, {extent_.scale});
+  groups_.sum(normal_, sums_, *walks_.execution);
   double sums[kMaxSums];
-  walks_.run(square, {g.data, normal_.data()}, {scale_}, sums);
-  groups_.sum(normal_, sums_, walks_.execution);
-  set_walks_.run(direction, {sums_.data(), set_.data(), point_.data()}, {gamma_ * growth_}, sums);
-  norm2_ = sums[0];
-  if (!(norm2_ > 0.0)) std::fill_n(point_.doubles(), set_.size(), 0.0);
-  groups_.spread(point_, candidate_, walks_.execution);
+  set_walks_.run(direction, {sums_.data(), set_.data(), point_.data()},
+                 {facts_.gamma * extent_.growth}, sums);
+  extent_.norm2 = sums[0];
+  if (!(extent_.norm2 > 0.0)) point_.clear();
+  groups_.spread(point_, candidate_, *walks_.execution);
   return candidate_;
 }
 
@@ -121,22 +80,22 @@ Proposal Set::propose_from(const Buffer& x, const Tensor& g, Buffer& x_trial, Bu
   double sums[kMaxSums];
   if (shape_->kind == Shape::kOneStepSize) {
     if (g_copy == nullptr)
-      walks_.run(shape_->trial, {x.data(), g.data, x_trial.data()}, {step(), scale_}, sums);
+      walks_.run(shape_->trial, {x.data(), g.data, x_trial.data()}, {step(), extent_.scale}, sums);
     else
       walks_.run(shape_->accept, {x.data(), g.data, x_trial.data(), g_copy->data()},
-                 {step(), scale_}, sums);
+                 {step(), extent_.scale}, sums);
   } else {
     const bool apart = !groups_.empty();
-    if (!apart && shape_->gradient_direction) norm2_ = gather_norm2(g);
+    if (!apart && shape_->gradient_direction) extent_.norm2 = gather_norm2(g);
     const Buffer& set = apart ? candidate(g) : set_;
     const double factor = apart && shape_->gradient_direction ? 1.0 : step();
     if (g_copy == nullptr) {
       walks_.run(apart ? box_trial : shape_->trial, {x.data(), g.data, set.data(), x_trial.data()},
-                 {factor, scale_}, sums);
+                 {factor, extent_.scale}, sums);
     } else {
       walks_.run(apart ? box_accept : shape_->accept,
-                 {x.data(), g.data, set.data(), x_trial.data(), g_copy->data()}, {factor, scale_},
-                 sums);
+                 {x.data(), g.data, set.data(), x_trial.data(), g_copy->data()},
+                 {factor, extent_.scale}, sums);
     }
   }
   return {sums[0], sums[1], sums[2]};
@@ -153,15 +112,15 @@ Proposal Set::propose(const Buffer& x, const Tensor& g_new, Buffer& x_trial, Buf
 Secant Set::secant(const Buffer& g, const Tensor& g_trial) {
   static const std::size_t box_secant = find_rule("box_secant");
   double sums[kMaxSums] = {};
-  const double cocoercive = cocoercive_ ? 1.0 : 0.0;
   if (shape_->kind == Shape::kOneStepSize) {
-    walks_.run(shape_->secant, {g.data(), g_trial.data}, {step(), scale_, cocoercive}, sums);
+    walks_.run(shape_->secant, {g.data(), g_trial.data}, {step(), extent_.scale, cocoercive()},
+               sums);
   } else {
     const bool apart = !groups_.empty();
     const double factor = apart && shape_->gradient_direction ? 1.0 : step();
     walks_.run(apart ? box_secant : shape_->secant,
                {g.data(), g_trial.data, apart ? candidate_.data() : set_.data()},
-               {factor, scale_, cocoercive}, sums);
+               {factor, extent_.scale, cocoercive()}, sums);
   }
   return {sums[0], sums[1], sums[2], sums[3]};
 }
@@ -185,24 +144,22 @@ double Set::refined_lambda(const Buffer& u, double cut) const {
 bool Set::cut_apart(const Buffer& g, const Tensor& g_trial, double normaliser) {
   static const std::size_t hypergradient = find_rule("hypergradient");
   static const std::size_t cut_at = find_rule("ellipsoid_cut_at");
-  double sums[kMaxSums];
   walks_.run(hypergradient, {g.data(), g_trial.data, normal_.data()},
-             {scale_, cocoercive_ ? 1.0 : 0.0}, sums);
-  if (!groups_.empty()) groups_.sum(normal_, sums_, walks_.execution);
+             {extent_.scale, cocoercive()});
+  if (!groups_.empty()) groups_.sum(normal_, sums_, *walks_.execution);
   const Buffer& u = groups_.empty() ? normal_ : sums_;
-  const double d = dimension();
   const std::initializer_list<void*> streams = {u.data(), set_.data()};
-  if (shape_->kind == Shape::kBox) {
-    set_walks_.run(shape_->cut, streams, {growth_ / normaliser, 0.0, depth()}, sums);
-  } else if (shape_->kind == Shape::kSimplex) {
-    set_walks_.run(shape_->cut, streams, {d * growth_ / normaliser, (d - 1.0) / (d - 0.5), depth()},
-                   sums);
+  // Its λ is of no use for an ellipsoid, whose spread is not known here.
+  const Cutting by = cutting(facts_, extent_, 0.0, normaliser);
+  if (shape_->kind != Shape::kEllipsoid) {
+    set_walks_.run(shape_->cut, streams, {by.cut, by.lambda, depth()});
   } else if (refine_ > 0) {
-    const double lambda = refined_lambda(u, growth_ / normaliser);
+    const double lambda = refined_lambda(u, by.cut);
     if (!(lambda < 1.0)) return false;
-    set_walks_.run(cut_at, streams, {growth_ / normaliser, lambda, depth()}, sums);
+    set_walks_.run(cut_at, streams, {by.cut, lambda, depth()});
   } else {
-    return set_walks_.run(shape_->cut, streams, {growth_ / normaliser, depth()}, sums);
+    double sums[kMaxSums];  // wanted: whether it was applied
+    return set_walks_.run(shape_->cut, streams, {by.cut, depth()}, sums);
   }
   return true;
 }
@@ -210,8 +167,7 @@ bool Set::cut_apart(const Buffer& g, const Tensor& g_trial, double normaliser) {
 bool Set::cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Secant& secant,
               double normaliser, Buffer& x_trial, Proposal& proposal) {
   if (shape_->kind == Shape::kOneStepSize) {
-    if (!(secant.spread * growth_ > normaliser)) return false;
-    growth_ = std::max(normaliser / secant.spread, growth_ / depth());
+    if (!cut_growth(facts_, extent_, secant.spread, normaliser)) return false;
     proposal = propose(x, g, x_trial);
     return true;
   }
@@ -221,52 +177,45 @@ bool Set::cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Sec
     return true;
   }
   static const std::size_t cut_pair = find_rule("ellipsoid_cut_pair");
-  const double d = dimension();
-  const double cocoercive = cocoercive_ ? 1.0 : 0.0;
-  double cut = growth_ / normaliser;
-  double lambda = 0.0;
-  if (shape_->kind == Shape::kSimplex) {
-    cut = d * growth_ / normaliser;
-    lambda = (d - 1.0) / (d - 0.5);
-  } else if (shape_->kind == Shape::kEllipsoid) {
-    lambda = closed_form_lambda(secant.spread * (cut * cut), d);
-    if (!(lambda < 1.0)) return false;
-  }
+  const Cutting by = cutting(facts_, extent_, secant.spread, normaliser);
+  if (!by.cuts) return false;
   double sums[kMaxSums];
   if (shape_->cut_trial != Shape::kNone) {
     walks_.run(shape_->cut_trial, {x.data(), g.data(), g_trial.data, set_.data(), x_trial.data()},
-               {cut, step(), lambda, scale_, cocoercive, depth()}, sums);
+               {by.cut, step(), by.lambda, extent_.scale, cocoercive(), depth()}, sums);
   } else {
     walks_.run(cut_pair, {g.data(), g_trial.data, set_.data()},
-               {cut, lambda, scale_, cocoercive, depth()}, sums);
-    norm2_ = sums[0];
-    walks_.run(shape_->trial, {x.data(), g.data(), set_.data(), x_trial.data()}, {step(), scale_},
-               sums);
+               {by.cut, by.lambda, extent_.scale, cocoercive(), depth()}, sums);
+    extent_.norm2 = sums[0];
+    walks_.run(shape_->trial, {x.data(), g.data(), set_.data(), x_trial.data()},
+               {step(), extent_.scale}, sums);
   }
   proposal = {sums[0], sums[1], sums[2]};
   return true;
 }
 
 void Set::step_sizes(double* out) const {
-  const double boundary = shape_->kind == Shape::kEllipsoid ? std::sqrt(dimension()) : 1.0;
-  const double factor = gamma_ / boundary * growth_ * scale_;
+  const double factor = plain_step(facts_, extent_) * extent_.scale;
+  const Walks wide = walks_.of(walks_.size, Dtype::kFloat64);
   if (shape_->kind == Shape::kOneStepSize) {
-    std::fill_n(out, walks_.size, factor);
+    static const std::size_t fill = find_rule("fill");
+    wide.run(fill, {out}, {factor});
     return;
   }
-  Buffer spread;
-  if (!groups_.empty()) {
-    spread = filled(walks_.size, 0.0);
-    groups_.spread(set_, spread, walks_.execution);
+  static const std::size_t scaled = find_rule("scaled");
+  if (groups_.empty()) {
+    wide.run(scaled, {set_.data(), out}, {factor});
+    return;
   }
-  const double* set = groups_.empty() ? set_.doubles() : spread.doubles();
-  for (std::size_t i = 0; i < walks_.size; ++i) out[i] = factor * set[i];
+  Buffer spread = wide.zeros();
+  groups_.spread(set_, spread, *walks_.execution);
+  wide.run(scaled, {spread.data(), out}, {factor});
 }
 
 void Set::fields(Fields& fields, const std::string& prefix) {
-  fields.number(prefix + "growth", growth_);
-  fields.number(prefix + "norm2", norm2_);
-  fields.number(prefix + "gradient_scale", scale_);
+  fields.number(prefix + "growth", extent_.growth);
+  fields.number(prefix + "norm2", extent_.norm2);
+  fields.number(prefix + "gradient_scale", extent_.scale);
   if (shape_->set != nullptr) fields.array(prefix + shape_->set, set_);
   if (!groups_.empty()) fields.array(prefix + "candidate", candidate_);
 }

@@ -13,6 +13,7 @@
 #include <cstddef>
 
 #include "buffer.h"
+#include "extent.h"
 #include "fields.h"
 #include "groups.h"
 #include "options.h"
@@ -20,38 +21,29 @@
 
 namespace mdbopt::search {
 
-// What a walk that proposes a point says of it; the order of kTrialSums.
-struct Proposal {
-  double decrease = 0.0;  // Σ p g²; half of it is promised
-  double gmax = 0.0;      // max|g|, over the scale
-  double moved = 0.0;     // max|x⁺ − x|
-
-  bool finite() const;
-};
-
-// What a pair of points says of the candidate p between them; the order of secant.h.
-struct Secant {
-  double slope = 0.0;      // Σ p g g⁺
-  double curvature = 0.0;  // Σ p g (g − g⁺)
-  double gmax = 0.0;       // max|g⁺|
-  double spread = 0.0;     // what the shape's cut needs of the normal
-};
-
 // What differs between the shapes: names of rules and a few numbers.
 struct Shape;
 
 class Set {
  public:
   // method: box, simplex, ellipsoid or backtracking.
-  Set(const Options& options, const std::string& method, std::size_t size, Dtype dtype);
+  Set(const Options& options, const std::string& method, const Walks& walks);
 
   // The set as the user sizes it: b = scale·d (box), axes = scale·d (ellipsoid), b = scale
   // (simplex), scale itself (one step size).
   void resize(double initial_scale);
   // Scales the whole set, within what arithmetic on it can bear.
-  void grow(double factor) { set_growth(growth_ * factor); }
-  double growth() const { return growth_; }
-  void set_gradient_scale(double scale) { scale_ = scale; }
+  void grow(double factor) { set_growth(extent_.growth * factor); }
+  void set_gradient_scale(double scale) { extent_.scale = scale; }
+
+  // What a judgement on the device knows of it: array() is null where there is but one step size.
+  const Shape& shape() const { return *shape_; }
+  const SetFacts& facts() const { return facts_; }
+  void* array() const { return set_.data(); }
+  const Extent& extent() const { return extent_; }
+  void set_extent(const Extent& extent) { extent_ = extent; }
+  // Whether a judgement needs no more than the fused walks.
+  bool fused() const { return groups_.empty() && refine_ == 0; }
 
   Proposal propose(const Buffer& x, const Buffer& g, Buffer& x_trial);
   // As propose from g_new, which is copied to g in the same walk.
@@ -62,17 +54,16 @@ class Set {
   bool cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Secant& secant,
            double normaliser, Buffer& x_trial, Proposal& proposal);
 
-  // Writes the candidate in the plain direction, one step size per coordinate.
+  // Writes the candidate in the plain direction, one step size per coordinate, where x is.
   void step_sizes(double* out) const;
   void fields(Fields& fields, const std::string& prefix);
 
  private:
   void set_growth(double growth);
-  bool fused() const { return groups_.empty() && refine_ == 0; }
-  double dimension() const;
-  double step() const;
-  double depth() const;
-  double lambda(const Secant& secant, double normaliser) const;
+  double dimension() const { return facts_.dimension; }
+  double step() const { return search::step(facts_, extent_); }
+  double depth() const { return search::depth(facts_); }
+  double cocoercive() const { return facts_.cocoercive ? 1.0 : 0.0; }
   double refined_lambda(const Buffer& u, double cut) const;
   bool cut_apart(const Buffer& g, const Tensor& g_trial, double normaliser);
   double gather_norm2(const Tensor& g);
@@ -83,14 +74,11 @@ class Set {
   Walks walks_;      // over the coordinates
   Walks set_walks_;  // over the set: as many elements as groups
   Groups groups_;
-  double gamma_;
   int refine_;
-  bool cocoercive_;
-  double scale_ = 1.0;
-  double growth_ = 1.0;
-  double norm2_ = 0.0;    // Σ (axes·g²)² of the candidate last proposed in the gradient's direction
-  Buffer set_;            // b or axes
-  Buffer normal_, sums_;  // with groups or refinement: u, and its sums per group
+  SetFacts facts_;
+  Extent extent_;
+  Buffer set_;                // b or axes
+  Buffer normal_, sums_;      // with groups or refinement: u, and its sums per group
   Buffer point_, candidate_;  // with groups: the candidate per group, and p per coordinate
 };
 

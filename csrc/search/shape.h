@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string>
 
+#include "extent.h"
+
 namespace mdbopt::search {
 
 // Rules by name, resolved once. `cut_trial` is absent where the next candidate needs a norm of the
@@ -12,8 +14,9 @@ namespace mdbopt::search {
 struct Shape {
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   const char* set;
-  std::size_t trial, accept, secant, cut, cut_trial;
-  enum Kind { kBox, kSimplex, kEllipsoid, kOneStepSize } kind;
+  std::size_t trial, accept, advance, secant, cut, cut_trial;
+  using enum ShapeKind;
+  ShapeKind kind;
   bool gradient_direction;
 
   double gamma(double d) const {

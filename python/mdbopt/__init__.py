@@ -9,7 +9,7 @@ common objectives; `plot` draws runs.
 from importlib import import_module
 from typing import Any
 
-from mdbopt import kernels, optimizers, problems
+from mdbopt import cuda, kernels, optimizers, problems
 from mdbopt._core import __version__
 from mdbopt._methods import methods
 from mdbopt._minimize import minimize
@@ -62,6 +62,7 @@ __all__ = [
     "UpdateState",
     "__version__",
     "backends",
+    "cuda",
     "kernels",
     "methods",
     "minimize",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mdbopt import _checks, _core
-from mdbopt._arrays import Library, real_value
+from mdbopt._arrays import Library, device_of, is_device, real_value
 
 
 class State(Mapping[str, Any]):
@@ -17,8 +17,9 @@ class State(Mapping[str, Any]):
 
     It is a mapping of names to plain arrays and numbers, so ``numpy.savez(file, **state)`` saves it
     and ``search.restore(numpy.load(file))`` continues to the same bits; it can be pickled and
-    copied. Arrays are copies in the mapping; `x` and `g` are views of the search's own memory
-    (NumPy, read-only, valid until the next `judge`) or copies in the caller's library.
+    copied. Arrays are NumPy copies in the mapping; `x` and `g` are views of the search's own memory
+    (NumPy, read-only, valid until the next `judge`) or copies in the caller's library, where the
+    search began. Whatever is read of it waits for the device once `judge` was told not to.
     """
 
     # By identity: arrays have no truth value that a mapping's comparison could use.
@@ -31,16 +32,23 @@ class State(Mapping[str, Any]):
         self._library = library
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (self._search, dict(self), self._library.name)
+        return _restored, (self._search, *self._parts())
 
     def __copy__(self) -> State:
-        return _restored(self._search, dict(self), self._library.name)
+        return _restored(self._search, *self._parts())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> State:
         return self.__copy__()
 
+    def _parts(self) -> tuple[dict[str, Any], str | None, int | None]:
+        return self._core.save(), self._library.name, self._core.device
+
     def _give(self, view: Any) -> Any:
-        return view if self._library.is_numpy else self._library.from_numpy(view.copy())
+        if self._library.is_numpy:
+            return view
+        if self._core.device is not None:
+            return self._library.from_device(view)
+        return self._library.from_numpy(view.copy())
 
     @property
     def x(self) -> Any:
@@ -88,13 +96,15 @@ class State(Mapping[str, Any]):
         return self._core.status
 
     def __getitem__(self, name: str) -> Any:
-        return self._core.save()[name]
+        if not isinstance(name, str):
+            raise KeyError(name)
+        return self._core.entry(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._core.save())
+        return iter(self._core.names())
 
     def __len__(self) -> int:
-        return len(self._core.save())
+        return len(self._core.names())
 
     def __repr__(self) -> str:
         return (
@@ -140,7 +150,7 @@ class Search:
         Parameters
         ----------
         x : array, shape (d,), float64 or float32
-            The start; copied.
+            The start; copied. On a CUDA device, the search stays there, and so do all its arrays.
         f : float
             The objective there.
         g : array like x
@@ -156,24 +166,37 @@ class Search:
         TypeError
             When x or g is no array of float64 or float32, or g's dtype is not x's.
         ValueError
-            When x is empty, holds NaN or inf, or g's size is not x's.
+            When x is empty, holds NaN or inf, or g's size or device is not x's.
+        RuntimeError
+            When x lives on a device that cannot be used.
         """
         library = Library(x)
         core = self._new()
-        core.init(library.to_numpy(x, "x"), real_value("f", f), library.to_numpy(g, "g"))
+        if not is_device(x):
+            x, g = library.to_numpy(x, "x"), library.to_numpy(g, "g")
+        core.init(x, real_value("f", f), g)
         return State(self, core, library)
 
-    def propose(self, state: State) -> Any:
+    def propose(self, state: State, *, copy: bool = True) -> Any:
         """Give the point to evaluate next: read-only, valid until `judge`.
+
+        Parameters
+        ----------
+        state : State
+            A search at work.
+        copy : bool, default True
+            On a CUDA device, False gives the search's own array, which is only to be read. Once
+            `judge` was told not to wait, every next point is written to that same array, and asking
+            for it neither waits nor says when the search has ended.
 
         Raises
         ------
         ValueError
             When the search has ended (`converged` is true).
         """
-        return state._give(state._core.propose())
+        return state._give(state._core.propose(copy))
 
-    def judge(self, state: State, f: float, g: Any) -> bool:
+    def judge(self, state: State, f: Any, g: Any, *, wait: bool = True) -> bool | None:
         """Take the objective and gradient at the proposed point.
 
         Parameters
@@ -182,23 +205,36 @@ class Search:
             Changed in place.
         f : float
             The objective at the proposed point; need not be finite.
-        g : array, shape (d,), dtype of x
+        g : array, shape (d,), dtype and device of x
             Its gradient; read, never kept.
+        wait : bool, default True
+            False decides on the CUDA device, in the order of its stream and without waiting for
+            it; f may be an array of one number there, of any float dtype. Not for `Guarded`,
+            groups or refine > 0, nor before the first set is found: as long as
+            ``state["seeking"]`` is 1, unless initial_scale is given.
 
         Returns
         -------
-        bool
-            True when ``state.x`` moved to the proposed point, False when the search learnt from it.
+        bool or None
+            True when ``state.x`` moved to the proposed point, False when the search learnt from it;
+            None without waiting.
 
         Raises
         ------
         ValueError
-            When no point is proposed, or g's size is not x's.
+            When no point is proposed, or g's size or device is not x's; or when this search cannot
+            judge without waiting.
         TypeError
             When g's dtype is not x's.
+        RuntimeError
+            When a CUDA graph records the first judgement that does not wait.
         """
-        if type(g) is not np.ndarray:
+        if type(g) is not np.ndarray and state._core.device is None:
             g = state._library.to_numpy(g, "g")
+        if not wait:
+            if hasattr(f, "detach"):  # PyTorch lends no tensor that requires a gradient
+                f = f.detach()
+            return state._core.judge_later(f if is_device(f) else real_value("f", f), g)
         return state._core.judge(f if type(f) is float else real_value("f", f), g)
 
     def converged(self, state: State, gtol: float = 0.0) -> bool:
@@ -213,7 +249,8 @@ class Search:
         saved : mapping of str to array or number
             A state, a dict of one, or what ``numpy.load`` gives of a file of one.
         like : array, optional
-            An array of the library that results are given in; NumPy by default.
+            An array of the library that results are given in, on the device where the search goes
+            on; NumPy by default.
 
         Returns
         -------
@@ -225,13 +262,18 @@ class Search:
         ValueError, TypeError
             When an entry is missing or does not fit this search.
         """
-        return self._restore(saved, Library(np.empty(0) if like is None else like))
+        library = Library(np.empty(0) if like is None else like)
+        return self._restore(saved, library, device_of(like))
 
-    def _restore(self, saved: Mapping[str, Any], library: Library) -> State:
+    def _restore(self, saved: Mapping[str, Any], library: Library, device: int | None) -> State:
         core = self._new()
-        core.load({name: saved[name] for name in saved})
+        if isinstance(saved, State):
+            saved = saved._core.save()
+        core.load({name: saved[name] for name in saved}, device)
         return State(self, core, library)
 
 
-def _restored(search: Search, saved: dict[str, Any], library: str | None) -> State:
-    return search._restore(saved, Library.named(library))
+def _restored(
+    search: Search, saved: dict[str, Any], library: str | None, device: int | None = None
+) -> State:
+    return search._restore(saved, Library.named(library), device)

@@ -48,7 +48,9 @@ def minimize(
         private copy of the point, of shape (d,), in the dtype and library of ``x0``.
     x0 : array, shape (d,)
         The start; flattened if it has more axes, never written. float64 and float32 are kept;
-        integers become float64. NumPy, or any array with ``__dlpack__`` on the CPU.
+        integers become float64. NumPy, or any array with ``__dlpack__``. On a CUDA device (float64
+        or float32 only) the run stays there: ``fun`` gets points on it and returns the gradient on
+        it, and x, jac and step_sizes of results live on it.
     args : tuple
         Further arguments of ``fun`` and ``jac``.
     method : str, default "guarded"
@@ -76,7 +78,8 @@ def minimize(
     every : int, default 100
         Evaluations between two checkpoints.
     resume : path, optional
-        A checkpoint to continue from, to the same bits; ``x0`` gives its shape and dtype only.
+        A checkpoint to continue from, to the same bits; ``x0`` gives its shape, dtype and device
+        only.
 
     Returns
     -------
@@ -94,6 +97,8 @@ def minimize(
     TypeError, ValueError
         When an argument, or what the objective returned, is not as above; the message names it.
         Exceptions of the objective pass unchanged.
+    RuntimeError
+        When x0 lives on a device that cannot be used.
 
     Notes
     -----
@@ -113,13 +118,13 @@ def minimize(
     >>> res.success, bool(abs(res.x).max() < 1e-4)
     (True, True)
     """
-    start, library = start_point(x0)
+    start = start_point(x0)
     chosen = find_method(method)
     limits, search_options, show, return_all = _split_options(chosen, options, tol, start.dtype)
     every = _checks.whole("every", every, least=1)
     watcher = None if callback is None else Callback(callback)
-    objective = Objective(fun, jac, args, start, library)
-    run = Run(objective, chosen, search_options, limits, library, return_all)
+    objective = Objective(fun, jac, args, start)
+    run = Run(objective, chosen, search_options, limits, start.library, return_all)
     run.identity = _identity(method, search_options)
     if checkpoint is not None:
         _checkpoint.check_writable(checkpoint)
@@ -143,7 +148,7 @@ def minimize(
         run.save(checkpoint)
     result = run.result(status)
     if show:
-        print(_report(result))
+        print(_report(result, run.state.gmax))
     return result
 
 
@@ -186,9 +191,9 @@ def _split_options(
     return limits, {name: given[name] for name in given if name in known}, show, return_all
 
 
-def _report(result: OptimizeResult) -> str:
+def _report(result: OptimizeResult, gmax: float) -> str:
     return (
         f"{result.message}\n"
-        f"    f = {result.fun:.10g}   max|g| = {np.abs(np.asarray(result.jac)).max():.3g}\n"
+        f"    f = {result.fun:.10g}   max|g| = {gmax:.3g}\n"
         f"    iterations {result.nit}   evaluations {result.nfev}   cuts {result.ncut}"
     )

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mdbopt._arrays import Array, Library, real_value
+from mdbopt import _core, kernels
+from mdbopt._arrays import Library, device_of, dtype_name, is_device, real_value
 
 
-def start_point(x0: Any) -> tuple[Array, Library]:
+@dataclass(frozen=True)
+class Start:
+    """Where a run begins: a flat copy of x0, NumPy's or on a device."""
+
+    point: Any
+    size: int
+    dtype: np.dtype[Any]
+    library: Library
+    device: int | None = None
+
+    def private(self) -> Any:
+        """Give the point to an objective, which may write on what it gets."""
+        return self.point if self.device is None else _core.copied(self.point, "x0")
+
+
+def start_point(x0: Any) -> Start:
     """Return x0 as a fresh flat float array, and the library it came from."""
     library = Library(x0)
+    if is_device(x0):
+        return _start_on_device(x0, library)
     try:
         start = np.atleast_1d(library.to_numpy(x0, "x0")).ravel()
     except ValueError as error:
@@ -27,7 +47,24 @@ def start_point(x0: Any) -> tuple[Array, Library]:
         raise ValueError("x0: expected at least one element, got none")
     if not np.isfinite(start).all():
         raise ValueError("x0: expected finite numbers, got NaN or inf")
-    return np.array(start), library
+    return Start(np.array(start), start.size, start.dtype, library)
+
+
+def _start_on_device(x0: Any, library: Library) -> Start:
+    size = math.prod(x0.shape)
+    if size == 0:
+        raise ValueError("x0: expected at least one element, got none")
+    point = _core.copied(_dense(x0), "x0")
+    if not math.isfinite(kernels.norm(point).max):
+        raise ValueError("x0: expected finite numbers, got NaN or inf")
+    return Start(point, size, np.dtype(point.dtype), library, point.device)
+
+
+def _dense(array: Any) -> Any:
+    """Flatten an array on a device, without a copy where its memory has no gaps."""
+    if hasattr(array, "detach"):
+        array = array.detach()
+    return array.ravel() if hasattr(array, "ravel") else array
 
 
 class Objective:
@@ -41,13 +78,11 @@ class Objective:
         ``jac(x, *args) -> g``.
     args : tuple
         Further arguments of both.
-    x0 : array
-        Gives the dtype and size of points.
-    library : Library
-        The kind of array that ``fun`` receives.
+    start : Start
+        Gives the dtype and size of points, and the kind of array that ``fun`` receives.
     """
 
-    def __init__(self, fun: Any, jac: Any, args: Any, x0: Array, library: Library) -> None:
+    def __init__(self, fun: Any, jac: Any, args: Any, start: Start) -> None:
         if not callable(fun):
             raise TypeError(f"fun: expected a callable, got {type(fun).__name__}")
         if jac is not True and not callable(jac):
@@ -58,12 +93,13 @@ class Objective:
         self._fun: Callable[..., Any] = fun
         self._jac: Callable[..., Any] | None = None if jac is True else jac
         self._args = args if isinstance(args, tuple) else (args,)
-        self._library = library
-        self._dtype = x0.dtype
-        self._size = x0.size
-        self._point = np.empty_like(x0)
+        self._library = start.library
+        self._dtype = start.dtype
+        self._size = start.size
+        self._device = start.device
+        self._point = np.empty(start.size if start.device is None else 0, start.dtype)
 
-    def __call__(self, x: Array) -> tuple[float, Array]:
+    def __call__(self, x: Any) -> tuple[float, Any]:
         point = self._copy(x)
         if self._jac is None:
             f, g = self._pair(self._fun(point, *self._args))
@@ -71,7 +107,9 @@ class Objective:
             f, g = self._fun(point, *self._args), self._jac(point, *self._args)
         return real_value("fun", f), self._gradient(g)
 
-    def _copy(self, x: Array) -> Any:
+    def _copy(self, x: Any) -> Any:
+        if self._device is not None:  # a copy already
+            return self._library.from_device(x)
         # The same memory serves again unless the objective kept it: two references are ours, one is
         # getrefcount's own.
         if not self._library.is_numpy:
@@ -91,17 +129,31 @@ class Objective:
             )
         return result[0], result[1]
 
-    def _gradient(self, g: Any) -> Array:
+    def _gradient(self, g: Any) -> Any:
         if g is None:
             raise TypeError("jac: expected an array, got None")
+        if self._device is not None:
+            return self._gradient_on_device(g)
         array = self._library.to_numpy(g, "jac") if not isinstance(g, np.ndarray) else g
-        if array.shape != (self._size,):
-            if array.shape == () and self._size == 1:
-                array = array.reshape(1)
-            else:
-                raise ValueError(
-                    f"jac: expected a gradient of shape ({self._size},), got {array.shape}"
-                )
-        if array.dtype != self._dtype:
-            raise TypeError(f"jac: expected dtype {self._dtype} (as x0), got {array.dtype}")
+        if array.shape == () and self._size == 1:
+            array = array.reshape(1)
+        self._check(array.shape, array.dtype)
         return np.ascontiguousarray(array)
+
+    def _gradient_on_device(self, g: Any) -> Any:
+        device = device_of(g)
+        if device != self._device:
+            where = "" if not hasattr(g, "__dlpack__") else " on the CPU"
+            raise TypeError(
+                f"jac: expected an array on cuda:{self._device} (as x0), got "
+                f"{type(g).__name__}{where if device is None else f' on cuda:{device}'}"
+            )
+        shape = tuple(g.shape)
+        self._check((1,) if shape == () else shape, dtype_name(g))
+        return _dense(g)
+
+    def _check(self, shape: tuple[int, ...], dtype: Any) -> None:
+        if shape != (self._size,):
+            raise ValueError(f"jac: expected a gradient of shape ({self._size},), got {shape}")
+        if dtype != self._dtype:
+            raise TypeError(f"jac: expected dtype {self._dtype} (as x0), got {dtype}")

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mdbopt import _checks, _core
-from mdbopt._arrays import real_value
+from mdbopt._arrays import dtype_name, is_device, real_value
+from mdbopt._plan import Plan
 from mdbopt._update_state import UpdateState, fresh, restored
 from mdbopt.kernels import ROUNDINGS
 
@@ -160,8 +161,8 @@ class Optimizer:
         Parameters
         ----------
         params : array, or nested lists, tuples or dicts of arrays
-            Written in place: NumPy, PyTorch on the CPU, or any array with ``__dlpack__`` that may
-            be written.
+            Written in place: NumPy, PyTorch, or any array with ``__dlpack__`` that may be written,
+            all of a step on the CPU or on one CUDA device.
         grads : the same structure
             Read. None in place of an array leaves its parameters and state as they are.
         state : UpdateState
@@ -184,15 +185,17 @@ class Optimizer:
         Returns
         -------
         bool
-            False when the step was skipped.
+            False when the step was skipped; True, too, where only the device will know.
 
         Raises
         ------
         TypeError, ValueError
             When structures, shapes, dtypes or memory orders differ, an array is read-only,
-            broadcast or has gaps, what is written overlaps something else, or the state is of
-            another optimizer, of other parameters, or being stepped by another thread. Nothing has
-            been written then.
+            broadcast or has gaps, arrays live apart, what is written overlaps something else, or
+            the state is of another optimizer, of other parameters, or being stepped by another
+            thread. Nothing has been written then.
+        RuntimeError
+            When CUDA cannot be used, or for what went wrong in work queued there before.
 
         Notes
         -----
@@ -200,6 +203,13 @@ class Optimizer:
         the whole, also for arrays whose gradient was None, where PyTorch counts for each array.
         Clipping squares in float64 and, where these leave its range, relative to the largest
         element; PyTorch's norm is inf there. A factor below the range of float32 is 0.
+
+        On a CUDA device the step is queued on the stream that the library of the first parameter
+        works on at the time; ``backend`` and ``threads`` must be None there, and
+        ``flush_subnormals`` has no effect. ``t`` and the state's numbers are waited for when they
+        are read. A ``grad_scale``, ``found_inf`` or 0-d ``lr`` that lives on the device is read
+        there when the step runs, unchecked. A CUDA graph can record the step after one outside of
+        the recording; other numbers are then those of the recording.
         """
         return self._take_step(params, grads, state, lr, grad_scale, found_inf, max_norm, copy)
 
@@ -223,6 +233,13 @@ class Optimizer:
             )
         if state._optimizer is not self:
             state._adopt(self)
+        there = None
+        if lr is not None or grad_scale is not None or found_inf is not None:
+            given = {"lr": lr, "grad_scale": grad_scale, "found_inf": found_inf}
+            there = {name: number for name, number in given.items() if _read_there(name, number)}
+            lr, grad_scale, found_inf = (
+                None if name in there else number for name, number in given.items()
+            )
         return state._core.step(
             params,
             grads,
@@ -232,6 +249,7 @@ class Optimizer:
             0.0 if max_norm is None else self._positive("max_norm", max_norm),
             copy,
             scalars,
+            there or None,
         )
 
     def plan(self, params: Any, grads: Any, state: UpdateState) -> Plan:
@@ -248,7 +266,7 @@ class Optimizer:
         Plan
             ``plan.step()`` does what ``step(params, grads, state)`` does.
         """
-        return Plan(self, params, grads, state)
+        return Plan(self, params, grads, state, type(self).step is Optimizer.step)
 
     def _positive(self, name: str, value: Any) -> float:
         return self._number(name, value, strict=True)
@@ -285,37 +303,14 @@ class HeavyBall(Optimizer):
         return {"momentum": self.momentum}
 
 
-class Plan:
-    """A step with its arguments bound; see `Optimizer.plan`.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        Its hyperparameters.
-    params, grads, state
-        What is stepped.
-    """
-
-    __slots__ = ("_arguments", "_core_step", "_direct", "_optimizer", "_state")
-
-    def __init__(self, optimizer: Optimizer, params: Any, grads: Any, state: UpdateState) -> None:
-        if state.__class__ is not UpdateState:
-            raise TypeError(
-                f"{optimizer._where('state')}: expected a state from init or restore, got "
-                f"{type(state).__name__}"
-            )
-        self._optimizer = optimizer
-        self._state = state
-        self._core_step = state._core.step
-        self._direct = type(optimizer).step is Optimizer.step
-        self._arguments = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
-
-    def step(self, **options: Any) -> bool:
-        """Take a step; options are those of `Optimizer.step`."""
-        if options or not self._direct or self._state._optimizer is not self._optimizer:
-            params, grads, *_ = self._arguments
-            return self._optimizer.step(params, grads, self._state, **options)
-        return self._core_step(*self._arguments)
+def _read_there(name: str, number: Any) -> bool:
+    """Tell whether a number lives on a device, to be read when the step runs there."""
+    if not hasattr(number, "__dlpack__") or not is_device(number):
+        return False
+    shape = tuple(number.shape)
+    # An array of step sizes with one entry is for a list of one array.
+    one = shape == () or (shape == (1,) and name != "lr")
+    return one and "float" in dtype_name(number)
 
 
 def _backends() -> list[str]:

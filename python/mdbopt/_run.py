@@ -12,11 +12,11 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from mdbopt import _checkpoint
-from mdbopt._arrays import Array, Library
+from mdbopt._arrays import Library
 from mdbopt._ask_tell import State
 from mdbopt._callback import Callback
 from mdbopt._methods import Method
-from mdbopt._objective import Objective
+from mdbopt._objective import Objective, Start
 from mdbopt._progress import Progress
 from mdbopt._trace import NAMES, Trace
 
@@ -53,15 +53,15 @@ class Run:
         self._library = library
         self._points: list[Any] | None = [] if return_all else None
 
-    def begin(self, start: Array) -> None:
+    def begin(self, start: Start) -> None:
         self._search._check_size(start.size)
-        f, g = self._objective(start)
-        self.state = self._search.init(start, f, g)
+        f, g = self._objective(start.private())
+        self.state = self._search.init(start.point, f, g)
         self.trace = Trace()
         self.trace.add(f, f, self.state.gmax, True, 0)
         self._keep_point()
 
-    def resume(self, path: str | os.PathLike[str], start: Array) -> None:
+    def resume(self, path: str | os.PathLike[str], start: Start) -> None:
         entries = _checkpoint.read(path)
         saved_identity = str(entries.pop("identity", ""))
         if saved_identity != self.identity:
@@ -71,18 +71,20 @@ class Run:
             )
         trace = {name: entries.pop(f"trace_{name}") for name in NAMES}
         x = entries["x"]
-        if x.shape != start.shape or x.dtype != start.dtype:
+        shape = (start.size,)
+        if x.shape != shape or x.dtype != start.dtype:
             raise ValueError(
                 f"resume: {os.fspath(path)} holds x of {x.dtype} and shape {x.shape}, expected "
-                f"{start.dtype} and {start.shape} (as x0)"
+                f"{start.dtype} and {shape} (as x0)"
             )
-        self.state = self._search.restore(entries)
+        self.state = self._search._restore(entries, start.library, start.device)
         self.trace = Trace(trace)
         self._keep_point()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         trace = {f"trace_{name}": column for name, column in self.trace.arrays().items()}
-        _checkpoint.write(path, {**self.state, **trace, "identity": np.array(self.identity)})
+        saved = self.state._core.save()
+        _checkpoint.write(path, {**saved, **trace, "identity": np.array(self.identity)})
 
     def loop(
         self,
@@ -124,6 +126,8 @@ class Run:
             self._points.append(self._x())
 
     def _give(self, view: Any) -> Any:
+        if self.state._core.device is not None:  # a copy already
+            return self._library.from_device(view)
         return self._library.from_numpy(np.array(view))
 
     def _x(self) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdbopt import _checks, _core, _trees
-from mdbopt._arrays import Library, dtype_name, real_value
+from mdbopt._arrays import Library, dtype_name, is_device, real_value
 
 if TYPE_CHECKING:
     from mdbopt._optimizer import Optimizer
@@ -25,7 +25,8 @@ class UpdateState(Mapping[str, Any]):
     is also a flat mapping of names to arrays and numbers, so ``numpy.savez(file, **state)`` and
     ``torch.save(dict(state), file)`` save it, and `Optimizer.restore` continues from what they
     load to the same bits; it can be pickled and copied. Arrays are copies in the mapping, and the
-    state's own memory as attributes.
+    state's own memory as attributes. Arrays on a device stay there: ``torch.save`` takes them, and
+    NumPy what their library copies to the host.
     """
 
     # By identity: arrays have no truth value that a mapping's comparison could use.
@@ -222,16 +223,27 @@ def restored(
     for name, (array, keys) in state._places.items():
         leaf = _trees.leaf_at(state._arrays[array], keys)
         source = _saved_array(f"{label}: saved: {name!r}", saved[name], leaf)
-        leaf[...] = Library(leaf).from_numpy(source)
+        if isinstance(source, np.ndarray):
+            Library(leaf).assign(leaf, source)
+        else:
+            leaf[...] = source
     state._set_numbers(steps, numbers)
     return state
 
 
-def _saved_array(where: str, saved: Any, like: Any) -> NDArray[Any]:
-    """Return a saved array in the dtype of one of the state, or raise."""
-    source = Library(saved).to_numpy(saved, where)
-    if source.dtype.kind != "f" and source.dtype.name != "bfloat16":
+def _saved_array(where: str, saved: Any, like: Any) -> Any:
+    """Return a saved array in the dtype of one of the state, or raise.
+
+    It stays where it is when one of its own library takes it in there.
+    """
+    library = Library(saved)
+    stays = is_device(saved) and is_device(like) and library.name == Library(like).name
+    if stays:
+        source = saved.detach() if hasattr(saved, "detach") else saved
+    else:
+        source = library.to_host(saved, where)
+    if dtype_name(source) not in DTYPES and getattr(source.dtype, "kind", "") != "f":
         raise TypeError(f"{where}: has dtype {source.dtype}, expected floating point")
     if tuple(source.shape) != tuple(like.shape):
         raise ValueError(f"{where}: has shape {tuple(source.shape)}, expected {tuple(like.shape)}")
-    return np.array(source, dtype=dtype_name(like))
+    return source if stays else np.array(source, dtype=dtype_name(like))

@@ -1,10 +1,14 @@
 """Every rule of the core as a function on flat arrays: ``kernels.<rule>(stream, …, scalar=…)``.
 
-Streams are NumPy arrays or any array with ``__dlpack__`` on the CPU, float64 or float32, dense, all
-of one size; a search's step sizes (``b``, ``axes``, ``u``, ``p``) are float64 always, secant pairs
+Streams are NumPy arrays or any array with ``__dlpack__``, float64 or float32, dense, all of one
+size; a search's step sizes (``b``, ``axes``, ``u``, ``p``) are float64 always, secant pairs
 float32. Output streams are written in place. A call returns a named tuple of the rule's sums,
 float64, and ``applied``: False when the rule refused its input, in which case nothing was written.
 The same bits come back whatever the number of threads and the backend.
+
+They live on the CPU or all on one CUDA device (`mdbopt.cuda`). There, a call is queued on the
+stream that the library of the first array works on at the time, and waits for the device only when
+the rule has sums; ``backend``, ``threads`` and ``flush_subnormals`` are for the CPU alone.
 
 First-order updates (``sgd``, ``adam``, …) also take bfloat16 and float16 parameters and gradients,
 with float32 state, and the keywords

@@ -4,6 +4,27 @@ A search is a frozen set of options. Its `init` makes a `State`, which holds the
 step sizes and the counters; `propose` asks for the next point, `judge` takes what the objective
 gave there.
 
+Started from arrays on a CUDA device, a search works and stays there: it proposes points on it, in
+the library of those arrays, and takes gradients on it; only a few sums cross to the host. The path
+has the same bits as on the CPU.
+
+With ``judge(..., wait=False)`` not even those cross: sets without groups then take their decisions
+on the device, and a CUDA graph may record the objective and the judgement together::
+
+    search = mdbopt.Box(initial_scale=1e-3)
+    state = search.init(x, *evaluate(x))
+    y = search.propose(state, copy=False)  # every next point is written here
+    search.judge(state, *evaluate(y), wait=False)  # makes ready what a graph needs
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        search.judge(state, *evaluate(y), wait=False)
+    while not search.converged(state, gtol=1e-8):  # reading waits, so not at every step
+        for _ in range(50):
+            graph.replay()
+
+The path is the same, but for one thing: a trial that is not finite stays until the next judgement,
+which shrinks the set whatever it is told. Once the search has ended, judgements do nothing.
+
 Examples
 --------
 >>> import numpy as np, mdbopt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import platform
 from importlib import metadata
@@ -38,7 +39,8 @@ def collect() -> dict[str, Any]:
     dict
         ``version, python, numpy, scipy, platform`` (str), ``backends`` (best first: name,
         supported, active), ``threads`` (of a call that names no number), ``dtypes``, ``cuda``
-        (bool), ``extras`` (by extra: package, and its version or None).
+        (available, why_not, devices: index, name, compute_capability, multiprocessors, memory in
+        bytes), ``extras`` (by extra: package, and its version or None).
 
     Examples
     --------
@@ -58,7 +60,11 @@ def collect() -> dict[str, Any]:
         ],
         "threads": _core.threads(),
         "dtypes": sorted(mdbopt.rules()[0].bytes, reverse=True),
-        "cuda": False,
+        "cuda": {
+            "available": mdbopt.cuda.is_available(),
+            "why_not": mdbopt.cuda.why_not(),
+            "devices": [dataclasses.asdict(device) for device in mdbopt.cuda.devices()],
+        },
         "extras": {
             extra: {"package": package, "version": _version(package)}
             for extra, package in EXTRAS.items()
@@ -71,6 +77,19 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _cuda(found: dict[str, Any]) -> str:
+    if not found["available"]:
+        return f"not available: {found['why_not']}"
+    devices = []
+    for device in found["devices"]:
+        major, minor = device["compute_capability"]
+        memory = device["memory"] / 2**30
+        devices.append(
+            f"cuda:{device['index']} {device['name']} (sm_{major}{minor}, {memory:.0f} GiB)"
+        )
+    return ", ".join(devices)
 
 
 def _text(found: dict[str, Any]) -> str:
@@ -87,7 +106,7 @@ def _text(found: dict[str, Any]) -> str:
         ("backends", ", ".join(backends)),
         ("threads", str(found["threads"])),
         ("dtypes", ", ".join(found["dtypes"])),
-        ("CUDA", "not built: this version has no CUDA kernels yet"),
+        ("CUDA", _cuda(found["cuda"])),
     ]
     for extra, package in found["extras"].items():
         missing = f"missing: pip install 'mdbopt[{extra}]'"

@@ -1,0 +1,163 @@
+// device_array – what Python sees of an array on a device.
+#include "device_array.h"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <functional>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "../check.h"
+#include "../device.h"
+#include "../error.h"
+#include "array.h"
+#include "bind.h"
+#include "export.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+namespace mdbopt::bind {
+namespace {
+
+// bfloat16 is no dtype of NumPy before ml_dtypes is imported.
+py::dtype numpy_dtype(Dtype dtype) {
+  if (dtype == Dtype::kBFloat16) {
+    return py::dtype::from_args(py::module_::import("ml_dtypes").attr("bfloat16"));
+  }
+  return py::dtype(info(dtype).name);
+}
+
+// From the device into NumPy's memory, waiting until it is there.
+void fetch(const Place& place, py::array& into, const void* from) {
+  const auto bytes = static_cast<std::size_t>(into.nbytes());
+  void* data = into.mutable_data();
+  if (bytes == 0) return;
+  const py::gil_scoped_release release;
+  device_library().copy(place, data, from, bytes);
+  device_library().synchronize(place);
+}
+
+py::array to_numpy(const DeviceArray& self) {
+  py::array made(numpy_dtype(self.dtype), self.shape);
+  fetch(self.memory->place(), made, self.memory->data());
+  return made;
+}
+
+py::object to_device(const py::array& array, int device, std::int64_t stream) {
+  require_usable(device);
+  const Place place{device, stream_numbered(stream, "stream")};
+  const Borrowed host = borrow(array, "array", {true, {}});
+  if (!host.row_major()) throw Error("array is not in row-major (C) order; pass a copy");
+  DeviceArray made{nullptr, host.tensor.dtype, host.shape};
+  made.memory = std::make_shared<DeviceMemory>(place, made.bytes());
+  if (made.size() > 0) {
+    device_library().copy(place, made.memory->data(), host.tensor.data, made.bytes());
+  }
+  return py::cast(std::move(made));
+}
+
+py::dict cuda_array_interface(const DeviceArray& self) {
+  if (self.dtype == Dtype::kBFloat16) {
+    throw py::attribute_error("__cuda_array_interface__: has no type for bfloat16");
+  }
+  py::dict interface;
+  interface["shape"] = py::tuple(py::cast(self.shape));
+  interface["typestr"] = numpy_dtype(self.dtype).attr("str");
+  interface["data"] =
+      py::make_tuple(reinterpret_cast<std::uintptr_t>(self.memory->data()), !self.writable);
+  interface["strides"] = py::none();
+  interface["stream"] = number_of_stream(self.memory->place().stream);
+  interface["version"] = 3;
+  return interface;
+}
+
+std::string described(const DeviceArray& self) {
+  return "<DeviceArray " + std::string(py::str(py::tuple(py::cast(self.shape)))) + " " +
+         info(self.dtype).name + " on " + memory_name(self.memory->place().device) +
+         (self.writable ? ">" : ", read-only>");
+}
+
+}  // namespace
+
+DeviceMemory::DeviceMemory(const Place& place, std::size_t bytes)
+    : place_(place), data_(nullptr), owns_(bytes > 0) {
+  if (owns_) data_ = device_library().allocate(place, bytes);
+}
+
+DeviceMemory::DeviceMemory(const Place& place, void* data, py::object owner)
+    : place_(place), data_(data), owner_(std::move(owner)), owns_(false) {}
+
+// The last to let go may be a consumer that does not hold the interpreter's lock, or outlives it.
+DeviceMemory::~DeviceMemory() {
+  if (owns_) device_library().free(place_, data_);
+  if (!owner_) return;
+  if (Py_IsInitialized() == 0) {
+    owner_.release();
+    return;
+  }
+  const py::gil_scoped_acquire acquire;
+  owner_ = py::object();
+}
+
+std::size_t DeviceArray::size() const {
+  return static_cast<std::size_t>(
+      std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>()));
+}
+
+py::object device_view(const Tensor& tensor, py::object owner) {
+  return py::cast(
+      DeviceArray{std::make_shared<DeviceMemory>(tensor.place, tensor.data, std::move(owner)),
+                  tensor.dtype,
+                  {static_cast<std::int64_t>(tensor.size)},
+                  tensor.writable});
+}
+
+py::object to_host(py::handle array, const std::string& what) {
+  CallPlace where;
+  const Borrowed borrowed = borrow(array, what, {true, {}}, &where);
+  if (borrowed.tensor.place.on_cpu()) throw Error(what + " lives on the CPU, expected a device");
+  const auto width = static_cast<py::ssize_t>(info(borrowed.tensor.dtype).bytes);
+  std::vector<py::ssize_t> strides;
+  for (const std::int64_t stride : borrowed.strides) strides.push_back(stride * width);
+  py::array made(numpy_dtype(borrowed.tensor.dtype), borrowed.shape, strides);
+  fetch(where.place(), made, borrowed.tensor.data);
+  return made;
+}
+
+void bind_device_array(py::module_& module) {
+  py::class_<DeviceArray>(module, "DeviceArray", "An array on a CUDA device, to take in by DLPack.")
+      .def("__dlpack__", &export_dlpack, py::kw_only(), "stream"_a = py::none(),
+           "max_version"_a = py::none(), "dl_device"_a = py::none(), "copy"_a = py::none())
+      .def("__dlpack_device__", [](const DeviceArray& self) { return export_device(self); })
+      .def_property_readonly("__cuda_array_interface__", &cuda_array_interface)
+      .def("to_numpy", &to_numpy, "A copy in NumPy's memory, once it is there.")
+      .def_property_readonly(
+          "shape", [](const DeviceArray& self) { return py::tuple(py::cast(self.shape)); })
+      .def_property_readonly("dtype", [](const DeviceArray& self) { return info(self.dtype).name; })
+      .def_property_readonly("device",
+                             [](const DeviceArray& self) { return self.memory->place().device; })
+      .def_property_readonly("read_only", [](const DeviceArray& self) { return !self.writable; })
+      .def("__len__",
+           [](const DeviceArray& self) {
+             if (self.shape.empty()) throw py::type_error("len() of an array without axes");
+             return self.shape[0];
+           })
+      .def("__repr__", &described);
+  module.def("to_device", &to_device, "array"_a, "device"_a, "stream"_a = 0,
+             "Copy a NumPy array to a device, in the order of a stream.");
+  module.def(
+      "current_stream",
+      [](const py::object& array, int device) {
+        require_usable(device);
+        py::object held;
+        return number_of_stream(current_stream(array, device, held));
+      },
+      "array"_a, "device"_a, "The stream that an array's library works on.");
+  module.def("to_host", &to_host, "array"_a, "what"_a = "array",
+             "Copy any array on a device to NumPy's memory.");
+}
+
+}  // namespace mdbopt::bind

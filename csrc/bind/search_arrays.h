@@ -1,0 +1,60 @@
+// search_arrays – arrays that go in and out of the calls of a search.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "../error.h"
+#include "../search/buffer.h"
+#include "array.h"
+#include "device_array.h"
+#include "place.h"
+
+namespace mdbopt::bind {
+
+// An array of a call, which is queued on `where` if it is on a device.
+inline Tensor row_major(const Borrowed& array, const CallPlace& where, const char* what) {
+  if (!array.row_major())
+    throw Error(std::string(what) + " is not in row-major (C) order; pass a copy");
+  Tensor tensor = array.tensor;
+  tensor.place.stream = where.place().stream;
+  return tensor;
+}
+
+// A look at an array of a call, which lends it.
+class Look {
+ public:
+  Look(const pybind11::object& array, const char* what, const Accepted& accepted,
+       CallPlace& where) {
+    if (glance(array, view_, accepted, &where)) {
+      view_.tensor.place.stream = where.place().stream;
+    } else {
+      borrowed_ = borrow(array, what, accepted, &where);
+      view_.tensor = row_major(borrowed_, where, what);
+    }
+  }
+  const Tensor& tensor() const { return view_.tensor; }
+
+ private:
+  View view_;
+  Borrowed borrowed_;
+};
+
+// A device array for other libraries. It is freed while the stream that it is freed on is held.
+struct Given {
+  std::shared_ptr<CallPlace> where;
+  search::Buffer buffer;
+};
+
+inline pybind11::object given(std::shared_ptr<CallPlace> where, search::Buffer buffer) {
+  auto owned = std::make_unique<Given>(Given{std::move(where), std::move(buffer)});
+  const Tensor tensor = owned->buffer.tensor();
+  const pybind11::capsule owner(owned.get(), [](void* all) { delete static_cast<Given*>(all); });
+  owned.release();
+  return device_view(tensor, owner);
+}
+
+}  // namespace mdbopt::bind

@@ -1,0 +1,62 @@
+// judging – what multidimensional backtracking decides of a trial, the same on host and device.
+#pragma once
+
+#include <cstdint>
+
+#include "extent.h"
+#include "numbers.h"
+
+namespace mdbopt::search {
+
+// A gradient this many times the first one is beyond what a promise, a sum of fourth powers, can
+// hold.
+inline constexpr double kHuge = 1e60;
+// How the set shrinks where a trial is not finite, and where a pair gives no cut.
+inline constexpr double kQuarter = 0.25;
+inline constexpr double kHalf = 0.5;
+
+// Outside of the noise of f.
+MDBOPT_INLINE bool keeps_promise(const Numbers& n, const Proposal& proposal, double f_trial) {
+  return f_trial - n.f + 0.5 * proposal.decrease <= 0.0;
+}
+// Within it.
+MDBOPT_INLINE bool keeps_promise(const Numbers& n, const Secant& secant) {
+  return secant.slope >= 0.0 && no_worse_than_start(n) && secant.gmax < kHuge;
+}
+
+// ν of the half-space by which a rejected candidate cuts; 0 where it gives none.
+MDBOPT_INLINE double excluding(const Numbers& n, const Proposal& proposal, const Secant& secant,
+                               double f_trial, bool cocoercive, const Precision& limits) {
+  const double nu = normaliser(n.f, f_trial, secant.slope, secant.curvature, cocoercive, limits);
+  // What the half-space takes from the candidate at least, ⟨u, p⟩; a candidate it does not exclude
+  // would come again.
+  const double excluded =
+      (cocoercive ? 1.0 : 0.5) * proposal.decrease - (cocoercive ? 2.0 : 1.0) * secant.slope;
+  return nu > 0.0 && excluded >= nu ? nu : 0.0;
+}
+
+// The trial is settled: ends when it no longer differs from x.
+MDBOPT_INLINE void settle(Numbers& n, const Proposal& proposal, const Precision& limits) {
+  n.moved = proposal.moved;
+  if (n.gmax > 0.0 &&
+      (!proposal.finite() || too_short(n, n.moved, limits) || !(proposal.decrease > 0.0))) {
+    end(n, Status::kPrecision, limits);
+  }
+}
+
+// What a judgement changes beside the arrays.
+struct Judging {
+  Numbers now;
+  Extent set;
+  Proposal proposal;
+  std::int64_t swapped = 0;  // not 0: x and g lie in each other's spare arrays
+};
+
+// What it keeps.
+struct JudgingFacts {
+  SetFacts set;
+  Precision limits;
+  double forward;
+};
+
+}  // namespace mdbopt::search

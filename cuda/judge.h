@@ -1,0 +1,13 @@
+// judge – a search's judgements as sequences of kernels that read all numbers on the device.
+#pragma once
+
+#include <memory>
+
+#include "../csrc/device.h"
+
+namespace mdbopt::cuda {
+
+std::unique_ptr<Judgement> make_judgement(const DeviceSearch& search,
+                                          const search::JudgingFacts& facts, const Place& place);
+
+}  // namespace mdbopt::cuda

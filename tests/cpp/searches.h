@@ -1,0 +1,171 @@
+// searches – what tests of the searches share: a problem, every method, and whole states by name.
+#pragma once
+
+#include <mdbopt/device.h>
+#include <mdbopt/search/search.h>
+
+#include <cmath>
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "check.h"
+
+using mdbopt::device_library;
+using mdbopt::Dtype;
+using mdbopt::Place;
+using mdbopt::Tensor;
+using mdbopt::search::Buffer;
+using mdbopt::search::Fields;
+using mdbopt::search::make;
+using mdbopt::search::Options;
+using mdbopt::search::Search;
+using mdbopt::search::Where;
+
+// f = ½ Σ h (x − 1)², h from 1 to 100 in a fixed order.
+template <class T>
+struct Quadratic {
+  static constexpr Dtype kDtype = sizeof(T) == 8 ? Dtype::kFloat64 : Dtype::kFloat32;
+  std::vector<T> x, g;
+  double f = 0.0;
+
+  explicit Quadratic(std::size_t n) : x(n), g(n) { evaluate(std::vector<T>(n, T{0}).data()); }
+  static double curvature(std::size_t i) {
+    return std::pow(100.0, static_cast<double>(i * 7 % 11) / 10.0);
+  }
+  void evaluate(const T* at) {
+    f = 0.0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x[i] = at[i];
+      const double away = static_cast<double>(at[i]) - 1.0;
+      f += 0.5 * curvature(i) * away * away;
+      g[i] = static_cast<T>(curvature(i) * away);
+    }
+  }
+  Tensor point() { return {x.data(), x.size(), kDtype, true}; }
+  Tensor gradient() { return {g.data(), g.size(), kDtype, true}; }
+  void begin(Search& search) { search.init(point(), f, gradient()); }
+  void step(Search& search) {
+    evaluate(static_cast<const T*>(search.propose().data()));
+    search.judge(f, gradient());
+  }
+
+  // The same for a search on a device; evaluated here.
+  Buffer there(const std::vector<T>& values, const Where& where) const {
+    Buffer buffer(values.size(), kDtype, where);
+    buffer.write(values.data());
+    return buffer;
+  }
+  void begin(Search& search, const Where& where) {
+    search.init(there(x, where).tensor(), f, there(g, where).tensor());
+  }
+  void step(Search& search, const Where& where) {
+    std::vector<T> at(x.size());
+    search.propose().read(at.data());
+    device_library().synchronize(search.place());
+    evaluate(at.data());
+    search.judge(f, there(g, where).tensor());
+  }
+};
+
+struct Case {
+  const char* name;
+  std::function<void(Options&)> set;
+};
+
+// Every method, and every option that takes another way through the code.
+inline const std::vector<Case>& cases() {
+  static const std::vector<Case> all = {
+      {"guarded", [](Options&) {}},
+      {"guarded, heavy-ball", [](Options& o) { o.proposer = "heavy-ball"; }},
+      {"guarded, nesterov", [](Options& o) { o.proposer = "nesterov"; }},
+      {"guarded, cg", [](Options& o) { o.proposer = "cg"; }},
+      {"guarded, groups", [](Options& o) { o.groups = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5}; }},
+      {"guarded, hypergradient", [](Options& o) { o.cocoercive = false; }},
+      {"box", [](Options& o) { o.method = "box"; }},
+      {"box, groups",
+       [](Options& o) {
+         o.method = "box";
+         o.groups = {9, 9, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4};
+       }},
+      {"ellipsoid", [](Options& o) { o.method = "ellipsoid"; }},
+      {"ellipsoid, plain",
+       [](Options& o) {
+         o.method = "ellipsoid";
+         o.gradient_direction = false;
+       }},
+      {"ellipsoid, refined",
+       [](Options& o) {
+         o.method = "ellipsoid";
+         o.refine = 2;
+       }},
+      {"simplex", [](Options& o) { o.method = "simplex"; }},
+      {"backtracking", [](Options& o) { o.method = "backtracking"; }},
+  };
+  return all;
+}
+
+inline Options options_of(const Case& one) {
+  Options options;
+  one.set(options);
+  return options;
+}
+
+inline constexpr std::size_t kSize = 12;
+
+inline void fail(const Case& one, const std::string& what) {
+  check::fail(__FILE__, __LINE__) << one.name << ": " << what << '\n';
+}
+
+using Bytes = std::vector<unsigned char>;
+
+inline Bytes bytes_of(const Buffer& buffer) {
+  Bytes bytes(buffer.bytes());
+  buffer.read(bytes.data());
+  if (!buffer.place().on_cpu()) device_library().synchronize(buffer.place());
+  return bytes;
+}
+
+// Holds a whole state by name.
+struct State final : Fields {
+  std::map<std::string, double> numbers;
+  std::map<std::string, std::int64_t> counts;
+  std::map<std::string, Bytes> arrays;
+  bool loading = false;
+
+  void number(const std::string& name, double& value) override { visit(numbers, name, value); }
+  void count(const std::string& name, std::int64_t& value) override { visit(counts, name, value); }
+  void array(const std::string& name, Buffer& value) override {
+    if (loading) {
+      CHECK_EQUAL(arrays.at(name).size(), value.bytes());
+      value.write(arrays.at(name).data());
+    } else {
+      CHECK(arrays.emplace(name, bytes_of(value)).second);  // no two fields share a name
+    }
+  }
+
+ private:
+  template <class Value>
+  void visit(std::map<std::string, Value>& all, const std::string& name, Value& value) {
+    if (loading)
+      value = all.at(name);
+    else
+      CHECK(all.emplace(name, value).second);  // no two fields share a name
+  }
+};
+
+inline bool same(const Search& a, const Search& b) {
+  return bytes_of(a.x()) == bytes_of(b.x()) && bytes_of(a.g()) == bytes_of(b.g()) &&
+         check::same_bits(a.f(), b.f()) && check::same_bits(a.gmax(), b.gmax()) &&
+         a.ncut() == b.ncut() && a.accepted() == b.accepted() &&
+         a.evaluations() == b.evaluations() && a.status() == b.status();
+}
+
+inline std::vector<double> step_sizes(const Search& search) {
+  Buffer out = search.zeros(Dtype::kFloat64);
+  search.step_sizes(out.doubles());
+  const Bytes bytes = bytes_of(out);
+  std::vector<double> values(out.size());
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
