@@ -224,11 +224,11 @@ def searches(bench: Bench) -> Iterator[Row]:
             yield row(f"{name} {kind}, d = 1e8", "copy", turns, moved / copied, SEARCH)
 
 
-def quadratic(bench: Bench) -> tuple[Callable[..., Any], torch.Tensor]:
+def quadratic(bench: Bench, dtype: torch.dtype) -> tuple[Callable[..., Any], torch.Tensor]:
     """Make ½ Σ a x² with curvatures over six decades, its gradient written in place, and x0."""
     size = bench.size(1e7)
-    a = torch.logspace(0, 6, size, device=bench.device)
-    x0 = torch.rand(size, device=bench.device)
+    a = torch.logspace(0, 6, size, device=bench.device, dtype=dtype)
+    x0 = torch.rand(size, device=bench.device, dtype=dtype)
 
     def evaluate(x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
         torch.mul(a, x, out=g)
@@ -239,7 +239,13 @@ def quadratic(bench: Bench) -> tuple[Callable[..., Any], torch.Tensor]:
 
 def guarded(bench: Bench) -> Iterator[Row]:
     """Run evaluations of the guarded search, d = 1e7 and ten pairs, beside PyTorch's L-BFGS."""
-    evaluate, x0 = quadratic(bench)
+    for dtype in (torch.float32, torch.float64):
+        yield guarded_row(bench, dtype)
+
+
+def guarded_row(bench: Bench, dtype: torch.dtype) -> Row:
+    """Measure it in one dtype."""
+    evaluate, x0 = quadratic(bench, dtype)
     gradient = torch.empty_like(x0)
     search = mdbopt.Guarded(memory=10)
     state = search.init(x0, float(evaluate(x0, gradient)), gradient)
@@ -266,7 +272,8 @@ def guarded(bench: Bench) -> Iterator[Row]:
         theirs.step(closure)
 
     turns = [[bench.timed(step, 3) for step in (ours, their_step)] for _ in range(ROUNDS)]
-    yield row("guarded d = 1e7, m = 10", "torch LBFGS", turns, 1.0, GUARDED)
+    name = str(dtype).removeprefix("torch.")
+    return row(f"guarded {name} d = 1e7, m = 10", "torch LBFGS", turns, 1.0, GUARDED)
 
 
 def same_search(bench: Bench) -> Iterator[Row]:

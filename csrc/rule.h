@@ -24,9 +24,9 @@
 // stream is rounded to its storage type when stored. `v.put(k, value)` assigns and returns the
 // value as it will be stored, for sums that must see it. `sums[k]` receives this element's
 // contribution. A rule refuses by returning false, and then leaves every stream untouched. prepare
-// of updates and solve also run on devices, so they keep to + − × ÷ √. solve reads the gathered
-// sums and writes its own numbers behind them; one that has the name of a scalar is what the caller
-// passes for it next time.
+// and solve also run on devices, so they keep to + − × ÷ √. solve reads the gathered sums and writes
+// its own numbers behind them; one that has the name of a scalar is what the caller passes for it
+// next time.
 //
 // A rule that inherits Update is a first-order update of parameters x, its first stream, by the
 // gradient g, its second. It computes in V::Real, float32 for all but float64, takes
@@ -245,7 +245,7 @@ struct Update {
 // Two common cases of scalars, to inherit from.
 struct NoScalars {
   struct Coef {};
-  static bool prepare(const double*, double, Coef&) { return true; }
+  MDBOPT_HOST_DEVICE static bool prepare(const double*, double, Coef&) { return true; }
 };
 
 struct ScaleOnly {
@@ -253,7 +253,7 @@ struct ScaleOnly {
   struct Coef {
     double scale;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0]};
     return true;
   }

@@ -29,6 +29,15 @@ void order(const Place& before, const Place& after) {
   check(error, before.device, "ordering two streams");
 }
 
+cudaError_t wait_for_device(int device) noexcept {
+  int before = device;
+  cudaGetDevice(&before);
+  if (before != device) cudaSetDevice(device);
+  const cudaError_t error = cudaDeviceSynchronize();
+  if (before != device) cudaSetDevice(before);
+  return error;
+}
+
 int multiprocessors(int device) {
   static std::mutex mutex;
   static std::vector<int> known;

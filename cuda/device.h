@@ -37,6 +37,9 @@ bool is_capturing(const Place& place);
 // Work queued on `after` from now on waits for what is queued on `before`; both on one device.
 void order(const Place& before, const Place& after);
 
+// For all streams of a device.
+cudaError_t wait_for_device(int device) noexcept;
+
 // What limits the number of blocks worth launching.
 int multiprocessors(int device);
 

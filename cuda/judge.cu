@@ -32,9 +32,12 @@ __device__ inline void arrange(DeviceJob& job, std::size_t size, Stream... strea
   ((job.streams[k++] = streams), ...);
 }
 
-template <class Coef>
-__device__ inline void give(unsigned char* where, const Coef& coef) {
-  *reinterpret_cast<Coef*>(where) = coef;
+// A rule's coef from its scalars, in the order of its description.
+template <class Rule, class... Scalar>
+__device__ inline void give(unsigned char* where, Scalar... scalar) {
+  static_assert(sizeof...(Scalar) == Scalars<Rule>::count);
+  const double scalars[] = {scalar...};
+  Rule::prepare(scalars, 0.0, *reinterpret_cast<typename Rule::Coef*>(where));
 }
 
 __device__ inline void arrange_all(Control& c, void* g_trial) {
@@ -60,31 +63,30 @@ __device__ inline void arrange_all(Control& c, void* g_trial) {
   arrange(c.cut, a.size, g, g_trial, a.set);
   arrange(c.norm_there, a.size, g_trial, a.set);
   arrange(c.norm_here, a.size, g, a.set);
-  give(c.norm_coef, EllipsoidNorm::Coef{c.judging.set.scale});
+  give<EllipsoidNorm>(c.norm_coef, c.judging.set.scale);
 }
 
 __device__ inline double cocoercive(const Control& c) { return c.facts.set.cocoercive ? 1.0 : 0.0; }
 
 // For the walks that propose: accept, trial, and, with what it needs besides, the cut.
 __device__ inline void give_step(Control& c) {
-  using Coef = Trial<LinearCandidate>::Coef;
-  static_assert(sizeof(Coef) == sizeof(Trial<GradientDirectionCandidate>::Coef) &&
-                sizeof(Coef) == sizeof(Trial<UniformCandidate>::Coef));
-  give(c.propose_coef, Coef{search::step(c.facts.set, c.judging.set), c.judging.set.scale});
+  using Rule = Trial<LinearCandidate>;
+  static_assert(sizeof(Rule::Coef) == sizeof(Trial<GradientDirectionCandidate>::Coef) &&
+                sizeof(Rule::Coef) == sizeof(Trial<UniformCandidate>::Coef));
+  give<Rule>(c.propose_coef, search::step(c.facts.set, c.judging.set), c.judging.set.scale);
 }
 
 __device__ inline void give_cut(Control& c, const search::Cutting& by) {
-  const double mu = 1.0 - by.lambda;
   const double scale = c.judging.set.scale;
   const double depth = search::depth(c.facts.set);
   if (c.facts.set.gradient_direction) {
-    give(c.cut_coef, EllipsoidCutPair::Coef{by.cut, by.lambda, mu, scale, cocoercive(c), depth});
+    give<EllipsoidCutPair>(c.cut_coef, by.cut, by.lambda, scale, cocoercive(c), depth);
   } else {
-    using Coef = CutTrial<Box>::Coef;
-    static_assert(sizeof(Coef) == sizeof(CutTrial<Simplex>::Coef) &&
-                  sizeof(Coef) == sizeof(CutTrial<Ellipsoid>::Coef));
+    using Rule = CutTrial<Box>;
+    static_assert(sizeof(Rule::Coef) == sizeof(CutTrial<Simplex>::Coef) &&
+                  sizeof(Rule::Coef) == sizeof(CutTrial<Ellipsoid>::Coef));
     const double step = search::step(c.facts.set, c.judging.set);
-    give(c.cut_coef, Coef{by.cut, step, by.lambda, mu, scale, cocoercive(c), depth});
+    give<Rule>(c.cut_coef, by.cut, step, by.lambda, scale, cocoercive(c), depth);
   }
 }
 
@@ -134,8 +136,8 @@ __global__ void begin_kernel(const __grid_constant__ Beginning b) {
   } else if (search::noise(n, c.f_trial, c.facts.limits) ||
              !search::keeps_promise(n, j.proposal, c.f_trial)) {
     c.skip.secant = 0;
-    give(c.secant_coef,
-         Secant<BoxSecant>::Coef{search::step(c.facts.set, j.set), j.set.scale, cocoercive(c)});
+    const double step = search::step(c.facts.set, j.set);
+    give<Secant<BoxSecant>>(c.secant_coef, step, j.set.scale, cocoercive(c));
   } else {
     accept(c);
   }

@@ -61,13 +61,17 @@ class OnOneDevice final : public Residence {
     check(cudaMemsetAsync(resident_, 0, sizeof(Resident), stream_of(place)), place.device,
           "clearing an optimizer's numbers");
   }
-  ~OnOneDevice() override { free(place_, resident_); }
+  ~OnOneDevice() override {
+    if (recorded_) wait_for_device(place_.device);
+    free(place_, resident_);
+  }
 
   const Place& place() const override { return place_; }
 
   void step(const DeviceStep& step, const Execution& execution) override {
     const OnDevice scope(execution.place.device);
     go_to(execution.place);
+    recorded_ = recorded_ || is_capturing(place_);
     const Description& rule = description_of(step.rule);
     const Jobs jobs(step.jobs, rule.stream_count, step.one_lr);
     const std::size_t most = std::max({rule.gathered_count, rule.emitted_count, kNormSums});
@@ -83,6 +87,7 @@ class OnOneDevice final : public Residence {
 
   void read(std::uint64_t& t, double* sums) override {
     const OnDevice scope(place_.device);
+    wait_for_replays();
     Resident here;
     check(cudaMemcpyAsync(&here, resident_, sizeof here, cudaMemcpyDeviceToHost, stream_of(place_)),
           place_.device, "reading an optimizer's numbers");
@@ -93,6 +98,7 @@ class OnOneDevice final : public Residence {
 
   void write(std::uint64_t t, const double* sums) override {
     const OnDevice scope(place_.device);
+    wait_for_replays();
     Resident here{};
     here.t = t;
     std::copy_n(sums, kMaxSums, here.results.sums);
@@ -100,6 +106,11 @@ class OnOneDevice final : public Residence {
   }
 
  private:
+  // Whoever replays a graph knows the stream, nobody else does.
+  void wait_for_replays() const {
+    if (recorded_) check(wait_for_device(place_.device), place_.device, "in work queued before");
+  }
+
   // Later work goes to another stream from here on; a graph that is recorded cannot wait for work
   // outside of it, and its recorder has.
   void go_to(const Place& place) {
@@ -173,6 +184,7 @@ class OnOneDevice final : public Residence {
   Resident* resident_ = nullptr;
   TableOfJobs table_, gradients_;
   Room room_;
+  bool recorded_ = false;  // in a graph, that may be replayed at any time
 };
 
 }  // namespace

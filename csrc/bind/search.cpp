@@ -11,7 +11,6 @@
 #include <string>
 #include <utility>
 
-#include "../check.h"
 #include "../device.h"
 #include "../error.h"
 #include "array.h"
@@ -72,7 +71,7 @@ class State {
       told.value = PyFloat_AS_DOUBLE(f.ptr());
     } else {
       number.emplace(f, "f", Accepted{true, {}}, where);
-      told = there(number->tensor(), look.tensor());
+      told = number_there(number->tensor(), look.tensor());
     }
     const Held held{*this, where};
     alone([&] { search_->judge_later(told, look.tensor()); });
@@ -170,18 +169,6 @@ class State {
 
   void settle() {
     asked([](const Search& search) { return search.status(); });
-  }
-
-  // f as the device reads it.
-  static DeviceNumber there(const Tensor& f, const Tensor& g) {
-    if (f.size != 1) {
-      throw Error("f: expected one number, got " + std::to_string(f.size));
-    }
-    if (!f.place.same_memory(g.place)) {
-      throw Error("f: lives on " + memory_name(f.place.device) + ", expected " +
-                  memory_name(g.place.device) + " (as g)");
-    }
-    return {0.0, f.data, f.dtype};
   }
 
   py::dict saved_by(Saver saver) {

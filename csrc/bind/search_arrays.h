@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "../check.h"
+#include "../device.h"
 #include "../error.h"
 #include "../search/buffer.h"
 #include "array.h"
@@ -42,6 +44,16 @@ class Look {
   View view_;
   Borrowed borrowed_;
 };
+
+// f beside g, as a device reads it.
+inline DeviceNumber number_there(const Tensor& f, const Tensor& g) {
+  if (f.size != 1) throw Error("f: expected one number, got " + std::to_string(f.size));
+  if (!f.place.same_memory(g.place)) {
+    throw Error("f: lives on " + memory_name(f.place.device) + ", expected " +
+                memory_name(g.place.device) + " (as g)");
+  }
+  return {0.0, f.data, f.dtype};
+}
 
 // A device array for other libraries. It is freed while the stream that it is freed on is held.
 struct Given {

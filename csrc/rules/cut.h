@@ -28,7 +28,7 @@ struct Cut {
   struct Coef {
     double cut, lambda, mu, depth;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], 1.0 - scalars[1], scalars[2]};
     return true;
   }
@@ -50,7 +50,7 @@ struct EllipsoidCut {
   struct Coef {
     double cut, lambda, mu, depth, dimension;
   };
-  static bool prepare(const double* scalars, double n, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
     c = {scalars[0], 0.0, 1.0, scalars[1], n};
     return true;
   }
@@ -84,7 +84,7 @@ struct EllipsoidShrink {
   struct Coef {
     double cut, lambda, mu;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], 1.0 - scalars[1]};
     return true;
   }
@@ -113,7 +113,7 @@ struct EllipsoidCutPair {
   struct Coef {
     double cut, lambda, mu, scale, cocoercive, depth;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], 1.0 - scalars[1], scalars[2], scalars[3], scalars[4]};
     return true;
   }
@@ -160,7 +160,7 @@ struct CutTrial {
   struct Coef {
     double cut, step, lambda, mu, scale, cocoercive, depth;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], scalars[2], 1.0 - scalars[2], scalars[3], scalars[4], scalars[5]};
     return true;
   }

@@ -35,7 +35,7 @@ struct Scaled {
   struct Coef {
     double scale;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0]};
     return true;
   }
@@ -70,7 +70,7 @@ struct Add : Members {
   struct Coef {
     double c[kCount];
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     for (std::size_t k = 0; k < kCount; ++k) c.c[k] = scalars[k];
     return true;
   }
@@ -89,7 +89,7 @@ struct Coast {
   enum { kS, kQ };
   static constexpr Scalar kScalars[] = {{"c"}};
   using Coef = Scaled::Coef;
-  static bool prepare(const double* scalars, double n, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
     return Scaled::prepare(scalars, n, c);
   }
   template <class V>
@@ -134,7 +134,7 @@ struct ApplyMetric {
   struct Coef {
     Metric metric;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {{scalars[0], scalars[1], scalars[2]}};
     return true;
   }
@@ -152,7 +152,7 @@ struct KeepMetric {
   enum { kB, kD };
   static constexpr auto& kScalars = ApplyMetric::kScalars;
   using Coef = ApplyMetric::Coef;
-  static bool prepare(const double* scalars, double n, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
     return ApplyMetric::prepare(scalars, n, c);
   }
   template <class V>
@@ -175,7 +175,7 @@ struct MomentumStep {
     double beta, scale;
     Metric metric;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], {scalars[2], scalars[3], scalars[4]}};
     return true;
   }
@@ -205,7 +205,7 @@ struct NesterovStep {
     Metric metric;
     double s_unscale;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], {scalars[2], scalars[3], scalars[4]}, scalars[5]};
     return true;
   }
@@ -234,7 +234,7 @@ struct CgProducts {
     double scale;
     Metric metric;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], {scalars[1], scalars[2], scalars[3]}};
     return true;
   }
@@ -260,7 +260,7 @@ struct Along {
   struct Coef {
     double t;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0]};
     return true;
   }

@@ -37,7 +37,7 @@ struct Pair {
   struct Coef {
     double scale, s_scale;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1]};
     return true;
   }
@@ -142,7 +142,7 @@ struct Learn {
   struct Coef {
     double cut;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0]};
     return true;
   }
@@ -163,7 +163,7 @@ struct LearnFrom {
   static constexpr Scalar kScalars[] = {{"cut"}};
   static constexpr auto& kEmitted = kLearnSums;
   using Coef = Learn::Coef;
-  static bool prepare(const double* scalars, double n, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
     return Learn::prepare(scalars, n, c);
   }
   template <class V>

@@ -61,7 +61,7 @@ struct Secant {
   struct Coef {
     double step, scale, cocoercive;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1], scalars[2]};
     return true;
   }

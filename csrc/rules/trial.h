@@ -100,7 +100,7 @@ struct Trial {
   struct Coef {
     double step, scale;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1]};
     return true;
   }

@@ -15,7 +15,7 @@ struct Rescale {
   struct Coef {
     double factor, most;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1]};
     return true;
   }
@@ -33,7 +33,7 @@ struct Fill {
   struct Coef {
     double value;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0]};
     return true;
   }
@@ -82,7 +82,7 @@ struct Hypergradient {
   struct Coef {
     double scale, cocoercive;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], scalars[1]};
     return true;
   }
@@ -118,7 +118,7 @@ struct EllipsoidCandidate {
   struct Coef {
     double gamma, step;
   };
-  static bool prepare(const double* scalars, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
     c = {scalars[0], 0.0};
     return true;
   }

@@ -234,7 +234,8 @@ class Search:
         if not wait:
             if hasattr(f, "detach"):  # PyTorch lends no tensor that requires a gradient
                 f = f.detach()
-            return state._core.judge_later(f if is_device(f) else real_value("f", f), g)
+            state._core.judge_later(f if is_device(f) else real_value("f", f), g)
+            return None
         return state._core.judge(f if type(f) is float else real_value("f", f), g)
 
     def converged(self, state: State, gtol: float = 0.0) -> bool:

@@ -88,6 +88,23 @@ def test_replays_are_steps(library, name, count):
         assert all(state[key] == here[key] for key in numbers)
 
 
+def test_replays_on_another_stream_are_waited_for(emulated):
+    optimizer = mdbopt.AdamW(lr=0.1)
+    x, g = (emulated.array(np.ones(10, np.float32)) for _ in range(2))
+    state = optimizer.init(x)
+    runtime = emulated.RUNTIME
+    graph, launchable = ctypes.c_void_p(), ctypes.c_void_p()
+    with emulated.new_stream() as stream, emulated.new_stream() as other:
+        handle = ctypes.c_void_p(other)
+        optimizer.step(x, g, state)
+        assert runtime.cudaStreamBeginCapture(handle, 0) == 0
+        optimizer.step(x, g, state)
+        assert runtime.cudaStreamEndCapture(handle, ctypes.byref(graph)) == 0
+        assert runtime.cudaGraphInstantiate(ctypes.byref(launchable), graph, 0) == 0
+        assert runtime.cudaGraphLaunch(launchable, ctypes.c_void_p(stream)) == 0
+        assert state.t == 2
+
+
 def test_random_bits_advance_with_every_replay(library):
     ml_dtypes = pytest.importorskip("ml_dtypes")
     optimizer = mdbopt.SGD(lr=0.1, rounding="stochastic", seed=3, flush_subnormals=False)
