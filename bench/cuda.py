@@ -224,6 +224,33 @@ def searches(bench: Bench) -> Iterator[Row]:
             yield row(f"{name} {kind}, d = 1e8", "copy", turns, moved / copied, SEARCH)
 
 
+def without_waiting(bench: Bench) -> Iterator[Row]:
+    """Run whole iterations of a small box in a graph, beside a judgement that waits."""
+    if bench.device.type == "cpu":
+        return
+    size = bench.size(1e4)
+    a = torch.logspace(0, 3, size, device=bench.device, dtype=torch.float64)
+    states = []
+    search = mdbopt.Box(initial_scale=1e-4)
+    for _ in range(2):
+        x = torch.ones(size, device=bench.device, dtype=torch.float64)
+        states.append(search.init(x, float(0.5 * (a * x).dot(x)), a * x))
+    trials = [search.propose(state, copy=False) for state in states]
+
+    def ours() -> None:
+        g = a * trials[0]
+        search.judge(states[0], 0.5 * g.dot(trials[0]), g, wait=False)
+
+    def waiting() -> None:
+        y = search.propose(states[1], copy=False)
+        g = a * y
+        search.judge(states[1], float(0.5 * g.dot(y)), g)
+
+    # Few: the search ends when it has nothing left to win.
+    turns = bench.turns(captured(bench, ours), waiting, most=10)
+    yield row("box d = 1e4, in a graph", "judged by the host", turns, 1.0, None)
+
+
 def quadratic(bench: Bench, dtype: torch.dtype) -> tuple[Callable[..., Any], torch.Tensor]:
     """Make ½ Σ a x² with curvatures over six decades, its gradient written in place, and x0."""
     size = bench.size(1e7)
@@ -299,7 +326,8 @@ def same_search(bench: Bench) -> Iterator[Row]:
     yield Row(f"box on both, {cuts} cuts", "CPU", 1.0, 1.0, same, float(same), same, 1.0)
 
 
-PARTS = {part.__name__: part for part in (rules, adamw, small, searches, guarded, same_search)}
+ALL = (rules, adamw, small, searches, without_waiting, guarded, same_search)
+PARTS = {part.__name__: part for part in ALL}
 
 
 def driver() -> str:
