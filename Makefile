@@ -77,6 +77,8 @@ google-benchmark:
 # --- on a machine with a GPU ---------------------------------------------------------------------
 # No environment of our own: PyTorch and CuPy are too large to download twice. Their versions are not ours to
 # choose, so that their warnings fail nothing.
+# As CMAKE_CUDA_ARCHITECTURES: the GPU that is here, or 90 and the like where there is none.
+GPU ?= native
 CUDA_BUILD := build/cuda
 CUDA_TESTS := $(notdir $(basename $(wildcard tests/cpp/device*.cpp)))
 CUDA_PACKAGE := $(CUDA_BUILD)/package
@@ -85,7 +87,7 @@ CUDA_LIBRARY = MDBOPT_CUDA_LIBRARY="$(CURDIR)/$(CUDA_PACKAGE)/mdbopt/libmdbopt_c
 
 cuda:
 	@cmake -S . -B $(CUDA_BUILD) -DMDBOPT_PYTHON=ON -DMDBOPT_TESTS=ON -DMDBOPT_CUDA=ON \
-	  -DMDBOPT_CUDA_ARCHITECTURES=native -DPython_EXECUTABLE="$(SYSTEM_PYTHON)" \
+	  -DMDBOPT_CUDA_ARCHITECTURES=$(GPU) -DPython_EXECUTABLE="$(SYSTEM_PYTHON)" \
 	  --log-level=WARNING >/dev/null
 	@cmake --build $(CUDA_BUILD) --parallel --target _core mdbopt_cuda $(CUDA_TESTS)
 	@rm -rf $(CUDA_PACKAGE) && mkdir -p $(CUDA_PACKAGE)

@@ -74,15 +74,23 @@ class OnOneDevice final : public Residence {
     recorded_ = recorded_ || is_capturing(place_);
     const Description& rule = description_of(step.rule);
     const Jobs jobs(step.jobs, rule.stream_count, step.one_lr);
+    const bool clips = step.max_norm > 0.0;
+    const Jobs gradients(clips ? gradients_of(step.jobs) : std::vector<Job>{}, 1, true);
+    // All that may fail comes before anything is queued.
+    const void* table = table_.of(jobs, place_);
+    const void* gradients_table = gradients_.of(gradients, place_);
     const std::size_t most = std::max({rule.gathered_count, rule.emitted_count, kNormSums});
-    const bool sums = rule.sum_count() > 0 || step.max_norm > 0.0;
+    const bool sums = rule.sum_count() > 0 || clips;
     const std::size_t partial = sums ? jobs.chunks() * most : 0;
     double* room = room_.of(partial + (sums ? fold_scratch(jobs.chunks(), most) : 0), place_);
     const Partials partials{room, room + partial};
-    if (step.max_norm > 0.0) look_at_norm(step, partials);
+    if (clips) look_at_norm(step.dtype, gradients, gradients_table, partials);
     const Row& row = row_of(step.rule, step.dtype);
     prepare(step, rule, row, static_cast<double>(jobs.elements()));
-    walk(step, rule, row, jobs, partials, execution.stochastic);
+    Run run{rule, row, {}, static_cast<double>(jobs.elements()), execution.stochastic};
+    jobs.describe(run.walk, table);
+    run.walk.lr = step.one_lr ? &resident_->lr : nullptr;
+    walk(run, partials);
   }
 
   void read(std::uint64_t& t, double* sums) override {
@@ -119,14 +127,12 @@ class OnOneDevice final : public Residence {
     place_ = place;
   }
 
-  void look_at_norm(const DeviceStep& step, const Partials& partials) {
+  void look_at_norm(Dtype dtype, const Jobs& jobs, const void* table, const Partials& partials) {
     static const std::size_t norm = norm_rule();
-    const Row& row = row_of(norm, step.dtype);
+    const Row& row = row_of(norm, dtype);
     const Description& rule = description_of(norm);
-    const std::vector<Job> streams = gradients_of(step.jobs);
-    const Jobs jobs(streams, 1, true);
     Walk walk{};
-    jobs.describe(walk, gradients_.of(jobs, place_));
+    jobs.describe(walk, table);
     walk.partials = partials.sums;
     const double one = 1.0;
     row.prepare(&one, 0.0, walk.host_coef);
@@ -164,14 +170,10 @@ class OnOneDevice final : public Residence {
     launch(row.prepare_there, 1, 1, p, place_, rule.name);
   }
 
-  void walk(const DeviceStep& step, const Description& rule, const Row& row, const Jobs& jobs,
-            const Partials& partials, bool stochastic) {
-    Run run{rule, row, {}, static_cast<double>(jobs.elements()), stochastic};
-    jobs.describe(run.walk, table_.of(jobs, place_));
+  void walk(Run& run, const Partials& partials) {
     run.walk.coef = resident_->coef;
     run.walk.refused = &resident_->results.refused;
     run.walk.key = &resident_->key;
-    run.walk.lr = step.one_lr ? &resident_->lr : nullptr;
     run.partials = partials.sums;
     run.scratch = partials.scratch;
     run.sums = resident_->results.sums;

@@ -107,15 +107,15 @@ with pytest.raises(RuntimeError, match="^CUDA cannot be used: "):
 """
 
 
-def test_without_a_library(tmp_path):
-    path = os.pathsep.join(sys.path)
-    environment = os.environ | {
-        "MDBOPT_CUDA_LIBRARY": str(tmp_path / "none.so"),
-        "PYTHONPATH": path,
-    }
-    command = [sys.executable, "-c", ARRAY_OF_NOWHERE]
+def runs_alone(script, **variables):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | variables
+    command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_without_a_library(tmp_path):
+    runs_alone(ARRAY_OF_NOWHERE, MDBOPT_CUDA_LIBRARY=str(tmp_path / "none.so"))
 
 
 def test_a_device_that_is_not_there(emulated):
@@ -220,6 +220,47 @@ def test_out_of_memory(emulated, failing):
     failing.emulated_fail_next(b"allocation", 0)
     refused(MemoryError, "cuda:0: ", lambda: _core.to_device(np.ones(100), 0))
     assert len(_core.to_device(np.ones(100), 0)) == 100
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_a_step_without_memory_changes_nothing(emulated, failing, after):
+    host = [np.full(40 + k, 1.0 + k) for k in range(9)]
+    params, grads = ([emulated.array(values) for values in host] for _ in range(2))
+    adam = mdbopt.HypergradientAdam(lr=0.1)
+    state, here = adam.init(params), adam.init(host)
+    failing.emulated_fail_next(b"allocation", after)
+    try:
+        stepped = adam.step(params, grads, state, max_norm=1.0)
+    except MemoryError:
+        stepped = False
+    assert stepped == (after == 4)  # memory for numbers, two tables and sums, each its own
+    failing.emulated_recover()
+    assert state.t == int(stepped)
+    if not stepped:
+        for array, values in zip(params, host, strict=True):
+            assert np.array_equal(array.numpy(), values)
+        adam.step(params, grads, state, max_norm=1.0)
+    adam.step(host, [values.copy() for values in host], here, max_norm=1.0)
+    for array, values in zip(params, host, strict=True):
+        assert np.array_equal(array.numpy(), values)
+
+
+NO_DRIVER = """
+import numpy as np, pytest
+import mdbopt
+assert "driver version is insufficient" in mdbopt.cuda.why_not()
+assert mdbopt.cuda.devices() == []
+with pytest.raises(RuntimeError, match="CUDA cannot be used: .*cudaErrorInsufficientDriver"):
+    mdbopt.cuda.memory_allocated()
+x = np.ones(3)
+mdbopt.kernels.sgd(x, np.ones(3), lr=1.0)
+assert not x.any()
+"""
+
+
+def test_without_a_driver(emulated):
+    assert emulated.RUNTIME is not None
+    runs_alone(NO_DRIVER, EMULATED_CUDA_DEVICES="no-driver")
 
 
 def test_an_error_of_earlier_work(emulated, failing):
