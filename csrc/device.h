@@ -144,10 +144,16 @@ class DeviceLibrary {
                                            const search::JudgingFacts& facts,
                                            const Place& place) = 0;
 
-  // A partition of coordinates into groups (search/groups.h), all arrays on the device:
-  // sums[j] = sum_members (group_sum.h) of member[first[j]] … member[first[j + 1] − 1], j < count;
-  virtual void sum_groups(const Place& place, const double* values, const std::size_t* member,
-                          const std::size_t* first, std::size_t count, double* sums) = 0;
+  // Coordinates in groups (search/groups.h), everything on the device. A partition lists its members,
+  // group after group; group j are member[first[j]] … member[first[j + 1] − 1].
+  struct Partition {
+    const std::size_t* member;
+    const std::size_t* first;
+    std::size_t groups, coordinates;
+  };
+  // sums[j] = sum_members (group_sum.h) of group j.
+  virtual void sum_groups(const Place& place, const double* values, const Partition& partition,
+                          double* sums) = 0;
   // values[i] = per_group[group_of[i]], i < size.
   virtual void spread_groups(const Place& place, const double* per_group,
                              const std::size_t* group_of, std::size_t size, double* values) = 0;

@@ -1,7 +1,9 @@
-// groups – a warp sums a group, its threads the lanes of fold.h; spreading is a look-up.
+// groups – a warp sums a chunk of a group, its threads the lanes of fold.h, then one folds the chunks of
+// each group; spreading is a look-up.
 #include "groups.cuh"
 
 #include "../csrc/group_sum.h"
+#include "memory.h"
 #include "queue.h"
 
 namespace mdbopt::cuda {
@@ -9,11 +11,38 @@ namespace {
 
 struct Summing {
   const double* values;
-  const std::size_t* member;
-  const std::size_t* first;
-  std::size_t count;
+  DeviceLibrary::Partition partition;
+  double* partials;
   double* sums;
 };
+
+// Where the sums of a group's chunks lie: group j has as many places as chunks, or more, from
+// first[j] / 1024 + j on, so that no table of them is needed.
+__device__ inline std::size_t place_of(const DeviceLibrary::Partition& p, std::size_t group) {
+  return p.first[group] / kChunk + group;
+}
+__host__ __device__ inline std::size_t places_of(const DeviceLibrary::Partition& p) {
+  return p.coordinates / kChunk + p.groups;
+}
+
+// The group that a place belongs to: the last that begins at or before it.
+__device__ inline std::size_t group_at(const DeviceLibrary::Partition& p, std::size_t place) {
+  std::size_t group = 0;
+  for (std::size_t count = p.groups; count > 1;) {
+    const std::size_t half = count / 2;
+    const bool later = place_of(p, group + half) <= place;
+    group = later ? group + half : group;
+    count = later ? count - half : half;
+  }
+  return group;
+}
+
+__device__ inline std::size_t warp_of_grid() {
+  return blockIdx.x * (blockDim.x / kWarp) + threadIdx.x / kWarp;
+}
+__device__ inline std::size_t warps_of_grid() {
+  return std::size_t{gridDim.x} * (blockDim.x / kWarp);
+}
 
 struct Spreading {
   const double* per_group;
@@ -22,24 +51,54 @@ struct Spreading {
   double* values;
 };
 
-__global__ void __launch_bounds__(kWalkThreads) sum_kernel(const __grid_constant__ Summing s) {
-  const std::size_t warps = blockDim.x / kWarp;
+// A warp sums a chunk of a group.
+__global__ void __launch_bounds__(kWalkThreads) chunks_kernel(const __grid_constant__ Summing s) {
+  const DeviceLibrary::Partition& p = s.partition;
   const unsigned lane = threadIdx.x % kWarp;
-  for (std::size_t j = blockIdx.x * warps + threadIdx.x / kWarp; j < s.count;
-       j += gridDim.x * warps) {
-    const std::size_t begin = s.first[j];
-    const std::size_t end = s.first[j + 1];
-    ChunkTree tree;
-    for (std::size_t chunk = begin; chunk < end; chunk += kChunk) {
-      const std::size_t chunk_end = end - chunk < kChunk ? end : chunk + kChunk;
-      double sum = 0.0;
-      for (std::size_t i = chunk + lane; i < chunk_end; i += kWarp) sum += s.values[s.member[i]];
-      for (unsigned half = kWarp / 2; half > 0; half /= 2) {
-        sum = sum + __shfl_down_sync(~0U, sum, half);
-      }
-      tree.add(sum);
+  for (std::size_t place = warp_of_grid(); place < places_of(p); place += warps_of_grid()) {
+    const std::size_t j = group_at(p, place);
+    const std::size_t begin = p.first[j] + (place - place_of(p, j)) * kChunk;
+    const std::size_t group_end = p.first[j + 1];
+    if (begin >= group_end) continue;
+    const std::size_t end = group_end - begin < kChunk ? group_end : begin + kChunk;
+    double sum = 0.0;
+    for (std::size_t i = begin + lane; i < end; i += kWarp) sum += s.values[p.member[i]];
+    for (unsigned half = kWarp / 2; half > 0; half /= 2) {
+      sum = sum + __shfl_down_sync(~0U, sum, half);
     }
-    if (lane == 0) s.sums[j] = end - begin == 1 ? s.values[s.member[begin]] : tree.total();
+    if (lane == 0) s.partials[place] = sum;
+  }
+}
+
+// The neighbouring pairs of fold_chunks among the first `count` threads; the result is thread 0's.
+__device__ inline double fold_neighbours(double value, unsigned count) {
+  const unsigned lane = threadIdx.x % kWarp;
+  while (count > 1) {
+    const unsigned pairs = count / 2;
+    const double left = __shfl_sync(~0U, value, static_cast<int>(2 * lane % kWarp));
+    const double right = __shfl_sync(~0U, value, static_cast<int>((2 * lane + 1) % kWarp));
+    const bool odd = lane == pairs && count % 2 == 1;
+    value = odd ? left : left + right;
+    count = pairs + count % 2;
+  }
+  return value;
+}
+
+// A warp folds the chunks of a group, 32 of them to a node of its tree.
+__global__ void __launch_bounds__(kWalkThreads) groups_kernel(const __grid_constant__ Summing s) {
+  const DeviceLibrary::Partition& p = s.partition;
+  const unsigned lane = threadIdx.x % kWarp;
+  for (std::size_t j = warp_of_grid(); j < p.groups; j += warps_of_grid()) {
+    const std::size_t members = p.first[j + 1] - p.first[j];
+    const std::size_t chunks = (members + kChunk - 1) / kChunk;
+    ChunkTree tree;
+    for (std::size_t chunk = 0; chunk < chunks; chunk += kWarp) {
+      const std::size_t left = chunks - chunk;
+      const unsigned count = left < kWarp ? static_cast<unsigned>(left) : kWarp;
+      const double sum = lane < count ? s.partials[place_of(p, j) + chunk + lane] : 0.0;
+      tree.add(fold_neighbours(sum, count));
+    }
+    if (lane == 0) s.sums[j] = members == 1 ? s.values[p.member[p.first[j]]] : tree.total();
   }
 }
 
@@ -53,12 +112,18 @@ __global__ void __launch_bounds__(kWalkThreads) spread_kernel(const __grid_const
 
 }  // namespace
 
-void queue_sum_groups(const Place& place, const double* values, const std::size_t* member,
-                      const std::size_t* first, std::size_t count, double* sums) {
+void queue_sum_groups(const Place& place, const double* values,
+                      const DeviceLibrary::Partition& partition, double* sums) {
   const OnDevice scope(place.device);
-  if (count == 0) return;
-  launch(sum_kernel, blocks_for(count, kWalkThreads / kWarp, place), kWalkThreads,
-         Summing{values, member, first, count, sums}, place, "summing groups");
+  if (partition.groups == 0) return;
+  constexpr std::size_t kWarps = kWalkThreads / kWarp;
+  const std::size_t places = places_of(partition);
+  const Scratch partials(place, places * sizeof(double));
+  const Summing summing{values, partition, reinterpret_cast<double*>(partials.memory()), sums};
+  launch(chunks_kernel, blocks_for(places, kWarps, place), kWalkThreads, summing, place,
+         "summing groups");
+  launch(groups_kernel, blocks_for(partition.groups, kWarps, place), kWalkThreads, summing, place,
+         "summing groups");
 }
 
 void queue_spread_groups(const Place& place, const double* per_group, const std::size_t* group_of,

@@ -64,9 +64,9 @@ class Library final : public DeviceLibrary {
                                    const Place& place) override {
     return make_judgement(search, facts, place);
   }
-  void sum_groups(const Place& place, const double* values, const std::size_t* member,
-                  const std::size_t* first, std::size_t count, double* sums) override {
-    queue_sum_groups(place, values, member, first, count, sums);
+  void sum_groups(const Place& place, const double* values, const Partition& partition,
+                  double* sums) override {
+    queue_sum_groups(place, values, partition, sums);
   }
   void spread_groups(const Place& place, const double* per_group, const std::size_t* group_of,
                      std::size_t size, double* values) override {

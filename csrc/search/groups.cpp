@@ -63,8 +63,8 @@ void Groups::sum(const Buffer& values, Buffer& sums, const Execution& execution)
   const std::size_t* member = indices(member_);
   const std::size_t* first = indices(first_);
   if (!execution.place.on_cpu()) {
-    device_library().sum_groups(execution.place, values.doubles(), member, first, count_,
-                                sums.doubles());
+    device_library().sum_groups(execution.place, values.doubles(),
+                                {member, first, count_, values.size()}, sums.doubles());
     return;
   }
   share(count_, values.size(), execution, [&](std::size_t begin, std::size_t end) {

@@ -1,4 +1,5 @@
 // groups – sums over groups in the fixed order, and one number per group back to its coordinates.
+#include <mdbopt/device.h>
 #include <mdbopt/search/groups.h>
 
 #include <map>
@@ -33,6 +34,33 @@ std::vector<std::vector<double>> members(const Labels& labels, const std::vector
   return groups;
 }
 
+// Where a device can be used, it gives the same bits.
+void check_on_device(const Labels& labels, const Buffer& values, const Buffer& sums,
+                     const Buffer& spread) {
+  if (!mdbopt::no_device_because().empty()) return;
+  const auto where = std::make_shared<mdbopt::Place>(mdbopt::Place{0, nullptr});
+  const auto there = [&](const Buffer& from) {
+    Buffer made(from.size(), Dtype::kFloat64, where);
+    made.write(from.data());
+    return made;
+  };
+  const auto same = [&](const Buffer& device, const Buffer& host) {
+    Buffer back = filled(host.size(), 7.0);
+    device.read(back.data());
+    mdbopt::device_library().synchronize(*where);
+    for (std::size_t i = 0; i < host.size(); ++i) CHECK_BITS(back.doubles()[i], host.doubles()[i]);
+  };
+  const Groups groups(labels, where);
+  Execution how;
+  how.place = *where;
+  Buffer sums_there(sums.size(), Dtype::kFloat64, where);
+  Buffer spread_there(values.size(), Dtype::kFloat64, where);
+  groups.sum(there(values), sums_there, how);
+  groups.spread(sums_there, spread_there, how);
+  same(sums_there, sums);
+  same(spread_there, spread);
+}
+
 void check_sums(const Labels& labels, const std::vector<double>& values) {
   const Groups groups(labels);
   const auto wanted = members(labels, values);
@@ -51,6 +79,7 @@ void check_sums(const Labels& labels, const std::vector<double>& values) {
       const double first = seen.emplace(labels[i], sums.doubles()[seen.size()]).first->second;
       CHECK_BITS(spread.doubles()[i], first);
     }
+    if (threads == 1) check_on_device(labels, buffer(values), sums, spread);
   }
 }
 
@@ -86,10 +115,10 @@ void random_partitions() {
   }
 }
 
-// One group over k chunks: every shape of the tree up to ten.
+// One group over k chunks: every shape of the tree up to ten, and more than a warp folds at once.
 void large_groups() {
   check::Random random(3);
-  for (std::size_t chunks = 1; chunks <= 10; ++chunks) {
+  for (std::size_t chunks : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 31, 32, 33, 65, 96, 97}) {
     for (std::size_t more : {0, 1, 500}) {
       const std::size_t size = 1024 * chunks + more;
       check_sums(Labels(size, -1), random.numbers(size));
