@@ -89,7 +89,7 @@ cuda:
 	@cmake -S . -B $(CUDA_BUILD) -DMDBOPT_PYTHON=ON -DMDBOPT_TESTS=ON -DMDBOPT_CUDA=ON \
 	  -DMDBOPT_CUDA_ARCHITECTURES=$(GPU) -DPython_EXECUTABLE="$(SYSTEM_PYTHON)" \
 	  --log-level=WARNING >/dev/null
-	@cmake --build $(CUDA_BUILD) --parallel --target _core mdbopt_cuda $(CUDA_TESTS)
+	@cmake --build $(CUDA_BUILD) --parallel "$$(nproc)" --target _core mdbopt_cuda $(CUDA_TESTS)
 	@rm -rf $(CUDA_PACKAGE) && mkdir -p $(CUDA_PACKAGE)
 	@cp -R python/mdbopt $(CUDA_PACKAGE)/
 	@cmake --install $(CUDA_BUILD) --prefix $(CUDA_PACKAGE) --component python >/dev/null

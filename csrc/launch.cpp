@@ -272,7 +272,8 @@ void Chain::run_on_device(Dtype dtype, std::size_t size, const Execution& execut
   for (Link& link : links_) jobs.push_back({link.streams, size});
   for (std::size_t k = 0; k < links_.size(); ++k) {
     Link& link = links_[k];
-    calls.push_back({link.rule, {&jobs[k], 1}, link.scalars, link.sums});
+    const bool sums = rule_description(link.rule).sum_count() > 0;
+    calls.push_back({link.rule, {&jobs[k], 1}, link.scalars, sums ? link.sums : nullptr});
   }
   launch_on_device(dtype, calls, execution);
 }
