@@ -165,6 +165,7 @@ void Guarded::remember(const Measured& trial, const Fit& fit) {
 }
 
 void Guarded::step_sizes(double* out) const {
+  here();
   // Before the first finite trial has opened the box, the first step is all that is known.
   const double factor =
       now_.scale * (guard_.growth > 0.0 ? facts_.gamma * guard_.growth : guard_.unit_step);

@@ -21,12 +21,20 @@ class Guarded final : public Search {
   explicit Guarded(const Options& options);
   void step_sizes(double* out) const override;
   void fields(Fields& fields) override;
+  void judge_later(const DeviceNumber& f, const Tensor& g) override;
 
  private:
   void allocate_more() override;
   void start() override;
   bool judge_trial(double f, const Tensor& g) override;
   void fail_trial() override;
+  bool judged_there(double f, const Tensor& g, bool& moved) override;
+  void fetch() override;
+
+  void check_judge_later() const;
+  void move_there(const Place& place);
+  Tables tables() const;
+  void send();
 
   Measured measure(double f, const Tensor& g);
   bool judge_direction(const Measured& trial);
@@ -58,6 +66,10 @@ class Guarded final : public Search {
   DiagonalMetric metric_;
   std::unique_ptr<Proposer> proposer_;
   Chain chain_;
+  Buffer spare_x_;                               // from the first of judge_later on
+  std::unique_ptr<GuardedJudgement> judgement_;  // null until then
+  std::int64_t swapped_ = 0;  // x and g lie in each other's spare arrays, as judgement_ counts them
+  bool stale_ = false;        // judgement_ knows better
 };
 
 }  // namespace mdbopt::search

@@ -7,6 +7,7 @@
 #include "extent.h"
 #include "metric.h"
 #include "numbers.h"
+#include "recursion.h"
 
 namespace mdbopt::search {
 
@@ -215,10 +216,28 @@ MDBOPT_INLINE void begin_plain(Guarding& guard) {
   open_box(guard, guard.unit_step);
 }
 
+// The trial just written is not finite. A plain one needs a quarter of the box, too.
+MDBOPT_INLINE Next after_overshoot(Guarding& guard) {
+  if (guard.state == kPlain) return Next::kPlain;
+  guard.t *= kShorter;
+  if (guard.state == kFirst) return Next::kFirst;
+  return guard.t == 0.0 ? Next::kPlain : Next::kAlong;  // 0: delta itself is not finite
+}
+
 MDBOPT_INLINE bool downhill(double slope) { return slope < 0.0 && is_finite(slope); }
 
 MDBOPT_INLINE void settle_plain(Numbers& n, double decrease, const Precision& limits) {
   if (too_short(n, n.moved, limits) || !(decrease > 0.0)) end(n, Status::kPrecision, limits);
 }
+
+// What a judgement on a device changes beside the arrays and the tables of the recursion. A trial
+// that is not finite shows in now.moved.
+struct GuardedJudging {
+  Numbers now;
+  Guarding guard;
+  DiagonalMetric metric;
+  Ring pairs;
+  std::int64_t swapped = 0;  // not 0: x and g lie in each other's spare arrays
+};
 
 }  // namespace mdbopt::search

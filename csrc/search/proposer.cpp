@@ -63,7 +63,7 @@ class Lbfgs final : public Proposer {
   }
 
   void moved(double, bool) override {
-    std::copy_n(fresh_sg_.doubles(), fresh_sg_.size(), sg_.doubles());
+    take_gradient(static_cast<std::int64_t>(sg_.size()), fresh_sg_.doubles(), sg_.doubles());
   }
 
   Last direction(const Terrain& t, Chain& last) override {

@@ -48,8 +48,8 @@ MDBOPT_INLINE void take_pair(const Ring& ring, const Tables& t, double s_g) {
 }
 
 // x moved to the trial last measured.
-MDBOPT_INLINE void take_gradient(const Ring& ring, const Tables& t) {
-  for (std::int64_t slot = 0; slot < ring.slots; ++slot) t.sg[slot] = t.fresh_sg[slot];
+MDBOPT_INLINE void take_gradient(std::int64_t slots, const double* fresh_sg, double* sg) {
+  for (std::int64_t slot = 0; slot < slots; ++slot) sg[slot] = fresh_sg[slot];
 }
 
 // α of the first loop.
