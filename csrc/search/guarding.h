@@ -77,7 +77,7 @@ MDBOPT_INLINE bool grow(Guarding& guard, DiagonalMetric& metric, double factor) 
   guard.growth *= factor;
   if (guard.growth <= guard.largest_growth) return false;
   metric.box_rescaled(kFold);
-  guard.growth /= kFold;
+  guard.growth = smaller(guard.growth / kFold, kLargestGrowth);
   return true;
 }
 

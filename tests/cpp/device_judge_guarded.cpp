@@ -26,19 +26,19 @@ void every_judgement(bool brief) {
   for (const Objective& objective : kObjectives) {
     for (const std::size_t memory : kMemories) {
       options.memory = memory;
-      judged(options, objective, brief ? 12 : 40);
+      judged(options, objective, brief ? 12 : 30);
     }
     options.memory = 3;
     // A box that is far too large; one that nothing moves in.
     for (const double scale : {1e-3, 1e30, 1e-30}) {
       options.initial_scale = scale;
-      judged(options, objective, brief ? 8 : 32);
+      judged(options, objective, brief ? 8 : 20);
     }
     // One that outgrows its number again and again, and trials beyond the range of x.
     for (const double forward : {0x1p200, 0x1p900}) {
       options.forward = forward;
       options.initial_scale = 1e-3;
-      judged(options, objective, brief ? 8 : 32);
+      judged(options, objective, brief ? 8 : 16);
       options.initial_scale = mdbopt::search::kDefault;
     }
     options.forward = mdbopt::search::kDefault;
