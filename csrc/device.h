@@ -16,8 +16,11 @@
 #include "tensor.h"
 
 namespace mdbopt::search {
-struct Judging;       // search/judging.h
-struct JudgingFacts;  // too
+struct Judging;         // search/judging.h
+struct JudgingFacts;    // too
+struct GuardedJudging;  // search/guarding.h
+struct GuardingFacts;   // too
+struct Tables;          // search/recursion.h
 }  // namespace mdbopt::search
 
 namespace mdbopt {
@@ -100,6 +103,32 @@ class Judgement {
   virtual void write(const search::Judging& judging) = 0;
 };
 
+// The arrays of a guarded search by L-BFGS that judges on a device, and the rules it walks; see
+// Guarded (search/guarded.h).
+struct DeviceGuarded {
+  struct Rules {
+    std::size_t pair, product, products, learn, rescale, decrease, scaled, add, adds, metric;
+    std::size_t pair_dot, pair_dots, dot, coast, along, first, plain;
+  };
+
+  Rules rules;
+  Dtype dtype;
+  std::size_t size;
+  void *x, *spare_x, *g, *spare_g, *x_trial, *delta, *b;
+  std::span<void* const> s, y;  // by slot
+};
+
+// As Judgement.
+class GuardedJudgement {
+ public:
+  virtual ~GuardedJudgement() = default;
+  virtual void queue(const DeviceNumber& f, void* g, const Place& place) = 0;
+  virtual bool recorded() const = 0;
+  // The tables are those of the host.
+  virtual void read(search::GuardedJudging& judging, const search::Tables& tables) = 0;
+  virtual void write(const search::GuardedJudging& judging, const search::Tables& tables) = 0;
+};
+
 class DeviceLibrary {
  public:
   virtual ~DeviceLibrary() = default;
@@ -143,6 +172,9 @@ class DeviceLibrary {
   virtual std::unique_ptr<Judgement> judge(const DeviceSearch& search,
                                            const search::JudgingFacts& facts,
                                            const Place& place) = 0;
+  virtual std::unique_ptr<GuardedJudgement> judge_guarded(const DeviceGuarded& search,
+                                                          const search::GuardingFacts& facts,
+                                                          const Place& place) = 0;
 
   // Coordinates in groups (search/groups.h), everything on the device. A partition lists its members,
   // group after group; group j are member[first[j]] … member[first[j + 1] − 1].

@@ -4,6 +4,7 @@
 
 #include "../csrc/rules/cut.h"
 #include "../csrc/rules/secant.h"
+#include "arrange.cuh"
 #include "prepare.cuh"
 #include "queue.h"
 
@@ -23,22 +24,6 @@ struct Stepping {
   Control* control;
   bool again;
 };
-
-template <class... Stream>
-__device__ inline void arrange(DeviceJob& job, std::size_t size, Stream... streams) {
-  job = {};
-  job.size = size;
-  std::size_t k = 0;
-  ((job.streams[k++] = streams), ...);
-}
-
-// A rule's coef from its scalars, in the order of its description.
-template <class Rule, class... Scalar>
-__device__ inline void give(unsigned char* where, Scalar... scalar) {
-  static_assert(sizeof...(Scalar) == Scalars<Rule>::count);
-  const double scalars[] = {scalar...};
-  Rule::prepare(scalars, 0.0, *reinterpret_cast<typename Rule::Coef*>(where));
-}
 
 __device__ inline void arrange_all(Control& c, void* g_trial) {
   const DeviceSearch& a = c.arrays;

@@ -64,6 +64,11 @@ class Library final : public DeviceLibrary {
                                    const Place& place) override {
     return make_judgement(search, facts, place);
   }
+  std::unique_ptr<GuardedJudgement> judge_guarded(const DeviceGuarded& search,
+                                                  const search::GuardingFacts& facts,
+                                                  const Place& place) override {
+    return make_guarded_judgement(search, facts, place);
+  }
   void sum_groups(const Place& place, const double* values, const Partition& partition,
                   double* sums) override {
     queue_sum_groups(place, values, partition, sums);

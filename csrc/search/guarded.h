@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "metric.h"
+#include "guarding.h"
 #include "pairs.h"
 #include "proposer.h"
 #include "search.h"
@@ -21,33 +21,34 @@ class Guarded final : public Search {
   explicit Guarded(const Options& options);
   void step_sizes(double* out) const override;
   void fields(Fields& fields) override;
+  void judge_later(const DeviceNumber& f, const Tensor& g) override;
 
  private:
-  // What the walk over a trial says; gradients over the scale.
-  struct Trial {
-    double f, difference, gs, gs_trial, sy, sy_stored, gmax;
-    bool curved;
-  };
-
   void allocate_more() override;
   void start() override;
   bool judge_trial(double f, const Tensor& g) override;
   void fail_trial() override;
+  bool judged_there(double f, const Tensor& g, bool& moved) override;
+  void fetch() override;
 
-  Trial measure(double f, const Tensor& g);
-  bool wins(const Trial& trial) const;
-  bool judge_direction(const Trial& trial);
-  bool judge_plain(const Trial& trial, const Tensor& g);
-  bool move(const Trial& trial, bool plain, bool kept);
-  bool overdue(const Trial& trial, bool plain, bool kept);
+  void check_judge_later() const;
+  void move_there(const Place& place);
+  Tables tables() const;
+  void send();
 
-  Fit learn(double cut);
-  Fit learn_hypergradient(const Tensor& g, double cut);
-  void remember(const Trial& trial);
-  void open_box(double step);
-  void set_growth(double growth);
+  Measured measure(double f, const Tensor& g);
+  bool judge_direction(const Measured& trial);
+  bool judge_plain(const Measured& trial, const Tensor& g);
+  bool move(const Measured& trial, bool promise_kept);
+
+  Fit learn(const Measured& trial);
+  Fit learn_hypergradient(const Measured& trial, const Tensor& g);
+  void remember(const Measured& trial, const Fit& fit);
+  // Where growing has outgrown its range.
+  void rescale();
   void grow(double factor);
 
+  void next(Next next);
   // Each writes the next trial.
   void first();
   void direct();
@@ -55,20 +56,9 @@ class Guarded final : public Search {
   void step_along(Chain& chain);
   void coast();
   void plain();
-  void plain_failed();
 
-  enum State : std::int64_t { kFirst, kDirection, kPlain };
-
-  std::int64_t state_ = kFirst;
-  double t_ = 1.0;  // along delta, or of the first step
-  std::int64_t tries_ = 0;
-  std::int64_t plain_fails_ = 0;
-  double unit_step_ = 1.0;  // the first step's length over ‖g‖
-  double growth_ = 0.0;     // the box is growth·b; 0 until the first finite trial opens it
-  double largest_growth_ = 0.0;
-  std::int64_t window_steps_ = 0, window_kept_ = 0;
-  double window_won_ = 0.0;
-  double gamma_ = 0.0;
+  GuardingFacts facts_{};
+  Guarding guard_;
   Groups groups_;
   Buffer b_, delta_, spare_g_;
   Buffer normal_, sums_;  // with groups or the hypergradient's cut: u, and its sums
@@ -76,7 +66,10 @@ class Guarded final : public Search {
   DiagonalMetric metric_;
   std::unique_ptr<Proposer> proposer_;
   Chain chain_;
-  Fit fit_{};
+  Buffer spare_x_;                               // from the first of judge_later on
+  std::unique_ptr<GuardedJudgement> judgement_;  // null until then
+  std::int64_t swapped_ = 0;  // x and g lie in each other's spare arrays, as judgement_ counts them
+  bool stale_ = false;        // judgement_ knows better
 };
 
 }  // namespace mdbopt::search

@@ -5,13 +5,12 @@
 // kept times a power of two that brings max|s| near 1, so that float32's range never matters.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "buffer.h"
 #include "fields.h"
+#include "recursion.h"
 #include "walks.h"
 
 namespace mdbopt::search {
@@ -25,46 +24,46 @@ class Pairs {
       s_.push_back(walks.zeros(Dtype::kFloat32));
       y_.push_back(walks.zeros(Dtype::kFloat32));
     }
+    ring_.slots = static_cast<std::int64_t>(memory + 1);
   }
 
-  std::size_t count() const { return static_cast<std::size_t>(count_); }
+  const Ring& ring() const { return ring_; }
+  void set_ring(const Ring& ring) { ring_ = ring; }
+  std::size_t count() const { return static_cast<std::size_t>(ring_.count); }
   // Pair k, 0 the newest.
   const Buffer& s(std::size_t k) const { return s_[slot(k)]; }
   const Buffer& y(std::size_t k) const { return y_[slot(k)]; }
-  // ⟨s, y⟩ > 0 as stored.
-  double curvature(std::size_t k) const { return curvature_.doubles()[slot(k)]; }
-  // The power of two that s is stored times.
-  double scale(std::size_t k) const { return scale_.doubles()[slot(k)]; }
-  // The place of pair k in the ring; it stays the same while the pair is kept.
   std::size_t slot(std::size_t k) const {
-    return static_cast<std::size_t>((next_ + slots() - 1 - static_cast<std::int64_t>(k)) % slots());
+    return static_cast<std::size_t>(ring_.slot(static_cast<std::int64_t>(k)));
   }
-  std::size_t next_slot() const { return static_cast<std::size_t>(next_); }
-  std::size_t slot_count() const { return s_.size(); }
+  // The whole ring, by slot.
+  const std::vector<Buffer>& all_s() const { return s_; }
+  const std::vector<Buffer>& all_y() const { return y_; }
+  double* curvatures() const { return curvature_.doubles(); }
+  double* scales() const { return scale_.doubles(); }
 
   // Where the next pair is written, until keep makes it the newest.
-  Buffer& next_s() { return s_[static_cast<std::size_t>(next_)]; }
-  Buffer& next_y() { return y_[static_cast<std::size_t>(next_)]; }
+  Buffer& next_s() { return s_[next()]; }
+  Buffer& next_y() { return y_[next()]; }
   // The pair last written, kept or not.
-  const Buffer& last_s() const { return s_[static_cast<std::size_t>(last_)]; }
-  const Buffer& last_y() const { return y_[static_cast<std::size_t>(last_)]; }
-  double last_scale() const { return scale_.doubles()[static_cast<std::size_t>(last_)]; }
+  const Buffer& last_s() const { return s_[last()]; }
+  const Buffer& last_y() const { return y_[last()]; }
+  double last_scale() const { return scales()[last()]; }
   void written(double scale) {
-    last_ = next_;
-    scale_.doubles()[static_cast<std::size_t>(next_)] = scale;
+    ring_.last = ring_.next;
+    scales()[next()] = scale;
   }
 
   void keep(double curvature) {
-    curvature_.doubles()[static_cast<std::size_t>(next_)] = curvature;
-    next_ = (next_ + 1) % slots();
-    count_ = std::min(count_ + 1, slots() - 1);
+    curvatures()[next()] = curvature;
+    ring_.keep();
   }
-  void forget() { count_ = 0; }
+  void forget() { ring_.count = 0; }
 
   void fields(Fields& fields) {
-    fields.count("pairs", count_);
-    fields.count("pairs_next", next_);
-    fields.count("pairs_last", last_);
+    fields.count("pairs", ring_.count);
+    fields.count("pairs_next", ring_.next);
+    fields.count("pairs_last", ring_.last);
     fields.array("pairs_curvature", curvature_);
     fields.array("pairs_scale", scale_);
     for (std::size_t k = 0; k < s_.size(); ++k) {
@@ -75,13 +74,12 @@ class Pairs {
   }
 
  private:
-  std::int64_t slots() const { return static_cast<std::int64_t>(s_.size()); }
+  std::size_t next() const { return static_cast<std::size_t>(ring_.next); }
+  std::size_t last() const { return static_cast<std::size_t>(ring_.last); }
 
   std::vector<Buffer> s_, y_;
   Buffer curvature_, scale_;
-  std::int64_t count_ = 0;
-  std::int64_t next_ = 0;
-  std::int64_t last_ = 0;
+  Ring ring_;
 };
 
 }  // namespace mdbopt::search

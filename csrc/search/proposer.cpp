@@ -12,25 +12,20 @@
 namespace mdbopt::search {
 namespace {
 
-// Pairs go through the rules five at a time, then singly: see rules/direction.h.
-constexpr std::size_t kBundle = 5;
-
 template <class Body>
 void for_bundles(std::size_t m, Body body) {
+  constexpr auto kWhole = static_cast<std::size_t>(kBundle);
   std::size_t k = 0;
-  for (; k + kBundle <= m; k += kBundle) body(k, true);
+  for (; k + kWhole <= m; k += kWhole) body(k, true);
   for (; k < m; ++k) body(k, false);
 }
 
-// The two-loop recursion on H₀, with its inner products taken where the vectors are read anyway:
-// every s·g and s·y in the walk that measures a trial, every y·D q in the walk that forms q. Each s
-// is read twice, each y once. Source: Nocedal 1980; Nocedal and Wright 2006, algorithm 7.4.
+// The two-loop recursion on H₀ (recursion.h). Each s is read twice, each y once.
 class Lbfgs final : public Proposer {
  public:
   explicit Lbfgs(std::size_t memory)
-      : slots_(memory + 1),
-        sy_(filled(slots_ * slots_, 0.0)),
-        sg_(filled(slots_, 0.0)),
+      : sy_(filled((memory + 1) * (memory + 1), 0.0)),
+        sg_(filled(memory + 1, 0.0)),
         fresh_sy_(sg_),
         fresh_sg_(sg_) {}
 
@@ -60,16 +55,16 @@ class Lbfgs final : public Proposer {
       ++link;
     });
     next_sg_ = gs;
-    fresh_sg_.doubles()[pairs.next_slot()] = gs_new;
+    fresh_sg_.doubles()[pairs.ring().next] = gs_new;
   }
 
   void learn(const Fit&, double, DiagonalMetric&, const Pairs& pairs) override {
-    for (std::size_t k = 0; k < pairs.count(); ++k)
-      sy(pairs.slot(k), pairs.next_slot()) = fresh_sy_.doubles()[pairs.slot(k)];
-    sg_.doubles()[pairs.next_slot()] = next_sg_;
+    take_pair(pairs.ring(), tables(pairs), next_sg_);
   }
 
-  void moved(double, bool) override { std::copy_n(fresh_sg_.doubles(), slots_, sg_.doubles()); }
+  void moved(double, bool) override {
+    take_gradient(static_cast<std::int64_t>(sg_.size()), fresh_sg_.doubles(), sg_.doubles());
+  }
 
   Last direction(const Terrain& t, Chain& last) override {
     static const std::size_t scaled = find_rule("scaled");
@@ -81,23 +76,14 @@ class Lbfgs final : public Proposer {
     alpha_.resize(m);
     last.clear();
     last.add(scaled, {t.g.data(), q}, {-t.scale});
-    for (std::size_t k = 0; k < m; ++k) {
-      double sq = -sg_.doubles()[pairs.slot(k)];
-      for (std::size_t j = 0; j < k; ++j) sq -= alpha_[j] * sy(pairs.slot(k), pairs.slot(j));
-      alpha_[k] = sq / pairs.curvature(k);
-    }
+    first_loop(pairs.ring(), tables(pairs), alpha_.data());
     add(
         last, [&](std::size_t k) { return pairs.y(k).data(); },
         [&](std::size_t k) { return -alpha_[k]; }, m, q);
     last.add(apply_metric, {t.b.data(), q}, {t.metric.one(), t.metric.root(), t.metric.box()});
     take_dots(last, t, m);
     last.clear();
-    for (std::size_t k = m; k-- > 0;) {
-      double yq = yq_[k];
-      for (std::size_t j = k + 1; j < m; ++j) yq += alpha_[j] * sy(pairs.slot(j), pairs.slot(k));
-      const double beta = yq * pairs.scale(k) / pairs.curvature(k);
-      alpha_[k] = (alpha_[k] - beta) / pairs.scale(k);  // from here on the weight of s as stored
-    }
+    second_loop(pairs.ring(), tables(pairs), yq_.data(), alpha_.data());
     add(
         last, [&](std::size_t k) { return pairs.s(k).data(); },
         [&](std::size_t k) { return alpha_[k]; }, m, q);
@@ -110,10 +96,16 @@ class Lbfgs final : public Proposer {
     fields.array("lbfgs_fresh_sy", fresh_sy_);
     fields.array("lbfgs_fresh_sg", fresh_sg_);
   }
+  bool tables(const Pairs& pairs, Tables& all) const override {
+    all = tables(pairs);
+    return true;
+  }
 
  private:
-  // By slot: s of one pair times y of a newer one.
-  double& sy(std::size_t older, std::size_t newer) { return sy_.doubles()[older * slots_ + newer]; }
+  Tables tables(const Pairs& pairs) const {
+    return {pairs.curvatures(), pairs.scales(),      sy_.doubles(),
+            sg_.doubles(),      fresh_sy_.doubles(), fresh_sg_.doubles()};
+  }
 
   // q ← q + Σ weight(k)·vector(k)
   template <class Vector, class Weight>
@@ -151,7 +143,6 @@ class Lbfgs final : public Proposer {
     });
   }
 
-  std::size_t slots_;
   Buffer sy_, sg_, fresh_sy_, fresh_sg_;  // by slot
   double next_sg_ = 0.0;
   std::size_t first_link_ = 0;
@@ -174,7 +165,7 @@ class Momentum : public Proposer {
   void learn(const Fit& fit, double curvature, DiagonalMetric& metric, const Pairs&) override {
     for (std::size_t k = 0; k < 3; ++k)
       length_[k] = std::min(kGrowth * length_[k], curvature / fit.yDy[k]);
-    metric.set_scale(length_[metric.kind()]);
+    metric.scale = length_[metric.kind];
   }
   void moved(double t, bool plain) override {
     if (plain) return reset();

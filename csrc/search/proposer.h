@@ -53,6 +53,8 @@ class Proposer {
   // The direction was refused, or x coasts along its last step: start afresh.
   virtual void reset() {}
   virtual void fields(Fields& /*fields*/) {}
+  // The tables of its recursion, with those of the pairs; false: it has none.
+  virtual bool tables(const Pairs& /*pairs*/, Tables& /*tables*/) const { return false; }
 };
 
 // lbfgs, heavy-ball, nesterov or cg, with arrays as those of the walks; throws Error for any other

@@ -124,11 +124,6 @@ bool Search::judge(double f, const Tensor& g) {
   return moved;
 }
 
-void Search::judge_later(const DeviceNumber&, const Tensor&) {
-  throw Error("wait: expected True for method " + options_.method +
-              ", whose judgements the host decides, got False");
-}
-
 void Search::fields(Fields& fields) {
   here();
   fields.array("x", x_);

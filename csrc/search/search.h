@@ -42,12 +42,12 @@ class Search {
   bool judge(double f, const Tensor& g);
 
   // The same with nothing read by the host, in the order of the stream of g, so that a graph may
-  // record it; f is on the device, too, or known here. On a device only, of a set without groups and
-  // refinement whose size is found. From the first call on, the trial keeps its place in memory, and
-  // what is asked of the search waits for the device. What differs from judge: a trial that is not
-  // finite stays, and the next judgement shrinks the set, whatever it is told of it; and once the
-  // search has ended, nothing happens.
-  virtual void judge_later(const DeviceNumber& f, const Tensor& g);
+  // record it; f is on the device, too, or known here. On a device only; of a set without groups and
+  // refinement whose size is found, or of a guarded search by L-BFGS with co-coercive cuts. From the
+  // first call on, the trial keeps its place in memory, and what is asked of the search waits for the
+  // device. What differs from judge: a trial that is not finite stays, and the next judgement takes a
+  // shorter step, whatever it is told of it; and once the search has ended, nothing happens.
+  virtual void judge_later(const DeviceNumber& f, const Tensor& g) = 0;
   // As propose, but it neither waits nor says when the search has ended.
   const Buffer& propose_later();
 

@@ -209,8 +209,9 @@ class Search:
             Its gradient; read, never kept.
         wait : bool, default True
             False decides on the CUDA device, in the order of its stream and without waiting for
-            it; f may be an array of one number there, of any float dtype. Not for `Guarded`,
-            groups or refine > 0, nor before the first set is found: as long as
+            it; f may be an array of one number there, of any float dtype. Not with groups or
+            refine > 0, nor for `Guarded` with another proposer than "lbfgs" or with
+            cut="hypergradient", nor before the first set of the others is found: as long as
             ``state["seeking"]`` is 1, unless initial_scale is given.
 
         Returns

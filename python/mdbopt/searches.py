@@ -8,10 +8,10 @@ Started from arrays on a CUDA device, a search works and stays there: it propose
 the library of those arrays, and takes gradients on it; only a few sums cross to the host. The path
 has the same bits as on the CPU.
 
-With ``judge(..., wait=False)`` not even those cross: sets without groups then take their decisions
-on the device, and a CUDA graph may record the objective and the judgement together::
+With ``judge(..., wait=False)`` not even those cross: searches without groups then take their
+decisions on the device, and a CUDA graph may record the objective and the judgement together::
 
-    search = mdbopt.Box(initial_scale=1e-3)
+    search = mdbopt.Guarded()
     state = search.init(x, *evaluate(x))
     y = search.propose(state, copy=False)  # every next point is written here
     search.judge(state, *evaluate(y), wait=False)  # makes ready what a graph needs
@@ -23,7 +23,7 @@ on the device, and a CUDA graph may record the objective and the judgement toget
             graph.replay()
 
 The path is the same, but for one thing: a trial that is not finite stays until the next judgement,
-which shrinks the set whatever it is told. Once the search has ended, judgements do nothing.
+which tries a shorter step whatever it is told. Once the search has ended, judgements do nothing.
 
 Examples
 --------

@@ -4,45 +4,9 @@
 // Skips where no device can be used; MDBOPT_CUDA_LIBRARY may name one that is emulated.
 #include <mdbopt/error.h>
 
-#include "sides.h"
+#include "judged.h"
 
 namespace {
-
-struct Seen {
-  std::int64_t accepted = 0, cut = 0, more = 0;
-};
-
-template <class T>
-void same_judgements(const Set& set, Options options, const Objective& objective, int steps,
-                     Seen& seen) {
-  const Where where = std::make_shared<Place>(Place{0});
-  Side<T> cpu(options, objective, nullptr);
-  Side<T> waiting(options, objective, where);
-  Side<T> later(options, objective, where);
-  const void* trial = later.search->propose_later().data();
-  std::int64_t more = 0;
-  for (int k = 0; k < steps && !cpu.search->converged(0.0); ++k) {
-    cpu.step();
-    waiting.step();
-    more += later.step_later_to_a_finite_trial();
-    const State state = later.state();
-    std::string differs = difference(state, cpu.state(), more);
-    if (differs.empty()) differs = difference(state, waiting.state(), more);
-    if (differs.empty() && step_sizes(*later.search) != step_sizes(*cpu.search)) {
-      differs = " step sizes";
-    }
-    if (later.search->converged(0.0) != cpu.search->converged(0.0)) differs += " converged";
-    if (differs.empty()) continue;
-    check::fail(__FILE__, __LINE__)
-        << set.name << ", " << objective.name << ", " << info(Problem<T>::kDtype).name << ", step "
-        << k << ':' << differs << '\n';
-    return;
-  }
-  CHECK(later.search->propose_later().data() == trial);
-  seen.accepted += cpu.search->accepted();
-  seen.cut += cpu.search->ncut();
-  seen.more += more;
-}
 
 void every_judgement(bool brief) {
   Seen seen;
@@ -52,65 +16,27 @@ void every_judgement(bool brief) {
         Options options = options_of(set);
         options.cocoercive = cocoercive;
         const int steps = brief ? 8 : 24;
-        same_judgements<double>(set, options, objective, steps, seen);
+        same_judgements<double>(set.name, options, objective, steps, seen);
         options.forward = 3.0;
-        same_judgements<float>(set, options, objective, steps, seen);
+        same_judgements<float>(set.name, options, objective, steps, seen);
       }
     }
     // A set that outgrows its number again and again, and trials beyond the range of x.
     for (const double forward : {0x1p200, 0x1p900}) {
       Options options = options_of(set);
       options.forward = forward;
-      same_judgements<double>(set, options, kObjectives[0], 12, seen);
-      same_judgements<float>(set, options, kObjectives[5], 12, seen);
+      same_judgements<double>(set.name, options, kObjectives[0], 12, seen);
+      same_judgements<float>(set.name, options, kObjectives[5], 12, seen);
     }
   }
   CHECK(seen.accepted > 100 && seen.cut > 100 && seen.more > 10);
 }
 
-// What an objective answers: its own f with this added, its own g times that.
-struct Answer {
-  double f, g;
-};
-constexpr Answer kUsual = {0.0, 1.0};
-constexpr Answer kFarBetter = {-1e7, 1.0};
-// Gradients that keep no promise of a next point: too large, and too small to square.
-constexpr Answer kTooSteep = {-1e7, 1e70};
-constexpr Answer kTooFlat = {-1e7, 1e-250};
-
-// A search that is told the same on the CPU and, without waiting, on a device.
-void told(const Set& set, const std::string& what, const std::vector<Answer>& answers) {
-  const Where where = std::make_shared<Place>(Place{0});
-  Options options = options_of(set);
-  options.forward = 1.3;
-  Side<double> cpu(options, kObjectives[0], nullptr);
-  Side<double> later(options, kObjectives[0], where);
-  for (std::size_t k = 0; k < answers.size(); ++k) {
-    for (Side<double>* side : {&cpu, &later}) {
-      side->problem.at(side == &cpu ? side->search->propose() : side->search->propose_later());
-      side->problem.f += answers[k].f;
-      for (double& g : side->problem.g) g *= answers[k].g;
-      side->told();
-    }
-    cpu.search->judge(cpu.problem.f, cpu.g.tensor());
-    later.search->judge_later(later.f_there(), later.g.tensor());
-    const std::string differs = difference(later.state(), cpu.state(), 0);
-    if (differs.empty()) continue;
-    check::fail(__FILE__, __LINE__)
-        << set.name << ", " << what << ", answer " << k << ':' << differs << '\n';
-    return;
-  }
-}
-
 void answers() {
   for (const Set& set : kSets) {
-    told(set, "too steep",
-         {kUsual, kTooSteep, kUsual, kTooSteep, kTooSteep, kUsual, {1e7, 1e70}, kUsual});
-    told(set, "not finite",
-         {{kNaN, 1.0}, kUsual, {kInfinity, kInfinity}, kUsual, {-kInfinity, 1.0}, {-1e7, kNaN}});
-    told(set, "too flat", {kUsual, kFarBetter, kTooFlat});
-    told(set, "too flat on the way down", {kUsual, {-kInfinity, 1.0}, kTooFlat});
-    told(set, "no minimum", std::vector<Answer>(30, {-kInfinity, 1.0}));
+    Options options = options_of(set);
+    options.forward = 1.3;
+    every_answer(set.name, options);
   }
 }
 
@@ -192,8 +118,6 @@ void refusals() {
   options = box;
   options.initial_scale = mdbopt::search::kDefault;
   refused("wait: expected True until the first set is found", options, where);
-  options = {};
-  refused("wait: expected True for method guarded", options, where);
   const auto unborn = make(box);
   CHECK_THROWS(mdbopt::Error, "judge: the search has no point yet", unborn->judge_later({}, {}));
   Side<double> side(box, kObjectives[0], where);

@@ -147,6 +147,8 @@ inline std::string difference(State a, State b, std::int64_t more) {
                std::to_string(value) + ")";
     }
   }
+  // Where the gradient is 0 no next trial is written, and what lies there means nothing.
+  if (b.numbers.at("gmax_scaled") == 0.0) a.arrays.at("trial") = b.arrays.at("trial");
   for (const auto& [name, value] : b.arrays) {
     if (a.arrays.at(name) != value) found += " " + name;
   }

@@ -1,0 +1,243 @@
+// guarding – what the guarded search decides of a trial, the same on host and device.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "extent.h"
+#include "metric.h"
+#include "numbers.h"
+#include "recursion.h"
+
+namespace mdbopt::search {
+
+enum GuardState : std::int64_t { kFirst, kDirection, kPlain };
+
+// The trial to be written next.
+enum class Next : std::uint8_t { kNone, kFirst, kDirection, kAlong, kCoast, kPlain };
+
+struct Guarding {
+  std::int64_t state = kFirst;
+  double t = 1.0;  // along delta, or of the first step
+  std::int64_t tries = 0;
+  std::int64_t plain_fails = 0;
+  double unit_step = 1.0;  // the first step's length over ‖g‖
+  double growth = 0.0;     // the box is growth·b; 0 until the first finite trial opens it
+  double largest_growth = 0.0;
+  std::int64_t window_steps = 0, window_kept = 0;
+  double window_won = 0.0;
+};
+
+// What a guarded search keeps for its life.
+struct GuardingFacts {
+  Precision limits;
+  double gamma;
+  double forward;
+  bool cocoercive;
+};
+
+// What the walk over a trial says; gradients over the scale.
+struct Measured {
+  double f, difference, gs, gs_trial, sy, sy_stored, gmax;
+  bool curved;
+};
+
+inline constexpr double kTooSteep = 1e30;  // over the first gradient: out of a float32 pair's range
+inline constexpr double kCoast = 4.0;      // over a step that met no positive curvature
+inline constexpr double kShorter = 0.25;   // of a trial that is not finite
+
+inline constexpr std::size_t kPairSums = 8;
+// From the sums of the rule pair.
+MDBOPT_INLINE Measured measured(const Numbers& n, double f, const double* sums,
+                                const Precision& limits) {
+  Measured trial{f,       f - n.f, sums[0], sums[1],
+                 sums[2], sums[7], sums[4], sums[2] > limits.epsilon * sums[3]};
+  if (noise(n, f, limits)) trial.difference = 0.5 * (trial.gs + trial.gs_trial);
+  return trial;
+}
+
+MDBOPT_INLINE bool wins(const Numbers& n, const Measured& trial) {
+  constexpr double kArmijo = 1e-4;  // the share of its slope's promise a step must win
+  return trial.gs < 0.0 && trial.difference <= kArmijo * trial.gs && no_worse_than_start(n);
+}
+
+// --- the box -------------------------------------------------------------------------------------
+MDBOPT_INLINE void set_growth(Guarding& guard, double growth) {
+  guard.growth = smaller(growth, kLargestGrowth);
+  guard.largest_growth = guard.growth * kFold;
+}
+
+MDBOPT_INLINE void open_box(Guarding& guard, double step) {
+  constexpr double kRoom = 1e10;  // over the first step: cuts are free, growth is slow
+  if (guard.growth == 0.0) set_growth(guard, kRoom * step);
+}
+
+// True: the caller must multiply b by kFold.
+MDBOPT_INLINE bool grow(Guarding& guard, DiagonalMetric& metric, double factor) {
+  guard.growth *= factor;
+  if (guard.growth <= guard.largest_growth) return false;
+  metric.box_rescaled(kFold);
+  guard.growth = smaller(guard.growth / kFold, kLargestGrowth);
+  return true;
+}
+
+// A plain step that was to win this much and did.
+MDBOPT_INLINE bool kept(const Measured& trial) { return trial.difference <= 0.5 * trial.gs; }
+
+// The scalar of the walk that learns a curved pair.
+MDBOPT_INLINE double cut_of(const Guarding& guard, const Numbers& n, const Measured& trial,
+                            const GuardingFacts& facts) {
+  constexpr double kRounding = 1.0 - 0x1p-22;  // keeps a cut by a float32 y on the safe side
+  double nu = trial.sy;
+  if (guard.state == kPlain && !kept(trial)) {
+    nu = normaliser(n.f, trial.f, -trial.gs_trial, trial.sy, facts.cocoercive, facts.limits);
+  } else if (!facts.cocoercive) {
+    return 0.0;
+  }
+  return nu > 0.0 ? kRounding * guard.growth / nu : 0.0;
+}
+
+// A plain step has broken its promise. Returns as grow.
+MDBOPT_INLINE bool break_promise(Guarding& guard, Numbers& n, DiagonalMetric& metric,
+                                 const Measured& trial, const Fit& fit) {
+  if (!(trial.curved && fit.deepest >= 2.0)) return grow(guard, metric, 0.5);
+  ++n.ncut;
+  return false;
+}
+
+// --- after a trial that does not win -------------------------------------------------------------
+struct LineMinimiser {
+  double cubic, secant;
+};
+
+// Minimisers on (0, t] of the cubic through (0, 0) and (t, df) with slopes d0 < 0 and d1, and of
+// the parabola with those slopes.
+MDBOPT_INLINE LineMinimiser line_minimiser(double t, double d0, double df, double d1) {
+  const double secant = d1 > d0 ? t * d0 / (d0 - d1) : 0.0;
+  const double a = d0 + d1 - 3.0 * df / t;
+  const double r = root(a * a - d0 * d1);
+  const double cubic = t * (1.0 - (d1 + r - a) / (d1 - d0 + 2.0 * r));
+  return {cubic > 0.0 ? smaller(cubic, t) : secant, secant};
+}
+
+MDBOPT_INLINE double within(double t_new, double t) { return clamped(t_new, 0.1 * t, 0.7 * t); }
+
+inline constexpr std::int64_t kTries = 5;  // trial points of one direction before a plain step
+
+// Of the first step or a direction. kDirection: the pair is to be remembered first.
+MDBOPT_INLINE Next after_failure(Guarding& guard, const Measured& trial, bool relearns) {
+  constexpr std::int64_t kFirstTries = 60;
+  constexpr double kStraight = 0.5;  // cubic over secant: a try this straight teaches
+  ++guard.tries;
+  const LineMinimiser best =
+      line_minimiser(guard.t, trial.gs / guard.t, trial.difference, trial.gs_trial / guard.t);
+  if (guard.state == kFirst) {
+    guard.t = within(best.cubic, guard.t);
+    return guard.tries >= kFirstTries ? Next::kPlain : Next::kFirst;
+  }
+  if (guard.tries >= kTries) return Next::kPlain;
+  if (relearns && trial.curved && best.cubic >= kStraight * best.secant) return Next::kDirection;
+  guard.t = within(best.cubic, guard.t);
+  return Next::kAlong;
+}
+
+MDBOPT_INLINE Next after_plain_failure(Guarding& guard, Numbers& n, const Precision& limits) {
+  constexpr std::int64_t kPlainFails = 60;  // in a row: nothing will help
+  if (++guard.plain_fails < kPlainFails) return Next::kPlain;
+  end(n, Status::kPrecision, limits);
+  return Next::kNone;
+}
+
+// f or g is not finite there. Where it was a plain step, the box is to be quartered first.
+MDBOPT_INLINE Next after_hole(Guarding& guard, Numbers& n, const Precision& limits) {
+  constexpr std::int64_t kMostTries = 600;  // quarterings that take any first step to nothing
+  ++guard.tries;
+  if (guard.state == kPlain) return after_plain_failure(guard, n, limits);
+  guard.t *= kShorter;
+  if (guard.tries >= (guard.state == kFirst ? kMostTries : 2 * kTries)) return Next::kPlain;
+  return guard.state == kFirst ? Next::kFirst : Next::kAlong;
+}
+
+// --- after an accepted step ----------------------------------------------------------------------
+MDBOPT_INLINE void arrive(Guarding& guard, Numbers& n, const Measured& trial) {
+  if (guard.state == kPlain) guard.plain_fails = 0;
+  n.gmax = trial.gmax;
+  n.f = trial.f;
+  guard.tries = 0;
+}
+
+// Returns as grow.
+MDBOPT_INLINE bool grow_after(Guarding& guard, DiagonalMetric& metric, bool promise_kept,
+                              double forward) {
+  constexpr double kDirectionShare = 0.2;  // of that growth, after a step of the proposer
+  if (promise_kept) return grow(guard, metric, forward);
+  if (guard.state == kPlain) return false;
+  return grow(guard, metric, 1.0 + kDirectionShare * (forward - 1.0));
+}
+
+inline constexpr std::int64_t kWindow = 10;  // accepted steps between two settlements of the guard
+
+// True: the window is to be settled.
+MDBOPT_INLINE bool count_step(Guarding& guard, const Measured& trial, bool promise_kept) {
+  ++guard.window_steps;
+  guard.window_won -= trial.difference;
+  if (promise_kept) ++guard.window_kept;
+  return guard.window_steps >= kWindow;
+}
+
+// What the steps of the window won against as many plain promises from where it ended; decrease is
+// Σ b g² there. True: a plain step is owed.
+MDBOPT_INLINE bool overdue(Guarding& guard, double decrease, double gamma) {
+  const double promise = 0.5 * gamma * guard.growth * decrease;
+  if (guard.window_won >= static_cast<double>(kWindow) * promise || guard.window_kept >= kWindow) {
+    guard.window_steps = guard.window_kept = 0;
+    guard.window_won = 0.0;
+    return false;
+  }
+  return guard.state != kPlain;
+}
+
+MDBOPT_INLINE Next after_step(const Guarding& guard, const Measured& trial, bool owes) {
+  if (owes) return Next::kPlain;
+  const bool coasts = !trial.curved && guard.state != kPlain && trial.gs_trial <= trial.gs;
+  return coasts ? Next::kCoast : Next::kDirection;
+}
+
+// --- trials --------------------------------------------------------------------------------------
+MDBOPT_INLINE void begin_direction(Guarding& guard) {
+  guard.state = kDirection;
+  guard.t = 1.0;
+}
+
+MDBOPT_INLINE void begin_plain(Guarding& guard) {
+  guard.state = kPlain;
+  guard.t = 1.0;
+  guard.tries = 0;
+  open_box(guard, guard.unit_step);
+}
+
+// The trial just written is not finite. A plain one needs a quarter of the box, too.
+MDBOPT_INLINE Next after_overshoot(Guarding& guard) {
+  if (guard.state == kPlain) return Next::kPlain;
+  guard.t *= kShorter;
+  if (guard.state == kFirst) return Next::kFirst;
+  return guard.t == 0.0 ? Next::kPlain : Next::kAlong;  // 0: delta itself is not finite
+}
+
+MDBOPT_INLINE bool downhill(double slope) { return slope < 0.0 && is_finite(slope); }
+
+MDBOPT_INLINE void settle_plain(Numbers& n, double decrease, const Precision& limits) {
+  if (too_short(n, n.moved, limits) || !(decrease > 0.0)) end(n, Status::kPrecision, limits);
+}
+
+// What a judgement on a device changes beside the arrays and the tables of the recursion. A trial
+// that is not finite shows in now.moved.
+struct GuardedJudging {
+  Numbers now;
+  Guarding guard;
+  DiagonalMetric metric;
+  Ring pairs;
+  std::int64_t swapped = 0;  // not 0: x and g lie in each other's spare arrays
+};
+
+}  // namespace mdbopt::search
