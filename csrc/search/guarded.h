@@ -44,7 +44,7 @@ class Guarded final : public Search {
   Fit learn(const Measured& trial);
   Fit learn_hypergradient(const Measured& trial, const Tensor& g);
   void remember(const Measured& trial, const Fit& fit);
-  // Where growing has outgrown its range.
+  // Takes what growing has put beyond its range into b.
   void rescale();
   void grow(double factor);
 

@@ -1,4 +1,6 @@
 // guarded_later – a guarded search whose decisions are taken on a device.
+#include <vector>
+
 #include "../error.h"
 #include "guarded.h"
 
@@ -17,15 +19,24 @@ void Guarded::check_judge_later() const {
 
 void Guarded::move_there(const Place& at) {
   static const DeviceGuarded::Rules rules = {
-      find_rule("pair"),          find_rule("pair_product"),
-      find_rule("pair_products"), find_rule("learn"),
-      find_rule("rescale"),       find_rule("decrease"),
-      find_rule("scaled"),        find_rule("add_pair"),
-      find_rule("add_pairs"),     find_rule("apply_metric"),
-      find_rule("pair_dot"),      find_rule("pair_dots"),
-      find_rule("dot"),           find_rule("coast"),
-      find_rule("along"),         find_rule("gradient_trial"),
-      find_rule("box_trial")};
+      .pair = find_rule("pair"),
+      .product = find_rule("pair_product"),
+      .products = find_rule("pair_products"),
+      .learn = find_rule("learn"),
+      .rescale = find_rule("rescale"),
+      .decrease = find_rule("decrease"),
+      .scaled = find_rule("scaled"),
+      .add = find_rule("add_pair"),
+      .adds = find_rule("add_pairs"),
+      .metric = find_rule("apply_metric"),
+      .pair_dot = find_rule("pair_dot"),
+      .pair_dots = find_rule("pair_dots"),
+      .dot = find_rule("dot"),
+      .coast = find_rule("coast"),
+      .along = find_rule("along"),
+      .first = find_rule("gradient_trial"),
+      .plain = find_rule("box_trial"),
+  };
   if (spare_x_.size() == 0) spare_x_ = walks_.zeros();
   std::vector<void*> s, y;
   for (const Buffer& buffer : pairs_.all_s()) s.push_back(buffer.data());

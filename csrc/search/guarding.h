@@ -81,7 +81,7 @@ MDBOPT_INLINE bool grow(Guarding& guard, DiagonalMetric& metric, double factor) 
   return true;
 }
 
-// A plain step that was to win this much and did.
+// Whether a plain step won what it promised.
 MDBOPT_INLINE bool kept(const Measured& trial) { return trial.difference <= 0.5 * trial.gs; }
 
 // The scalar of the walk that learns a curved pair.

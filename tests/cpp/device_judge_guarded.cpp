@@ -11,6 +11,13 @@ namespace {
 // Fewer pairs than a bundle, bundles alone, bundles and singles.
 constexpr std::size_t kMemories[] = {1, 3, 5, 10, 12};
 
+// Whose plain steps, all that is left, begin beyond the range of x in a box that is far too large.
+const Objective kNowhereElse = {"undefined but at the start",
+                                [](double h, double a, double& slope) {
+                                  slope = a == -1.0 ? h * a : kNaN;
+                                  return a == -1.0 ? 0.5 * h : kNaN;
+                                }};
+
 std::string name_of(const Options& options) {
   return "guarded, " + std::to_string(options.memory) + " pairs, first box " +
          std::to_string(options.initial_scale) + ", forward " + std::to_string(options.forward);
@@ -43,6 +50,8 @@ void every_judgement(bool brief) {
     }
     options.forward = mdbopt::search::kDefault;
   }
+  options.initial_scale = 1e100;
+  same_judgements<float>(name_of(options), options, kNowhereElse, 60, seen);
   CHECK(brief || (seen.accepted > 1000 && seen.cut > 20 && seen.more > 10));
 }
 
