@@ -17,7 +17,7 @@ __global__ void __launch_bounds__(kFoldThreads)
   std::size_t left = folding.count > begin ? folding.count - begin : 0;
   if (left > kFoldTile) left = kFoldTile;
   std::uint32_t count = static_cast<std::uint32_t>(left);
-  for (std::uint32_t i = threadIdx.x; i < count; i += kFoldThreads) {
+  for (std::uint32_t i = threadIdx.x; i < count; i += blockDim.x) {
     values[i] = folding.from[(begin + i) * folding.sums + k];
   }
   __syncthreads();

@@ -13,6 +13,12 @@ namespace {
 // More blocks than fit at once even out where some are slower; each then takes several units.
 constexpr std::size_t kBlocksPerMultiprocessor = 64;
 
+unsigned fold_threads(std::size_t chunks) {
+  const std::size_t pairs = chunks / 2 + 1;  // one is what is left of an odd number
+  const std::size_t warps = (pairs + kWarp - 1) / kWarp;
+  return static_cast<unsigned>(std::min<std::size_t>(warps * kWarp, kFoldThreads));
+}
+
 std::size_t tiles_of(std::size_t chunks) {
   return std::max<std::size_t>(1, (chunks + kFoldTile - 1) / kFoldTile);
 }
@@ -45,7 +51,7 @@ void queue_fold(const Sum* sums, std::size_t count, double* partials, double* sc
     folding.from = partials;
     folding.to = tiles == 1 ? to : scratch;
     folding.count = chunks;
-    launch(fold_kernel, tiles * count, kFoldThreads, folding, place, "folding sums");
+    launch(fold_kernel, tiles * count, fold_threads(chunks), folding, place, "folding sums");
     if (tiles == 1) return;
     std::swap(partials, scratch);
   }

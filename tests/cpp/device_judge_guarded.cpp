@@ -32,6 +32,7 @@ void every_judgement(bool brief) {
   Options options;
   for (const Objective& objective : kObjectives) {
     for (const std::size_t memory : kMemories) {
+      if (brief && memory != 12) continue;
       options.memory = memory;
       judged(options, objective, brief ? 12 : 30);
     }
@@ -39,13 +40,13 @@ void every_judgement(bool brief) {
     // A box that is far too large; one that nothing moves in.
     for (const double scale : {1e-3, 1e30, 1e-30}) {
       options.initial_scale = scale;
-      judged(options, objective, brief ? 8 : 20);
+      judged(options, objective, brief ? 5 : 20);
     }
     // One that outgrows its number again and again, and trials beyond the range of x.
     for (const double forward : {0x1p200, 0x1p900}) {
       options.forward = forward;
       options.initial_scale = 1e-3;
-      judged(options, objective, brief ? 8 : 16);
+      judged(options, objective, brief ? 5 : 16);
       options.initial_scale = mdbopt::search::kDefault;
     }
     options.forward = mdbopt::search::kDefault;
@@ -55,8 +56,9 @@ void every_judgement(bool brief) {
   CHECK(brief || (seen.accepted > 1000 && seen.cut > 20 && seen.more > 10));
 }
 
-void answers() {
+void answers(bool brief) {
   for (const double forward : {mdbopt::search::kDefault, 1.3}) {
+    if (brief && forward == 1.3) continue;
     Options options;
     options.forward = forward;
     every_answer("guarded", options);
@@ -141,8 +143,9 @@ int main(int count, char**) {
     std::cerr << "skipped: " << why << '\n';
     return 77;
   }
-  every_judgement(count > 1);
-  answers();
+  const bool brief = count > 1;
+  every_judgement(brief);
+  answers(brief);
   kinds_by_turns();
   saved_and_loaded();
   refusals();
