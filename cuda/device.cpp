@@ -38,6 +38,15 @@ cudaError_t wait_for_device(int device) noexcept {
   return error;
 }
 
+void catch_up(const Place& place, bool recorded) {
+  if (is_capturing(place)) {
+    throw DeviceError("cuda:" + std::to_string(place.device) +
+                      ": a graph is being recorded, and the state that it works on cannot be read "
+                      "before it has run, nor set");
+  }
+  if (recorded) check(wait_for_device(place.device), place.device, "in work queued before");
+}
+
 int multiprocessors(int device) {
   static std::mutex mutex;
   static std::vector<int> known;

@@ -40,6 +40,10 @@ void order(const Place& before, const Place& after);
 // For all streams of a device.
 cudaError_t wait_for_device(int device) noexcept;
 
+// Before the host reads or writes what kernels on a stream keep: once a graph has recorded them, only
+// who replays it knows on which stream they run. Throws DeviceError while one is being recorded.
+void catch_up(const Place& place, bool recorded);
+
 // What limits the number of blocks worth launching.
 int multiprocessors(int device);
 

@@ -81,13 +81,7 @@ class Judge final : public Judgement {
 
   void read(search::Judging& judging) override {
     const OnDevice scope(place_.device);
-    if (is_capturing(place_)) {
-      throw DeviceError("cuda:" + std::to_string(place_.device) +
-                        ": a graph is being recorded, and the state of a search cannot be read "
-                        "before it has run");
-    }
-    // A graph runs on whichever stream it is launched on.
-    if (recorded_) check(cudaDeviceSynchronize(), place_.device, "in work queued before");
+    catch_up(place_, recorded_);
     check(cudaMemcpyAsync(&judging, &control_->judging, sizeof judging, cudaMemcpyDeviceToHost,
                           stream_of(place_)),
           place_.device, "reading a search's numbers");

@@ -112,13 +112,7 @@ class JudgeGuarded final : public GuardedJudgement {
 
   void read(search::GuardedJudging& judging, const search::Tables& tables) override {
     const OnDevice scope(place_.device);
-    if (is_capturing(place_)) {
-      throw DeviceError("cuda:" + std::to_string(place_.device) +
-                        ": a graph is being recorded, and the state of a search cannot be read "
-                        "before it has run");
-    }
-    // A graph runs on whichever stream it is launched on.
-    if (recorded_) check(cudaDeviceSynchronize(), place_.device, "in work queued before");
+    catch_up(place_, recorded_);
     const auto fetch = [&](void* to, const void* from, std::size_t bytes) {
       check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_of(place_)),
             place_.device, "reading a search's numbers");

@@ -95,7 +95,7 @@ class OnOneDevice final : public Residence {
 
   void read(std::uint64_t& t, double* sums) override {
     const OnDevice scope(place_.device);
-    wait_for_replays();
+    catch_up(place_, recorded_);
     Resident here;
     check(cudaMemcpyAsync(&here, resident_, sizeof here, cudaMemcpyDeviceToHost, stream_of(place_)),
           place_.device, "reading an optimizer's numbers");
@@ -106,7 +106,7 @@ class OnOneDevice final : public Residence {
 
   void write(std::uint64_t t, const double* sums) override {
     const OnDevice scope(place_.device);
-    wait_for_replays();
+    catch_up(place_, recorded_);
     Resident here{};
     here.t = t;
     std::copy_n(sums, kMaxSums, here.results.sums);
@@ -114,11 +114,6 @@ class OnOneDevice final : public Residence {
   }
 
  private:
-  // Whoever replays a graph knows the stream, nobody else does.
-  void wait_for_replays() const {
-    if (recorded_) check(wait_for_device(place_.device), place_.device, "in work queued before");
-  }
-
   // Later work goes to another stream from here on; a graph that is recorded cannot wait for work
   // outside of it, and its recorder has.
   void go_to(const Place& place) {

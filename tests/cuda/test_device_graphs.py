@@ -163,6 +163,21 @@ def test_what_a_recording_would_have_to_allocate(emulated):
     assert state.t == 1
 
 
+def test_a_state_is_not_read_within_a_recording(emulated):
+    runtime, optimizer = emulated.RUNTIME, mdbopt.AdaGradNorm(lr=0.1)
+    x, g = (emulated.array(np.ones(3)) for _ in range(2))
+    state = optimizer.init(x)
+    with emulated.new_stream() as stream:
+        handle, graph = ctypes.c_void_p(stream), ctypes.c_void_p()
+        optimizer.step(x, g, state)
+        assert runtime.cudaStreamBeginCapture(handle, 0) == 0
+        optimizer.step(x, g, state)
+        with pytest.raises(RuntimeError, match="cannot be read before it has run"):
+            state.t  # noqa: B018
+        assert runtime.cudaStreamEndCapture(handle, ctypes.byref(graph)) == 0
+        assert state.t == 1
+
+
 def test_numbers_elsewhere_are_refused(library):
     optimizer = mdbopt.SGD(lr=0.1)
     x, g = (library.array(np.ones(3)) for _ in range(2))
