@@ -11,7 +11,7 @@ constexpr double kForward = 1.1;  // growth of the box after a plain step that k
 
 }  // namespace
 
-Guarded::Guarded(const Options& options) : Search(options) {
+Guarded::Guarded(const Options& options) : Search(options, kPatience) {
   if (std::isnan(options_.forward)) options_.forward = kForward;
   make_proposer(options.proposer, options.memory, {});
 }
@@ -40,7 +40,9 @@ void Guarded::start() {
   const double xmax = sums[1];
   walks_.run(norm, {g_.data()}, {now_.scale}, sums);
   // Length 1, unless x is so far out that 1 is lost in it.
-  guard_.unit_step = std::clamp(std::sqrt(limits_.epsilon) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
+  guard_.first_step =
+      std::clamp(std::sqrt(limits_.epsilon) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
+  guard_.unit_step = guard_.first_step;
   if (!std::isnan(options_.initial_scale)) {
     set_growth(guard_, options_.initial_scale / now_.scale *
                            static_cast<double>(groups_.empty() ? x_.size() : groups_.count()));
@@ -68,6 +70,7 @@ Measured Guarded::measure(double f, const Tensor& g) {
 bool Guarded::judge_trial(double f, const Tensor& g) {
   const Measured trial = measure(f, g);
   now_.trial_gmax = trial.gmax;
+  measure_noise(now_, f, trial.gs, trial.gs_trial);
   if (out_of_range(f, trial.gmax, kTooSteep)) {
     fail_trial();
     return false;
@@ -78,7 +81,7 @@ bool Guarded::judge_trial(double f, const Tensor& g) {
 
 bool Guarded::judge_direction(const Measured& trial) {
   Fit fit{};
-  if (trial.curved) fit = learn(trial);
+  if (learns(guard_, now_, trial)) fit = learn(trial);
   if (wins(now_, trial)) {
     if (trial.curved) remember(trial, fit);
     return move(trial, false);
@@ -129,17 +132,17 @@ Fit Guarded::learn(const Measured& trial) {
   static const std::size_t rule = find_rule("learn");
   static const std::size_t rule_from = find_rule("learn_from");
   static const std::size_t pair_normal = find_rule("pair_normal");
-  const double cut = cut_of(guard_, now_, trial, facts_);
+  const Learning by = learning(guard_, now_, trial, facts_);
   double sums[kMaxSums];
   void* s = pairs_.next_s().data();
   void* y = pairs_.next_y().data();
   if (groups_.empty()) {
-    walks_.run(rule, {s, y, b_.data()}, {cut}, sums);
+    walks_.run(rule, {s, y, b_.data()}, {by.cut, by.depth}, sums);
   } else {
     walks_.run(pair_normal, {y, normal_.data()}, {});
     groups_.sum(normal_, sums_, *walks_.execution);
     groups_.spread(sums_, normal_, *walks_.execution);
-    walks_.run(rule_from, {s, y, normal_.data(), b_.data()}, {cut}, sums);
+    walks_.run(rule_from, {s, y, normal_.data(), b_.data()}, {by.cut, by.depth}, sums);
   }
   return fit_of(sums);
 }
@@ -152,9 +155,10 @@ Fit Guarded::learn_hypergradient(const Measured& trial, const Tensor& g) {
     groups_.sum(normal_, sums_, *walks_.execution);
     groups_.spread(sums_, normal_, *walks_.execution);
   }
+  const Learning by = learning(guard_, now_, trial, facts_);
   double sums[kMaxSums];
   walks_.run(rule_from, {pairs_.next_s().data(), pairs_.next_y().data(), normal_.data(), b_.data()},
-             {cut_of(guard_, now_, trial, facts_)}, sums);
+             {by.cut, by.depth}, sums);
   return fit_of(sums);
 }
 
@@ -180,11 +184,14 @@ void Guarded::fields(Fields& fields) {
   fields.count("tries", guard_.tries);
   fields.count("plain_fails", guard_.plain_fails);
   fields.number("unit_step", guard_.unit_step);
+  fields.number("first_step", guard_.first_step);
   fields.number("set_growth", guard_.growth);
   fields.number("largest_growth", guard_.largest_growth);
   fields.count("window_steps", guard_.window_steps);
   fields.count("window_kept", guard_.window_kept);
   fields.number("window_won", guard_.window_won);
+  fields.count("reopened", guard_.reopened);
+  fields.count("reopening", guard_.reopening);
   fields.array("set_b", b_);
   fields.array("delta", delta_);
   pairs_.fields(fields);

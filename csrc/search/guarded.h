@@ -47,6 +47,8 @@ class Guarded final : public Search {
   // Takes what growing has put beyond its range into b.
   void rescale();
   void grow(double factor);
+  // Starts afresh from x.
+  void reopen();
 
   void next(Next next);
   // Each writes the next trial.

@@ -76,7 +76,11 @@ bool Guarded::judged_there(double f, const Tensor& g, bool& moved) {
   judgement_->queue({f}, g.data, g.place);
   fetch();
   moved = now_.accepted != accepted;
-  if (!ended(now_) && !is_finite(now_.moved)) {
+  if (ended(now_)) return true;
+  if (guard_.reopening != 0) {
+    reopen();
+    send();
+  } else if (!is_finite(now_.moved)) {
     if (guard_.state == kPlain) grow(kShorter);
     next(after_overshoot(guard_));
     send();

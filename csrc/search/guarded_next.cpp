@@ -28,8 +28,19 @@ void Guarded::next(Next next) {
     case Next::kPlain:
       return plain();
     case Next::kNone:
+      if (guard_.reopening != 0) reopen();
       return;
   }
+}
+
+void Guarded::reopen() {
+  static const std::size_t rule = find_rule("rescale");
+  walks_.run(rule, {b_.data()}, {kReopening, kFolding[1]});
+  pairs_.forget();
+  proposer_->reset();
+  delta_.clear();
+  search::reopen(guard_, now_);
+  first();
 }
 
 void Guarded::first() {
@@ -101,7 +112,8 @@ void Guarded::plain() {
     grow(kShorter);
   }
   now_.moved = sums[2];
-  settle_plain(now_, sums[0], limits_);
+  settle_plain(guard_, now_, sums[0], limits_);
+  if (guard_.reopening != 0) reopen();
 }
 
 }  // namespace mdbopt::search

@@ -81,7 +81,8 @@ void Search::init(const Tensor& x, double f, const Tensor& g) {
   now_.gmax *= now_.scale;
   now_.trial_gmax = now_.gmax;
   now_.gmax_start = now_.gmax;
-  now_.f = scaled(f);
+  now_.f = now_.least_f = scaled(f);
+  now_.least_gmax = now_.gmax;
   start();
 }
 
@@ -121,6 +122,7 @@ bool Search::judge(double f, const Tensor& g) {
     fail_trial();
   }
   if (moved) move(now_, f_trial, moving);
+  if (is_finite(f_trial)) count_gain(now_, f_trial, patience_, limits_);
   return moved;
 }
 
@@ -137,6 +139,11 @@ void Search::fields(Fields& fields) {
   fields.number("moved", now_.moved);
   fields.number("longest_move", now_.longest_move);
   fields.number("trial_gmax_scaled", now_.trial_gmax);
+  fields.number("least_f_scaled", now_.least_f);
+  fields.number("least_gmax_scaled", now_.least_gmax);
+  fields.number("noise_scaled", now_.noise);
+  fields.count("gains", now_.gains);
+  fields.count("quiet", now_.quiet);
   fields.number("scale", now_.scale);
   fields.count("exponent", now_.exponent);
   fields.count("ncut", now_.ncut);
