@@ -46,6 +46,12 @@ void check_layout(const Borrowed& array, const std::string& what) {
 
 }  // namespace
 
+std::string in_words(const std::int64_t* shape, int rank) {
+  std::string text = "(";
+  for (int k = 0; k < rank; ++k) text += (k > 0 ? ", " : "") + std::to_string(shape[k]);
+  return text + (rank == 1 ? ",)" : ")");
+}
+
 std::string type_name(py::handle object) {
   return py::str(py::type::handle_of(object).attr("__name__"));
 }

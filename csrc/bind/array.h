@@ -59,6 +59,9 @@ bool same_order(const View& a, const View& b);
 bool glance(pybind11::handle object, View& view, const Accepted& accepted = {},
             CallPlace* where = nullptr);
 
+// A shape as Python writes it.
+std::string in_words(const std::int64_t* shape, int rank);
+
 // The name of an object's type.
 std::string type_name(pybind11::handle object);
 

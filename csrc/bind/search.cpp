@@ -94,20 +94,21 @@ class State {
     if (!search_->place().on_cpu()) names.all.append("device");
     return names.all;
   }
-  void load(const py::dict& saved, const std::optional<int>& device) {
+  void load(const py::object& saved, const std::optional<int>& device) {
     Options options = options_;
     if (device) {
       require_usable(*device);
       options.execution.place = {*device, legacy_stream()};
     }
-    if (!saved.contains("x")) throw Error("state: 'x' is missing");
-    const Borrowed x = borrow(py::object(saved["x"]), "state: 'x'");
+    Loader loader(saved);
+    const Borrowed x = borrow(loader.find("x"), "state: 'x'");
+    if (x.tensor.size == 0) throw Error("state: 'x' is empty, expected at least one element");
     std::unique_ptr<Search> fresh = search::make(options, x.tensor.size, x.tensor.dtype);
-    Loader check(saved, false);
-    fresh->fields(check);
-    Loader write(saved, true);
-    fresh->fields(write);
-    alone([&] { search_ = std::move(fresh); });
+    fresh->fields(loader);
+    alone([&] {
+      fresh->loaded();
+      search_ = std::move(fresh);
+    });
   }
   py::object step_sizes() {
     settle();
@@ -177,7 +178,7 @@ class State {
     const Place place = search_->place();
     if (place.on_cpu()) return saver.saved;
     std::int64_t device = place.device;
-    saver.count("device", device);
+    saver.count("device", device, 0, device);
     {
       const py::gil_scoped_release release;
       device_library().synchronize(place);

@@ -175,22 +175,29 @@ void Guarded::step_sizes(double* out) const {
 
 void Guarded::fields(Fields& fields) {
   Search::fields(fields);
-  fields.count("state", guard_.state);
-  fields.number("t", guard_.t);
-  fields.count("tries", guard_.tries);
-  fields.count("plain_fails", guard_.plain_fails);
-  fields.number("unit_step", guard_.unit_step);
-  fields.number("set_growth", guard_.growth);
-  fields.number("largest_growth", guard_.largest_growth);
-  fields.count("window_steps", guard_.window_steps);
-  fields.count("window_kept", guard_.window_kept);
-  fields.number("window_won", guard_.window_won);
-  fields.array("set_b", b_);
-  fields.array("delta", delta_);
+  const std::int64_t judged = now_.evaluations - 1;
+  fields.word("proposer", options_.proposer);
+  fields.same("gamma", facts_.gamma);
+  fields.count("state", guard_.state, kFirst, kPlain);
+  fields.number("t", guard_.t, kNotNegative);
+  fields.count("tries", guard_.tries, 0, judged);
+  fields.count("plain_fails", guard_.plain_fails, 0, judged);
+  fields.number("unit_step", guard_.unit_step, kPositive);
+  fields.number("set_growth", guard_.growth, kNotNegative);
+  fields.number("largest_growth", guard_.largest_growth, kNotNegative);
+  fields.count("window_steps", guard_.window_steps, 0, judged);
+  fields.count("window_kept", guard_.window_kept, 0, guard_.window_steps);
+  fields.number("window_won", guard_.window_won, kAnything);
+  fields.array("set_b", b_, kNotNegative);
+  fields.array("delta", delta_, guard_.state == kDirection ? of_trial(fields, kFinite) : kAnything);
   pairs_.fields(fields);
-  fields.count("metric_kind", metric_.kind);
-  fields.number("metric_scale", metric_.scale);
-  proposer_->fields(fields);
+  fields.count("metric_kind", metric_.kind, 0, 2);
+  fields.number("metric_scale", metric_.scale, kNotNegative);
+  proposer_->fields(fields, pairs_, judged);
+}
+
+void Guarded::loaded() {
+  if (!ended(now_) && !is_finite(now_.moved)) shorten();
 }
 
 }  // namespace mdbopt::search

@@ -77,8 +77,7 @@ bool Guarded::judged_there(double f, const Tensor& g, bool& moved) {
   fetch();
   moved = now_.accepted != accepted;
   if (!ended(now_) && !is_finite(now_.moved)) {
-    if (guard_.state == kPlain) grow(kShorter);
-    next(after_overshoot(guard_));
+    shorten();
     send();
   }
   return true;

@@ -15,6 +15,11 @@ void Guarded::grow(double factor) {
   if (search::grow(guard_, metric_, factor)) rescale();
 }
 
+void Guarded::shorten() {
+  if (guard_.state == kPlain) grow(kShorter);
+  next(after_overshoot(guard_));
+}
+
 void Guarded::next(Next next) {
   switch (next) {
     case Next::kFirst:
@@ -35,11 +40,11 @@ void Guarded::next(Next next) {
 void Guarded::first() {
   static const std::size_t rule = find_rule("gradient_trial");
   double sums[kMaxSums];
-  for (;;) {
+  for (;; guard_.t *= kShorter) {
+    if (guard_.t == 0.0) return plain();
     walks_.run(rule, {x_.data(), g_.data(), trial_.data()},
                {guard_.t * guard_.unit_step, now_.scale}, sums);
     if (std::isfinite(sums[2])) break;
-    guard_.t *= kShorter;
   }
   now_.moved = sums[2];
   if (too_short(now_.moved)) plain();
@@ -94,11 +99,11 @@ void Guarded::plain() {
   static const std::size_t rule = find_rule("box_trial");
   begin_plain(guard_);
   double sums[kMaxSums];
-  for (;;) {
+  for (;; grow(kShorter)) {
+    if (guard_.growth == 0.0) return end(Status::kPrecision);
     walks_.run(rule, {x_.data(), g_.data(), b_.data(), trial_.data()},
                {facts_.gamma * guard_.growth, now_.scale}, sums);
     if (std::isfinite(sums[2]) && std::isfinite(sums[0])) break;
-    grow(kShorter);
   }
   now_.moved = sums[2];
   settle_plain(now_, sums[0], limits_);

@@ -61,16 +61,26 @@ class Pairs {
   void forget() { ring_.count = 0; }
 
   void fields(Fields& fields) {
-    fields.count("pairs", ring_.count);
-    fields.count("pairs_next", ring_.next);
-    fields.count("pairs_last", ring_.last);
-    fields.array("pairs_curvature", curvature_);
-    fields.array("pairs_scale", scale_);
-    for (std::size_t k = 0; k < s_.size(); ++k) {
-      const std::string number = std::to_string(k);
-      fields.array("s" + number, s_[k]);
-      fields.array("y" + number, y_[k]);
+    fields.same_count("memory", ring_.slots - 1);
+    fields.count("pairs", ring_.count, 0, ring_.slots - 1);
+    fields.count("pairs_next", ring_.next, 0, ring_.slots - 1);
+    fields.count("pairs_last", ring_.last, 0, ring_.slots - 1);
+    fields.array("pairs_curvature", curvature_, kAnything);
+    fields.array("pairs_scale", scale_, kPositive);
+    for (std::size_t slot = 0; slot < s_.size(); ++slot) {
+      const std::string number = std::to_string(slot);
+      // What a trial that is not finite has left in the next slot is written anew before it is read.
+      const Range& range = keeps(slot) ? kFinite : kAnything;
+      fields.array("s" + number, s_[slot], range);
+      fields.array("y" + number, y_[slot], range);
+      fields.agree("pairs_curvature", !keeps(slot) || kPositive.holds(curvatures()[slot]),
+                   "finite numbers > 0 where pairs are kept");
     }
+  }
+  // Whether the slot holds a pair.
+  bool keeps(std::size_t at) const {
+    return (ring_.next + ring_.slots - 1 - static_cast<std::int64_t>(at)) % ring_.slots <
+           ring_.count;
   }
 
  private:

@@ -90,11 +90,23 @@ class Lbfgs final : public Proposer {
     return {last.add(dot, {t.g.data(), q}, {}), t.scale};
   }
 
-  void fields(Fields& fields) override {
-    fields.array("lbfgs_sy", sy_);
-    fields.array("lbfgs_sg", sg_);
-    fields.array("lbfgs_fresh_sy", fresh_sy_);
-    fields.array("lbfgs_fresh_sg", fresh_sg_);
+  void fields(Fields& fields, const Pairs& pairs, std::int64_t) override {
+    fields.array("lbfgs_sy", sy_, kAnything);
+    fields.array("lbfgs_sg", sg_, kAnything);
+    fields.array("lbfgs_fresh_sy", fresh_sy_, kAnything);
+    fields.array("lbfgs_fresh_sg", fresh_sg_, kAnything);
+    if (!fields.loading()) return;
+    const auto slots = static_cast<std::size_t>(pairs.ring().slots);
+    bool sg = true;
+    bool sy = true;
+    for (std::size_t k = 0; k < pairs.count(); ++k) {
+      sg = sg && is_finite(sg_.doubles()[pairs.slot(k)]);
+      for (std::size_t j = 0; j < k; ++j) {
+        sy = sy && is_finite(sy_.doubles()[pairs.slot(k) * slots + pairs.slot(j)]);
+      }
+    }
+    fields.agree("lbfgs_sg", sg, "finite numbers where pairs are kept");
+    fields.agree("lbfgs_sy", sy, "finite numbers where pairs are kept");
   }
   bool tables(const Pairs& pairs, Tables& all) const override {
     all = tables(pairs);
@@ -173,11 +185,11 @@ class Momentum : public Proposer {
     last_t_ = t;
   }
   void reset() override { steps_ = 0; }
-  void fields(Fields& fields) override {
-    fields.count("momentum_steps", steps_);
-    fields.number("momentum_t", last_t_);
+  void fields(Fields& fields, const Pairs&, std::int64_t judged) override {
+    fields.count("momentum_steps", steps_, 0, judged);
+    fields.number("momentum_t", last_t_, kNotNegative);
     for (std::size_t k = 0; k < 3; ++k)
-      fields.number("momentum_length" + std::to_string(k), length_[k]);
+      fields.number("momentum_length" + std::to_string(k), length_[k], {0.0, kInfinity});
   }
 
  protected:
@@ -223,10 +235,10 @@ class Nesterov final : public Momentum {
     Momentum::reset();
     a_ = 1.0;
   }
-  void fields(Fields& fields) override {
-    Momentum::fields(fields);
-    fields.array("nesterov_z", z_);
-    fields.number("nesterov_a", a_);
+  void fields(Fields& fields, const Pairs& pairs, std::int64_t judged) override {
+    Momentum::fields(fields, pairs, judged);
+    fields.array("nesterov_z", z_, kAnything);
+    fields.number("nesterov_a", a_, {1.0, kLargestNumber});
   }
 
  private:
@@ -258,9 +270,9 @@ class ConjugateGradient final : public Proposer {
   }
   void moved(double, bool plain) override { steps_ = plain ? 0 : steps_ + 1; }
   void reset() override { steps_ = 0; }
-  void fields(Fields& fields) override {
-    fields.count("cg_steps", steps_);
-    fields.array("cg_metric", metric_);
+  void fields(Fields& fields, const Pairs&, std::int64_t judged) override {
+    fields.count("cg_steps", steps_, 0, judged);
+    fields.array("cg_metric", metric_, kAnything);
   }
 
  private:

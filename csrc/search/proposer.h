@@ -2,6 +2,7 @@
 // whatever they are.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -52,7 +53,8 @@ class Proposer {
   virtual void moved(double /*t*/, bool /*plain*/) {}
   // The direction was refused, or x coasts along its last step: start afresh.
   virtual void reset() {}
-  virtual void fields(Fields& /*fields*/) {}
+  // With the pairs, which have been visited, and how many trials have been judged.
+  virtual void fields(Fields& /*fields*/, const Pairs& /*pairs*/, std::int64_t /*judged*/) {}
   // The tables of its recursion, with those of the pairs; false: it has none.
   virtual bool tables(const Pairs& /*pairs*/, Tables& /*tables*/) const { return false; }
 };

@@ -271,7 +271,12 @@ class Search:
         core = self._new()
         if isinstance(saved, State):
             saved = saved._core.save()
-        core.load({name: saved[name] for name in saved}, device)
+        elif not isinstance(saved, Mapping):
+            raise TypeError(
+                "saved: expected a mapping of names to arrays and numbers, got "
+                f"{type(saved).__name__}"
+            )
+        core.load(saved, device)
         return State(self, core, library)
 
 
