@@ -105,7 +105,7 @@ LABELS = np.arange(40) % 7
 OTHERS = {
     "method": (mdbopt.Box(), mdbopt.Simplex()),
     "groups": (mdbopt.Box(groups=LABELS), mdbopt.Box()),
-    "groups ": (mdbopt.Guarded(groups=LABELS), mdbopt.Guarded(groups=LABELS[::-1].copy())),
+    "groups ": (mdbopt.Guarded(groups=LABELS), mdbopt.Guarded(groups=np.arange(40) // 6)),
     "cut": (mdbopt.Guarded(), mdbopt.Guarded(cut="hypergradient")),
     "forward": (mdbopt.Box(), mdbopt.Box(forward=1.0)),
     "gamma": (mdbopt.Guarded(), mdbopt.Guarded(gamma=0.5)),

@@ -139,20 +139,26 @@ class State {
     return asked([](const Search& search) { return (search.*question)(); });
   }
 
-  // A read-only view that keeps the state alive; the memory it shows belongs to a later point after
-  // the next judgement. On a device, whose libraries know no read-only arrays, a copy, or the memory
-  // itself for those who promise only to read it.
-  py::object show(const Buffer& buffer, const py::object& self, bool copied = true) {
-    if (!buffer.place().on_cpu() && !copied) return device_view(buffer.tensor(), self);
-    if (!buffer.place().on_cpu()) {
-      Buffer copy;
-      alone([&] { copy = buffer; });
-      return given(where_, std::move(copy));
+  py::object copied(const Buffer& buffer) {
+    if (buffer.place().on_cpu()) {
+      return py::array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
+                       buffer.data());
     }
+    Buffer copy;
+    alone([&] { copy = buffer; });
+    return given(where_, std::move(copy));
+  }
+  // A view that keeps the state alive; the memory it shows belongs to a later point after the next
+  // judgement. Read-only, but on a device, whose libraries know no such arrays.
+  py::object lent(const Buffer& buffer, const py::object& self) {
+    if (!buffer.place().on_cpu()) return device_view(buffer.tensor(), self);
     py::array array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
                     buffer.data(), self);
     py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
     return array;
+  }
+  py::object shown(const Buffer& buffer, const py::object& self) {
+    return buffer.place().on_cpu() ? lent(buffer, self) : copied(buffer);
   }
 
  private:
@@ -208,11 +214,13 @@ class State {
   std::atomic<bool> busy_{false};
 };
 
+using Labels = py::array_t<std::int64_t, py::array::c_style>;
+
 std::unique_ptr<State> make_state(const std::string& method, double gamma, double initial_scale,
                                   double forward, bool cocoercive, int refine,
-                                  bool gradient_direction, const std::vector<std::int64_t>& groups,
-                                  std::size_t memory, const std::string& proposer,
-                                  const py::object& backend, std::size_t threads) {
+                                  bool gradient_direction, const Labels& groups, std::size_t memory,
+                                  const std::string& proposer, const py::object& backend,
+                                  std::size_t threads) {
   Options options;
   options.method = method;
   options.gamma = gamma;
@@ -221,7 +229,7 @@ std::unique_ptr<State> make_state(const std::string& method, double gamma, doubl
   options.cocoercive = cocoercive;
   options.refine = refine;
   options.gradient_direction = gradient_direction;
-  options.groups = groups;
+  options.groups.assign(groups.data(), groups.data() + groups.size());
   options.memory = memory;
   options.proposer = proposer;
   if (!backend.is_none())
@@ -237,19 +245,19 @@ void bind_search(py::module_& module) {
       .def(py::init(&make_state), py::kw_only(), "method"_a, "gamma"_a = search::kDefault,
            "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault,
            "cocoercive"_a = true, "refine"_a = 0, "gradient_direction"_a = true,
-           "groups"_a = std::vector<std::int64_t>{}, "memory"_a = Options{}.memory,
-           "proposer"_a = Options{}.proposer, "backend"_a = py::none(), "threads"_a = 0)
+           "groups"_a = Labels(0), "memory"_a = Options{}.memory, "proposer"_a = Options{}.proposer,
+           "backend"_a = py::none(), "threads"_a = 0)
       .def("init", &State::init, "x"_a, "f"_a, "g"_a,
            "Start at x, where the objective is f and its gradient g.")
       .def(
           "propose",
           [](py::object self, bool copy) {
             State& state = self.cast<State&>();
-            return state.show(state.propose(copy), self, copy);
+            const Buffer& trial = state.propose(copy);
+            return copy ? state.copied(trial) : state.lent(trial, self);
           },
           "copy"_a = true,
-          "The point to evaluate next: a read-only view, valid until judge; on a device a copy, or "
-          "the search's own memory.")
+          "The point to evaluate next: a copy, or the search's own memory, to be read until judge.")
       .def("judge", &State::judge, "f"_a, "g"_a,
            "Take f and g at the proposed point; True when x moved there.")
       .def("judge_later", &State::judge_later, "f"_a, "g"_a,
@@ -266,18 +274,20 @@ void bind_search(py::module_& module) {
       .def("load", &State::load, "saved"_a, "device"_a = py::none(),
            "Continue from what save gave, on the CPU or on a CUDA device.")
       .def("step_sizes", &State::step_sizes)
-      .def_property_readonly(
-          "x",
-          [](py::object self) {
-            State& state = self.cast<State&>();
-            return state.show(*state.asked([](const Search& search) { return &search.x(); }), self);
-          })
-      .def_property_readonly(
-          "g",
-          [](py::object self) {
-            State& state = self.cast<State&>();
-            return state.show(*state.asked([](const Search& search) { return &search.g(); }), self);
-          })
+      .def_property_readonly("x",
+                             [](py::object self) {
+                               State& state = self.cast<State&>();
+                               return state.shown(
+                                   *state.asked([](const Search& search) { return &search.x(); }),
+                                   self);
+                             })
+      .def_property_readonly("g",
+                             [](py::object self) {
+                               State& state = self.cast<State&>();
+                               return state.shown(
+                                   *state.asked([](const Search& search) { return &search.g(); }),
+                                   self);
+                             })
       .def_property_readonly("device",
                              [](const State& self) {
                                const Place& place = self.search().place();

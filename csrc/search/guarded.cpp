@@ -179,7 +179,7 @@ void Guarded::fields(Fields& fields) {
   fields.word("proposer", options_.proposer);
   fields.same("gamma", facts_.gamma);
   fields.count("state", guard_.state, kFirst, kPlain);
-  fields.number("t", guard_.t, kNotNegative);
+  fields.number("t", guard_.t, kPositive);
   fields.count("tries", guard_.tries, 0, judged);
   fields.count("plain_fails", guard_.plain_fails, 0, judged);
   fields.number("unit_step", guard_.unit_step, kPositive);

@@ -41,7 +41,7 @@ void Guarded::first() {
   static const std::size_t rule = find_rule("gradient_trial");
   double sums[kMaxSums];
   for (;; guard_.t *= kShorter) {
-    if (guard_.t == 0.0) return plain();
+    if (!(guard_.t > 0.0)) return plain();
     walks_.run(rule, {x_.data(), g_.data(), trial_.data()},
                {guard_.t * guard_.unit_step, now_.scale}, sums);
     if (std::isfinite(sums[2])) break;
@@ -79,7 +79,7 @@ void Guarded::step_along(Chain& chain) {
 
 void Guarded::along() {
   for (;; guard_.t *= kShorter) {
-    if (guard_.t == 0.0) return plain();  // delta itself is not finite
+    if (!(guard_.t > 0.0)) return plain();  // delta itself is not finite
     chain_.clear();
     step_along(chain_);
     if (std::isfinite(now_.moved)) break;
@@ -100,7 +100,7 @@ void Guarded::plain() {
   begin_plain(guard_);
   double sums[kMaxSums];
   for (;; grow(kShorter)) {
-    if (guard_.growth == 0.0) return end(Status::kPrecision);
+    if (!(guard_.growth > 0.0)) return end(Status::kPrecision);
     walks_.run(rule, {x_.data(), g_.data(), b_.data(), trial_.data()},
                {facts_.gamma * guard_.growth, now_.scale}, sums);
     if (std::isfinite(sums[2]) && std::isfinite(sums[0])) break;

@@ -221,7 +221,7 @@ MDBOPT_INLINE Next after_overshoot(Guarding& guard) {
   if (guard.state == kPlain) return Next::kPlain;
   guard.t *= kShorter;
   if (guard.state == kFirst) return Next::kFirst;
-  return guard.t == 0.0 ? Next::kPlain : Next::kAlong;  // 0: delta itself is not finite
+  return guard.t > 0.0 ? Next::kAlong : Next::kPlain;  // 0: delta itself is not finite
 }
 
 MDBOPT_INLINE bool downhill(double slope) { return slope < 0.0 && is_finite(slope); }

@@ -96,6 +96,7 @@ class Run:
         core, objective, limits = self.state._core, self._objective, self._limits
         best = min(self.trace.arrays()["best"].min(), core.f)
         nfev = core.evaluations
+        copied = core.device is not None  # on the CPU the objective is given a copy of it anyhow
         while True:
             if core.status != -1:
                 return int(core.status)
@@ -103,7 +104,7 @@ class Run:
                 return CONVERGED
             if nfev >= limits.maxfun or nfev > limits.maxiter:
                 return LIMIT
-            f, g = objective(core.propose())
+            f, g = objective(core.propose(copied))
             before = core.f
             moved = core.judge(f, g)
             nfev += 1

@@ -47,7 +47,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mdbopt import _checks
 from mdbopt._ask_tell import Search, State
@@ -74,19 +74,22 @@ def _common(search: Any) -> dict[str, Any]:
     return options
 
 
-def _groups(groups: ArrayLike | None) -> list[int]:
-    if groups is None:
-        return []
+def _labels(groups: ArrayLike) -> NDArray[np.int64]:
+    """Copy one whole number per coordinate into memory that nobody can write to."""
     labels = np.asarray(groups)
+    if labels.dtype == object:
+        labels = np.asarray(labels.tolist())
     if labels.dtype.kind not in "iu" or labels.size == 0:
         raise TypeError(
             f"groups: expected one whole number per coordinate, got dtype {labels.dtype} "
             f"of shape {labels.shape}"
         )
-    return [int(label) for label in labels.ravel()]
+    if labels.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"groups: expected labels below 2**63, got {labels.max()}")
+    return np.frombuffer(labels.astype(np.int64).tobytes(), np.int64)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Backtracking(Search):
     """Classic backtracking: one step size for all coordinates.
 
@@ -105,6 +108,7 @@ class Backtracking(Search):
         Which half-space a rejection cuts by; see `Box`.
     groups : array of int, shape (d,), optional
         One label per coordinate and one step size per label: the same as `Box` with these groups.
+        Kept as a copy, int64, that cannot be written to.
     backend, threads
         As for `mdbopt.kernels`.
 
@@ -130,13 +134,19 @@ class Backtracking(Search):
     cut: str = "cocoercive"
     groups: ArrayLike | None = None
 
+    def __post_init__(self) -> None:
+        if self.groups is not None:
+            object.__setattr__(self, "groups", _labels(self.groups))
+        super().__post_init__()
+
     def _core_method(self) -> str:
         # One step size for each group is the box over groups.
         grouped = self.method == "backtracking" and self.groups is not None
         return "box" if grouped else self.method
 
     def _options(self) -> dict[str, Any]:
-        return {**super()._options(), **_common(self), "groups": _groups(self.groups)}
+        groups = {} if self.groups is None else {"groups": self.groups}
+        return {**super()._options(), **_common(self), **groups}
 
     def _check_size(self, size: int) -> None:
         if self.groups is not None and np.size(self.groups) != size:
@@ -145,7 +155,7 @@ class Backtracking(Search):
             )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Box(Backtracking):
     """Multidimensional backtracking over the box {0 <= q <= b}.
 
@@ -166,7 +176,7 @@ class Box(Backtracking):
         See above.
     groups : array of int, shape (d,), optional
         One label per coordinate; coordinates of one label share a step size, and d above is the
-        number of labels.
+        number of labels. Kept as a copy, int64, that cannot be written to.
     backend, threads
         As for `mdbopt.kernels`.
 
@@ -184,7 +194,7 @@ class Box(Backtracking):
     method: ClassVar[str] = "box"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Simplex(Box):
     """Multidimensional backtracking over the simplex {q >= 0 : Σ q/b <= d}.
 
@@ -205,7 +215,7 @@ class Simplex(Box):
     method: ClassVar[str] = "simplex"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Ellipsoid(Box):
     """Multidimensional backtracking over the ellipsoid {q >= 0 : Σ q²/a <= 1}.
 
@@ -250,7 +260,7 @@ class Ellipsoid(Box):
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Guarded(Box):
     """A fast direction proposes, the box of multidimensional backtracking guards: the default.
 
