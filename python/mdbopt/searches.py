@@ -50,6 +50,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mdbopt import _checks
+from mdbopt._arrays import real_array
 from mdbopt._ask_tell import Search, State
 
 __all__ = ["Backtracking", "Box", "Ellipsoid", "Guarded", "Simplex", "State"]
@@ -77,7 +78,7 @@ def _common(search: Any) -> dict[str, Any]:
 def _groups(groups: ArrayLike | None) -> list[int]:
     if groups is None:
         return []
-    labels = np.asarray(groups)
+    labels = real_array("groups", groups)
     if labels.dtype.kind not in "iu" or labels.size == 0:
         raise TypeError(
             f"groups: expected one whole number per coordinate, got dtype {labels.dtype} "
