@@ -47,8 +47,9 @@ class State {
 
   void init(const py::object& x, double f, const py::object& g) {
     CallPlace where;
-    const Borrowed x_borrowed = borrow(x, "x", {}, &where);
-    const Borrowed g_borrowed = borrow(g, "g", {}, &where);
+    const Borrowed x_borrowed = read(x, "x", {.order = &kRowMajor}, {}, &where);
+    const Wanted like_x{x_borrowed.tensor.dtype, x_borrowed.tensor.size, " (as x)", &kRowMajor};
+    const Borrowed g_borrowed = read(g, "g", like_x, {}, &where);
     const Tensor x_tensor = row_major(x_borrowed, where, "x");
     const Tensor g_tensor = row_major(g_borrowed, where, "g");
     const Held held{*this, where};
@@ -56,7 +57,7 @@ class State {
   }
   bool judge(double f, const py::object& g) {
     CallPlace where;
-    const Look look(g, "g", {}, where);
+    const Look look(g, "g", like_x(), {}, where);
     bool moved = false;
     const Held held{*this, where};
     alone([&] { moved = search_->judge(f, look.tensor()); });
@@ -64,13 +65,13 @@ class State {
   }
   void judge_later(const py::object& f, const py::object& g) {
     CallPlace where;
-    const Look look(g, "g", {}, where);
+    const Look look(g, "g", like_x(), {}, where);
     std::optional<Look> number;
     DeviceNumber told;
     if (PyFloat_CheckExact(f.ptr())) {
       told.value = PyFloat_AS_DOUBLE(f.ptr());
     } else {
-      number.emplace(f, "f", Accepted{true, {}}, where);
+      number.emplace(f, "f", std::nullopt, Accepted{true, {}}, where);
       told = number_there(number->tensor(), look.tensor());
     }
     const Held held{*this, where};
@@ -173,6 +174,13 @@ class State {
       if (followed) *state.where_ = where;
     }
   };
+
+  // What a gradient comes as; on a device as it is.
+  std::optional<Wanted> like_x() const {
+    const Buffer& x = search_->x();
+    if (!x.place().on_cpu()) return {};
+    return Wanted{x.dtype(), x.size(), " (as x)", &kRowMajor};
+  }
 
   void settle() {
     asked([](const Search& search) { return search.status(); });

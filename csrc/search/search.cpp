@@ -24,7 +24,8 @@ void check_gradient(const Tensor& g, const Tensor& x) {
   }
   if (g.dtype != x.dtype) {
     throw TypeError(std::string("g: expected dtype ") + info(x.dtype).name + " (as x), got " +
-                    info(g.dtype).name);
+                    info(g.dtype).name + "; pass g in " + info(x.dtype).name +
+                    ", or start from x in " + info(g.dtype).name);
   }
   if (!g.place.same_memory(x.place)) {
     throw Error("g: lives on " + memory_name(g.place.device) + ", expected " +

@@ -217,8 +217,6 @@ class Search:
         """
         library = Library(x)
         core = self._new()
-        if not is_device(x):
-            x, g = library.to_numpy(x, "x"), library.to_numpy(g, "g")
         core.init(x, real_value("f", f), g)
         return State(self, core, library)
 
@@ -277,8 +275,6 @@ class Search:
         RuntimeError
             When a CUDA graph records the first judgement that does not wait.
         """
-        if type(g) is not np.ndarray and state._core.device is None:
-            g = state._library.to_numpy(g, "g")
         if not wait:
             if hasattr(f, "detach"):  # PyTorch lends no tensor that requires a gradient
                 f = f.detach()

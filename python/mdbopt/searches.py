@@ -50,6 +50,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mdbopt import _checks
+from mdbopt._arrays import real_array
 from mdbopt._ask_tell import Search, State
 
 __all__ = ["Backtracking", "Box", "Ellipsoid", "Guarded", "Simplex", "State"]
@@ -76,9 +77,7 @@ def _common(search: Any) -> dict[str, Any]:
 
 def _labels(groups: ArrayLike) -> NDArray[np.int64]:
     """Copy one whole number per coordinate into memory that nobody can write to."""
-    labels = np.asarray(groups)
-    if labels.dtype == object:
-        labels = np.asarray(labels.tolist())
+    labels = real_array("groups", groups)
     if labels.dtype.kind not in "iu" or labels.size == 0:
         raise TypeError(
             f"groups: expected one whole number per coordinate, got dtype {labels.dtype} "
