@@ -15,7 +15,7 @@ from scipy.optimize import OptimizeResult
 
 import mdbopt
 from mdbopt import _checks, data, problems
-from mdbopt._minimize import DEFAULT_GTOL
+from mdbopt._settings import DEFAULT_GTOL
 from mdbopt.cli import _outputs, _runs
 from mdbopt.cli._table import say, table
 
