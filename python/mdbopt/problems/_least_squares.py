@@ -1,4 +1,4 @@
-"""_least_squares – ridge regression, f(w) = |z - y|^2 / (2n) + l2/2 |v|^2, v without the intercept."""
+"""_least_squares – ridge regression, f(w) = |z - y|^2 / (2n) + l2/2 |v|^2, v = w[:-1]."""
 
 from __future__ import annotations
 

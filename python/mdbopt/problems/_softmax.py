@@ -1,4 +1,4 @@
-"""_softmax – softmax regression, f(W) = mean(log(sum_k exp(z_k)) - z_y) + l2/2 |V|^2, V = W[:-1]."""
+"""_softmax – softmax regression, f(W) = mean(log(sum_k exp(z_k)) - z_y) + l2/2 |W[:-1]|^2."""
 
 from __future__ import annotations
 
