@@ -162,8 +162,8 @@ def missing_value(frame: Frame, place: int, row: int, count: int) -> str:
     """Return the words for a missing value."""
     more = "" if count == 1 else f", and {count - 1} more of its rows"
     return (
-        f"{frame.file}, {frame.place(row)}: column {frame.called(place)} has a missing value{more}; "
-        "missing='mean' (--missing mean) puts the column's mean in its place"
+        f"{frame.file}, {frame.place(row)}: column {frame.called(place)} has a missing value"
+        f"{more}; missing='mean' (--missing mean) puts the column's mean in its place"
     )
 
 
@@ -224,7 +224,7 @@ def _indicators(frame: Frame, place: int, known: Sequence[str], missing: bool) -
 def _as_word(cell: float) -> str | None:
     if cell != cell:
         return None
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return f"{cell:.0f}" if float(cell).is_integer() else str(cell)
 
 
 def _mean(block: Any) -> Array:

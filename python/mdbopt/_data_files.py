@@ -216,12 +216,14 @@ def read_svmlight(
         ) from None
     if X.nnz == 0:
         raise ValueError(f"{file}: holds no features, expected lines of label index:value …")
-    for row, label in zip(np.flatnonzero(~np.isfinite(y)), y[~np.isfinite(y)], strict=True):
-        raise ValueError(f"{file}: the label of row {row + 1} is {label}, expected a finite number")
-    for place in np.flatnonzero(~np.isfinite(X.data)):
+    if not np.isfinite(y).all():
+        row = int(np.flatnonzero(~np.isfinite(y))[0])
+        raise ValueError(f"{file}, row {row + 1}: the label is {y[row]}, expected a finite number")
+    if not np.isfinite(X.data).all():
+        place = int(np.flatnonzero(~np.isfinite(X.data))[0])
         row = int(np.searchsorted(X.indptr, place, side="right"))
         entry = f"{X.indices[place]}:{X.data[place]}"
-        raise ValueError(f"{file}: row {row} holds {entry}, expected a finite number")
+        raise ValueError(f"{file}, row {row}: holds {entry}, expected finite numbers")
     starts_at_zero = bool(X.indices.min() == 0)
     if zero_based is False and starts_at_zero:
         raise ValueError(f"{file}: holds an index 0, but zero_based=False counts them from 1")

@@ -24,7 +24,7 @@ WHITESPACE = "whitespace"
 DELIMITERS = (";", "\t", "|", ",", WHITESPACE)
 NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", " ": WHITESPACE, r"\s+": WHITESPACE}
 # Beside those of pandas: UCI's, Excel's, and what people type.
-MISSING = ("?", ".", "-", "na", "n.a.", "N.A.", "NAN", "Null", "none", "NONE")
+MISSING: tuple[str, ...] = ("?", ".", "-", "na", "n.a.", "N.A.", "NAN", "Null", "none", "NONE")
 MISSING += ("#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!")
 KNOWN_MISSING = {"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", *MISSING}
 NUMBER_LIKE = re.compile(r"[-+]?([\d.,]*\d[\d.,]*([eE][-+]?\d+)?|inf|infinity)", re.IGNORECASE)
@@ -33,7 +33,7 @@ THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}([,.'])\d{3}(\1\d{3})*([,.]\d+)?")
 
 
 @dataclass(frozen=True)
-class Options:
+class Format:
     """How to read a text: each None where it is to be found out, ``decimal`` and all."""
 
     header: bool | None = None
@@ -56,7 +56,7 @@ class Frame:
         Index of each column in the file, from 0; row names do not count.
     note : str
         What was left out, in words, or "".
-    file, text, options, first :
+    file, text, form, first :
         Where rows came from: `place` reads again. ``first`` is the offset of the first row.
     """
 
@@ -66,7 +66,7 @@ class Frame:
     note: str
     file: str
     text: str
-    options: Options
+    form: Format
     first: int
 
     def place(self, row: int) -> str:
@@ -75,7 +75,7 @@ class Frame:
         handle.seek(self.first)
         above = self.text.count("\n", 0, self.first)
         lines = _Lines(handle)
-        for number, _ in enumerate(_records(lines, self.options.sep or ",")):
+        for number, _ in enumerate(_records(lines, self.form.sep or ",")):
             if number == row:
                 break
         return f"row {row + 1}, line {above + lines.count}"
@@ -89,7 +89,7 @@ class Frame:
 def read_frame(
     text: str,
     file: str,
-    options: Options,
+    form: Format,
     *,
     known: Sequence[str] = (),
     words: Sequence[str] = (),
@@ -100,7 +100,7 @@ def read_frame(
     ----------
     text, file : str
         The text, and the name for error messages.
-    options : Options
+    form : Format
         What the caller has decided.
     known : sequence of str
         Names that a header is likely to hold.
@@ -115,8 +115,8 @@ def read_frame(
     text = io.StringIO(text, newline=None).read()
     handle = io.StringIO(text)
     start, announced = _start(handle)
-    sep = options.sep or announced or _delimiter(_some_lines(handle, start))
-    options = replace(options, sep=sep)
+    sep = form.sep or announced or _delimiter(_some_lines(handle, start))
+    form = replace(form, sep=sep)
     handle.seek(start)
     try:
         sample, ends = _sample(handle, sep)
@@ -130,7 +130,7 @@ def read_frame(
         sample[0] = [cell for cell in (sample[0][0].lstrip("# "), *sample[0][1:]) if cell]
         if len(sample[0]) != len(sample[1]):
             sample, ends, start, commented = sample[1:], ends[1:], ends[0], False
-    header = options.header
+    header = form.header
     if header is None:
         header = commented or _has_header(sample, known)
     first = ends[0] if header else start
@@ -140,7 +140,7 @@ def read_frame(
     width = max(map(len, body))
     names = _names(sample[0], body, width, file) if header else None
     handle.seek(first)
-    columns = _columns(handle, file, options, width, _places(names, words))
+    columns = _columns(handle, file, form, width, _places(names, words))
     if (
         width > 2
         and not (names and names[-1])
@@ -148,14 +148,14 @@ def read_frame(
     ):
         # each line ends in a delimiter
         columns, names = columns[:-1], None if names is None else names[:-1]
-    frame = Frame(columns, names, tuple(range(len(columns))), "", file, text, options, first)
+    frame = Frame(columns, names, tuple(range(len(columns))), "", file, text, form, first)
     return _decimal(_without_index(frame), known, words)
 
 
 def _decimal(frame: Frame, known: Sequence[str], words: Sequence[str]) -> Frame:
     """Read again where cells have decimal commas, unless told otherwise."""
-    options = frame.options
-    if options.decimal is not None or options.thousands is not None:
+    form = frame.form
+    if form.decimal is not None or form.thousands is not None:
         return frame
     commas = [
         [cell for cell in column if cell is not None and "," in cell]
@@ -169,9 +169,7 @@ def _decimal(frame: Frame, known: Sequence[str], words: Sequence[str]) -> Frame:
             f"{frame.file}: {commas[0][0]!r} has two readings: decimal=',' for a decimal comma, "
             "thousands=',' for a separator of thousands"
         )
-    return read_frame(
-        frame.text, frame.file, replace(options, decimal=","), known=known, words=words
-    )
+    return read_frame(frame.text, frame.file, replace(form, decimal=","), known=known, words=words)
 
 
 def _are_decimal(column: Array) -> bool:
@@ -331,7 +329,7 @@ def _places(names: tuple[str, ...] | None, words: Sequence[str]) -> list[int]:
 
 
 def _columns(
-    handle: io.StringIO, file: str, options: Options, width: int, words: list[int]
+    handle: io.StringIO, file: str, form: Format, width: int, words: list[int]
 ) -> list[Array]:
     pd = pandas()
     version = tuple(int(part) for part in pd.__version__.split(".")[:2])
@@ -340,15 +338,15 @@ def _columns(
     try:
         frame = pd.read_csv(
             handle,
-            sep=r"\s+" if options.sep == WHITESPACE else options.sep,
+            sep=r"\s+" if form.sep == WHITESPACE else form.sep,
             header=None,
             names=range(width),
             dtype=dict.fromkeys(words, str),
             na_values=list(MISSING),
             skipinitialspace=True,
             low_memory=False,
-            decimal=options.decimal or ".",
-            thousands=options.thousands,
+            decimal=form.decimal or ".",
+            thousands=form.thousands,
             **exact,
         )
     except (ValueError, OverflowError) as error:

@@ -12,7 +12,7 @@ CLASSIFICATION, SOFTMAX, REGRESSION = "classification", "softmax", "regression"
 
 
 def kind_and_reason(y: Any) -> tuple[str, str]:
-    """Return what `data.kind` tells, and in words what it was told by."""
+    """Return what `data.kind` tells, and why: what y holds, in words."""
     labels = plain(y, "kind", "y")
     if labels.ndim != 1 or labels.size == 0:
         raise ValueError(f"kind: y has shape {labels.shape}, expected (n,) with n >= 1")
@@ -27,19 +27,18 @@ def kind_and_reason(y: Any) -> tuple[str, str]:
             f"kind: y holds one value in all {len(labels)} rows, {values[0]!s}: nothing to learn"
         )
     if len(values) == 2:
-        return CLASSIFICATION, f"y holds two values, {values[0]!s} and {values[1]!s}: classes"
+        return CLASSIFICATION, f"holds two values, {values[0]!s} and {values[1]!s}: classes"
     if words:
         if counts.max() == 1:
             raise ValueError(
                 f"kind: y holds {len(values)} distinct strings, each once: names, not targets"
             )
-        return SOFTMAX, f"y holds {len(values)} distinct words: classes"
-    from_one = float(values[0]) == 1.0
-    counted = np.arange(len(values)) + from_one
+        return SOFTMAX, f"holds {len(values)} distinct words: classes"
+    counted = np.arange(len(values)) + float(values[0] == 1)
     if not np.array_equal(values, counted):
-        return REGRESSION, f"y holds {len(values):,} numbers that do not count classes"
-    span = f"all whole numbers from {counted[0]} to {counted[-1]}"
+        return REGRESSION, f"holds {len(values):,} numbers that do not count classes"
+    span = f"all whole numbers from {counted[0]:g} to {counted[-1]:g}"
     if counts.min() == 1:
         rare = counted[int(counts.argmin())]
-        return REGRESSION, f"y holds {span}, but {rare} once only"
-    return SOFTMAX, f"y holds {span}, each at least {counts.min()} times: classes"
+        return REGRESSION, f"holds {span}, but {rare:g} once only"
+    return SOFTMAX, f"holds {span}, each at least {counts.min()} times: classes"
