@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
@@ -16,14 +17,11 @@ from ._data_frame import Frame
 SPARSE_FROM = 4
 # So many whole numbers may be classes beside words, as 2, 3, 4 and "5 or more".
 MOST_NUMBERS = 20
-# Options that read more cells as numbers, and what they make of the marks.
-READINGS: tuple[tuple[str, str, dict[str, str]], ...] = (
-    ("decimal", ",", {",": "."}),
-    ("thousands", ",", {",": ""}),
-    ("thousands", ".", {".": "", ",": "."}),
-    ("thousands", "'", {"'": ""}),
-    ("thousands", " ", {" ": ""}),
-)
+# Options that read more cells as numbers, and these.
+READINGS = [("decimal", ",", re.compile(r"[-+]?(\d*,)?\d+([eE][-+]?\d+)?"))] + [
+    ("thousands", mark, re.compile(rf"[-+]?(\d{{1,3}}({mark}\d{{3}})+|\d+)({decimal}\d*)?"))
+    for mark, decimal in ((",", r"\."), (r"\.", ","), ("'", r"\."), (" ", r"\."))
+]
 
 
 class Numbered(Sequence[str]):
@@ -173,9 +171,10 @@ def _words(frame: Frame, place: int) -> str:
     known = {cell for cell in column if cell is not None}
     row = next(k for k, cell in enumerate(column) if cell is not None and not _is_float(cell))
     found = f"column {frame.called(place)} holds {column[row]!r} ({frame.place(row)})"
-    for name, mark, plain in READINGS:
-        if all(_is_float(cell.translate(str.maketrans(plain))) for cell in known):
-            return f"{found}, a number only with {name}={mark!r} (--{name} {mark!r})"
+    for name, mark, reading in READINGS:
+        if all(reading.fullmatch(cell) for cell in known):
+            option = mark.strip("\\")
+            return f"{found}, a number only with {name}={option!r} (--{name} {option!r})"
     return (
         f"{found}, expected a number; one_hot=True (--one-hot) makes an indicator of each of its "
         f"{len(known)} words"

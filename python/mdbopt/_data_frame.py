@@ -198,7 +198,7 @@ def _records(lines: Iterator[str], sep: str) -> Iterator[list[str]]:
     """Yield the cells of each record that is not blank."""
     if sep == WHITESPACE:
         rows: Iterator[list[str]] = (
-            [cell.strip('"') for cell in re.findall(r'"[^"]*"|\S+', line)] for line in lines
+            [cell.strip('"') for cell in re.findall(r'(?:"[^"]*"|\S)+', line)] for line in lines
         )
     else:
         rows = csv.reader(lines, delimiter=sep, skipinitialspace=True)
@@ -238,14 +238,15 @@ def _delimiter(lines: list[str]) -> str:
             records = list(_records(iter(lines), sep))
         except csv.Error:
             continue
-        # headers may be one cell shorter, and the last record may be cut
+        # a header may be one cell shorter
         widths = Counter(len(record) for record in records[1:] or records)
-        width, alike = widths.most_common(1)[0] if widths else (0, 0)
+        width = widths.most_common(1)[0][0] if widths else 0
         if width < 2:
             continue
+        alike = sum(len(record) == width for record in records)
         cells = [cell for record in records for cell in record]
         numbers = sum(bool(NUMBER_LIKE.fullmatch(cell)) or _is_missing(cell) for cell in cells)
-        score = (alike / sum(widths.values()), numbers / len(cells), width)
+        score = (alike / len(records), numbers / len(cells), width)
         if score > most:
             best, most = sep, score
     return best

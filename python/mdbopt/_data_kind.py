@@ -29,9 +29,10 @@ def kind_and_reason(y: Any) -> tuple[str, str]:
     if len(values) == 2:
         return CLASSIFICATION, f"holds two values, {values[0]!s} and {values[1]!s}: classes"
     if words:
-        if counts.max() == 1:
+        if 2 * len(values) > len(labels):
             raise ValueError(
-                f"kind: y holds {len(values)} distinct strings, each once: names, not targets"
+                f"kind: y holds {len(values)} distinct strings in {len(labels)} rows, which are "
+                "names rather than classes"
             )
         return SOFTMAX, f"holds {len(values)} distinct words: classes"
     counted = np.arange(len(values)) + float(values[0] == 1)

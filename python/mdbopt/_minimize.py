@@ -132,7 +132,8 @@ def minimize(
         run.begin(start)
     else:
         run.resume(resume, start)
-    bar = Progress(limits.maxfun, method) if progress else None
+    done = run.state._core.evaluations
+    bar = Progress(limits.maxfun, method, done) if progress else None
     try:
         status = run.loop(watcher, bar, checkpoint, every)
     except BaseException:

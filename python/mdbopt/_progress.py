@@ -13,9 +13,11 @@ class Progress:
     Parameters
     ----------
     total : int
-        The largest number of evaluations.
+        The largest number of evaluations; `sys.maxsize` stands for no limit.
     label : str
         What is running.
+    count : int
+        Evaluations before this one began to count.
     stream : file, default sys.stderr
         A terminal gets tqdm's bar, anything else a plain line every ``interval`` seconds.
 
@@ -27,10 +29,12 @@ class Progress:
 
     interval = 2.0
 
-    def __init__(self, total: int, label: str, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, total: int, label: str, count: int = 0, stream: TextIO | None = None
+    ) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._label = label
-        self._count = 0
+        self._count = self._first = count
         self._start = self._shown = time.perf_counter()
         self._bar: Any = None
         if self._stream.isatty():
@@ -40,7 +44,8 @@ class Progress:
                 raise ImportError(
                     "progress=True on a terminal needs tqdm: pip install 'mdbopt[progress]'"
                 ) from error
-            self._bar = tqdm(total=total, desc=label, unit="eval", file=self._stream)
+            limit = total if total < sys.maxsize else None
+            self._bar = tqdm(total=limit, initial=count, desc=label, unit="eval", file=self._stream)
 
     def update(self, f: float, gmax: float) -> None:
         """Count one evaluation and show the current point."""
@@ -54,13 +59,16 @@ class Progress:
     def close(self, f: float, gmax: float) -> None:
         """Show the final point and leave the terminal in order."""
         if self._bar is not None:
+            # A run that has ended is at its end, wherever its limit was.
+            self._bar.total = self._count
+            self._bar.refresh()
             self._bar.close()
         else:
             self._line(f, gmax)
 
     def _line(self, f: float, gmax: float) -> None:
         self._shown = time.perf_counter()
-        rate = self._count / max(self._shown - self._start, 1e-9)
+        rate = (self._count - self._first) / max(self._shown - self._start, 1e-9)
         print(
             f"{self._label}: {self._count} evaluations, f={f:.6g}, max|g|={gmax:.2e}, {rate:.0f}/s",
             file=self._stream,
