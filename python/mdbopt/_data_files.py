@@ -107,15 +107,16 @@ def uncompressed(file: pathlib.Path) -> bytes:
 
 
 def refuse_foreign(content: bytes, ending: str, file: pathlib.Path) -> None:
-    """Raise when the content, or else the ending, is that of another kind of file."""
-    kind = next((kind for start, kind in FIRST_BYTES if content.startswith(start)), None)
+    """Raise when the ending, or else the content, is that of another kind of file."""
+    kind = ENDINGS.get(ending)
+    starts = (kind for start, kind in FIRST_BYTES if content.startswith(start))
+    kind = kind or next(starts, None)
     if kind == ARCHIVE and (b"xl/w" in content or b"opendocument.spreadsheet" in content):
         kind = SPREADSHEET
     if content[257:262] == b"ustar":
         kind = ARCHIVE
     start = content[:200].lstrip().lower().decode("latin-1")
     kind = kind or next((kind for words, kind in FIRST_WORDS if start.startswith(words)), None)
-    kind = kind or ENDINGS.get(ending)
     if kind is not None:
         advice = ADVICE.get(kind, SAVE_AS_CSV)
         raise ValueError(f"{file}: is {kind}, expected a table as text or .npz; {advice}")

@@ -220,7 +220,12 @@ def _target_place(
         else:
             place = like.place % count if count == len(like.names) + 1 else None
         if place is None and need_target:
-            raise ValueError(f"{file}: has no column for the target {like.target!r}")
+            if names is not None and like.named:
+                raise ValueError(f"{file}: has no column {like.target!r}, the target of the fit")
+            raise ValueError(
+                f"{file}: has {count} columns, expected {len(like.names) + 1} as in the fit, the "
+                "target's among them"
+            )
         return place
     if count < 2:
         raise ValueError(
