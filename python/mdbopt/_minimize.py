@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from mdbopt import _checkpoint, _checks
+from mdbopt import _checks, _files
 from mdbopt._bounds import check_unbounded
 from mdbopt._callback import Callback
 from mdbopt._methods import find_method
@@ -20,6 +20,9 @@ from mdbopt._objective import Objective, Start, start_point
 from mdbopt._progress import Progress
 from mdbopt._run import Run
 from mdbopt._settings import Settings, read_options
+
+# Evaluations between two checkpoints.
+DEFAULT_EVERY = 100
 
 
 def minimize(
@@ -35,7 +38,7 @@ def minimize(
     bounds: Any = None,
     progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
-    every: int = 100,
+    every: float | None = DEFAULT_EVERY,
     resume: str | os.PathLike[str] | None = None,
 ) -> OptimizeResult:
     """Minimise a smooth function of many variables from its values and gradients.
@@ -66,19 +69,23 @@ def minimize(
         ``gtol``: converged when max|g| <= gtol, absolute, in units of the gradient (default 1e-8,
         1e-4 in float32). ``ftol``: converged when an accepted step lowers f by no more than
         ftol·max(|f|, 1), dimensionless (default 0: never). ``maxiter``, ``maxfun``: iterations and
-        evaluations at most (default 20,000 each). ``disp``: print the outcome. ``return_all``: keep
-        every current point in ``allvecs``. All others belong to the search: see `Guarded`, `Box`,
-        `Ellipsoid`, `Simplex`, `Backtracking`. Unknown names give an OptimizeWarning.
+        evaluations at most (default 20,000 each; inf: no limit). None stands for the default of any
+        of these. ``disp``: print the outcome. ``return_all``: keep every current point in
+        ``allvecs``. All others belong to the search: see `Guarded`, `Box`, `Ellipsoid`, `Simplex`,
+        `Backtracking`. Unknown names give an OptimizeWarning.
     progress : bool
-        Show a bar on a terminal (needs tqdm), plain lines elsewhere, on standard error.
+        Show a bar on a terminal with tqdm, plain lines elsewhere, on standard error; nothing where
+        that is closed or breaks.
     checkpoint : path, optional
         An .npz file that is replaced every ``every`` evaluations, at the end, and when the
         objective raises.
     every : int, default 100
-        Evaluations between two checkpoints.
-    resume : path, optional
+        Evaluations between two checkpoints; inf for one at the end only.
+    resume : path or "auto", optional
         A checkpoint to continue from, to the same bits; ``x0`` gives its shape, dtype and device
-        only.
+        only. "auto" continues from the file of ``checkpoint`` if there is one, else starts at
+        ``x0``: the same command starts a run and goes on with it. (A file of that name is
+        ``"./auto"``.)
 
     Returns
     -------
@@ -145,24 +152,30 @@ def run_to_end(
     *,
     progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
-    every: int = 100,
+    every: float | None = DEFAULT_EVERY,
     resume: str | os.PathLike[str] | None = None,
 ) -> tuple[Run, int]:
     """Begin or resume a run, go on until it ends, and return it with its status."""
-    every = _checks.whole("every", every, least=1)
+    every = _checks.limit("every", every, least=1, default=DEFAULT_EVERY)
     watcher = None if callback is None else Callback(callback)
     limits = settings.limits(objective)
     method = find_method(settings.method)
     run = Run(objective, method, settings.search, limits, start.library, settings.return_all)
     run.identity = _identity(settings, objective)
     if checkpoint is not None:
-        _checkpoint.check_writable(checkpoint)
+        _files.check_writable("checkpoint", checkpoint)
+    if isinstance(resume, str) and resume == "auto":
+        if checkpoint is None:
+            raise ValueError('resume: "auto" continues from checkpoint=, which is None; give one')
+        resume = checkpoint if os.path.exists(checkpoint) else None
     if resume is None:
         run.begin(start)
     else:
         run.resume(resume, start)
-    points = limits.maxfun // (1 + objective.gradient_calls)
-    bar = Progress(points, settings.method) if progress else None
+    points = limits.maxfun
+    if points < _checks.NO_LIMIT:
+        points //= 1 + objective.gradient_calls
+    bar = Progress(points, settings.method, run.state.nfev) if progress else None
     try:
         status = run.loop(watcher, bar, checkpoint, every)
     except BaseException:

@@ -71,9 +71,12 @@ def read_options(
         usual = DIFFERENCES_GTOL if inexact else DEFAULT_GTOL
         gtol = usual[dtype] if tol is None else _checks.real("tol", tol, least=0.0)
     gtol = _checks.real("gtol", gtol, least=0.0)
-    ftol = _checks.real("ftol", given.pop("ftol", 0.0), least=0.0)
-    maxiter = _checks.whole("maxiter", given.pop("maxiter", DEFAULT_LIMIT), least=0)
-    maxfun = _checks.whole("maxfun", given.pop("maxfun"), least=1) if "maxfun" in given else None
+    ftol = given.pop("ftol", None)
+    ftol = 0.0 if ftol is None else _checks.real("ftol", ftol, least=0.0)
+    maxiter = _checks.limit("maxiter", given.pop("maxiter", None), least=0, default=DEFAULT_LIMIT)
+    maxfun = given.pop("maxfun", None)
+    if maxfun is not None:
+        maxfun = _checks.limit("maxfun", maxfun, least=1, default=DEFAULT_LIMIT)
     show, return_all = bool(given.pop("disp", False)), bool(given.pop("return_all", False))
     of_differences = DIFFERENCE_OPTIONS if by_differences(jac) else ()
     of_search = find_method(name).options()

@@ -255,7 +255,7 @@ class Ellipsoid(Box):
             **super()._options(),
             "gradient_direction": _checks.choice("candidate", self.candidate, CANDIDATES)
             == "gradient",
-            "refine": _checks.whole("refine", self.refine, least=0),
+            "refine": _checks.whole("refine", self.refine, least=0, below=2**31),
         }
 
 
