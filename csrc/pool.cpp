@@ -8,14 +8,15 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
+#include <exception>
 #include <fstream>
 #include <mutex>
 #include <string>
-#include <system_error>
 #include <thread>
 #ifdef __linux__
 #include <sched.h>
@@ -115,13 +116,15 @@ class Pool {
     }
   }
 
-  void grow(std::size_t wanted) {
+  // As far as it can: what a missing thread would have done, the others do.
+  void grow(std::size_t wanted) noexcept {
     while (workers_.size() < wanted) {
-      workers_.emplace_back(0);
+      const std::size_t before = workers_.size();
       try {
+        workers_.emplace_back(0);
         std::thread(&Pool::work, this, &workers_.back()).detach();
-      } catch (const std::system_error&) {
-        workers_.pop_back();
+      } catch (const std::exception&) {  // no thread, or no memory for one
+        if (workers_.size() > before) workers_.pop_back();
         return;
       }
     }
@@ -184,18 +187,40 @@ std::size_t quota() {
   return static_cast<std::size_t>(std::max(1.0, quota / period + 0.5));
 }
 
+constexpr long kMostThreads = 4096;
+
+// The first whole number of a variable such as "4" or "4,2", which OpenMP reads as one for each
+// level; 0 when there is none.
+std::size_t first_number(const char* name) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return 0;
+  char* end = nullptr;
+  const long value = std::strtol(text, &end, 10);
+  while (std::isspace(static_cast<unsigned char>(*end)) != 0) ++end;
+  if (end == text || (*end != '\0' && *end != ',') || value < 1) return 0;
+  return static_cast<std::size_t>(std::min(value, kMostThreads));
+}
+
+// Bounded by a limit that is 0 when there is none.
+std::size_t within(std::size_t limit, std::size_t threads) {
+  return limit > 0 ? std::min(limit, threads) : threads;
+}
+
 std::size_t choose_threads() {
   if (const char* text = std::getenv("MDBOPT_NUM_THREADS"); text != nullptr && *text != '\0') {
     char* end = nullptr;
     const long value = std::strtol(text, &end, 10);
-    if (*end != '\0' || value < 1 || value > 4096) {
+    if (*end != '\0' || value < 1 || value > kMostThreads) {
       throw Error("MDBOPT_NUM_THREADS: expected a whole number from 1 to 4096, got '" +
                   std::string(text) + "'");
     }
     return static_cast<std::size_t>(value);
   }
-  const std::size_t granted = quota();
-  return granted > 0 ? std::min(granted, affinity()) : affinity();
+  // joblib gives it to its workers, so that they share the processors.
+  const std::size_t asked = first_number("OMP_NUM_THREADS");
+  const std::size_t processors =
+      within(first_number("LOKY_MAX_CPU_COUNT"), within(quota(), affinity()));
+  return within(first_number("OMP_THREAD_LIMIT"), asked > 0 ? asked : processors);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ constexpr double kForward = 1.1;  // growth of the box after a plain step that k
 
 Guarded::Guarded(const Options& options) : Search(options, kPatience) {
   if (std::isnan(options_.forward)) options_.forward = kForward;
-  make_proposer(options.proposer, options.memory, {});
+  make_proposer(options.proposer, {});
 }
 
 void Guarded::allocate_more() {
@@ -23,9 +23,10 @@ void Guarded::allocate_more() {
   spare_g_ = walks_.zeros();
   if (!groups_.empty() || !options_.cocoercive) normal_ = walks_.zeros(Dtype::kFloat64);
   if (!groups_.empty()) sums_ = walks_.of(groups_.count(), Dtype::kFloat64).zeros();
-  const std::size_t memory = options_.proposer == "lbfgs" ? options_.memory : 1;
-  pairs_ = Pairs(memory, walks_);
-  proposer_ = make_proposer(options_.proposer, memory, walks_);
+  const std::size_t asked = options_.memory == 0 ? auto_memory(walks_.size) : options_.memory;
+  pairs_ = Pairs(options_.proposer == "lbfgs" ? asked : 1, walks_);
+  proposer_ = make_proposer(options_.proposer, walks_);
+  proposer_->follow(pairs_.ring());
   const double d = static_cast<double>(groups_.empty() ? walks_.size : groups_.count());
   facts_.limits = limits_;
   facts_.gamma = std::isnan(options_.gamma) ? 1.0 / (2.0 * d) : options_.gamma;
@@ -166,6 +167,7 @@ void Guarded::remember(const Measured& trial, const Fit& fit) {
   if (!(trial.sy_stored > 0.0) || !metric_.fit(fit, trial.sy_stored, pairs_.last_scale())) return;
   proposer_->learn(fit, trial.sy, metric_, pairs_);
   pairs_.keep(trial.sy_stored);
+  proposer_->follow(pairs_.ring());
 }
 
 void Guarded::step_sizes(double* out) const {
@@ -179,25 +181,32 @@ void Guarded::step_sizes(double* out) const {
 
 void Guarded::fields(Fields& fields) {
   Search::fields(fields);
-  fields.count("state", guard_.state);
-  fields.number("t", guard_.t);
-  fields.count("tries", guard_.tries);
-  fields.count("plain_fails", guard_.plain_fails);
-  fields.number("unit_step", guard_.unit_step);
-  fields.number("first_step", guard_.first_step);
-  fields.number("set_growth", guard_.growth);
-  fields.number("largest_growth", guard_.largest_growth);
-  fields.count("window_steps", guard_.window_steps);
-  fields.count("window_kept", guard_.window_kept);
-  fields.number("window_won", guard_.window_won);
-  fields.count("reopened", guard_.reopened);
-  fields.count("reopening", guard_.reopening);
-  fields.array("set_b", b_);
-  fields.array("delta", delta_);
+  const std::int64_t judged = now_.evaluations - 1;
+  fields.word("proposer", options_.proposer);
+  fields.same("gamma", facts_.gamma);
+  fields.count("state", guard_.state, kFirst, kPlain);
+  fields.number("t", guard_.t, kPositive);
+  fields.count("tries", guard_.tries, 0, judged);
+  fields.count("plain_fails", guard_.plain_fails, 0, judged);
+  fields.number("unit_step", guard_.unit_step, kPositive);
+  fields.number("first_step", guard_.first_step, kPositive);
+  fields.number("set_growth", guard_.growth, kNotNegative);
+  fields.number("largest_growth", guard_.largest_growth, kNotNegative);
+  fields.count("window_steps", guard_.window_steps, 0, judged);
+  fields.count("window_kept", guard_.window_kept, 0, guard_.window_steps);
+  fields.number("window_won", guard_.window_won, kAnything);
+  fields.count("reopened", guard_.reopened, -1, now_.gains);
+  fields.count("reopening", guard_.reopening, 0, fields.judged_later() ? 1 : 0);
+  fields.array("set_b", b_, kNotNegative);
+  fields.array("delta", delta_, guard_.state == kDirection ? of_trial(fields, kFinite) : kAnything);
   pairs_.fields(fields);
-  fields.count("metric_kind", metric_.kind);
-  fields.number("metric_scale", metric_.scale);
-  proposer_->fields(fields);
+  fields.count("metric_kind", metric_.kind, 0, 2);
+  fields.number("metric_scale", metric_.scale, kNotNegative);
+  proposer_->fields(fields, pairs_, judged);
+}
+
+void Guarded::loaded() {
+  if (!ended(now_)) go_on();
 }
 
 }  // namespace mdbopt::search

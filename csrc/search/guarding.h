@@ -23,12 +23,12 @@ struct Guarding {
   std::int64_t plain_fails = 0;
   double unit_step = 1.0;   // the first step's length over ‖g‖
   double first_step = 1.0;  // the same at x0
-  double growth = 0.0;     // the box is growth·b; 0 until the first finite trial opens it
+  double growth = 0.0;      // the box is growth·b; 0 until the first finite trial opens it
   double largest_growth = 0.0;
   std::int64_t window_steps = 0, window_kept = 0;
   double window_won = 0.0;
-  std::int64_t reopened = -1;    // the gains there were when the box was last opened anew
-  std::int64_t reopening = 0;    // 1: it is to be, before anything else
+  std::int64_t reopened = -1;  // the gains there were when the box was last opened anew
+  std::int64_t reopening = 0;  // 1: it is to be, before anything else
 };
 
 // What a guarded search keeps for its life.
@@ -132,8 +132,8 @@ MDBOPT_INLINE LineMinimiser line_minimiser(double t, const Measured& trial) {
   const double a = d0 + d1 - 3.0 * trial.difference / t;
   const double r = root(a * a - d0 * d1);
   // Two forms of one root, each free of cancellation on its side.
-  const double cubic = d0 + a < 0.0 ? t * (d0 / (d0 + a - r))
-                                    : t * (1.0 - (d1 + r - a) / (d1 - d0 + 2.0 * r));
+  const double cubic =
+      d0 + a < 0.0 ? t * (d0 / (d0 + a - r)) : t * (1.0 - (d1 + r - a) / (d1 - d0 + 2.0 * r));
   return {cubic > 0.0 ? smaller(cubic, t) : secant, secant};
 }
 
@@ -282,7 +282,7 @@ MDBOPT_INLINE Next after_overshoot(Guarding& guard) {
   if (guard.state == kPlain) return Next::kPlain;
   guard.t *= kShorter;
   if (guard.state == kFirst) return Next::kFirst;
-  return guard.t == 0.0 ? Next::kPlain : Next::kAlong;  // 0: delta itself is not finite
+  return guard.t > 0.0 ? Next::kAlong : Next::kPlain;  // 0: delta itself is not finite
 }
 
 MDBOPT_INLINE bool downhill(double slope) { return slope < 0.0 && is_finite(slope); }

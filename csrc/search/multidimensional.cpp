@@ -137,11 +137,18 @@ void Multidimensional::step_sizes(double* out) const {
 
 void Multidimensional::fields(Fields& fields) {
   Search::fields(fields);
-  fields.count("seeking", seeking_);
-  fields.count("seek_rejected", seek_rejected_);
-  fields.number("decrease", proposal_.decrease);
-  seeker_->fields(fields, "seeker_");
-  set_->fields(fields, "set_");
+  fields.count("seeking", seeking_, 0, 1);
+  fields.count("seek_rejected", seek_rejected_, 0, 1);
+  fields.number("decrease", proposal_.decrease, of_trial(fields, kNotNegative));
+  const Range& range = while_running(kNotNegative);
+  seeker_->fields(fields, "seeker_", now_.scale, range);
+  set_->fields(fields, "set_", now_.scale, range);
+}
+
+void Multidimensional::loaded() {
+  proposal_.gmax = now_.gmax;
+  proposal_.moved = now_.moved;
+  if (!ended(now_) && !proposal_.finite()) settle();
 }
 
 }  // namespace mdbopt::search

@@ -21,6 +21,7 @@
 #include "../tensor.h"
 #include "buffer.h"
 #include "fields.h"
+#include "groups.h"
 #include "numbers.h"
 #include "options.h"
 #include "walks.h"
@@ -76,8 +77,9 @@ class Search {
   // coordinate, where x is.
   virtual void step_sizes(double* out) const = 0;
   // Visits the whole state; loading into a search made with the same options and size continues to
-  // the same bits.
+  // the same bits, once it has been told that all is loaded.
   virtual void fields(Fields& fields);
+  virtual void loaded() = 0;
 
  protected:
   // Patience: see count_gain.
@@ -99,6 +101,15 @@ class Search {
   double unscaled(double value) const { return search::unscaled(now_, value); }
   bool noise(double f_trial) const { return search::noise(now_, f_trial, limits_); }
   bool too_short(double moved) const { return search::too_short(now_, moved, limits_); }
+
+  // The partition of the coordinates; empty: none.
+  virtual const Groups& groups() const = 0;
+  // In a state that is loaded, or of one's own: a number that only has a meaning while it runs.
+  const Range& while_running(const Range& range) const { return ended(now_) ? kAnything : range; }
+  // Of a trial, or of what is said of it.
+  const Range& of_trial(const Fields& fields, const Range& range) const {
+    return fields.judged_later() ? kAnything : while_running(range);
+  }
 
   // Judges on the device where judge_later has; false: it has not.
   virtual bool judged_there(double, const Tensor&, bool&) { return false; }

@@ -212,12 +212,18 @@ void Set::step_sizes(double* out) const {
   wide.run(scaled, {spread.data(), out}, {factor});
 }
 
-void Set::fields(Fields& fields, const std::string& prefix) {
-  fields.number(prefix + "growth", extent_.growth);
-  fields.number(prefix + "norm2", extent_.norm2);
-  fields.number(prefix + "gradient_scale", extent_.scale);
-  if (shape_->set != nullptr) fields.array(prefix + shape_->set, set_);
-  if (!groups_.empty()) fields.array(prefix + "candidate", candidate_);
+void Set::fields(Fields& fields, const std::string& prefix, double scale, const Range& size) {
+  fields.same(prefix + "gamma", facts_.gamma);
+  if (shape_->kind == Shape::kEllipsoid) {
+    fields.word(prefix + "direction", shape_->gradient_direction ? "gradient" : "plain");
+    fields.same_count(prefix + "refine", refine_);
+  }
+  fields.number(prefix + "growth", extent_.growth, {0.0, kLargestGrowth});
+  fields.number(prefix + "norm2", extent_.norm2, size);
+  fields.number(prefix + "gradient_scale", extent_.scale, kPositive);
+  fields.agree(prefix + "gradient_scale", extent_.scale == scale, "the same as scale");
+  if (shape_->set != nullptr) fields.array(prefix + shape_->set, set_, size);
+  if (!groups_.empty()) fields.array(prefix + "candidate", candidate_, size);
 }
 
 }  // namespace mdbopt::search

@@ -74,6 +74,13 @@ def methods() -> dict[str, str]:
     return {name: method.summary for name, method in _METHODS.items()}
 
 
+def method_name(name: Any) -> str:
+    """Return the name of a method in small letters, or raise naming the argument."""
+    if isinstance(name, str) and name.lower() in _METHODS:
+        return name.lower()
+    return _checks.choice("method", name, tuple(_METHODS))
+
+
 def find_method(name: Any) -> Method:
     """Return a method by its name, or raise naming the argument."""
-    return _METHODS[_checks.choice("method", name, tuple(_METHODS))]
+    return _METHODS[method_name(name)]

@@ -6,22 +6,23 @@ import contextlib
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy.optimize import OptimizeResult, OptimizeWarning
+from scipy.optimize import OptimizeResult
 
-from mdbopt import _checkpoint, _checks
+from mdbopt import _checks, _files
+from mdbopt._bounds import check_unbounded
 from mdbopt._callback import Callback
-from mdbopt._methods import Method, find_method
-from mdbopt._objective import Objective, start_point
+from mdbopt._methods import find_method
+from mdbopt._objective import Objective, Start, start_point
 from mdbopt._progress import Progress
-from mdbopt._run import Limits, Run
+from mdbopt._run import Run
+from mdbopt._settings import Settings, read_options
 
-# Absolute, in units of the gradient. float32 cannot do better on objectives near 1.
-DEFAULT_GTOL = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-4}
+# Evaluations between two checkpoints.
+DEFAULT_EVERY = 100
 
 
 def minimize(
@@ -34,9 +35,10 @@ def minimize(
     tol: float | None = None,
     options: Mapping[str, Any] | None = None,
     *,
+    bounds: Any = None,
     progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
-    every: int = 100,
+    every: float | None = DEFAULT_EVERY,
     resume: str | os.PathLike[str] | None = None,
 ) -> OptimizeResult:
     """Minimise a smooth function of many variables from its values and gradients.
@@ -67,19 +69,23 @@ def minimize(
         ``gtol``: converged when max|g| <= gtol, absolute, in units of the gradient (default 1e-8,
         1e-4 in float32). ``ftol``: converged when an accepted step lowers f by no more than
         ftol·max(|f|, 1), dimensionless (default 0: never). ``maxiter``, ``maxfun``: iterations and
-        evaluations at most (default 20,000 each). ``disp``: print the outcome. ``return_all``: keep
-        every current point in ``allvecs``. All others belong to the search: see `Guarded`, `Box`,
-        `Ellipsoid`, `Simplex`, `Backtracking`. Unknown names give an OptimizeWarning.
+        evaluations at most (default 20,000 each; inf: no limit). None stands for the default of any
+        of these. ``disp``: print the outcome. ``return_all``: keep every current point in
+        ``allvecs``. All others belong to the search: see `Guarded`, `Box`, `Ellipsoid`, `Simplex`,
+        `Backtracking`. Unknown names give an OptimizeWarning.
     progress : bool
-        Show a bar on a terminal (needs tqdm), plain lines elsewhere, on standard error.
+        Show a bar on a terminal with tqdm, plain lines elsewhere, on standard error; nothing where
+        that is closed or breaks.
     checkpoint : path, optional
         An .npz file that is replaced every ``every`` evaluations, at the end, and when the
         objective raises.
     every : int, default 100
-        Evaluations between two checkpoints.
-    resume : path, optional
+        Evaluations between two checkpoints; inf for one at the end only.
+    resume : path or "auto", optional
         A checkpoint to continue from, to the same bits; ``x0`` gives its shape, dtype and device
-        only.
+        only. "auto" continues from the file of ``checkpoint`` if there is one, else starts at
+        ``x0``: the same command starts a run and goes on with it. (A file of that name is
+        ``"./auto"``.)
 
     Returns
     -------
@@ -119,20 +125,57 @@ def minimize(
     (True, True)
     """
     start = start_point(x0)
-    chosen = find_method(method)
-    limits, search_options, show, return_all = _split_options(chosen, options, tol, start.dtype)
-    every = _checks.whole("every", every, least=1)
+    check_unbounded(bounds, start.size)
+    settings = read_options(method, jac, options, tol, start.dtype, stacklevel=3)
+    run, status = run_to_end(
+        Objective(fun, jac, args, start, settings.differences),
+        start,
+        settings,
+        callback,
+        progress=progress,
+        checkpoint=checkpoint,
+        every=every,
+        resume=resume,
+    )
+    result = run.result(status)
+    if settings.show:
+        print(result.message)
+        print(report(run, result))
+    return result
+
+
+def run_to_end(
+    objective: Objective,
+    start: Start,
+    settings: Settings,
+    callback: Callable[..., Any] | None,
+    *,
+    progress: bool = False,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: float | None = DEFAULT_EVERY,
+    resume: str | os.PathLike[str] | None = None,
+) -> tuple[Run, int]:
+    """Begin or resume a run, go on until it ends, and return it with its status."""
+    every = _checks.limit("every", every, least=1, default=DEFAULT_EVERY)
     watcher = None if callback is None else Callback(callback)
-    objective = Objective(fun, jac, args, start)
-    run = Run(objective, chosen, search_options, limits, start.library, return_all)
-    run.identity = _identity(method, search_options)
+    limits = settings.limits(objective)
+    method = find_method(settings.method)
+    run = Run(objective, method, settings.search, limits, start.library, settings.return_all)
+    run.identity = _identity(settings, objective)
     if checkpoint is not None:
-        _checkpoint.check_writable(checkpoint)
+        _files.check_writable("checkpoint", checkpoint)
+    if isinstance(resume, str) and resume == "auto":
+        if checkpoint is None:
+            raise ValueError('resume: "auto" continues from checkpoint=, which is None; give one')
+        resume = checkpoint if os.path.exists(checkpoint) else None
     if resume is None:
         run.begin(start)
     else:
         run.resume(resume, start)
-    bar = Progress(limits.maxfun, method) if progress else None
+    points = limits.maxfun
+    if points < _checks.NO_LIMIT:
+        points //= 1 + objective.gradient_calls
+    bar = Progress(points, settings.method, run.state.nfev) if progress else None
     try:
         status = run.loop(watcher, bar, checkpoint, every)
     except BaseException:
@@ -146,54 +189,31 @@ def minimize(
             bar.close(run.state.f, run.state.gmax)
     if checkpoint is not None:
         run.save(checkpoint)
-    result = run.result(status)
-    if show:
-        print(_report(result, run.state.gmax))
-    return result
+    return run, status
 
 
-def _identity(method: str, options: Mapping[str, Any]) -> str:
+def _identity(settings: Settings, objective: Objective) -> str:
     """Name the method and every option that shapes the path."""
     described = {}
+    options = dict(settings.search)
+    if objective.differences is not None:
+        options.update(objective.differences.identity())
     for name, value in sorted(options.items()):
         if name in ("backend", "threads") or value is None:
             continue  # the same bits either way
-        if name == "groups":
-            labels = np.ascontiguousarray(value, dtype=np.int64)
-            described[name] = hashlib.sha256(labels.tobytes()).hexdigest()
+        if isinstance(value, str):
+            described[name] = value
+        elif name == "groups" or np.ndim(value) > 0:
+            numbers = np.ascontiguousarray(value, dtype=np.int64 if name == "groups" else None)
+            described[name] = hashlib.sha256(numbers.tobytes()).hexdigest()
         else:
-            described[name] = value if isinstance(value, str) else repr(float(value))
-    return json.dumps([method, described])
+            described[name] = repr(float(value))
+    return json.dumps([settings.method, described])
 
 
-def _split_options(
-    method: Method, options: Mapping[str, Any] | None, tol: float | None, dtype: np.dtype[Any]
-) -> tuple[Limits, dict[str, Any], bool, bool]:
-    if options is not None and not isinstance(options, Mapping):
-        raise TypeError(f"options: expected a dict, got {type(options).__name__}")
-    given = dict(options or {})
-    gtol = given.pop("gtol", None)
-    if gtol is None:
-        gtol = DEFAULT_GTOL[dtype] if tol is None else _checks.real("tol", tol, least=0.0)
-    limits = Limits(
-        gtol=_checks.real("gtol", gtol, least=0.0),
-        ftol=_checks.real("ftol", given.pop("ftol", 0.0), least=0.0),
-        maxiter=_checks.whole("maxiter", given.pop("maxiter", 20_000), least=0),
-        maxfun=_checks.whole("maxfun", given.pop("maxfun", 20_000), least=1),
-    )
-    show, return_all = bool(given.pop("disp", False)), bool(given.pop("return_all", False))
-    known = method.options()
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        warnings.warn(
-            f"Unknown solver options: {', '.join(map(str, unknown))}", OptimizeWarning, stacklevel=3
-        )
-    return limits, {name: given[name] for name in given if name in known}, show, return_all
-
-
-def _report(result: OptimizeResult, gmax: float) -> str:
+def report(run: Run, result: OptimizeResult) -> str:
+    """Return the numbers of a result in words."""
     return (
-        f"{result.message}\n"
-        f"    f = {result.fun:.10g}   max|g| = {gmax:.3g}\n"
+        f"    f = {result.fun:.10g}   max|g| = {run.state.gmax:.3g}\n"
         f"    iterations {result.nit}   evaluations {result.nfev}   cuts {result.ncut}"
     )

@@ -52,6 +52,8 @@ class Run:
         self._limits = limits
         self._library = library
         self._points: list[Any] | None = [] if return_all else None
+        self._stopped = ""
+        self._bottom: tuple[Any, Any] | None = None
 
     def begin(self, start: Start) -> None:
         self._search._check_size(start.size)
@@ -95,18 +97,20 @@ class Run:
     ) -> int:
         core, objective, limits = self.state._core, self._objective, self._limits
         best = min(self.trace.arrays()["best"].min(), core.f)
-        nfev = core.evaluations
+        copied = core.device is not None  # on the CPU the objective is given a copy of it anyhow
         while True:
             if core.status != -1:
                 return int(core.status)
             if core.gmax <= limits.gtol:
                 return CONVERGED
-            if nfev >= limits.maxfun or nfev > limits.maxiter:
+            if self._exhausts_calls() or core.evaluations > limits.maxiter:
                 return LIMIT
-            f, g = objective(core.propose())
+            trial = core.propose(copied)
+            f, g = objective(trial)
+            if f == -math.inf and not self._library.is_device:
+                self._bottom = self._give(trial), self._give(g)
             before = core.f
             moved = core.judge(f, g)
-            nfev += 1
             if -math.inf < f < best:
                 best = f
             self.trace.add(f, best, core.trial_gmax, moved, core.ncut)
@@ -114,12 +118,22 @@ class Run:
                 self._keep_point()
             if bar is not None:
                 bar.update(core.f, core.gmax)
-            if checkpoint is not None and nfev % every == 0:
+            if checkpoint is not None and core.evaluations % every == 0:
                 self.save(checkpoint)
             if watcher is not None and watcher.stops(lambda: self._current(moved), self._x):  # noqa: B023
+                self._stopped = watcher.message
                 return STOPPED
             if moved and limits.ftol > 0.0 and before - f <= limits.ftol * max(abs(f), 1.0):
                 return CONVERGED
+
+    @property
+    def nfev(self) -> int:
+        """Calls of fun: one for each f, and those of differences where f is finite."""
+        return len(self.trace) + self._objective.gradient_calls * self.trace.finite
+
+    def _exhausts_calls(self) -> bool:
+        """Whether another f and its gradient would take more calls than are left."""
+        return self.nfev + 1 + self._objective.gradient_calls > self._limits.maxfun
 
     def _keep_point(self) -> None:
         if self._points is not None:
@@ -140,7 +154,7 @@ class Run:
             fun=core.f,
             jac=self._give(core.g),
             nit=core.evaluations - 1,
-            nfev=core.evaluations,
+            nfev=self.nfev,
             step_sizes=self._give(core.step_sizes()),
             accepted=accepted,
         )
@@ -148,7 +162,7 @@ class Run:
     def result(self, status: int) -> OptimizeResult:
         result = self._current(accepted=True)
         del result["accepted"]
-        result.njev = result.nfev
+        result.njev = self.state.nfev
         result.status = status
         result.success = status == CONVERGED
         result.message = self._message(status)
@@ -158,7 +172,23 @@ class Run:
             result.allvecs = self._points
         return result
 
+    def fall_through(self, result: OptimizeResult) -> None:
+        """Move a result of an unbounded objective to the last point where it was -inf, if any."""
+        if result.status == NOT_FINITE and self._bottom is not None:
+            result.x, result.jac = self._bottom
+            result.fun = -math.inf
+
     def _message(self, status: int) -> str:
+        message = self._outcome(status)
+        differences = self._objective.differences
+        if differences is None:
+            return message
+        return (
+            f"{message} The gradient was found by differences (jac='{differences.scheme}'): one "
+            "that is computed (jac=True or a callable) is more exact and takes fewer evaluations."
+        )
+
+    def _outcome(self, status: int) -> str:
         if status == CONVERGED:
             if self.state.gmax <= self._limits.gtol:
                 return f"Converged: max|g| = {self.state.gmax:.3g} <= gtol = {self._limits.gtol:g}."
@@ -166,17 +196,26 @@ class Run:
                 f"Converged: the last step lowered f by no more than ftol = {self._limits.ftol:g}."
             )
         if status == LIMIT:
-            which = "maxfun" if self.state.nfev >= self._limits.maxfun else "maxiter"
-            return f"Limit reached: {which} = {getattr(self._limits, which)}."
-        if status == PRECISION:
-            if self.state.accepted == 0:
+            if self._exhausts_calls():
                 return (
-                    "No step from x0 lowers f: x0 is optimal to this precision, or the gradient is "
-                    "not that of the objective (scipy.optimize.check_grad tells)."
+                    "Maximum number of function evaluations has been exceeded: maxfun = "
+                    f"{self._limits.maxfun}."
                 )
-            return "No further progress in this precision: a step no longer lowers f or changes x."
+            return (
+                f"Maximum number of iterations has been exceeded: maxiter = {self._limits.maxiter}."
+            )
+        if status == PRECISION:
+            return f"Desired error not necessarily achieved due to precision loss: {self._why()}"
         if status == NOT_FINITE:
             if self.state.nfev == 1:
-                return "f or its gradient is not finite at x0."
-            return "The objective decreases to -inf: it is unbounded below."
-        return "Stopped by the callback."
+                return "NaN result encountered: f or its gradient is not finite at x0."
+            return "The problem is unbounded: the objective decreases to -inf."
+        return self._stopped
+
+    def _why(self) -> str:
+        if self.state.accepted > 0:
+            return "no further progress, as a step no longer lowers f or changes x."
+        return (
+            "no step from x0 lowers f. x0 is optimal to this precision, or the gradient is not "
+            "that of the objective (scipy.optimize.check_grad tells)."
+        )

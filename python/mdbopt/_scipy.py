@@ -2,52 +2,104 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+from collections.abc import Callable
 from typing import Any
 
-from mdbopt._methods import find_method
-from mdbopt._minimize import minimize
+from scipy.optimize import OptimizeResult, OptimizeWarning
+
+from mdbopt._bounds import check_unbounded
+from mdbopt._methods import method_name
+from mdbopt._minimize import report, run_to_end
+from mdbopt._objective import Objective, start_point
+from mdbopt._settings import read_options
+
+# From a method that SciPy calls to the line that called SciPy.
+_CALLER = 3
 
 
 class ScipyMethod:
     """What `scipy_method` returns; SciPy calls it with its own argument names."""
 
     def __init__(self, name: str) -> None:
-        find_method(name)
-        self.name = name
+        self.name = method_name(name)
 
     def __call__(
         self,
-        fun: Any,
+        fun: Callable[..., Any],
         x0: Any,
-        args: tuple[Any, ...] = (),
+        args: Any = (),
         jac: Any = None,
         hess: Any = None,
         hessp: Any = None,
         bounds: Any = None,
         constraints: Any = (),
-        callback: Any = None,
+        callback: Callable[..., Any] | None = None,
         tol: float | None = None,
         **options: Any,
-    ) -> Any:
-        for name, given in (("bounds", bounds), ("constraints", constraints)):
-            empty = isinstance(given, (tuple, list, dict)) and not given
-            if given is not None and not empty:
-                raise ValueError(f"{name}: mdbopt solves unconstrained problems only")
-        return minimize(
-            fun, x0, args, method=self.name, jac=jac, callback=callback, tol=tol, options=options
+    ) -> OptimizeResult:
+        start = start_point(x0)
+        check_unbounded(bounds, start.size)
+        _check_unconstrained(constraints)
+        if hess is not None:
+            self._warn("Hessian information (hess)")
+        if hessp is not None:
+            self._warn("Hessian-vector product information (hessp)")
+        for name in ("maxiter", "maxfun"):
+            if name in options:
+                options[name] = _rounded_up(options[name])
+        settings = read_options(self.name, jac, options, tol, start.dtype, stacklevel=_CALLER + 1)
+        run, status = run_to_end(
+            Objective(fun, jac, args, start, settings.differences), start, settings, callback
+        )
+        result = run.result(status)
+        run.fall_through(result)
+        if settings.show:
+            if result.success:
+                print(result.message)
+            else:
+                warnings.warn(result.message, OptimizeWarning, stacklevel=_CALLER)
+            print(report(run, result))
+        return result
+
+    def _warn(self, what: str) -> None:
+        warnings.warn(
+            f"Method {self.name} does not use {what}.", RuntimeWarning, stacklevel=_CALLER + 1
         )
 
     def __repr__(self) -> str:
         return f"mdbopt.scipy_method({self.name!r})"
 
 
-def scipy_method(name: str = "guarded") -> ScipyMethod:
+def _check_unconstrained(constraints: Any) -> None:
+    empty = isinstance(constraints, (tuple, list, dict)) and not constraints
+    if constraints is not None and not empty:
+        raise ValueError(
+            "constraints: expected none, as mdbopt solves unconstrained problems only, got "
+            f"{type(constraints).__name__}; method='SLSQP' of scipy.optimize.minimize takes them"
+        )
+
+
+def _rounded_up(limit: Any) -> Any:
+    """Make a whole number of a limit that is none, as SciPy's own methods take them."""
+    return math.ceil(limit) if isinstance(limit, float) and math.isfinite(limit) else limit
+
+
+def scipy_method(name: str = "guarded", *arguments: Any, **keywords: Any) -> ScipyMethod:
     """Make a method for ``scipy.optimize.minimize(..., method=...)``.
+
+    It ends as SciPy's own methods do, where those differ from `minimize`: with ``disp``, a run that
+    fails gives its message as an OptimizeWarning; the result of an unbounded objective that was
+    -inf somewhere is that point; limits may be any numbers; ``hess`` and ``hessp`` give a
+    RuntimeWarning that they are not used.
 
     Parameters
     ----------
     name : str
         One of `mdbopt.methods`.
+    *arguments, **keywords
+        None. They are here to say what is missing where SciPy was given `scipy_method` itself.
 
     Returns
     -------
@@ -56,9 +108,16 @@ def scipy_method(name: str = "guarded") -> ScipyMethod:
 
     Raises
     ------
+    TypeError
+        When SciPy calls it, as in ``method=mdbopt.scipy_method``.
     ValueError
-        For an unknown method; at the call, for bounds or constraints, and without a gradient
-        (``jac=True`` or a callable).
+        For an unknown method; at the call, for constraints and for bounds that are not infinite.
+
+    Notes
+    -----
+    SciPy hands "2-point", "3-point" and "cs" for ``jac`` to a callable method as None, so all of
+    them mean forward differences here. `minimize` takes each; the message of the result names what
+    was used.
 
     Examples
     --------
@@ -68,4 +127,9 @@ def scipy_method(name: str = "guarded") -> ScipyMethod:
     >>> res.success
     True
     """
+    if arguments or keywords or callable(name):
+        raise TypeError(
+            "scipy_method: expected the name of a method, got what SciPy calls a method with; pass "
+            "method=mdbopt.scipy_method(), with parentheses"
+        )
     return ScipyMethod(name)
