@@ -115,7 +115,7 @@ __global__ void begin_kernel(const __grid_constant__ Beginning b) {
   arrange_all(c, b.g);
   c.moving = n.moved;
   c.f_trial = search::begin_trial(n, value_of(b.f));
-  c.counts = search::is_finite(c.f_trial);
+  c.counts = j.proposal.finite() && search::is_finite(c.f_trial);
   if (!j.proposal.finite()) {
     shrink(c, search::kQuarter);
   } else if (!search::is_finite(c.f_trial)) {

@@ -105,13 +105,13 @@ __global__ void begin_kernel(const __grid_constant__ GuardedBeginning b) {
   c.g_trial = b.g;
   c.moving = n.moved;
   c.f_trial = search::begin_trial(n, value_of(b.f));
-  c.counts = search::is_finite(c.f_trial);
   if (j.guard.reopening != 0) {
     reopen(c);
   } else if (!search::is_finite(n.moved)) {
     if (j.guard.state == search::kPlain) grow(c, search::kShorter);
     c.next = search::after_overshoot(j.guard);
   } else if (search::is_finite(c.f_trial)) {
+    c.counts = true;
     measure(c);
   } else if (!search::has_no_minimum(n, c.facts.limits)) {
     hole(c);

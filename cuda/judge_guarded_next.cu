@@ -136,7 +136,8 @@ __global__ void settle_kernel(GuardedControl* control) {
   if (c.skip.plain == 0) {
     const double decrease = c.plain_sums[0];
     n.moved = search::is_finite(decrease) ? c.plain_sums[2] : decrease;
-    if (search::is_finite(n.moved)) search::settle_plain(c.judging.guard, n, decrease, c.facts.limits);
+    if (search::is_finite(n.moved))
+      search::settle_plain(c.judging.guard, n, decrease, c.facts.limits);
   }
   if (c.moved) search::move(n, c.f_trial, c.moving);
   if (c.counts) search::count_gain(n, c.f_trial, search::kPatience, c.facts.limits);

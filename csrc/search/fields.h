@@ -3,6 +3,8 @@
 // a loader lets pass.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -52,5 +54,19 @@ class Fields {
   // next judgement.
   virtual bool judged_later() const { return false; }
 };
+
+// The part of a table of the host that is in use: rows that lie `stride` apart, one after the other.
+inline void table(Fields& fields, const std::string& name, Buffer& whole, std::size_t rows,
+                  std::size_t columns, std::size_t stride, const Range& range) {
+  Buffer part = filled(rows * columns, 0.0);
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::copy_n(whole.doubles() + row * stride, columns, part.doubles() + row * columns);
+  }
+  fields.array(name, part, range);
+  if (!fields.loading()) return;
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::copy_n(part.doubles() + row * columns, columns, whole.doubles() + row * stride);
+  }
+}
 
 }  // namespace mdbopt::search

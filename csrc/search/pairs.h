@@ -73,15 +73,15 @@ class Pairs {
 
   void fields(Fields& fields) {
     fields.same_count("memory", static_cast<std::int64_t>(memory_));
-    auto room = static_cast<std::int64_t>(s_.size());
-    fields.count("pairs_room", room, 1, static_cast<std::int64_t>(memory_ + 1));
-    make_room(static_cast<std::size_t>(room));
-    fields.count("pairs", ring_.count, 0, ring_.slots - 1);
-    fields.count("pairs_next", ring_.next, 0, room - 1);
-    fields.count("pairs_last", ring_.last, 0, room - 1);
-    fields.array("pairs_curvature", curvature_, kAnything);
-    fields.array("pairs_scale", scale_, kPositive);
-    for (std::size_t slot = 0; slot < s_.size(); ++slot) {
+    fields.count("pairs_used", ring_.used, 1, static_cast<std::int64_t>(memory_ + 1));
+    if (fields.loading()) make_room(static_cast<std::size_t>(ring_.used));
+    fields.count("pairs", ring_.count, 0, ring_.used - 1);
+    fields.count("pairs_next", ring_.next, 0, ring_.used - 1);
+    fields.count("pairs_last", ring_.last, 0, ring_.used - 1);
+    const auto used = static_cast<std::size_t>(ring_.used);
+    table(fields, "pairs_curvature", curvature_, 1, used, used, kAnything);
+    table(fields, "pairs_scale", scale_, 1, used, used, kPositive);
+    for (std::size_t slot = 0; slot < used; ++slot) {
       const std::string number = std::to_string(slot);
       // What a trial that is not finite has left in the next slot is written anew before it is read.
       const Range& range = keeps(slot) ? kFinite : kAnything;
@@ -101,15 +101,17 @@ class Pairs {
   std::size_t next() const { return static_cast<std::size_t>(ring_.next); }
   std::size_t last() const { return static_cast<std::size_t>(ring_.last); }
 
-  // For so many slots at least. Tables by slot grow by half and more, so that they are seldom copied.
+  // For so many slots at least. Tables by slot have one of few sizes, so that they are seldom copied,
+  // and the same whether slots came one by one or at once.
   void make_room(std::size_t slots) {
     while (s_.size() < slots) {
       s_.push_back(walks_.zeros(Dtype::kFloat32));
       y_.push_back(walks_.zeros(Dtype::kFloat32));
     }
-    const std::size_t before = curvature_.size();
-    if (slots <= before) return;
-    const std::size_t after = std::min(memory_ + 1, std::max(slots, 2 * before + 8));
+    std::size_t after = curvature_.size();
+    if (slots <= after) return;
+    while (after < slots) after = 2 * after + 8;
+    after = std::min(after, memory_ + 1);
     curvature_ = grown(curvature_, after, 0.0);
     scale_ = grown(scale_, after, 1.0);
     ring_.slots = static_cast<std::int64_t>(after);

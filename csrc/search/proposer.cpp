@@ -98,12 +98,13 @@ class Lbfgs final : public Proposer {
 
   void fields(Fields& fields, const Pairs& pairs, std::int64_t) override {
     follow(pairs.ring());
-    fields.array("lbfgs_sy", sy_, kAnything);
-    fields.array("lbfgs_sg", sg_, kAnything);
-    fields.array("lbfgs_fresh_sy", fresh_sy_, kAnything);
-    fields.array("lbfgs_fresh_sg", fresh_sg_, kAnything);
-    if (!fields.loading()) return;
     const auto slots = static_cast<std::size_t>(pairs.ring().slots);
+    const auto used = static_cast<std::size_t>(pairs.ring().used);
+    table(fields, "lbfgs_sy", sy_, used, used, slots, kAnything);
+    table(fields, "lbfgs_sg", sg_, 1, used, used, kAnything);
+    table(fields, "lbfgs_fresh_sy", fresh_sy_, 1, used, used, kAnything);
+    table(fields, "lbfgs_fresh_sg", fresh_sg_, 1, used, used, kAnything);
+    if (!fields.loading()) return;
     bool sg = true;
     bool sy = true;
     for (std::size_t k = 0; k < pairs.count(); ++k) {

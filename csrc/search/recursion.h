@@ -18,6 +18,7 @@ struct Ring {
   std::int64_t count = 0;
   std::int64_t next = 0;
   std::int64_t last = 0;  // the pair last written, kept or not
+  std::int64_t used = 1;  // slots that have ever been next
 
   // Of pair k, 0 the newest; it stays the same while the pair is kept.
   MDBOPT_INLINE std::int64_t slot(std::int64_t k) const {
@@ -26,6 +27,7 @@ struct Ring {
   }
   MDBOPT_INLINE void keep() {
     next = next + 1 < slots ? next + 1 : 0;
+    used = used > next ? used : next + 1;
     count = count + 1 < slots - 1 ? count + 1 : slots - 1;
   }
 };

@@ -102,7 +102,6 @@ void options_are_checked() {
   refused("initial_scale: expected", [](Options& o) { o.initial_scale = -1.0; });
   refused("forward: expected", [](Options& o) { o.forward = 0.99; });
   refused("refine: expected", [](Options& o) { o.refine = -1; });
-  refused("memory: expected", [](Options& o) { o.memory = 0; });
   Options options;
   options.groups = {0, 1};
   const auto search = make(options);

@@ -117,16 +117,27 @@ struct Side {
     search->fields(state);
     return state;
   }
-  // A trial that is not finite needs more judgements, which believe nothing that they are told.
-  std::int64_t step_later_to_a_finite_trial() {
+  // A trial that is not finite, or a box to be opened anew, needs more judgements, which believe
+  // nothing that they are told.
+  bool waits() const {
+    const State now = state();
+    const auto reopening = now.counts.find("reopening");
+    const bool opens = reopening != now.counts.end() && reopening->second != 0;
+    return search->status() == mdbopt::search::Status::kRunning &&
+           (opens || !std::isfinite(now.numbers.at("moved")));
+  }
+  std::int64_t judge_later_to_a_finite_trial(const DeviceNumber& told_f) {
     constexpr std::int64_t kMost = 1200;
     std::int64_t more = 0;
-    for (step_later(); !std::isfinite(state().numbers.at("moved")) &&
-                       search->status() == mdbopt::search::Status::kRunning && more < kMost;
-         ++more) {
+    for (search->judge_later(told_f, g.tensor()); waits() && more < kMost; ++more) {
       search->judge_later({-1e300}, g.tensor());
     }
     return more;
+  }
+  std::int64_t step_later_to_a_finite_trial() {
+    problem.at(search->propose_later());
+    told();
+    return judge_later_to_a_finite_trial(f_there());
   }
 };
 
