@@ -231,7 +231,8 @@ class Ellipsoid(Box):
     candidate : {"gradient", "plain"}
         "plain" takes the point √(a/d) of the boundary whatever the gradient.
     refine : int, default 0
-        Newton steps by which λ is improved to the smallest ellipsoid of the family.
+        Newton steps by which λ is improved to the smallest ellipsoid of the family; inf for all
+        that change it.
     forward, cut, groups, backend, threads
         As for `Box`.
 
@@ -248,14 +249,14 @@ class Ellipsoid(Box):
 
     method: ClassVar[str] = "ellipsoid"
     candidate: str = "gradient"
-    refine: int = 0
+    refine: float | None = 0
 
     def _options(self) -> dict[str, Any]:
         return {
             **super()._options(),
             "gradient_direction": _checks.choice("candidate", self.candidate, CANDIDATES)
             == "gradient",
-            "refine": _checks.whole("refine", self.refine, least=0, below=2**31),
+            "refine": min(_checks.limit("refine", self.refine, least=0, default=0), 2**31 - 1),
         }
 
 
