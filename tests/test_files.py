@@ -185,9 +185,9 @@ def test_every_kind_of_picture(tmp_path):
 @pytest.mark.parametrize("option", ["--save", "--plot"])
 def test_the_command_keeps_mode_and_links(tmp_path, option, capsys):
     pytest.importorskip("matplotlib")
-    table = tmp_path / "table.csv"
-    rows = np.random.default_rng(0).standard_normal((30, 3)).round(3)
-    table.write_text("a,b,y\n" + "\n".join(",".join(map(str, row)) for row in rows) + "\n")
+    table = tmp_path / "table.npz"
+    rows = np.random.default_rng(0).standard_normal((30, 3))
+    np.savez(table, X=rows[:, :2], y=rows[:, 2])
     ending = ".npz" if option == "--save" else ".png"
     target, link = tmp_path / f"target{ending}", tmp_path / f"link{ending}"
     target.write_bytes(b"old")
