@@ -1,6 +1,7 @@
 // buffer – an owned flat array of one dtype.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <limits>
 #include <new>
@@ -53,6 +54,13 @@ inline Buffer filled(std::size_t size, double value) {
   Buffer buffer(size, Dtype::kFloat64);
   for (std::size_t i = 0; i < size; ++i) buffer.doubles()[i] = value;
   return buffer;
+}
+
+// The same with more elements.
+inline Buffer grown(const Buffer& table, std::size_t size, double value) {
+  Buffer larger = filled(size, value);
+  std::copy_n(table.doubles(), table.size(), larger.doubles());
+  return larger;
 }
 
 }  // namespace mdbopt::search

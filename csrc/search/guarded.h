@@ -46,11 +46,14 @@ class Guarded final : public Search {
   Fit learn(const Measured& trial);
   Fit learn_hypergradient(const Measured& trial, const Tensor& g);
   void remember(const Measured& trial, const Fit& fit);
-  // The trial is not finite: a shorter one takes its place.
-  void shorten();
+  // Does what a judgement on a device leaves to the next: opens the box anew, or puts a shorter trial
+  // in the place of one that is not finite. False: there was nothing to do.
+  bool go_on();
   // Takes what growing has put beyond its range into b.
   void rescale();
   void grow(double factor);
+  // Starts afresh from x.
+  void reopen();
 
   void next(Next next);
   // Each writes the next trial.

@@ -5,6 +5,7 @@
 #include "guarded.h"
 
 namespace mdbopt::search {
+
 void Guarded::rescale() {
   // As in Set: cuts lower single step sizes, growth lowers none.
   static const std::size_t rule = find_rule("rescale");
@@ -15,9 +16,15 @@ void Guarded::grow(double factor) {
   if (search::grow(guard_, metric_, factor)) rescale();
 }
 
-void Guarded::shorten() {
+bool Guarded::go_on() {
+  if (guard_.reopening != 0) {
+    reopen();
+    return true;
+  }
+  if (is_finite(now_.moved)) return false;
   if (guard_.state == kPlain) grow(kShorter);
   next(after_overshoot(guard_));
+  return true;
 }
 
 void Guarded::next(Next next) {
@@ -33,8 +40,19 @@ void Guarded::next(Next next) {
     case Next::kPlain:
       return plain();
     case Next::kNone:
+      if (guard_.reopening != 0) reopen();
       return;
   }
+}
+
+void Guarded::reopen() {
+  static const std::size_t rule = find_rule("rescale");
+  walks_.run(rule, {b_.data()}, {kReopening, kFolding[1]});
+  pairs_.forget();
+  proposer_->reset();
+  delta_.clear();
+  search::reopen(guard_, now_);
+  first();
 }
 
 void Guarded::first() {
@@ -106,7 +124,8 @@ void Guarded::plain() {
     if (std::isfinite(sums[2]) && std::isfinite(sums[0])) break;
   }
   now_.moved = sums[2];
-  settle_plain(now_, sums[0], limits_);
+  settle_plain(guard_, now_, sums[0], limits_);
+  if (guard_.reopening != 0) reopen();
 }
 
 }  // namespace mdbopt::search

@@ -71,8 +71,10 @@ bool Multidimensional::keeps_promise(double f, const Tensor& g, std::optional<Se
 
 bool Multidimensional::judge_trial(double f, const Tensor& g) {
   std::optional<Secant> secant;  // a walk that an accepted trial outside of the noise is spared
-  if (keeps_promise(f, g, secant)) return accept(f, g);
-  if (!secant) secant = active().secant(g_, g);
+  const bool kept = keeps_promise(f, g, secant);
+  if (!kept && !secant) secant = active().secant(g_, g);
+  measure_noise(now_, f, -proposal_.decrease, secant ? -secant->slope : kUnknownSlope);
+  if (kept) return accept(f, g);
   now_.trial_gmax = secant->gmax;
   if (out_of_range(f, secant->gmax, kHuge))
     fail_trial();

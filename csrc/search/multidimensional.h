@@ -19,7 +19,7 @@ namespace mdbopt::search {
 
 class Multidimensional final : public Search {
  public:
-  explicit Multidimensional(const Options& options) : Search(options) {}
+  explicit Multidimensional(const Options& options) : Search(options, kSetPatience) {}
   void step_sizes(double* out) const override;
   void fields(Fields& fields) override;
   void loaded() override;

@@ -23,12 +23,6 @@ void for_bundles(std::size_t m, Body body) {
 // The two-loop recursion on H₀ (recursion.h). Each s is read twice, each y once.
 class Lbfgs final : public Proposer {
  public:
-  explicit Lbfgs(std::size_t memory)
-      : sy_(filled((memory + 1) * (memory + 1), 0.0)),
-        sg_(filled(memory + 1, 0.0)),
-        fresh_sy_(sg_),
-        fresh_sg_(sg_) {}
-
   bool relearns() const override { return true; }
 
   void measure(Chain& chain, Pairs& pairs, double scale, const Buffer& g_new) override {
@@ -56,6 +50,18 @@ class Lbfgs final : public Proposer {
     });
     next_sg_ = gs;
     fresh_sg_.doubles()[pairs.ring().next] = gs_new;
+  }
+
+  void follow(const Ring& ring) override {
+    const auto slots = static_cast<std::size_t>(ring.slots);
+    const std::size_t before = sg_.size();
+    if (slots == before) return;
+    Buffer sy = filled(slots * slots, 0.0);
+    for (std::size_t row = 0; row < before; ++row) {
+      std::copy_n(sy_.doubles() + row * before, before, sy.doubles() + row * slots);
+    }
+    sy_.swap(sy);
+    for (Buffer* table : {&sg_, &fresh_sy_, &fresh_sg_}) *table = grown(*table, slots, 0.0);
   }
 
   void learn(const Fit&, double, DiagonalMetric&, const Pairs& pairs) override {
@@ -91,6 +97,7 @@ class Lbfgs final : public Proposer {
   }
 
   void fields(Fields& fields, const Pairs& pairs, std::int64_t) override {
+    follow(pairs.ring());
     fields.array("lbfgs_sy", sy_, kAnything);
     fields.array("lbfgs_sg", sg_, kAnything);
     fields.array("lbfgs_fresh_sy", fresh_sy_, kAnything);
@@ -155,7 +162,7 @@ class Lbfgs final : public Proposer {
     });
   }
 
-  Buffer sy_, sg_, fresh_sy_, fresh_sg_;  // by slot
+  Buffer sy_, sg_, fresh_sy_, fresh_sg_;  // by slot of the ring
   double next_sg_ = 0.0;
   std::size_t first_link_ = 0;
   std::vector<double> alpha_, yq_;
@@ -282,9 +289,8 @@ class ConjugateGradient final : public Proposer {
 
 }  // namespace
 
-std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory,
-                                        const Walks& walks) {
-  if (name == "lbfgs") return std::make_unique<Lbfgs>(memory);
+std::unique_ptr<Proposer> make_proposer(const std::string& name, const Walks& walks) {
+  if (name == "lbfgs") return std::make_unique<Lbfgs>();
   if (name == "heavy-ball") return std::make_unique<HeavyBall>();
   if (name == "nesterov") return std::make_unique<Nesterov>(walks);
   if (name == "cg") return std::make_unique<ConjugateGradient>(walks);

@@ -45,6 +45,8 @@ class Proposer {
     double slope_scale;
   };
   virtual Last direction(const Terrain& terrain, Chain& last) = 0;
+  // The ring of pairs may have more slots than before: tables by slot follow it.
+  virtual void follow(const Ring& /*ring*/) {}
   // The pair last written is about to be kept; the metric is fitted to it and may be rescaled. The
   // curvature is ⟨s, y⟩.
   virtual void learn(const Fit& /*fit*/, double /*curvature*/, DiagonalMetric& /*metric*/,
@@ -61,7 +63,6 @@ class Proposer {
 
 // lbfgs, heavy-ball, nesterov or cg, with arrays as those of the walks; throws Error for any other
 // name.
-std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory,
-                                        const Walks& walks);
+std::unique_ptr<Proposer> make_proposer(const std::string& name, const Walks& walks);
 
 }  // namespace mdbopt::search

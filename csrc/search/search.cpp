@@ -85,7 +85,8 @@ void Search::init(const Tensor& x, double f, const Tensor& g) {
   now_.gmax *= now_.scale;
   now_.trial_gmax = now_.gmax;
   now_.gmax_start = now_.gmax;
-  now_.f = scaled(f);
+  now_.f = now_.least_f = scaled(f);
+  now_.least_gmax = now_.gmax;
   start();
 }
 
@@ -125,6 +126,7 @@ bool Search::judge(double f, const Tensor& g) {
     fail_trial();
   }
   if (moved) move(now_, f_trial, moving);
+  if (is_finite(f_trial)) count_gain(now_, f_trial, patience_, limits_);
   return moved;
 }
 
@@ -160,6 +162,11 @@ void Search::fields(Fields& fields) {
   fields.number("moved", now_.moved, of_trial(fields, kNotNegative));
   fields.number("longest_move", now_.longest_move, kNotNegative);
   fields.number("trial_gmax_scaled", now_.trial_gmax, {0.0, kInfinity, true});
+  fields.number("least_f_scaled", now_.least_f, finite);
+  fields.number("least_gmax_scaled", now_.least_gmax, kNotNegative);
+  fields.number("noise_scaled", now_.noise, kNotNegative);
+  fields.count("gains", now_.gains, 0, judged);
+  fields.count("quiet", now_.quiet, 0, patience_);
   fields.array("x", x_, kFinite);
   fields.array("g", g_, finite);
   fields.array("trial", trial_, of_trial(fields, kFinite));

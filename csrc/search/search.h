@@ -82,8 +82,11 @@ class Search {
   virtual void loaded() = 0;
 
  protected:
-  explicit Search(const Options& options)
-      : options_(options), execution_(std::make_shared<Execution>(options.execution)) {}
+  // Patience: see count_gain.
+  Search(const Options& options, std::int64_t patience)
+      : options_(options),
+        execution_(std::make_shared<Execution>(options.execution)),
+        patience_(patience) {}
 
   virtual void start() = 0;  // x_, g_, f_ are set: propose the first trial
   virtual bool judge_trial(double f, const Tensor& g) = 0;  // f over the scale, finite
@@ -135,6 +138,7 @@ class Search {
   void follow(const Place& place);
 
   std::shared_ptr<Execution> execution_;
+  std::int64_t patience_;
   std::int64_t proposed_ = 0;
 };
 

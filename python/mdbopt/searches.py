@@ -266,8 +266,10 @@ class Guarded(Box):
 
     Parameters
     ----------
-    memory : int, default 10
-        Secant pairs that the direction remembers.
+    memory : int or "auto", default "auto"
+        Secant pairs that the direction remembers; each takes 8 bytes a coordinate once there is one.
+        "auto" keeps as many as cost little beside an evaluation: min(80, max(10, 2¹⁹/d)), rounded
+        down. More pairs than variables still help.
     proposer : {"lbfgs", "heavy-ball", "nesterov", "cg"}
         Where directions come from.
     gamma, initial_scale, forward, cut, groups, backend, threads
@@ -277,16 +279,25 @@ class Guarded(Box):
     --------
     >>> import mdbopt
     >>> mdbopt.Guarded().memory
-    10
+    'auto'
     """
 
     method: ClassVar[str] = "guarded"
-    memory: int = 10
+    memory: int | str = "auto"
     proposer: str = "lbfgs"
 
     def _options(self) -> dict[str, Any]:
         return {
             **super()._options(),
-            "memory": _checks.whole("memory", self.memory, least=1),
+            "memory": self._memory(),
             "proposer": _checks.choice("proposer", self.proposer, PROPOSERS),
         }
+
+    def _memory(self) -> int:
+        if isinstance(self.memory, str):
+            if self.memory != "auto":
+                raise ValueError(
+                    f'memory: expected a whole number >= 1 or "auto", got {self.memory!r}'
+                )
+            return 0  # the core's word for it
+        return _checks.whole("memory", self.memory, least=1)
