@@ -37,7 +37,8 @@ def searches():
     cuts = ("cocoercive", "hypergradient")
     for labels, cut in itertools.product(groups, cuts):
         for proposer in ("lbfgs", "heavy-ball", "nesterov", "cg"):
-            yield mdbopt.Guarded(proposer=proposer, memory=3, groups=labels, cut=cut)
+            memory = 3 if labels is None else "auto"
+            yield mdbopt.Guarded(proposer=proposer, memory=memory, groups=labels, cut=cut)
         for kind in (mdbopt.Box, mdbopt.Simplex, mdbopt.Backtracking):
             yield kind(groups=labels, cut=cut)
         for candidate, refine in itertools.product(("gradient", "plain"), (0, 2)):

@@ -1,6 +1,7 @@
 // allocations – each one may fail: then an exception says so, and nothing is lost or broken.
 #include <mdbopt/pool.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 #include <type_traits>
