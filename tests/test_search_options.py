@@ -312,7 +312,7 @@ def test_many_labels_have_a_short_repr_and_go_to_the_core_in_no_time():
 
 @pytest.mark.parametrize(
     "groups",
-    [[0.0, 1.0], ["a", "b"], [], [True, False], [2**63, 0], np.array([2**63], np.uint64), [1, None]],
+    [[0.0, 1.0], ["a"], [], [True, False], [2**63, 0], np.array([2**63], np.uint64), [1, None]],
 )
 def test_labels_that_are_no_whole_numbers_are_refused(groups):
     with pytest.raises((TypeError, ValueError), match="groups"):

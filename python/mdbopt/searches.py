@@ -267,7 +267,7 @@ class Guarded(Box):
     Parameters
     ----------
     memory : int or "auto", default "auto"
-        Secant pairs that the direction remembers; each takes 8 bytes a coordinate once there is one.
+        Secant pairs that the direction remembers; each takes 8 bytes a coordinate once it is there.
         "auto" keeps as many as cost little beside an evaluation: min(80, max(10, 2¹⁹/d)), rounded
         down. More pairs than variables still help; inf keeps all.
     proposer : {"lbfgs", "heavy-ball", "nesterov", "cg"}
