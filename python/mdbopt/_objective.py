@@ -87,21 +87,18 @@ class NotScalar(TypeError, ValueError):
 def _number(f: Any) -> float:
     if type(f) is float:
         return f
-    if isinstance(f, (tuple, list)) and len(f) == 2:
-        raise NotScalar(
-            f"fun: expected a real number, got a {type(f).__name__} of 2; where it returns f and "
-            "its gradient, pass jac=True"
-        )
     try:
         shape = np.shape(f)
     except ValueError:  # lists of several lengths
         shape = (len(f),)
-    if math.prod(shape) != 1:
-        raise NotScalar(
-            f"fun: expected a real number, got {type(f).__name__} of shape {shape}. "
-            "The user-provided objective function must return a scalar value."
-        )
-    return real_value("fun", f)
+    if math.prod(shape) == 1:
+        return real_value("fun", f)
+    pair = isinstance(f, (tuple, list)) and len(f) == 2
+    raise NotScalar(
+        f"fun: expected a real number, got {type(f).__name__} of shape {shape}. The user-provided "
+        "objective function must return a scalar value."
+        + (" If it is f and its gradient, pass jac=True." if pair else "")
+    )
 
 
 @dataclass(frozen=True)
