@@ -157,8 +157,7 @@ def minimize(
     )
     result = run.result(status)
     if settings.show:
-        print(result.message)
-        print(report(run, result))
+        show(run, result, heading=True)
     return result
 
 
@@ -223,9 +222,9 @@ def _identity(settings: Settings, objective: Objective) -> str:
     return json.dumps([settings.method, described])
 
 
-def report(run: Run, result: OptimizeResult) -> str:
-    """Return the numbers of a result in words."""
-    return (
-        f"    f = {result.fun:.10g}   max|g| = {run.state.gmax:.3g}\n"
-        f"    iterations {result.nit}   evaluations {result.nfev}   cuts {result.ncut}"
-    )
+def show(run: Run, result: OptimizeResult, heading: bool) -> None:
+    """Print the numbers of a result, under its message where that was not a warning."""
+    if heading:
+        print(result.message)
+    print(f"    f = {result.fun:.10g}   max|g| = {run.state.gmax:.3g}")
+    print(f"    iterations {result.nit}   evaluations {result.nfev}   cuts {result.ncut}")

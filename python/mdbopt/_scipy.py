@@ -11,7 +11,7 @@ from scipy.optimize import OptimizeResult, OptimizeWarning
 
 from mdbopt._bounds import check_unbounded
 from mdbopt._methods import method_name
-from mdbopt._minimize import report, run_to_end
+from mdbopt._minimize import run_to_end, show
 from mdbopt._objective import Objective, start_point
 from mdbopt._settings import read_options
 
@@ -56,11 +56,9 @@ class ScipyMethod:
         result = run.result(status)
         run.fall_through(result)
         if settings.show:
-            if result.success:
-                print(result.message)
-            else:
+            if not result.success:
                 warnings.warn(result.message, OptimizeWarning, stacklevel=_CALLER)
-            print(report(run, result))
+            show(run, result, heading=result.success)
         return result
 
     def _warn(self, what: str) -> None:
