@@ -220,6 +220,31 @@ def test_x0_is_not_written_and_lists_serve():
     np.testing.assert_array_equal(through_scipy(x0=X0.tolist()).x, result.x)
 
 
+@pytest.mark.parametrize("limit", [-1, -0.5, -1e300])
+def test_limits_below_the_least_are_the_least(limit):
+    for method in (mdbopt.scipy_method(), "BFGS"):
+        result = scipy.optimize.minimize(
+            BOWL, X0, jac=True, method=method, options={"maxiter": limit}
+        )
+        assert (result.nit, result.status, result.success) == (0, 1, False)
+    assert through_scipy(options={"maxfun": limit}).nfev == 1
+
+
+@pytest.mark.parametrize("limit", ["many", True, np.nan])
+def test_limits_that_are_no_numbers_are_refused(limit):
+    with pytest.raises((TypeError, ValueError), match="maxiter"):
+        through_scipy(options={"maxiter": limit})
+
+
+@pytest.mark.parametrize("jac", [True, gradient])
+def test_options_of_differences_may_stand_beside_a_gradient(jac):
+    options = {"eps": 1e-8, "finite_diff_rel_step": None, "workers": map}
+    fun = BOWL if jac is True else value
+    for method in (mdbopt.scipy_method(), "BFGS"):
+        result = scipy.optimize.minimize(fun, X0, jac=jac, method=method, options=options)
+        assert result.nfev == result.njev
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [("hess", r"Hessian information \(hess\)"),
