@@ -229,6 +229,8 @@ def test_a_pair_where_f_alone_is_expected_is_told_what_to_say(pair, jac):
     with pytest.raises(TypeError, match=rf"fun: .*{pair.__name__} of shape .2,.*jac=True"):
         minimize(lambda x: pair(BOWL(x)), jac=jac)
     assert minimize(lambda x: pair(BOWL(x)), jac=True).success
+    with pytest.raises(TypeError, match=r"fun: .*scalar value\.$"):
+        minimize(lambda x: (pair(BOWL(x)), x), jac=True)
 
 
 def test_f_is_refused_before_its_gradient_is_asked():

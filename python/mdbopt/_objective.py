@@ -84,7 +84,8 @@ class NotScalar(TypeError, ValueError):
     """An f that is no one number: a wrong type to Python, a ValueError to callers of SciPy."""
 
 
-def _number(f: Any) -> float:
+def _number(f: Any, *, alone: bool = True) -> float:
+    """Return f as a float; ``alone`` where it came without a gradient."""
     if type(f) is float:
         return f
     try:
@@ -93,7 +94,7 @@ def _number(f: Any) -> float:
         shape = (len(f),)
     if math.prod(shape) == 1:
         return real_value("fun", f)
-    pair = isinstance(f, (tuple, list)) and len(f) == 2
+    pair = alone and isinstance(f, (tuple, list)) and len(f) == 2
     raise NotScalar(
         f"fun: expected a real number, got {type(f).__name__} of shape {shape}. The user-provided "
         "objective function must return a scalar value."
@@ -166,7 +167,7 @@ class Objective:
             return f, self.differences(value, np.array(x), f, dtype_name(answer))
         if self._jac is None:
             f, g = self._pair(self._fun(self._copy(x), *self._args))
-            return _number(f), self._gradient(g)
+            return _number(f, alone=False), self._gradient(g)
         for_jac = x if self._device is None else _core.copied(x, "x")
         f = _number(self._fun(self._copy(x), *self._args))
         return f, self._gradient(self._jac(self._copy(for_jac), *self._args))
