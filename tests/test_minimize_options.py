@@ -19,9 +19,9 @@ def unreachable(x):
     raise AssertionError("the objective was evaluated")
 
 
-@pytest.mark.parametrize("jac", [None, False, "2-point", "3-point", "cs", 1])
-def test_a_gradient_is_needed(jac):
-    with pytest.raises(ValueError, match="jac"):
+@pytest.mark.parametrize("jac", [1, 0, "4-point", "", X0, np.True_, (True,)])
+def test_jac_that_is_no_gradient_and_names_no_differences_is_refused(jac):
+    with pytest.raises(ValueError, match=r"jac: expected True.* a callable.* '3-point'"):
         minimize(unreachable, jac=jac)
 
 
@@ -184,7 +184,23 @@ def test_an_option_of_another_method_is_unknown(method, name):
         minimize(method=method, options={name: 1})
 
 
-@pytest.mark.parametrize("method", ["lbfgs", "Guarded", "", None, 3, minimize])
+def test_an_unknown_option_that_has_another_name_here_is_told_it():
+    with pytest.warns(OptimizeWarning, match="maxcor: .*memory="):
+        minimize(options={"maxcor": 20})
+    with pytest.warns(OptimizeWarning, match="maxfev: .*maxfun="):
+        minimize(options={"maxfev": 9})
+    assert minimize(options={"memory": 20, "maxfun": 9}).nfev == 9
+
+
+@pytest.mark.parametrize("method", mdbopt.methods())
+def test_capital_letters_of_a_method_make_no_difference(method, tmp_path):
+    expected = minimize(method=method, options={"maxiter": 5}, checkpoint=tmp_path / "run.npz")
+    for name in (method.upper(), method.title()):
+        result = minimize(method=name, options={"maxiter": 5}, resume=tmp_path / "run.npz")
+        np.testing.assert_array_equal(result.x, expected.x)
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "L-BFGS-B", "", None, 3, minimize])
 def test_unknown_methods_are_refused_with_a_list(method):
     with pytest.raises((TypeError, ValueError), match=r"method.*guarded.*box"):
         minimize(unreachable, method=method)

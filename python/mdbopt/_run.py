@@ -196,9 +196,10 @@ class Run:
         differences = self._objective.differences
         if differences is None:
             return message
+        better = "fewer evaluations" if differences.exact else "more digits and fewer evaluations"
         return (
-            f"{message} The gradient was found by differences (jac='{differences.scheme}'): one "
-            "that is computed (jac=True or a callable) is more exact and takes fewer evaluations."
+            f"{message} The gradient was found by differences (jac='{differences.scheme}'); one "
+            f"that is computed (jac=True or a callable) would do better: {better}."
         )
 
     def _outcome(self, status: int) -> str:
@@ -220,9 +221,11 @@ class Run:
         if status == PRECISION:
             return f"Desired error not necessarily achieved due to precision loss: {self._why()}"
         if status == NOT_FINITE:
-            if self.state.nfev == 1:
-                return "NaN result encountered: f or its gradient is not finite at x0."
-            return "The problem is unbounded: the objective decreases to -inf."
+            if self.state.nfev > 1:
+                return "The problem is unbounded: the objective decreases to -inf."
+            if self.state.f == -math.inf:
+                return "The problem is unbounded: the objective is -inf at x0."
+            return "NaN result encountered: f or its gradient is not finite at x0."
         return self._stopped
 
     def _why(self) -> str:
