@@ -86,7 +86,9 @@ class Model:
 
 def file_name(path: pathlib.Path) -> pathlib.Path:
     """Return the path with .npz behind it where that is missing, as `numpy.savez` has it."""
-    return path if path.name.endswith(".npz") else path.with_name(f"{path.name}.npz")
+    if path.is_dir() or path.name.endswith(".npz"):
+        return path
+    return path.with_name(f"{path.name}.npz")
 
 
 def save(path: pathlib.Path, model: Model) -> None:
