@@ -493,7 +493,8 @@ def test_info(capsys):
     assert found["dtypes"] == ["float64", "float32"]
     assert found["cuda"]["available"] == mdbopt.cuda.is_available()
     assert bool(found["cuda"]["devices"]) == found["cuda"]["available"]
-    assert set(found["extras"]) == {"data", "plot", "progress"}
+    assert found["extras"].keys() == {"data", "plot", "progress"}
+    assert found["extras"]["data"].keys() == {"pandas", "scikit-learn"}
 
 
 def test_the_lines_of_the_readme_run(capsys):
