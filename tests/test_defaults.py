@@ -175,7 +175,7 @@ def test_the_origin_of_columns_does_not_matter(loss, l2):
     z = X @ [1.0, -2.0, 0.5] + np.random.default_rng(2).standard_normal(ROWS)
     y = z if loss == "least_squares" else np.digitize(z, [1.0, 2.0][: 1 + (loss == "softmax")])
     answers = []
-    for rows in (X, X + [3.0, -2.0, 5.0]):
+    for rows in (X, X + np.array([3.0, -2.0, 5.0])):
         fun = getattr(problems, loss)(rows, y, l2)
         found = mdbopt.minimize(fun, fun.x0, jac=True, options={"gtol": 1e-9})
         assert found.success

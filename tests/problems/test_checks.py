@@ -81,8 +81,8 @@ def test_pandas_arrays_are_taken_as_lists_are(loss):
     for rows, y in [*((frame, Y) for frame in frames), *((X, y) for y in series)]:
         fun = getattr(problems, loss)(rows, y)
         f, g = fun(np.zeros(fun.d))
-        assert f == expected[0]
-        np.testing.assert_array_equal(g, expected[1])
+        assert f == pytest.approx(expected[0], rel=1e-14)
+        np.testing.assert_allclose(g, expected[1], rtol=1e-14)
     gap = pd.Series([1, None, 0], dtype="Int64")
     with pytest.raises(TypeError, match=f"{loss}: y has dtype object"):
         getattr(problems, loss)(X, gap)
