@@ -292,7 +292,7 @@ ERRORS = [
     ),
     (["bench", "--size", "3"], "perhaps --sizes is meant (see mdbopt bench --help)"),
     (["predict", "two.npz", "two.npz"], "is not a model that this version of mdbopt fit --save"),
-    (["fit", "broken.csv"], "line 3: the target, column 'b', holds 'two' among numbers"),
+    (["fit", "broken.csv"], "the target, column 'b' holds 'two' (row 2, line 3) among numbers"),
     (["fit", "empty.npz"], "the file is empty"),
     (["fit", "text.npz"], "not an array file"),
     (["walk"], "invalid choice: 'walk'"),

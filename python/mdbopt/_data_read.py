@@ -136,7 +136,7 @@ def _text(
             options.decimal,
             options.thousands,
         ),
-        known=like.names if like is not None and like.named else (),
+        known=_likely(options.target, like),
         words=tuple(like.categories) if like is not None else (),
     )
     names = None if frame.names is None else _unique(frame.names)
@@ -167,6 +167,14 @@ def _text(
     return _table(X, y, found, file, target=where, note=note)
 
 
+def _likely(target: str | int | None, like: Columns | None) -> Sequence[str]:
+    """Return names that a header holds, if there is one."""
+    if like is not None:
+        return like.names if like.named else ()
+    index = isinstance(target, str) and target.lstrip("-").isdigit()
+    return (target,) if isinstance(target, str) and not index else ()
+
+
 def _target(frame: _data_frame.Frame, place: int) -> Array:
     """Return the target's column: strings, or finite numbers."""
     column = frame.columns[place]
@@ -177,12 +185,9 @@ def _target(frame: _data_frame.Frame, place: int) -> Array:
             f"has a missing value ({len(missing)} in all); take such rows out"
         )
     if column.dtype == object:
-        row = _data_columns.stray_word(column)
-        if row is not None:
-            raise ValueError(
-                f"{frame.file}, {frame.place(row)}: the target, column {frame.called(place)}, "
-                f"holds {column[row]!r} among numbers; make it a number, or take the row out"
-            )
+        fault = _data_columns.not_labels(frame, place)
+        if fault:
+            raise ValueError(f"{frame.file}: the target, {fault}")
         return column.astype(str)
     if not is_finite(column):
         row = int(np.flatnonzero(~np.isfinite(column))[0])
