@@ -203,7 +203,7 @@ def test_a_comma_with_two_readings_is_refused_and_the_advice_works(tmp_path):
 def test_decimal_commas_and_points_in_one_file(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a;b;y\n1,5;1.500;1\n2,5;2.500;2\n")
-    with pytest.raises(ValueError, match="has decimal commas .'1,5'. and, in column 'b', points"):
+    with pytest.raises(ValueError, match=r"has decimal commas .'1,5'. and, in column 'b', points"):
         data.load(path)
     assert data.load(path, decimal=",", thousands=".").X.tolist() == [[1.5, 1500], [2.5, 2500]]
     path.write_text("a;y\n1,5;1.234,50\n2,5;2.000,00\n")

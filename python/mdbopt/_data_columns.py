@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sparse
 
 from ._data_files import Array
-from ._data_frame import Frame
+from ._data_frame import Frame, number
 
 # Indicators for more columns than so many times those of the file make a sparse matrix.
 SPARSE_FROM = 4
@@ -182,7 +182,7 @@ def not_labels(frame: Frame, place: int) -> str:
     reading = _other_reading(known)
     if reading:
         return f"{_first_word(frame, place)}, {reading}"
-    numbers = {cell for cell in known if _is_float(cell)}
+    numbers = {cell for cell in known if _is_number(frame, cell)}
     if all(cell.lstrip("+-").isdigit() for cell in numbers) and len(numbers) <= MOST_NUMBERS:
         return ""
     return f"{_first_word(frame, place)} among numbers; make it a number, or take such rows out"
@@ -190,7 +190,7 @@ def not_labels(frame: Frame, place: int) -> str:
 
 def _first_word(frame: Frame, place: int) -> str:
     column = frame.columns[place]
-    row = next(k for k, cell in enumerate(column) if cell is not None and not _is_float(cell))
+    row = next(k for k, cell in enumerate(column) if not _is_number(frame, cell))
     return f"column {frame.called(place)} holds {column[row]!r} ({frame.place(row)})"
 
 
@@ -203,12 +203,12 @@ def _other_reading(cells: set[str]) -> str:
     return ""
 
 
-def _is_float(cell: str) -> bool:
+def _is_number(frame: Frame, cell: str | None) -> bool:
     try:
-        float(cell)
-    except ValueError:
+        number(cell, frame.form.decimal == ",")
+    except (ValueError, OverflowError):
         return False
-    return "_" not in cell
+    return True
 
 
 def _indicators(frame: Frame, place: int, known: Sequence[str], missing: bool) -> Any:

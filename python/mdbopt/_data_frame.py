@@ -401,7 +401,7 @@ def _column(cells: Array, words: bool, comma: bool) -> Array:
     ]
     if not words:
         try:
-            return np.array([_number(cell, comma) for cell in known])
+            return np.array([number(cell, comma) for cell in known])
         except (ValueError, OverflowError):
             pass  # words
     column = np.empty(len(known), object)
@@ -409,8 +409,15 @@ def _column(cells: Array, words: bool, comma: bool) -> Array:
     return column
 
 
-def _number(cell: Any, comma: bool) -> float:
-    """Return the number that a cell is, NaN for None, or raise ValueError."""
+def number(cell: Any, comma: bool) -> float:
+    """Return the number that a cell is, NaN for None, or raise ValueError.
+
+    Parameters
+    ----------
+    cell : str, None or a number
+    comma : bool
+        Whether the decimal mark is a comma.
+    """
     if isinstance(cell, str):
         if "_" in cell or (comma and "." in cell):
             raise ValueError(cell)
