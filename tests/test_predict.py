@@ -128,6 +128,26 @@ def test_missing_and_unknown_values(capsys, folder, tmp_path):
     assert "'gas', 'oil, heavy', 'wood'" in err
 
 
+def test_the_target_is_not_looked_at(capsys, folder, tmp_path):
+    expected = predictions(capsys, folder / "sold.npz", folder / "sold-rows.csv")
+    frame = pd.read_csv(folder / "sold.csv")
+    for value in (None, "?", "never seen", 5):
+        frame.assign(sold=value).to_csv(tmp_path / "t.csv", index=False)
+        assert predictions(capsys, folder / "sold.npz", tmp_path / "t.csv") == expected
+
+
+def test_named_arrays_are_matched_by_name(capsys, folder, tmp_path):
+    table = data.load(folder / "sold.csv", one_hot=True)
+    turned = list(reversed(table.feature_names))
+    np.savez(tmp_path / "t.npz", X=table.X[:, ::-1], feature_names=turned)
+    expected = predictions(capsys, folder / "sold.npz", folder / "sold.csv")
+    assert predictions(capsys, folder / "sold.npz", tmp_path / "t.npz") == expected
+    np.savez(tmp_path / "t.npz", X=table.X[:, ::-1], feature_names=["other", *turned[1:]])
+    code, _, err = run(capsys, "predict", folder / "sold.npz", tmp_path / "t.npz")
+    assert code == 2
+    assert "has no column 'age'" in err
+
+
 def test_output_is_a_csv(capsys, folder, tmp_path):
     place = tmp_path / "out.csv"
     code, out, err = run(

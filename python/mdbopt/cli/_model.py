@@ -12,6 +12,7 @@ from scipy.optimize import OptimizeResult
 
 import mdbopt
 from mdbopt import data
+from mdbopt._data_columns import Numbered
 from mdbopt.cli import _outputs
 from mdbopt.problems import Problem
 from mdbopt.problems._design import margins
@@ -164,7 +165,7 @@ def _model(members: dict[str, Array]) -> Model:
     features = members["weights"].shape[0] - 1
     counts = members["category_counts"].tolist()
     named = bool(members["named"])
-    names: Any = tuple(members["columns"].tolist()) or data.numbered(features)
+    names: Any = tuple(members["columns"].tolist()) or Numbered(features)
     words = iter(members["categories"].tolist())
     categories = {
         name: tuple(next(words) for _ in range(count))
