@@ -470,7 +470,7 @@ def test_unexpected_errors_are_named(capsys, monkeypatch, tables):
 def test_help_and_version(capsys):
     code, out, err = run(capsys, "--version")
     assert (code, out, err) == (0, f"mdbopt {mdbopt.__version__}\n", "")
-    for args in (["--help"], ["fit", "--help"], ["info", "--help"]):
+    for args in (["--help"], ["fit", "--help"], ["predict", "--help"], ["info", "--help"]):
         code, out, err = run(capsys, *args)
         assert code == 0
         assert err == ""
@@ -557,3 +557,7 @@ def test_a_terminal_gets_a_live_line(tables):
     assert "fits" in json.loads(done.stdout)
     assert b"\rguarded:" in shown
     assert b"max|g|=" in shown
+    # a converged run is at its end, far below the limit
+    evaluations = json.loads(done.stdout)["fits"][0]["nfev"]
+    assert "100%|" in shown.decode()
+    assert f"{evaluations}/{evaluations} " in shown.decode()

@@ -72,6 +72,7 @@ DIALECTS = {
                                  ["x0", "x1"]),
     "header, asked for": ("3,1,4\n1.5,2,7\n3.5,4,8\n", {"header": True}, ROWS, ["3", "1"]),
     "header=0 of pandas": ("3,1,4\n1.5,2,7\n3.5,4,8\n", {"header": 0}, ROWS, ["3", "1"]),
+    "header='infer' of pandas": ("a,b,y\n1.5,2,7\n3.5,4,8\n", {"header": "infer"}, ROWS, AB),
     "header=None of pandas": ("0,1,2\n0.5,0.25,0.1\n", {"header": None},
                               ([[0, 1], [0.5, 0.25]], [2, 0.1]), ["x0", "x1"]),
     "numbers and words, target named": ("5,10,y\n1.5,2,cat\n3.5,4,cat\n", {"target": "y"},

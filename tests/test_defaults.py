@@ -185,6 +185,21 @@ def test_the_origin_of_columns_does_not_matter(loss, l2):
     np.testing.assert_allclose(answers[0][1], answers[1][1], atol=1e-5)
 
 
+@pytest.mark.parametrize("rate", [0.5, 0.05])
+def test_a_wide_parabola_is_the_squared_hinge(rate):
+    svm = pytest.importorskip("sklearn.svm")
+    X = columns() + 2.0
+    z = X @ [1.0, -2.0, 0.5] + np.random.default_rng(2).standard_normal(ROWS)
+    y = z > np.quantile(z, 1 - rate)
+    width = 1e3
+    fun = problems.smoothed_svm(X, y, 1 / (ROWS * width), smoothing=width)
+    found = mdbopt.minimize(fun, fun.x0, jac=True, options={"gtol": 1e-12})
+    # LinearSVC penalises its intercept, the less the larger the column that stands for it
+    options = {"C": 0.5, "tol": 1e-10, "max_iter": 10_000, "dual": False, "intercept_scaling": 1e3}
+    model = svm.LinearSVC(**options).fit(X, y)
+    np.testing.assert_allclose(found.x, [*model.coef_[0], *model.intercept_], rtol=1e-4)
+
+
 def test_the_gradient_vanishes_where_scikit_learn_ends():
     X = columns()
     y = X @ [1.0, -2.0, 0.5] + 100 + np.random.default_rng(2).standard_normal(ROWS)

@@ -62,7 +62,7 @@ def load(
     header : {"auto", True, False}, optional
         Whether the first line holds names. "auto" takes it for a header when it has words above
         numbers, or words that do not return below, or counts columns of fractions (0, 1, 2 … or
-        the years 1990, 2000 …). 0 and None mean True and False, as for pandas.
+        the years 1990, 2000 …). "infer", 0 and None mean the three, as for pandas.
     sep : str, optional
         Delimiter: a character, "tab" or "whitespace". Found from the first lines by default,
         Excel's line ``sep=;`` included.
