@@ -100,7 +100,7 @@ def test_fit_prints_a_table(capsys, tables):
     assert title == "two: 60 rows, 3 columns, logistic loss, l2 = 0.0167, float64"
     assert target == "target: y"
     assert loss == (
-        "loss: logistic, as the target holds two values, 0.0 and 1.0: classes "
+        "loss: logistic, as the target holds two values, 0 and 1: classes "
         "(--loss takes squares, softmax, svm)"
     )
     assert blank == ""
@@ -257,7 +257,7 @@ ERRORS = [
     (["fit", "one.npz", "--loss", "logistic"], "one class"),
     (
         ["fit", "one.npz"],
-        "the target, y, holds one value in all 60 rows, 1.0: nothing to learn; --target takes",
+        "the target, y, holds one value in all 60 rows, 1: nothing to learn; --target takes",
     ),
     (
         ["fit", "words.csv", "--loss", "squares"],
