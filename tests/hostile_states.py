@@ -129,7 +129,8 @@ def cases(share):
                 if chance.random() < share:
                     shown = " ".join(repr(changed)[:60].split())
                     yield f"{what}: {name} {k} {shown}", search, {**saved, name: changed}, name
-        yield f"{what}: more entries", search, {**saved, "more": np.array([{}], object)}, None
+        if chance.random() < 10 * share:
+            yield f"{what}: more entries", search, {**saved, "more": np.array([{}], object)}, None
 
 
 def check(search, saved, name):
