@@ -2,7 +2,6 @@
 // them on the host.
 #include "judge_guarded.cuh"
 
-#include "../csrc/rules/direction.h"
 #include "../csrc/rules/pair.h"
 #include "../csrc/rules/vector.h"
 #include "prepare.cuh"

@@ -2,6 +2,7 @@
 // of pairs there are.
 #pragma once
 
+#include "../csrc/rules/direction.h"
 #include "arrange.cuh"
 #include "judge_guarded.h"
 

@@ -2,7 +2,6 @@
 // between the walks, as Guarded and its proposer do on the host.
 #include "judge_guarded.cuh"
 
-#include "../csrc/rules/direction.h"
 #include "../csrc/rules/trial.h"
 #include "queue.h"
 
