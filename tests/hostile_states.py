@@ -79,7 +79,10 @@ def states():
         for stage in (0, 1, 6, 40):
             advance(search, state, stage - steps)
             steps = stage
-            yield search, dict(state), f"{search} {np.dtype(dtype).name} from {start} at {stage}"
+            what = f"{search} {np.dtype(dtype).name} from {start} at {stage}"
+            yield search, dict(state), what
+            if stage == 6:  # as if a device had judged it, where not all trials are finite
+                yield search, {**state, "device": 0}, f"{what} on a device"
         yield search, dict(search.init(x, np.nan, x)), f"{search} {np.dtype(dtype).name} ended"
 
 
