@@ -15,7 +15,9 @@
 #include <deque>
 #include <exception>
 #include <fstream>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <thread>
 #ifdef __linux__
@@ -154,15 +156,22 @@ class Pool {
 // parent's pool, whose workers it did not inherit and whose lock another thread may have held.
 std::atomic<Pool*> g_pool{nullptr};
 
-Pool& pool() {
+// Null when there is no memory for one.
+Pool* pool() {
   Pool* current = g_pool.load(std::memory_order_acquire);
-  if (current != nullptr) return *current;
+  if (current != nullptr) return current;
   static std::once_flag once;
   std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { g_pool.store(nullptr); }); });
-  Pool* made = new Pool;
-  if (g_pool.compare_exchange_strong(current, made, std::memory_order_acq_rel)) return *made;
-  delete made;
-  return *current;
+  std::unique_ptr<Pool> made;
+  try {
+    made = std::make_unique<Pool>();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+  if (g_pool.compare_exchange_strong(current, made.get(), std::memory_order_acq_rel)) {
+    return made.release();
+  }
+  return current;
 }
 
 std::size_t affinity() {
@@ -236,7 +245,9 @@ std::size_t parts_for(std::size_t threads, double nanoseconds) {
   const double gain = nanoseconds * (1.0 - 1.0 / static_cast<double>(threads));
   // Twice the cost: the estimate is rough, and what else runs here has a use for the core.
   if (gain < 2.0 * kAwakeCost) return 1;
-  const double cost = pool().awake(threads - 1) ? kAwakeCost : kAsleepCost;
+  const Pool* const workers = pool();
+  if (workers == nullptr) return 1;
+  const double cost = workers->awake(threads - 1) ? kAwakeCost : kAsleepCost;
   return gain < 2.0 * cost ? 1 : std::min(kMostParts, kPartsPerThread * threads);
 }
 
@@ -244,9 +255,10 @@ void parallel(std::size_t parts, std::size_t threads, void (*body)(void*, std::s
               void* context) {
   // A region inside a region: its thread may hold the pool already.
   thread_local bool inside = false;
-  if (parts > 1 && threads > 1 && !inside) {
+  Pool* const workers = parts > 1 && threads > 1 && !inside ? pool() : nullptr;
+  if (workers != nullptr) {
     inside = true;
-    const bool shared = pool().run(parts, threads, body, context);
+    const bool shared = workers->run(parts, threads, body, context);
     inside = false;
     if (shared) return;
   }

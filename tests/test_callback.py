@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.optimize
 from recorded import ALL_METHODS, CONVERGED, STOPPED, quadratic
 
 import mdbopt
@@ -66,7 +67,63 @@ def test_only_true_stops(answer):
 def test_true_stops(answer):
     result = minimize(callback=lambda x: answer)
     assert (result.status, result.success, result.nit) == (STOPPED, False, 1)
-    assert "callback" in result.message
+    assert result.message == "`callback` returned True."
+
+
+def test_stop_iteration_ends_in_the_words_of_scipy():
+    def callback(x):
+        raise StopIteration
+
+    result = minimize(callback=callback)
+    assert (result.status, result.success, result.nit) == (STOPPED, False, 1)
+    assert result.message == "`callback` raised `StopIteration`."
+
+
+def keyword_only(seen):
+    def callback(*, intermediate_result):
+        seen.append(intermediate_result)
+
+    return callback
+
+
+def annotated(seen):
+    def callback(intermediate_result: "NothingOfThatName") -> None:  # noqa: F821
+        seen.append(intermediate_result)
+
+    return callback
+
+
+def method_of_an_object(seen):
+    class Watcher:
+        def callback(self, intermediate_result):
+            seen.append(intermediate_result)
+
+    return Watcher().callback
+
+
+def with_more(seen):
+    def callback(x, intermediate_result=None):
+        seen.append(x)
+
+    return callback
+
+
+def of_any_arguments(seen):
+    return lambda *arguments: seen.append(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("make", "rich"),
+    [(keyword_only, True), (annotated, True), (method_of_an_object, True), (with_more, False),
+     (of_any_arguments, False)],
+)  # fmt: skip
+def test_what_a_callback_is_given_is_what_scipy_gives_it(make, rich):
+    ours, theirs = [], []
+    minimize(callback=make(ours))
+    scipy.optimize.minimize(BOWL, np.ones(3), jac=True, method="BFGS", callback=make(theirs))
+    for seen in (ours, theirs):
+        assert seen
+        assert isinstance(seen[0], scipy.optimize.OptimizeResult) == rich
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])

@@ -131,6 +131,48 @@ def test_a_kept_view_is_as_private_as_the_point():
         np.testing.assert_array_equal(view, copy)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("method", ALL_METHODS)
+def test_fun_and_jac_get_points_of_their_own(method, kept):
+    points = []
+
+    def f(x):
+        value = BOWL(x)[0]
+        x[:] = np.nan
+        if kept:
+            points.append(x)
+        return value
+
+    def g(x):
+        gradient = BOWL(x)[1]
+        x *= 1e3
+        if kept:
+            points.append(x)
+        return gradient
+
+    result, expected = minimize(f, jac=g, method=method), minimize(method=method)
+    np.testing.assert_array_equal(result.x, expected.x)
+    assert result.nfev == expected.nfev
+    assert len({id(point) for point in points}) == len(points)
+
+
+def test_f_and_its_gradient_may_be_parts_of_their_points():
+    # An objective in place: the point is the memory of what it returns.
+    def f(x):
+        x -= 3.0
+        x *= x
+        return x
+
+    def g(x):
+        x -= 3.0
+        x *= 2.0
+        return x
+
+    result = minimize(f, [5.0], jac=g)
+    assert result.success
+    np.testing.assert_allclose(result.x, 3.0)
+
+
 def test_points_are_writable():
     def fun(x):
         assert x.flags.writeable
@@ -193,6 +235,30 @@ def test_f_that_is_no_real_number_is_refused(value, jac):
 
     with pytest.raises(TypeError, match="fun"):
         minimize(fun, jac=jac)
+
+
+@pytest.mark.parametrize("f", [[1.0, 2.0], np.ones(2), np.empty(0), np.ones((1, 2)),
+                               [1.0, [2.0, 3.0]], ()])  # fmt: skip
+@pytest.mark.parametrize("jac", [True, None, lambda x: x])
+def test_f_of_several_numbers_is_refused_in_the_words_of_scipy_too(f, jac):
+    # SciPy raises a ValueError, and what it says is what its users look for.
+    with pytest.raises(ValueError, match=r"^fun: expected a real number.* must return a scalar"):
+        minimize(lambda x: (f, x) if jac is True else f, jac=jac)
+
+
+@pytest.mark.parametrize("pair", [tuple, list])
+@pytest.mark.parametrize("jac", [None, "3-point", lambda x: x])
+def test_a_pair_where_f_alone_is_expected_is_told_what_to_say(pair, jac):
+    with pytest.raises(TypeError, match=rf"fun: .*{pair.__name__} of shape .2,.*jac=True"):
+        minimize(lambda x: pair(BOWL(x)), jac=jac)
+    assert minimize(lambda x: pair(BOWL(x)), jac=True).success
+    with pytest.raises(TypeError, match=r"fun: .*scalar value\.$"):
+        minimize(lambda x: (pair(BOWL(x)), x), jac=True)
+
+
+def test_f_is_refused_before_its_gradient_is_asked():
+    with pytest.raises(TypeError, match="fun"):
+        minimize(lambda x: None, jac=unreachable)
 
 
 @pytest.mark.parametrize("answer", [1.0, (1.0,), (1.0, X0, X0), None, np.ones(2), "ab"])

@@ -19,9 +19,9 @@ def unreachable(x):
     raise AssertionError("the objective was evaluated")
 
 
-@pytest.mark.parametrize("jac", [None, False, "2-point", "3-point", "cs", 1])
-def test_a_gradient_is_needed(jac):
-    with pytest.raises(ValueError, match="jac"):
+@pytest.mark.parametrize("jac", [1, 0, "4-point", "", X0, np.True_, (True,)])
+def test_jac_that_is_no_gradient_and_names_no_differences_is_refused(jac):
+    with pytest.raises(ValueError, match=r"jac: expected True.* a callable.* '3-point'"):
         minimize(unreachable, jac=jac)
 
 
@@ -45,17 +45,64 @@ def test_callback_must_be_callable(callback):
         for value in (-1.0, -1e-300, np.nan, np.inf)
     ]
     + [(name, value, TypeError) for name in ("gtol", "ftol") for value in ("1", True, [1], 1j)]
-    + [("ftol", None, TypeError)]
     + [("maxiter", -1, ValueError), ("maxfun", 0, ValueError), ("maxfun", -5, ValueError)]
+    + [(name, -np.inf, TypeError) for name in ("maxiter", "maxfun")]
     + [
         (name, value, TypeError)
         for name in ("maxiter", "maxfun")
-        for value in (1.5, "3", None, np.nan, np.inf, True)
+        for value in (1.5, "3", np.float32(2.5), np.nan, True, np.array([3]))
     ],
 )
 def test_bad_limits_are_refused(name, value, error):
     with pytest.raises(error, match=name):
         minimize(unreachable, options={name: value})
+
+
+@pytest.mark.parametrize("name", ["maxiter", "maxfun"])
+@pytest.mark.parametrize(
+    ("value", "nfev"),
+    [(5, 5), (5.0, 5), (np.int16(5), 5), (np.float32(5.0), 5), (np.array(5), 5), (2**70, 8)],
+)
+def test_limits_are_whole_numbers_of_any_type(name, value, nfev):
+    result = minimize(options={name: value, "gtol": 0.0}, callback=stopping_after(8))
+    assert result.nfev == nfev + (name == "maxiter" and nfev == 5)
+
+
+def stopping_after(evaluations):
+    return lambda intermediate_result: intermediate_result.nfev == evaluations
+
+
+@pytest.mark.parametrize("name", ["gtol", "ftol", "maxiter", "maxfun"])
+def test_none_is_the_default(name):
+    plain, none = minimize(), minimize(options={name: None})
+    assert (none.nfev, none.fun, none.message) == (plain.nfev, plain.fun, plain.message)
+
+
+def test_inf_is_no_limit(tmp_path):
+    h = np.geomspace(1e-6, 1.0, 3)
+    options = {"maxiter": np.inf, "maxfun": np.float64("inf"), "gtol": 1e-15}
+    result = minimize(
+        quadratic(h), np.ones(3), method="gd", options=options, every=np.inf,
+        checkpoint=tmp_path / "run", callback=stopping_after(20_050),
+    )  # fmt: skip
+    assert result.nfev == 20_050
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, np.nan, "10", True])
+def test_every_is_a_limit_too(value):
+    with pytest.raises((TypeError, ValueError), match="every"):
+        minimize(unreachable, every=value)
+
+
+@pytest.mark.parametrize("every", [None, 100.0, np.int8(100)])
+def test_every_in_other_types(every, tmp_path):
+    assert minimize(every=every, checkpoint=tmp_path / "run").success
+
+
+@pytest.mark.parametrize("refine", [None, 2, 2.0, np.int64(2), np.inf])
+def test_refine_in_other_types(refine):
+    result = minimize(method="ellipsoid", options={"refine": refine})
+    assert result.success
 
 
 @pytest.mark.parametrize(
@@ -137,7 +184,23 @@ def test_an_option_of_another_method_is_unknown(method, name):
         minimize(method=method, options={name: 1})
 
 
-@pytest.mark.parametrize("method", ["lbfgs", "Guarded", "", None, 3, minimize])
+def test_an_unknown_option_that_has_another_name_here_is_told_it():
+    with pytest.warns(OptimizeWarning, match="maxcor: .*memory="):
+        minimize(options={"maxcor": 20})
+    with pytest.warns(OptimizeWarning, match="maxfev: .*maxfun="):
+        minimize(options={"maxfev": 9})
+    assert minimize(options={"memory": 20, "maxfun": 9}).nfev == 9
+
+
+@pytest.mark.parametrize("method", mdbopt.methods())
+def test_capital_letters_of_a_method_make_no_difference(method, tmp_path):
+    expected = minimize(method=method, options={"maxiter": 5}, checkpoint=tmp_path / "run.npz")
+    for name in (method.upper(), method.title()):
+        result = minimize(method=name, options={"maxiter": 5}, resume=tmp_path / "run.npz")
+        np.testing.assert_array_equal(result.x, expected.x)
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "L-BFGS-B", "", None, 3, minimize])
 def test_unknown_methods_are_refused_with_a_list(method):
     with pytest.raises((TypeError, ValueError), match=r"method.*guarded.*box"):
         minimize(unreachable, method=method)

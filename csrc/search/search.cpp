@@ -169,7 +169,8 @@ void Search::fields(Fields& fields) {
   fields.count("quiet", now_.quiet, 0, patience_);
   fields.array("x", x_, kFinite);
   fields.array("g", g_, finite);
-  fields.array("trial", trial_, of_trial(fields, kFinite));
+  const bool waits = fields.judged_later() && !is_finite(now_.moved);
+  fields.array("trial", trial_, waits ? kAnything : while_running(kFinite));
   if (!fields.loading() || stillborn) return;
   fields.agree("f_scaled", now_.f == scaled(now_.f_told), "f times scale");
   static const std::size_t norm = find_rule("norm");

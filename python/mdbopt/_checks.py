@@ -29,9 +29,7 @@ def whole(name: str, value: Any, *, least: int, below: float = math.inf) -> int:
     """Return a whole number not below ``least`` and less than ``below``, or raise."""
     if getattr(value, "shape", None) == ():  # a scalar of NumPy or of another library
         value = value.item()
-    if isinstance(value, float):
-        if not value.is_integer():
-            raise ValueError(f"{name}: expected a whole number, got {value}")
+    if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}: expected a whole number, got {type(value).__name__} {value!r}")

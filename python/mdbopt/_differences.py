@@ -64,6 +64,11 @@ class Differences:
             raise ValueError("eps: expected no finite_diff_rel_step beside it, got both")
         self._workers = _checked_workers(options.get("workers"))
 
+    @property
+    def exact(self) -> bool:
+        """Whether gradients have all digits of their dtype."""
+        return self.scheme == "cs"
+
     def identity(self) -> dict[str, Any]:
         """Name what shapes the gradients."""
         return {"jac": self.scheme, "eps": self._eps, "finite_diff_rel_step": self._rel_step}
@@ -90,7 +95,7 @@ class Differences:
         epsilon = max(float(np.finfo(self._dtype).eps), _COARSE.get(kind, 0.0))
         with np.errstate(over="ignore"):
             wanted = self._wanted(at, epsilon)
-        if self.scheme == "cs":
+        if self.exact:
             return self._complex_step(value, at, np.abs(wanted))
         g = self._forward(value, at, f, self._taken(at, wanted))
         if self.scheme == "3-point":
@@ -103,14 +108,14 @@ class Differences:
     def _wanted(self, x: NDArray[np.float64], epsilon: float) -> NDArray[np.float64]:
         away = np.where(x >= 0.0, 1.0, -1.0)
         power = 1 / 3 if self.scheme == "3-point" else 1 / 2
-        usual = epsilon**power * away * np.maximum(np.abs(x), 1.0)
+        usual: NDArray[np.float64] = epsilon**power * away * np.maximum(np.abs(x), 1.0)
         if self._eps is not None:
             given = self._eps + np.zeros_like(x)
         elif self._rel_step is not None:
             given = self._rel_step * away * np.abs(x)
         else:
             return usual
-        return np.where(self._taken(x, given) == 0.0, usual, given)
+        return np.asarray(np.where(self._taken(x, given) == 0.0, usual, given))
 
     def _taken(self, x: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the steps that points of the dtype really make."""

@@ -43,22 +43,27 @@ def minimize(
 ) -> OptimizeResult:
     """Minimise a smooth function of many variables from its values and gradients.
 
+    Without a gradient, it is found by differences; see Notes.
+
     Parameters
     ----------
     fun : callable
         ``fun(x, *args) -> (f, g)`` with ``jac=True``, else ``fun(x, *args) -> f``. It gets a
-        private copy of the point, of shape (d,), in the dtype and library of ``x0``.
+        private copy of the point, of shape (d,), in the dtype and library of ``x0``; so does a
+        callable ``jac``, another one.
     x0 : array, shape (d,)
         The start; flattened if it has more axes, never written. float64 and float32 are kept;
         integers become float64. NumPy, or any array with ``__dlpack__``. On a CUDA device (float64
         or float32 only) the run stays there: ``fun`` gets points on it and returns the gradient on
         it, and x, jac and step_sizes of results live on it.
     args : tuple
-        Further arguments of ``fun`` and ``jac``.
+        Further arguments of ``fun`` and ``jac``; one that is no tuple is the only one.
     method : str, default "guarded"
-        One of `mdbopt.methods`.
-    jac : True or callable
-        Whether ``fun`` returns the gradient too, or ``jac(x, *args) -> g``, of x's shape and dtype.
+        One of `mdbopt.methods`, in small or capital letters.
+    jac : True, callable, None, False, "2-point", "3-point" or "cs"
+        Whether ``fun`` returns the gradient too (True), or ``jac(x, *args) -> g``, of x's shape and
+        dtype; otherwise the differences that stand for it (None and False: "2-point"). They need
+        x0 on the CPU.
     callback : callable, optional
         Called after every iteration with a copy of the current x, or, when its only parameter is
         named ``intermediate_result``, with a result that has x, fun, jac, nit, nfev, step_sizes and
@@ -67,12 +72,17 @@ def minimize(
         The same as ``options["gtol"]``, which wins.
     options : dict, optional
         ``gtol``: converged when max|g| <= gtol, absolute, in units of the gradient (default 1e-8,
-        1e-4 in float32). ``ftol``: converged when an accepted step lowers f by no more than
-        ftol·max(|f|, 1), dimensionless (default 0: never). ``maxiter``, ``maxfun``: iterations and
-        evaluations at most (default 20,000 each; inf: no limit). None stands for the default of any
-        of these. ``disp``: print the outcome. ``return_all``: keep every current point in
-        ``allvecs``. All others belong to the search: see `Guarded`, `Box`, `Ellipsoid`, `Simplex`,
-        `Backtracking`. Unknown names give an OptimizeWarning.
+        1e-4 in float32; with "2-point" and "3-point" 1e-5, 1e-3 in float32). ``ftol``: converged
+        when an accepted step lowers f by no more than ftol·max(|f|, 1), dimensionless (default 0:
+        never). ``maxiter``, ``maxfun``: iterations and evaluations of f at most (default 20,000
+        each; for ``maxfun`` with differences, what 20,000 gradients take; those at x0 are always
+        made; inf: no limit). None stands for the default of any of these. ``disp``: print the
+        outcome. ``return_all``: keep every current point in ``allvecs``. ``eps``,
+        ``finite_diff_rel_step``, ``workers``: of differences, see Notes. All others belong to the
+        search: see `Guarded`, `Box`, `Ellipsoid`, `Simplex`, `Backtracking`. Unknown names give an
+        OptimizeWarning.
+    bounds : scipy.optimize.Bounds or sequence of pairs, optional
+        None, or infinite for each of the d variables: the problem is unconstrained.
     progress : bool
         Show a bar on a terminal with tqdm, plain lines elsewhere, on standard error; nothing where
         that is closed or breaks.
@@ -91,18 +101,20 @@ def minimize(
     -------
     OptimizeResult
         ``x, fun, jac`` (``fun`` is bit for bit the objective at ``x``, never above that at x0),
-        ``nit`` (iterations: points tried after x0), ``nfev`` = ``njev`` (evaluations of f and g
-        together, x0 included), ``status`` (0 converged, 1 limit reached, 2 no further progress in
-        this precision, 3 not finite at x0 or decreasing to -inf, 99 stopped by the callback),
-        ``success`` (status 0), ``message``, ``step_sizes`` (float64, shape (d,): of a plain step,
-        in units of x over g), ``ncut`` (rejections that cut the set), ``trace`` (dict of arrays
-        with one entry per evaluation, x0 first: f, best, gmax, accepted, ncut, seconds).
+        ``nit`` (iterations: points tried after x0), ``nfev`` (evaluations of f, x0 and those of
+        differences included), ``njev`` (of g; both at once, so ``nit + 1``), ``status`` (0
+        converged, 1 limit reached, 2 no further progress in this precision, 3 not finite at x0 or
+        decreasing to -inf, 99 stopped by the callback), ``success`` (status 0), ``message``,
+        ``step_sizes`` (float64, shape (d,): of a plain step, in units of x over g), ``ncut``
+        (rejections that cut the set), ``trace`` (dict of arrays with one entry per evaluation of f
+        and g, x0 first: f, best, gmax, accepted, ncut, seconds).
 
     Raises
     ------
     TypeError, ValueError
         When an argument, or what the objective returned, is not as above; the message names it.
-        Exceptions of the objective pass unchanged.
+        Exceptions of the objective and of the callback pass unchanged, but for a StopIteration of
+        the callback.
     RuntimeError
         When x0 lives on a device that cannot be used.
 
@@ -110,6 +122,19 @@ def minimize(
     -----
     An iteration is one trial point, as in the paper, whether it is accepted or not; SciPy's
     L-BFGS-B counts accepted points only. Points where f or g is not finite count as rejected.
+
+    Differences, with e_i the i-th unit vector and a step h for each coordinate:
+
+    * "2-point": (f(x + h e_i) - f(x)) / h, in d evaluations beside f(x), to about half the digits;
+    * "3-point": (f(x + h e_i) - f(x - h e_i)) / 2h, in 2d, to about two thirds of the digits;
+    * "cs": Im f(x + 1j h e_i) / h, in d at complex points, to all digits, for analytic f only.
+
+    h is ``eps`` (a number or d of them); or ``finite_diff_rel_step``·|x_i|; or, by default,
+    ε^(1/2), for "3-point" ε^(1/3), times max(|x_i|, 1), where ε is 2⁻⁵² for float64 and 2⁻²³
+    where x0 is float32 or f returns one. ``workers``, callable like `map` or a number of processes
+    (-1: all processors), evaluates the points of one gradient; f must then be picklable. What
+    differences cannot resolve ends a run with status 2. A gradient that is computed does better on
+    every count, and ``message`` says so.
 
     References
     ----------
@@ -139,8 +164,7 @@ def minimize(
     )
     result = run.result(status)
     if settings.show:
-        print(result.message)
-        print(report(run, result))
+        show(run, result, heading=True)
     return result
 
 
@@ -211,9 +235,9 @@ def _identity(settings: Settings, objective: Objective) -> str:
     return json.dumps([settings.method, described])
 
 
-def report(run: Run, result: OptimizeResult) -> str:
-    """Return the numbers of a result in words."""
-    return (
-        f"    f = {result.fun:.10g}   max|g| = {run.state.gmax:.3g}\n"
-        f"    iterations {result.nit}   evaluations {result.nfev}   cuts {result.ncut}"
-    )
+def show(run: Run, result: OptimizeResult, heading: bool) -> None:
+    """Print the numbers of a result, under its message where that was not a warning."""
+    if heading:
+        print(result.message)
+    print(f"    f = {result.fun:.10g}   max|g| = {run.state.gmax:.3g}")
+    print(f"    iterations {result.nit}   evaluations {result.nfev}   cuts {result.ncut}")

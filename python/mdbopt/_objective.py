@@ -86,24 +86,22 @@ class NotScalar(TypeError, ValueError):
     """An f that is no one number: a wrong type to Python, a ValueError to callers of SciPy."""
 
 
-def _number(f: Any) -> float:
+def _number(f: Any, *, alone: bool = True) -> float:
+    """Return f as a float; ``alone`` where it came without a gradient."""
     if type(f) is float:
         return f
-    if isinstance(f, (tuple, list)) and len(f) == 2:
-        raise NotScalar(
-            f"fun: expected a real number, got a {type(f).__name__} of 2; where it returns f and "
-            "its gradient, pass jac=True"
-        )
     try:
         shape = np.shape(f)
     except ValueError:  # lists of several lengths
         shape = (len(f),)
-    if math.prod(shape) != 1:
-        raise NotScalar(
-            f"fun: expected a real number, got {type(f).__name__} of shape {shape}. "
-            "The user-provided objective function must return a scalar value."
-        )
-    return real_value("fun", f)
+    if math.prod(shape) == 1:
+        return real_value("fun", f)
+    pair = alone and isinstance(f, (tuple, list)) and len(f) == 2
+    raise NotScalar(
+        f"fun: expected a real number, got {type(f).__name__} of shape {shape}. The user-provided "
+        "objective function must return a scalar value."
+        + (" If it is f and its gradient, pass jac=True." if pair else "")
+    )
 
 
 @dataclass(frozen=True)
@@ -171,7 +169,7 @@ class Objective:
             return f, self.differences(value, np.array(x), f, dtype_name(answer))
         if self._jac is None:
             f, g = self._pair(self._fun(self._copy(x), *self._args))
-            return _number(f), self._gradient(g)
+            return _number(f, alone=False), self._gradient(g)
         for_jac = x if self._device is None else _core.copied(x, "x")
         f = _number(self._fun(self._copy(x), *self._args))
         return f, self._gradient(self._jac(self._copy(for_jac), *self._args))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from scipy.optimize import OptimizeResult, OptimizeWarning
 
 from mdbopt._bounds import check_unbounded
+from mdbopt._differences import OPTIONS as DIFFERENCE_OPTIONS
 from mdbopt._methods import method_name
-from mdbopt._minimize import report, run_to_end
-from mdbopt._objective import Objective, start_point
+from mdbopt._minimize import run_to_end, show
+from mdbopt._objective import Objective, by_differences, start_point
 from mdbopt._settings import read_options
 
 # From a method that SciPy calls to the line that called SciPy.
@@ -46,9 +48,11 @@ class ScipyMethod:
             self._warn("Hessian information (hess)")
         if hessp is not None:
             self._warn("Hessian-vector product information (hessp)")
-        for name in ("maxiter", "maxfun"):
+        for name, least in (("maxiter", 0), ("maxfun", 1)):
             if name in options:
-                options[name] = _rounded_up(options[name])
+                options[name] = _whole_limit(options[name], least)
+        if not by_differences(jac):
+            options = {key: options[key] for key in options if key not in DIFFERENCE_OPTIONS}
         settings = read_options(self.name, jac, options, tol, start.dtype, stacklevel=_CALLER + 1)
         run, status = run_to_end(
             Objective(fun, jac, args, start, settings.differences), start, settings, callback
@@ -56,11 +60,9 @@ class ScipyMethod:
         result = run.result(status)
         run.fall_through(result)
         if settings.show:
-            if result.success:
-                print(result.message)
-            else:
+            if not result.success:
                 warnings.warn(result.message, OptimizeWarning, stacklevel=_CALLER)
-            print(report(run, result))
+            show(run, result, heading=result.success)
         return result
 
     def _warn(self, what: str) -> None:
@@ -81,9 +83,10 @@ def _check_unconstrained(constraints: Any) -> None:
         )
 
 
-def _rounded_up(limit: Any) -> Any:
-    """Make a whole number of a limit that is none, as SciPy's own methods take them."""
-    return math.ceil(limit) if isinstance(limit, float) and math.isfinite(limit) else limit
+def _whole_limit(limit: Any, least: int) -> Any:
+    """Make a whole number of a limit that is none, or below the least, as SciPy takes them."""
+    number = isinstance(limit, (numbers.Integral, float)) and not isinstance(limit, bool)
+    return max(least, math.ceil(limit)) if number and math.isfinite(limit) else limit
 
 
 def scipy_method(name: str = "guarded", *arguments: Any, **keywords: Any) -> ScipyMethod:
@@ -91,8 +94,8 @@ def scipy_method(name: str = "guarded", *arguments: Any, **keywords: Any) -> Sci
 
     It ends as SciPy's own methods do, where those differ from `minimize`: with ``disp``, a run that
     fails gives its message as an OptimizeWarning; the result of an unbounded objective that was
-    -inf somewhere is that point; limits may be any numbers; ``hess`` and ``hessp`` give a
-    RuntimeWarning that they are not used.
+    -inf somewhere is that point; limits may be any numbers; options of differences may stand beside
+    a gradient; ``hess`` and ``hessp`` give a RuntimeWarning that they are not used.
 
     Parameters
     ----------

@@ -95,6 +95,28 @@ def test_points_are_private_and_x0_is_not_written(library):
     assert all(np.isnan(library.numpy(x)).all() for x in kept)
 
 
+def test_fun_and_jac_get_points_of_their_own(library):
+    def spoils(x, answer):
+        x[...] = np.nan if library.name == "emulated" else x * np.nan
+        return answer
+
+    def value(x):
+        return spoils(x, fun(library.numpy(x))[0])
+
+    def gradient(x):
+        return spoils(x, library.array(fun(library.numpy(x))[1]))
+
+    on_device = mdbopt.minimize(value, library.array(start()), jac=gradient, options=OPTIONS)
+    assert_same_run(library, on_device, solve())
+
+
+@pytest.mark.parametrize("jac", [None, "3-point"])
+def test_differences_are_for_the_cpu(library, there, jac):
+    with pytest.raises(ValueError, match=r"jac: .*device.*expected True"):
+        mdbopt.minimize(lambda x: there(x)[0], library.array(start()), jac=jac)
+    assert mdbopt.minimize(there, library.array(start()), jac=True, options=OPTIONS).nit == 25
+
+
 def test_more_axes(library, there):
     x0 = library.array(start().reshape(20, 30))
     assert_same_run(library, solve(there, x0), solve())
