@@ -75,9 +75,9 @@ class Data:
 
 
 def build_problem(X: Any, y: Any, labels: bool, dtype: Any = np.float64) -> Any:
-    """Build logistic regression for labels, else least squares, with l2 = 1/n."""
+    """Build logistic regression for labels, else least squares, l2 = 1/n on all weights."""
     make = mdbopt.problems.logistic if labels else mdbopt.problems.least_squares
-    return make(X.astype(dtype), y, l2=1.0 / X.shape[0])
+    return make(X.astype(dtype), y, l2=1.0 / X.shape[0], penalize_intercept=True)
 
 
 def reference_rows(folder: str | None, name: str) -> list[dict[str, str]]:

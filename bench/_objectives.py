@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,12 +21,12 @@ def variants(X: Any, y: Any, labels: bool) -> Iterator[tuple[str, Objective, Any
     csr = sparse.csr_array(X)
     dense = np.ascontiguousarray(csr.toarray())
     shuffled = np.random.default_rng(SEED).permutation(y.size)
-    make = mdbopt.problems.logistic if labels else mdbopt.problems.least_squares
-    l2 = 1.0 / y.size
+    build = mdbopt.problems.logistic if labels else mdbopt.problems.least_squares
+    make = functools.partial(build, l2=1.0 / y.size, penalize_intercept=True)
     for name, problem in (
-        ("problems, csr", make(csr, y, l2=l2)),
-        ("problems, dense", make(dense, y, l2=l2)),
-        ("problems, rows shuffled", make(csr[shuffled], y[shuffled], l2=l2)),
+        ("problems, csr", make(csr, y)),
+        ("problems, dense", make(dense, y)),
+        ("problems, rows shuffled", make(csr[shuffled], y[shuffled])),
     ):
         yield name, problem, problem.x0
     start = problem.x0

@@ -54,7 +54,7 @@ class Ours:
     def _begin(self) -> None:
         g = self._gradients.first
         self._state = self._search.init(np.zeros_like(g), 0.0, g)
-        self._search.propose(self._state)
+        self._search.propose(self._state, copy=False)
         self._k = 0
 
     def __call__(self) -> float:

@@ -42,15 +42,6 @@ bool overlap(const Tensor& a, const Tensor& b) {
          b_begin < a_begin + a.size * info(a.dtype).bytes;
 }
 
-// The first stream that follows the dtype of the call fixes it; a rule on step sizes alone is
-// float64.
-std::size_t leader_of(const Description& rule) {
-  for (std::size_t k = 0; k < rule.stream_count; ++k) {
-    if (rule.streams[k].storage == Storage::kElement) return k;
-  }
-  return 0;
-}
-
 void check_one(const Call& call, std::size_t k, const Checked& leader) {
   const Checked& stream = call.streams[k];
   const Tensor& tensor = *stream.tensor;
@@ -62,7 +53,10 @@ void check_one(const Call& call, std::size_t k, const Checked& leader) {
   }
   if (tensor.dtype != stream.expected) {
     throw TypeError(call.quoted(stream) + " has dtype " + info(tensor.dtype).name + ", expected " +
-                    info(stream.expected).name + stream.reason(leader));
+                    info(stream.expected).name + stream.reason(leader) +
+                    (stream.role == Role::kIn
+                         ? std::string("; pass it in ") + info(stream.expected).name
+                         : ""));
   }
   if (tensor.size != first.size) {
     throw Error(call.quoted(stream) + " has " + std::to_string(tensor.size) +
@@ -96,15 +90,30 @@ void check_counts(std::size_t rule, std::size_t streams, std::size_t scalars) {
               std::to_string(streams) + " and " + std::to_string(scalars));
 }
 
+std::size_t leading_stream(const Description& rule) {
+  for (std::size_t k = 0; k < rule.stream_count; ++k) {
+    if (rule.streams[k].storage == Storage::kElement) return k;
+  }
+  return 0;
+}
+
+// A rule on step sizes alone is float64.
+Dtype call_dtype(const Description& rule, Dtype leader) {
+  const bool follows = rule.streams[leading_stream(rule)].storage == Storage::kElement;
+  return follows ? leader : Dtype::kFloat64;
+}
+
+void check_stream_count(const Description& rule, std::size_t count) {
+  if (count == rule.stream_count) return;
+  throw TypeError(std::string(rule.name) + ": expected " + std::to_string(rule.stream_count) +
+                  " streams, got " + std::to_string(count));
+}
+
 Dtype check_streams(const Description& rule, std::span<const Tensor> streams,
                     const Extras& extras) {
-  if (streams.size() != rule.stream_count) {
-    throw TypeError(std::string(rule.name) + ": expected " + std::to_string(rule.stream_count) +
-                    " streams, got " + std::to_string(streams.size()));
-  }
-  const std::size_t leader = leader_of(rule);
-  const bool follows = rule.streams[leader].storage == Storage::kElement;
-  const Dtype dtype = follows ? streams[leader].dtype : Dtype::kFloat64;
+  check_stream_count(rule, streams.size());
+  const std::size_t leader = leading_stream(rule);
+  const Dtype dtype = call_dtype(rule, streams[leader].dtype);
   Call call{rule, {}};
   for (; call.count < streams.size(); ++call.count) {
     const Stream& stream = rule.streams[call.count];

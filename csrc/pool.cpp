@@ -8,14 +8,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
+#include <exception>
 #include <fstream>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <string>
-#include <system_error>
 #include <thread>
 #ifdef __linux__
 #include <sched.h>
@@ -115,13 +118,15 @@ class Pool {
     }
   }
 
-  void grow(std::size_t wanted) {
+  // As far as it can: what a missing thread would have done, the others do.
+  void grow(std::size_t wanted) noexcept {
     while (workers_.size() < wanted) {
-      workers_.emplace_back(0);
+      const std::size_t before = workers_.size();
       try {
+        workers_.emplace_back(0);
         std::thread(&Pool::work, this, &workers_.back()).detach();
-      } catch (const std::system_error&) {
-        workers_.pop_back();
+      } catch (const std::exception&) {  // no thread, or no memory for one
+        if (workers_.size() > before) workers_.pop_back();
         return;
       }
     }
@@ -151,15 +156,22 @@ class Pool {
 // parent's pool, whose workers it did not inherit and whose lock another thread may have held.
 std::atomic<Pool*> g_pool{nullptr};
 
-Pool& pool() {
+// Null when there is no memory for one.
+Pool* pool() {
   Pool* current = g_pool.load(std::memory_order_acquire);
-  if (current != nullptr) return *current;
+  if (current != nullptr) return current;
   static std::once_flag once;
   std::call_once(once, [] { pthread_atfork(nullptr, nullptr, [] { g_pool.store(nullptr); }); });
-  Pool* made = new Pool;
-  if (g_pool.compare_exchange_strong(current, made, std::memory_order_acq_rel)) return *made;
-  delete made;
-  return *current;
+  std::unique_ptr<Pool> made;
+  try {
+    made = std::make_unique<Pool>();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+  if (g_pool.compare_exchange_strong(current, made.get(), std::memory_order_acq_rel)) {
+    return made.release();
+  }
+  return current;
 }
 
 std::size_t affinity() {
@@ -184,18 +196,40 @@ std::size_t quota() {
   return static_cast<std::size_t>(std::max(1.0, quota / period + 0.5));
 }
 
+constexpr long kMostThreads = 4096;
+
+// The first whole number of a variable such as "4" or "4,2", which OpenMP reads as one for each
+// level; 0 when there is none.
+std::size_t first_number(const char* name) {
+  const char* text = std::getenv(name);
+  if (text == nullptr) return 0;
+  char* end = nullptr;
+  const long value = std::strtol(text, &end, 10);
+  while (std::isspace(static_cast<unsigned char>(*end)) != 0) ++end;
+  if (end == text || (*end != '\0' && *end != ',') || value < 1) return 0;
+  return static_cast<std::size_t>(std::min(value, kMostThreads));
+}
+
+// Bounded by a limit that is 0 when there is none.
+std::size_t within(std::size_t limit, std::size_t threads) {
+  return limit > 0 ? std::min(limit, threads) : threads;
+}
+
 std::size_t choose_threads() {
   if (const char* text = std::getenv("MDBOPT_NUM_THREADS"); text != nullptr && *text != '\0') {
     char* end = nullptr;
     const long value = std::strtol(text, &end, 10);
-    if (*end != '\0' || value < 1 || value > 4096) {
+    if (*end != '\0' || value < 1 || value > kMostThreads) {
       throw Error("MDBOPT_NUM_THREADS: expected a whole number from 1 to 4096, got '" +
                   std::string(text) + "'");
     }
     return static_cast<std::size_t>(value);
   }
-  const std::size_t granted = quota();
-  return granted > 0 ? std::min(granted, affinity()) : affinity();
+  // joblib gives it to its workers, so that they share the processors.
+  const std::size_t asked = first_number("OMP_NUM_THREADS");
+  const std::size_t processors =
+      within(first_number("LOKY_MAX_CPU_COUNT"), within(quota(), affinity()));
+  return within(first_number("OMP_THREAD_LIMIT"), asked > 0 ? asked : processors);
 }
 
 }  // namespace
@@ -211,7 +245,9 @@ std::size_t parts_for(std::size_t threads, double nanoseconds) {
   const double gain = nanoseconds * (1.0 - 1.0 / static_cast<double>(threads));
   // Twice the cost: the estimate is rough, and what else runs here has a use for the core.
   if (gain < 2.0 * kAwakeCost) return 1;
-  const double cost = pool().awake(threads - 1) ? kAwakeCost : kAsleepCost;
+  const Pool* const workers = pool();
+  if (workers == nullptr) return 1;
+  const double cost = workers->awake(threads - 1) ? kAwakeCost : kAsleepCost;
   return gain < 2.0 * cost ? 1 : std::min(kMostParts, kPartsPerThread * threads);
 }
 
@@ -219,9 +255,10 @@ void parallel(std::size_t parts, std::size_t threads, void (*body)(void*, std::s
               void* context) {
   // A region inside a region: its thread may hold the pool already.
   thread_local bool inside = false;
-  if (parts > 1 && threads > 1 && !inside) {
+  Pool* const workers = parts > 1 && threads > 1 && !inside ? pool() : nullptr;
+  if (workers != nullptr) {
     inside = true;
-    const bool shared = pool().run(parts, threads, body, context);
+    const bool shared = workers->run(parts, threads, body, context);
     inside = false;
     if (shared) return;
   }

@@ -6,9 +6,10 @@
 
 namespace mdbopt {
 
-// Threads that a call uses by default: MDBOPT_NUM_THREADS if set, else the processors this process
-// may use, bounded by its affinity mask and by the CPU quota of its control group. Throws Error
-// when the variable is not a whole number ≥ 1.
+// Threads that a call uses by default: MDBOPT_NUM_THREADS if set, else OMP_NUM_THREADS, else the
+// processors that this process may use: those of its affinity mask, of the CPU quota of its control
+// group, and LOKY_MAX_CPU_COUNT at most; and OMP_THREAD_LIMIT at most unless the first is set. Throws
+// Error when the first is not a whole number ≥ 1; values of the others that say nothing are ignored.
 std::size_t default_threads();
 
 // Into how many parts to cut work that takes one thread this long, for at most this many threads: 1

@@ -110,10 +110,12 @@ __global__ void begin_kernel(const __grid_constant__ Beginning b) {
   Judging& j = c.judging;
   Numbers& n = j.now;
   c.skip = {1, 1, 1, 1, 1, 1};
+  c.counts = false;
   if (search::ended(n)) return;
   arrange_all(c, b.g);
   c.moving = n.moved;
   c.f_trial = search::begin_trial(n, value_of(b.f));
+  c.counts = search::is_finite(c.f_trial);
   if (!j.proposal.finite()) {
     shrink(c, search::kQuarter);
   } else if (!search::is_finite(c.f_trial)) {
@@ -124,6 +126,7 @@ __global__ void begin_kernel(const __grid_constant__ Beginning b) {
     const double step = search::step(c.facts.set, j.set);
     give<Secant<BoxSecant>>(c.secant_coef, step, j.set.scale, cocoercive(c));
   } else {
+    search::measure_noise(n, c.f_trial, -j.proposal.decrease, search::kUnknownSlope);
     accept(c);
   }
 }
@@ -140,6 +143,7 @@ __global__ void choose_kernel(Control* control) {
   secant.gmax = sums[2];
   secant.spread = sums[3];
   const search::SetFacts& set = c.facts.set;
+  search::measure_noise(n, c.f_trial, -j.proposal.decrease, -secant.slope);
   if (search::noise(n, c.f_trial, c.facts.limits) && search::keeps_promise(n, secant)) {
     return accept(c);
   }
@@ -189,7 +193,11 @@ __global__ void arrive_kernel(Control* control) {
 }
 
 __global__ void settle_kernel(Control* control) {
-  if (control->skip.again == 0) settle(*control);
+  Control& c = *control;
+  if (c.skip.again == 0) settle(c);
+  if (c.counts) {
+    search::count_gain(c.judging.now, c.f_trial, search::kSetPatience, c.facts.limits);
+  }
 }
 
 constexpr const char* kDoing = "judging a trial";

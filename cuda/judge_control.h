@@ -23,6 +23,7 @@ struct Control {
   DeviceSearch arrays;
   double f_trial;  // over the scale
   double moving;   // max|x⁺ − x| of the trial being judged
+  bool counts;     // f is finite there
   Skip skip;
   // Sums of the walks.
   double secant_sums[kMaxSums], norm_sums[kMaxSums], proposal_sums[kMaxSums];

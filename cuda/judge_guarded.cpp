@@ -93,7 +93,7 @@ class JudgeGuarded final : public GuardedJudgement {
     const GuardedSkip& skip = control_->skip;
     apply(rules.learn, control_->learn, &control_->learn_coef, skip.learn, control_->learn_sums);
     queue_guarded_decide(control_, place);
-    rescale();
+    apply(rules.rescale, control_->rescale, &control_->rescale_coef, skip.rescale);
     apply(rules.scaled, control_->copy, &control_->copy_coef, skip.copy);
     gather(rules.decrease, control_->decrease, &control_->scale_coef, skip.decrease,
            control_->decrease_sums);
@@ -152,6 +152,8 @@ class JudgeGuarded final : public GuardedJudgement {
     control.bundles = bundle_;
     control.fives = static_cast<std::int64_t>(fives_);
     control.singles = static_cast<std::int64_t>(bundles_ - fives_);
+    control.rescale.streams[0] = search_.b;
+    control.rescale.size = search_.size;
     upload(place_, control_, &control, sizeof control);
   }
   void release() noexcept {
@@ -214,19 +216,6 @@ class JudgeGuarded final : public GuardedJudgement {
     queue_walk(row_of(rule, search_.dtype).gather, description.gathered_count,
                walk(job, coefs, skip), place_, description.name);
     fold(description.gathered, description.gathered_count, to, skip);
-  }
-  void rescale() const {
-    const Description& description = description_of(search_.rules.rescale);
-    const Row& row = row_of(search_.rules.rescale, search_.dtype);
-    Walk walk{};
-    walk.few[0].streams[0] = search_.b;
-    walk.few[0].size = search_.size;
-    walk.jobs = 1;
-    walk.packed = true;
-    walk.chunks = chunks_;
-    walk.refused = &control_->skip.rescale;
-    row.prepare(search::kFolding, 0.0, walk.host_coef);
-    queue_walk(row.apply, 0, walk, place_, description.name);
   }
 
   DeviceGuarded search_;

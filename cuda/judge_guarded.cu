@@ -4,6 +4,7 @@
 
 #include "../csrc/rules/direction.h"
 #include "../csrc/rules/pair.h"
+#include "../csrc/rules/vector.h"
 #include "prepare.cuh"
 #include "queue.h"
 
@@ -20,8 +21,21 @@ struct GuardedBeginning {
   void* g;
 };
 
+__device__ inline void rescale(GuardedControl& c, double factor) {
+  c.skip.rescale = 0;
+  give<Rescale>(c.rescale_coef.bytes, factor, 1.0);
+}
+
 __device__ inline void grow(GuardedControl& c, double factor) {
-  if (search::grow(c.judging.guard, c.judging.metric, factor)) c.skip.rescale = 0;
+  if (search::grow(c.judging.guard, c.judging.metric, factor)) rescale(c, search::kFold);
+}
+
+__device__ inline void reopen(GuardedControl& c) {
+  rescale(c, search::kReopening);
+  c.judging.pairs.count = 0;
+  clear_delta(c);
+  search::reopen(c.judging.guard, c.judging.now);
+  c.next = Next::kFirst;
 }
 
 __device__ inline void measure(GuardedControl& c) {
@@ -65,7 +79,9 @@ __device__ inline void move(GuardedControl& c) {
   j.swapped = j.swapped != 0 ? 0 : 1;
   search::arrive(j.guard, j.now, c.trial);
   if (j.now.gmax == 0.0) return;
-  if (search::grow_after(j.guard, j.metric, c.promise_kept, c.facts.forward)) c.skip.rescale = 0;
+  if (search::grow_after(j.guard, j.metric, c.promise_kept, c.facts.forward)) {
+    rescale(c, search::kFold);
+  }
   if (!search::count_step(j.guard, c.trial, c.promise_kept)) return;
   c.skip.decrease = 0;
   arrange(c.decrease, c.arrays.size, now(c).g, c.arrays.b);
@@ -75,6 +91,7 @@ __device__ inline void hole(GuardedControl& c) {
   GuardedJudging& j = c.judging;
   if (j.guard.state == search::kPlain) grow(c, search::kShorter);
   c.next = search::after_hole(j.guard, j.now, c.facts.limits);
+  if (j.guard.reopening != 0) reopen(c);
 }
 
 __global__ void begin_kernel(const __grid_constant__ GuardedBeginning b) {
@@ -84,12 +101,15 @@ __global__ void begin_kernel(const __grid_constant__ GuardedBeginning b) {
   c.skip = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   for_bundles(c, [](Bundle& bundle, bool) { bundle.skip_products = bundle.skip_direction = 1; });
   c.next = Next::kNone;
-  c.moved = c.promise_kept = false;
+  c.counts = c.moved = c.promise_kept = false;
   if (search::ended(n)) return;
   c.g_trial = b.g;
   c.moving = n.moved;
   c.f_trial = search::begin_trial(n, value_of(b.f));
-  if (!search::is_finite(n.moved)) {
+  c.counts = search::is_finite(c.f_trial);
+  if (j.guard.reopening != 0) {
+    reopen(c);
+  } else if (!search::is_finite(n.moved)) {
     if (j.guard.state == search::kPlain) grow(c, search::kShorter);
     c.next = search::after_overshoot(j.guard);
   } else if (search::is_finite(c.f_trial)) {
@@ -116,15 +136,17 @@ __global__ void measured_kernel(GuardedControl* control) {
   c.tables.fresh_sg[ring.next] = c.pair_sums[6];
   c.trial = search::measured(j.now, c.f_trial, c.pair_sums, c.facts.limits);
   j.now.trial_gmax = c.trial.gmax;
+  search::measure_noise(j.now, c.f_trial, c.trial.gs, c.trial.gs_trial);
   if (search::out_of_range(j.now, c.f_trial, c.trial.gmax, search::kTooSteep)) {
     c.skip.measure = 1;
     return hole(c);
   }
   search::open_box(j.guard, j.guard.t * j.guard.unit_step);
-  if (!c.trial.curved) return;
+  if (!search::learns(j.guard, j.now, c.trial)) return;
   c.skip.learn = 0;
   arrange(c.learn, c.arrays.size, s_of(c, ring.next), y_of(c, ring.next), c.arrays.b);
-  give<Learn>(c.learn_coef.bytes, search::cut_of(j.guard, j.now, c.trial, c.facts));
+  const search::Learning by = search::learning(j.guard, j.now, c.trial, c.facts);
+  give<Learn>(c.learn_coef.bytes, by.cut, by.depth);
 }
 
 __global__ void decide_kernel(GuardedControl* control) {
@@ -136,10 +158,11 @@ __global__ void decide_kernel(GuardedControl* control) {
   if (j.guard.state == search::kPlain) {
     c.promise_kept = search::kept(c.trial);
     if (!c.promise_kept && search::break_promise(j.guard, j.now, j.metric, c.trial, fit)) {
-      c.skip.rescale = 0;
+      rescale(c, search::kFold);
     }
     if (c.trial.curved) remember(c, fit);
     if (!won) c.next = search::after_plain_failure(j.guard, j.now, c.facts.limits);
+    if (j.guard.reopening != 0) reopen(c);
   } else if (won) {
     if (c.trial.curved) remember(c, fit);
   } else {

@@ -44,6 +44,7 @@ struct GuardedControl {
   double moving;   // max|x⁺ − x| of the trial being judged
   search::Measured trial;
   search::Next next;
+  bool counts;  // f is finite there
   bool moved, promise_kept;
   GuardedSkip skip;
   // Sums of the walks.
@@ -51,10 +52,10 @@ struct GuardedControl {
   double slope_sums[kMaxSums], along_sums[kMaxSums], first_sums[kMaxSums], plain_sums[kMaxSums];
   // What the walks are given. x and g change places with their spares and pairs come and go, so that
   // jobs are arranged for each judgement.
-  DeviceJob measure, learn, copy, decrease, scaled, metric, slope, coast, along, first, clear,
-      plain;
+  DeviceJob measure, learn, rescale, copy, decrease, scaled, metric, slope, coast, along, first,
+      clear, plain;
   Coefs measure_coef, scale_coef, learn_coef, copy_coef, scaled_coef, metric_coef, coast_coef;
-  Coefs along_coef, first_coef, clear_coef, plain_coef;
+  Coefs along_coef, first_coef, clear_coef, plain_coef, rescale_coef;
 };
 
 // Takes f, and asks for the measure of the trial unless f says all.

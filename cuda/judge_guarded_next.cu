@@ -124,26 +124,23 @@ __global__ void arrive_kernel(GuardedControl* control) {
   n.moved = c.skip.first == 0 ? c.first_sums[2] : c.along_sums[0];
   if (c.skip.direction == 0 && !search::downhill(c.slope_sums[0] * n.scale)) {
     j.pairs.count = 0;
-    c.skip.clear = 0;
-    // x − x is 0 whatever delta holds.
-    void* x = now(c).x;
-    arrange(c.clear, c.arrays.size, x, x, c.arrays.delta);
-    give<Along>(c.clear_coef.bytes, -1.0);
+    clear_delta(c);
     return plain(c);
   }
   if (search::is_finite(n.moved) && search::too_short(n, n.moved, c.facts.limits)) plain(c);
 }
 
-// A trial that is not finite stays for the next judgement.
+// A trial that is not finite stays for the next judgement, and so does a box to be opened anew.
 __global__ void settle_kernel(GuardedControl* control) {
   GuardedControl& c = *control;
   Numbers& n = c.judging.now;
   if (c.skip.plain == 0) {
     const double decrease = c.plain_sums[0];
     n.moved = search::is_finite(decrease) ? c.plain_sums[2] : decrease;
-    if (search::is_finite(n.moved)) search::settle_plain(n, decrease, c.facts.limits);
+    if (search::is_finite(n.moved)) search::settle_plain(c.judging.guard, n, decrease, c.facts.limits);
   }
   if (c.moved) search::move(n, c.f_trial, c.moving);
+  if (c.counts) search::count_gain(n, c.f_trial, search::kPatience, c.facts.limits);
 }
 
 constexpr const char* kDoing = "proposing a guarded trial";

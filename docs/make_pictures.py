@@ -12,9 +12,9 @@ LEGEND = {"lbfgs": "L-BFGS-B (SciPy)"}
 
 
 def fits(X, y):
-    fun = problems.logistic(X, y, l2=1 / len(y))
+    fun = problems.logistic(X, y, l2=1 / len(y), penalize_intercept=True)
     return {
-        LEGEND.get(method, method): _runs.fit(fun, method, 1e-8, 20_000, show=False)
+        LEGEND.get(method, method): _runs.fit(fun, method, _runs.Limits(1e-8), show=False)
         for method in METHODS
     }
 

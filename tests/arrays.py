@@ -8,7 +8,7 @@ import numpy as np
 from mdbopt import kernels
 
 CPU, CUDA = 1, 2
-FLOAT = 2
+INT, UINT, FLOAT, BFLOAT, COMPLEX, BOOL = 0, 1, 2, 4, 5, 6
 
 
 class DLTensor(ctypes.Structure):
@@ -64,6 +64,8 @@ class Producer:
         read_only=False,
         major=1,
         name=None,
+        shape=None,
+        strides=None,
         null_strides=False,
         **fields,
     ):
@@ -74,13 +76,14 @@ class Producer:
         self.name = name or (b"dltensor_versioned" if versioned else b"dltensor")
         if versioned:
             self.managed.major, self.managed.flags = major, int(read_only)
-        whole = c_int64 * array.ndim
-        self.shape = whole(*array.shape)
-        self.strides = whole(*(stride // array.itemsize for stride in array.strides))
+        if strides is None:
+            strides = [stride // array.itemsize for stride in array.strides]
+        shape = array.shape if shape is None else shape
+        self.shape, self.strides = ((c_int64 * len(a))(*a) for a in (shape, strides))
         tensor = self.managed.tensor
         tensor.data = array.ctypes.data
         tensor.device_type = CPU
-        tensor.ndim = array.ndim
+        tensor.ndim = len(shape)
         tensor.code, tensor.bits, tensor.lanes = FLOAT, 8 * array.itemsize, 1
         tensor.shape = self.shape
         tensor.strides = None if null_strides else self.strides

@@ -40,15 +40,45 @@ def test_empty_arrays_have_no_order():
     assert call(np.ones(0), empty, np.ones((0, 3)), np.ones((3, 0)).T).applied
 
 
-def test_column_major_needs_all_alike():
+ORDERS = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "reversed": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
+    "gaps": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+    "repeated": lambda a: np.broadcast_to(a[:1], a.shape),
+    "swapped F": lambda a: np.asfortranarray(a.astype(">f8")),
+    "list": np.ndarray.tolist,
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_what_is_read_follows_the_order_of_what_is_written(order):
+    for written in (np.asfortranarray, np.ascontiguousarray):
+        x, g, b, x_trial = streams((2, 3))
+        trial = written(x_trial)
+        other = ORDERS[order]
+        if order == "repeated":
+            g = np.repeat(g[:1], 2, axis=0)
+        assert call(x, other(g), np.asfortranarray(b), trial).applied
+        assert np.array_equal(trial, expected(x, g, b))
+
+
+def test_the_first_of_those_that_are_read_gives_the_order():
+    a, b = np.random.default_rng(5).standard_normal((2, 60, 70))
+    forward = kernels.dot(a.T, b.T)
+    assert forward == kernels.dot(a.T, np.ascontiguousarray(b.T)) == kernels.dot(a, b)
+    assert kernels.dot(np.ascontiguousarray(a.T), b.T) == kernels.dot(
+        np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)
+    )
+
+
+def test_column_major_needs_one_shape():
     x, g, b, x_trial = (np.asfortranarray(a) for a in streams((2, 3)))
-    call(x, g, b, x_trial)
-    assert np.array_equal(x_trial, expected(x, g, b))
-    for bad in (np.ascontiguousarray(g), np.asfortranarray(g.T)):
-        x_trial[:] = 7
-        with pytest.raises(ValueError, match="'g' orders its elements in memory unlike stream 'x'"):
-            call(x, bad, b, x_trial)
-        assert np.all(x_trial == 7)
+    with pytest.raises(
+        ValueError, match="'g' orders its elements in memory unlike stream 'x_trial', expected the"
+    ):
+        call(x, np.asfortranarray(g.T), b, x_trial)
+    assert np.all(x_trial == 7)
 
 
 def test_a_permuted_block_is_walked_flat():
@@ -94,13 +124,24 @@ def test_numpy_through_its_own_dlpack():
             call(x, g, b, Wrapped(read_only(x_trial)))
 
 
-@pytest.mark.parametrize("error", [BufferError, ValueError, KeyboardInterrupt, TypeError])
-def test_a_producer_s_own_error_comes_through(error):
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(BufferError, TypeError), (RuntimeError, TypeError), (TypeError, TypeError),
+     (ValueError, ValueError), (KeyboardInterrupt, KeyboardInterrupt), (OSError, OSError)]
+)  # fmt: skip
+@pytest.mark.parametrize("stream", [1, 3])
+def test_a_producer_s_own_error_comes_through(error, kind, stream):
     class Broken:
         def __dlpack__(self, **_):
             raise error("no")
 
-    x, _, b, x_trial = streams()
-    with pytest.raises(error, match="no"):
-        call(x, Broken(), b, x_trial)
+    arrays = streams()
+    x_trial = arrays[3]
+    arrays[stream] = Broken()
+    with pytest.raises(kind, match="no") as caught:
+        call(*arrays)
+    if issubclass(error, (BufferError, RuntimeError, ValueError, TypeError)):
+        name = ("x", "g", "b", "x_trial")[stream]
+        assert str(caught.value).startswith(f"box_trial: stream '{name}': cannot be read through")
+        assert type(caught.value.__cause__) is error
     assert np.all(x_trial == 7)

@@ -168,6 +168,68 @@ def test_the_name_is_taken_as_it_is(tmp_path):
     assert_same_run(run(resume=str(tmp_path / "run")), run())
 
 
+def test_auto_starts_and_then_continues(path):
+    whole = run()
+    for evaluation in (5, 9, None):
+        fun = FUN if evaluation is None else stopping_at(evaluation)
+        try:
+            result = run(path, "auto", fun=fun)
+        except Stop:
+            assert path.exists()
+    assert_same_run(result, whole)
+    again = run(path, "auto", fun=stopping_at(1))  # it had ended: nothing is left to evaluate
+    assert_same_run(again, whole)
+
+
+def test_auto_needs_a_checkpoint_and_says_so():
+    with pytest.raises(ValueError, match=r'resume: "auto" .* checkpoint='):
+        run(resume="auto")
+
+
+def test_auto_is_a_word_and_no_file(path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    run("auto", options={**OPTIONS, "maxfun": 7})
+    assert run(path, "auto", options={**OPTIONS, "maxfun": 3}).nfev == 3
+    assert_same_run(run(resume="./auto"), run())
+    assert_same_run(run(resume=pathlib.Path("auto")), run())
+
+
+def test_auto_refuses_a_damaged_file(path):
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"resume: .*run\.npz is not a whole checkpoint"):
+        run(path, "auto", fun=stopping_at(1))
+
+
+def test_links_to_a_checkpoint_stay(path):
+    target = path.with_name("target.npz")
+    path.symlink_to(target)
+    run(path, "auto", fun=FUN, options={**OPTIONS, "maxfun": 9}, every=2)
+    assert path.is_symlink()
+    target.chmod(0o600)
+    assert_same_run(run(path, "auto"), run())
+    assert path.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o600
+
+
+def test_interrupted_between_judgement_and_trace(path, monkeypatch):
+    from mdbopt import _run
+
+    record, count = _run.Run._record, 0
+
+    def interrupted(self, f):
+        nonlocal count
+        count += 1
+        if count == 7:
+            raise KeyboardInterrupt
+        return record(self, f)
+
+    monkeypatch.setattr(_run.Run, "_record", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(path)
+    monkeypatch.undo()
+    assert_same_run(run(resume=path), run())
+
+
 def test_only_shape_and_dtype_of_x0_matter_when_resuming(path):
     run(path, options={**OPTIONS, "maxfun": 7})
     assert_same_run(run(resume=path, x0=np.full(5, 9.0)), run())

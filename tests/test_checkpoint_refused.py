@@ -1,5 +1,6 @@
 """Checkpoints that are damaged, foreign, or of another run are refused; errors name resume."""
 
+import pickle
 import random
 
 import numpy as np
@@ -93,6 +94,76 @@ def test_a_checkpoint_of_another_run_is_refused(path, change):
     run(path, options={**OPTIONS, "maxfun": 7})
     with pytest.raises(ValueError, match="resume"):
         run(resume=path, **{"fun": stopping_at(1), **change})
+
+
+COLUMNS = ("f", "best", "gmax", "accepted", "ncut", "seconds")
+
+
+@pytest.mark.parametrize("name", ["identity", "x", "evaluations", *(f"trace_{c}" for c in COLUMNS)])
+def test_whole_files_that_lack_an_entry_are_refused(path, name):
+    entries = changed(path, name, None)
+    assert name not in entries
+    with pytest.raises(ValueError, match=r"resume: .*run\.npz"):
+        run(resume=path, fun=stopping_at(1))
+
+
+def changed(path, name, value):
+    """Write a whole checkpoint in which one entry is another, or missing; return its entries."""
+    from mdbopt import _checkpoint
+
+    run(path, options={**OPTIONS, "maxfun": 7})
+    entries = {**_checkpoint.read(path), name: value}
+    if value is None:
+        del entries[name]
+    _checkpoint.write(path, entries)
+    return entries
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("trace_f", np.ones(6)),
+        ("trace_f", np.ones((7, 1))),
+        ("trace_accepted", np.ones(7)),
+        ("trace_ncut", np.float64(1.0)),
+        ("trace_seconds", np.full(7, np.nan)),
+        ("trace_seconds", np.full(7, -1.0)),
+        ("pairs_next", 2**31),
+        ("x", np.full(5, np.nan)),
+        ("x", 1.0),
+        ("scale", np.inf),
+        ("evaluations", 8),
+        ("method", "box"),
+    ],
+)
+def test_whole_files_with_a_hostile_entry_are_refused_by_its_name(path, name, value):
+    changed(path, name, value)
+    with pytest.raises(ValueError, match=r"resume: .*run\.npz.*") as caught:
+        run(resume=path, fun=stopping_at(1))
+    assert name in str(caught.value) or (name, value) == ("evaluations", 8)
+
+
+class Trap:
+    """Were it unpickled, a file would tell."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_nothing_is_ever_unpickled(path):
+    trap = path.with_name("trap")
+    np.savez(path, x=np.array([Trap(trap)], dtype=object), digest=np.array(Trap(trap)))
+    with pytest.raises(ValueError, match="resume"):
+        run(resume=path, fun=stopping_at(1))
+    with np.load(path) as file, pytest.raises(ValueError, match="pickle"):
+        mdbopt.Guarded().restore(file)
+    path.write_bytes(pickle.dumps(Trap(trap)))
+    with pytest.raises(ValueError, match="resume"):
+        run(resume=path, fun=stopping_at(1))
+    assert not trap.exists()
 
 
 def test_groups_that_differ_late_are_another_run(path):

@@ -128,7 +128,9 @@ def test_lbfgs_is_recorded_like_the_others(capsys, tables):
 def test_lbfgs_trace(tables):
     table = data.load(tables / "two.npz")
     fun = mdbopt.problems.logistic(table.X, table.y, l2=0.01)
-    ours, scipys = (_runs.fit(fun, m, 1e-6, 300, show=False) for m in ("box", "lbfgs"))
+    ours, scipys = (
+        _runs.fit(fun, m, _runs.Limits(1e-6, 300), show=False) for m in ("box", "lbfgs")
+    )
     assert set(scipys.trace) == set(ours.trace)
     for name, column in ours.trace.items():
         assert scipys.trace[name].dtype == column.dtype

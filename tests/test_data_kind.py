@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdbopt import data
+from mdbopt import _data_kind, data
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -18,11 +18,16 @@ pytestmark = pytest.mark.filterwarnings("error")
         ([True, False], "classification"),
         ([1, 2, 3] * 2, "softmax"),
         (["a", "b", "c"] * 2, "softmax"),
-        (np.arange(20.0).repeat(2), "softmax"),
-        (np.arange(21.0).repeat(2), "regression"),
+        (np.arange(26).repeat(2), "softmax"),
+        (np.arange(1.0, 301).repeat(2), "softmax"),
+        (np.array(["b", "a", "c"] * 2, object), "softmax"),
+        ([-1, 0, 1] * 2, "regression"),
+        ([1, 2, 4] * 2, "regression"),
+        ([2, 3, 4] * 2, "regression"),
+        ([0, 1, 2, 0, 1], "regression"),
+        (np.arange(100), "regression"),
         ([1, 2, 3], "regression"),
         ([1.5, 2.0, 3.0] * 2, "regression"),
-        ([5.0, 5.0], "regression"),
     ],
 )
 def test_kind(y, expected):
@@ -36,13 +41,30 @@ def test_kind(y, expected):
         ([[1, 2]], ValueError, r"y has shape \(1, 2\)"),
         ([1.0, np.nan], ValueError, "y is not finite"),
         ([1j, 2], TypeError, "y has dtype complex128"),
-        (["a", "b", "c"], ValueError, "3 distinct strings"),
-        (["a"], ValueError, "1 distinct strings"),
+        (["a", "b", "c"], ValueError, "3 distinct strings in 3 rows"),
+        (["a"], ValueError, "y holds one value in all 1 rows, a"),
+        ([5.0, 5.0], ValueError, "y holds one value in all 2 rows, 5.0"),
+        (np.array(["a", None], object), TypeError, "y has dtype object"),
+        (np.array(["a", np.nan], object), TypeError, r"y\[1\] is nan among strings"),
     ],
 )
 def test_bad_kind(y, error, words):
     with pytest.raises(error, match=words):
         data.kind(y)
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        ([-1, 1, 1], "holds two values, -1 and 1: classes"),
+        ([1, 2, 3] * 4, "holds all whole numbers from 1 to 3, each at least 4 times: classes"),
+        ([0, 1, 2, 2, 1], "holds all whole numbers from 0 to 2, but 0 once only"),
+        ([0.5, 1.5, 2.5], "holds 3 numbers that do not count classes"),
+        (["a", "b", "c"] * 2, "holds 3 distinct words: classes"),
+    ],
+)
+def test_the_reason_says_what_y_holds(y, words):
+    assert _data_kind.kind_and_reason(y)[1] == words
 
 
 def test_classification_targets():

@@ -189,7 +189,7 @@ def test_progress_writes_lines_to_standard_error(capfd):
     result = minimize(progress=True)
     out, err = capfd.readouterr()
     assert out == ""
-    assert f"guarded: {result.nit} evaluations" in err
+    assert f"guarded: {result.nfev} evaluations" in err
     assert "max|g|" in err
 
 

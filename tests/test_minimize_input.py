@@ -1,5 +1,8 @@
 """`minimize`: what it takes, what it refuses, and which argument its message names."""
 
+import decimal
+import fractions
+
 import numpy as np
 import pytest
 from recorded import ALL_METHODS, METHODS, quadratic
@@ -188,7 +191,10 @@ def test_the_gradient_may_be_the_point_itself():
 
 @pytest.mark.parametrize(
     "value", [np.float64, np.array, lambda f: np.array([f]), lambda f: np.array([[f]]),
-              lambda f: np.longdouble(f)]
+              np.longdouble, lambda f: [f], lambda f: [[f]], lambda f: np.array(f, object),
+              lambda f: np.array([f], object), decimal.Decimal, fractions.Fraction,
+              lambda f: np.ma.array([f]), lambda f: pytest.importorskip("pandas").Series([f]),
+              lambda f: np.array(f, ">f8")]
 )  # fmt: skip
 def test_f_may_be_any_form_of_one_number(value):
     def fun(x):
@@ -198,13 +204,30 @@ def test_f_may_be_any_form_of_one_number(value):
     assert minimize(fun).fun == minimize().fun
 
 
-def test_f_may_be_a_whole_number():
-    result = mdbopt.minimize(lambda x: (5, np.zeros(3)), X0, jac=True)
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_matrices_of_one_row():
+    x0 = np.matrix(X0)
+    result = minimize(lambda x: (np.matrix(BOWL(x)[0]), np.matrix(BOWL(x)[1]).A1), x0)
+    assert np.array_equal(result.x, minimize().x)
+
+
+@pytest.mark.parametrize("value", [5, np.int8(5), np.array([5]), [5], 5.0])
+def test_f_may_be_a_whole_number(value):
+    result = mdbopt.minimize(lambda x: (value, np.zeros(3)), X0, jac=True)
     assert (result.fun, result.status) == (5.0, 0)
 
 
-@pytest.mark.parametrize("value", [None, "1.0", 1j, np.complex128(1), [1.0, 2.0], np.ones(2),
-                                   np.empty(0), {}, object(), b"1", np.array(["a"])])  # fmt: skip
+@pytest.mark.parametrize("value", [True, np.True_, np.array([True])])
+def test_f_may_be_a_truth_value(value):
+    assert mdbopt.minimize(lambda x: (value, np.zeros(3)), X0, jac=True).fun == 1.0
+
+
+@pytest.mark.parametrize(
+    "value", [None, "1.0", 1j, np.complex128(1), np.array(1j), np.array([1 + 0j]), [1.0, 2.0],
+              np.ones(2), np.empty(0), [], {}, object(), b"1", np.array(["a"]), ["1.0"], [None],
+              np.ma.masked, np.ma.array([1.0], mask=True), np.datetime64(1, "s"), [[1.0], [1.0, 2.0]],
+              np.array(["1.0"], np.dtypes.StringDType()), np.array(None)]
+)  # fmt: skip
 @pytest.mark.parametrize("jac", [True, lambda x: x])
 def test_f_that_is_no_real_number_is_refused(value, jac):
     def fun(x):
@@ -254,17 +277,40 @@ def test_gradient_of_another_shape_is_refused(gradient):
 
 
 @pytest.mark.parametrize(
-    "gradient", [np.ones(3, np.float32), np.ones(3, complex), np.ones(3, object), None,
-                 np.array(["a", "b", "c"]), "abc", np.ones(3, np.float16)]
+    "gradient", [np.ones(3, complex), np.array([1.0, None, 2.0]), None, np.ones(3, np.longdouble),
+                 np.array(["a", "b", "c"]), "abc", ["1", "2", "3"], {}, [1, 2, 2**53 + 1],
+                 np.array(["1", "2", "3"], np.dtypes.StringDType()), np.ones(3, "m8[s]"),
+                 np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])]
 )  # fmt: skip
 def test_gradient_of_another_type_is_refused(gradient):
     with pytest.raises((TypeError, ValueError), match="jac"):
         minimize(lambda x: (1.0, gradient))
 
 
-def test_float64_gradient_of_a_float32_point_is_refused_by_name():
-    with pytest.raises(TypeError, match=r"jac.*float32.*float64"):
-        minimize(lambda x: (1.0, np.ones(3)), X0.astype(np.float32))
+@pytest.mark.parametrize("gradient", [np.ones(3), [1.0, 2.0, 3.0], np.array([1.0, 2, 3], object)])
+def test_float64_gradient_of_a_float32_point_is_refused_with_advice_that_works(gradient):
+    x0 = X0.astype(np.float32)
+    with pytest.raises(TypeError, match=r"jac: expected dtype float32 \(as x0\), got float64; ") as caught:
+        minimize(lambda x: (1.0, gradient), x0)
+    assert str(caught.value).endswith("return it in float32, or start from x0 in float64")
+    limit = {"options": {"maxfun": 1}}
+    assert minimize(lambda x: (1.0, np.float32(gradient)), x0, **limit).nfev == 1
+    assert minimize(lambda x: (1.0, gradient), x0.astype(np.float64), **limit).nfev == 1
+
+
+def test_whole_gradients_of_a_float32_point_are_taken_where_it_holds_them():
+    def run(gradient):
+        return minimize(lambda x: (1.0, gradient), X0.astype("f4"), options={"maxfun": 1}).jac
+
+    assert run([1, -2, 2**24]).tolist() == [1, -2, 2**24]
+    assert run(np.array([True, False, True])).tolist() == [1, 0, 1]
+    with pytest.raises(TypeError, match="jac: expected whole numbers that float32 holds, got 16777217"):
+        run([1, 2, 2**24 + 1])
+
+
+def test_a_gradient_of_the_wrong_shape_is_refused_before_it_is_copied():
+    with pytest.raises(ValueError, match=r"jac.*\(1000000000, 3\)"):
+        minimize(lambda x: (1.0, np.broadcast_to(np.float32(1), (10**9, 3))))
 
 
 def test_a_list_serves_as_gradient():

@@ -45,17 +45,64 @@ def test_callback_must_be_callable(callback):
         for value in (-1.0, -1e-300, np.nan, np.inf)
     ]
     + [(name, value, TypeError) for name in ("gtol", "ftol") for value in ("1", True, [1], 1j)]
-    + [("ftol", None, TypeError)]
     + [("maxiter", -1, ValueError), ("maxfun", 0, ValueError), ("maxfun", -5, ValueError)]
+    + [(name, -np.inf, TypeError) for name in ("maxiter", "maxfun")]
     + [
         (name, value, TypeError)
         for name in ("maxiter", "maxfun")
-        for value in (1.5, "3", None, np.nan, np.inf, True)
+        for value in (1.5, "3", np.float32(2.5), np.nan, True, np.array([3]))
     ],
 )
 def test_bad_limits_are_refused(name, value, error):
     with pytest.raises(error, match=name):
         minimize(unreachable, options={name: value})
+
+
+@pytest.mark.parametrize("name", ["maxiter", "maxfun"])
+@pytest.mark.parametrize(
+    ("value", "nfev"),
+    [(5, 5), (5.0, 5), (np.int16(5), 5), (np.float32(5.0), 5), (np.array(5), 5), (2**70, 8)],
+)
+def test_limits_are_whole_numbers_of_any_type(name, value, nfev):
+    result = minimize(options={name: value, "gtol": 0.0}, callback=stopping_after(8))
+    assert result.nfev == nfev + (name == "maxiter" and nfev == 5)
+
+
+def stopping_after(evaluations):
+    return lambda intermediate_result: intermediate_result.nfev == evaluations
+
+
+@pytest.mark.parametrize("name", ["gtol", "ftol", "maxiter", "maxfun"])
+def test_none_is_the_default(name):
+    plain, none = minimize(), minimize(options={name: None})
+    assert (none.nfev, none.fun, none.message) == (plain.nfev, plain.fun, plain.message)
+
+
+def test_inf_is_no_limit(tmp_path):
+    h = np.geomspace(1e-6, 1.0, 3)
+    options = {"maxiter": np.inf, "maxfun": np.float64("inf"), "gtol": 1e-15}
+    result = minimize(
+        quadratic(h), np.ones(3), method="gd", options=options, every=np.inf,
+        checkpoint=tmp_path / "run", callback=stopping_after(20_050),
+    )  # fmt: skip
+    assert result.nfev == 20_050
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, np.nan, "10", True])
+def test_every_is_a_limit_too(value):
+    with pytest.raises((TypeError, ValueError), match="every"):
+        minimize(unreachable, every=value)
+
+
+@pytest.mark.parametrize("every", [None, 100.0, np.int8(100)])
+def test_every_in_other_types(every, tmp_path):
+    assert minimize(every=every, checkpoint=tmp_path / "run").success
+
+
+@pytest.mark.parametrize("refine", [None, 2, 2.0, np.int64(2), np.inf])
+def test_refine_in_other_types(refine):
+    result = minimize(method="ellipsoid", options={"refine": refine})
+    assert result.success
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,20 @@ def test_step_sizes_of_thousands_of_coordinates():
     assert len(np.unique(pixels(ax).reshape(-1, 4), axis=0)) > 50
 
 
+def test_a_method_has_one_colour_in_every_picture(runs):
+    every = mdbopt.plot.convergence(runs)
+    for method in runs:
+        own = mdbopt.plot.convergence({"another": runs["gd"], method: runs[method]})
+        assert lines(own)[method].get_color() == lines(every)[method].get_color()
+        assert lines(own)["another"].get_color() != lines(own)[method].get_color()
+    assert set(mdbopt.plot.METHODS) == {*mdbopt.methods(), "lbfgs"}
+    called = {"L-BFGS-B (SciPy)": runs["gd"], "box (a)": runs["box"], "box (b)": runs["box"]}
+    found = [line.get_color() for line in lines(mdbopt.plot.convergence(called)).values()]
+    colours = mdbopt.plot.COLOURS
+    assert found[:2] == [colours[1], colours[2]]
+    assert found[2] not in found[:2]
+
+
 def test_runs_without_step_sizes_keep_their_colour(runs):
     mixed = {"lbfgs": OptimizeResult(trace=runs["gd"].trace), "box": runs["box"]}
     curves = lines(mdbopt.plot.convergence(mixed))

@@ -1,5 +1,6 @@
 """Threads: the same bits from any number of them, after a fork, and from several callers."""
 
+import json
 import os
 import subprocess
 import sys
@@ -89,6 +90,94 @@ from mdbopt import _core
 print(_core.threads())
 """
     assert run_python(code) == ["1"]
+
+
+# The default is found when it is first needed: in each child by its own variables.
+VARIABLES = """
+import json, os, sys
+from mdbopt import _core
+
+for name in ("MDBOPT_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "LOKY_MAX_CPU_COUNT"):
+    os.environ.pop(name, None)
+for variables in json.loads(sys.argv[1]):
+    pid = os.fork()
+    if pid == 0:
+        os.environ.update(variables)
+        os.write(1, f"{_core.threads()} ".encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.skipif(not HAS_FORK, reason="needs os.fork")
+def test_variables_of_openmp_and_loky():
+    wanted = {"1": 1, "5": 5, "5,2": 5, " 5 , 2": 5, "1000000": 4096}
+    ignored = ("", "0", "-3", "many", "2.5", "4x", ",4")
+    cases = [
+        ({}, None),
+        *(({"OMP_NUM_THREADS": value}, count) for value, count in wanted.items()),
+        *(({"OMP_NUM_THREADS": value}, None) for value in ignored),
+        *(({"LOKY_MAX_CPU_COUNT": value}, None) for value in ("words", "0", "4096")),
+        ({"LOKY_MAX_CPU_COUNT": "1"}, 1),
+        ({"OMP_NUM_THREADS": "5", "OMP_THREAD_LIMIT": "3"}, 3),
+        ({"OMP_NUM_THREADS": "5", "LOKY_MAX_CPU_COUNT": "1"}, 5),
+        ({"MDBOPT_NUM_THREADS": "7", "OMP_NUM_THREADS": "5", "OMP_THREAD_LIMIT": "3"}, 7),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", VARIABLES, json.dumps([variables for variables, _ in cases])],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = [int(word) for word in done.stdout.split()]
+    default = found[0]
+    assert found == [default if count is None else count for _, count in cases]
+
+
+def test_workers_of_joblib_share_the_processors():
+    joblib = pytest.importorskip("joblib")
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        found = joblib.Parallel(n_jobs=2)(joblib.delayed(_core.threads)() for _ in range(2))
+    assert found == ([1, 1] if "MDBOPT_NUM_THREADS" not in os.environ else [_core.threads()] * 2)
+
+
+# The address space ends where it does now, but for a little.
+STARVED = """
+import resource
+import numpy as np
+from mdbopt import kernels
+
+a, b = np.random.default_rng(4).standard_normal((2, 300_007))
+wanted = kernels.dot(a, b, threads=1).dot
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (4 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
+def test_threads_that_cannot_start_are_done_without():
+    code = "print(kernels.dot(a, b, threads=64).dot == wanted)"
+    assert run_python(f"{STARVED}\n{code}") == ["True"]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
+@pytest.mark.parametrize(
+    "search", ["Guarded()", "Box()", "Ellipsoid(refine=1)", "Simplex()", "Backtracking()"]
+)
+def test_a_search_that_finds_no_memory_says_so(search):
+    code = f"""
+import mdbopt
+search = mdbopt.{search}
+try:
+    search.init(a, 1.0, b)
+except MemoryError:
+    print("refused")
+resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+state = search.init(a, 0.5 * float(a @ a), a)
+search.judge(state, 0.0, 0.0 * search.propose(state))
+print(state.nfev)
+"""
+    starved = STARVED.replace("(4 << 20)", "(1 << 20)")
+    assert run_python(f"{starved}\n{code}") == ["refused", "2"]
 
 
 # A child that hangs is ended by its alarm and so fails.

@@ -71,7 +71,7 @@ def test_the_mapping_holds_plain_copies(method):
     saved = dict(state)
     assert len(state) == len(saved) == len(list(state))
     for value in saved.values():
-        assert type(value) in (int, float, np.ndarray)
+        assert type(value) in (str, int, float, np.ndarray)
         if type(value) is np.ndarray:
             value[:] = np.nan
     advance(search, state, 3)
@@ -101,7 +101,32 @@ def test_damaged_states_are_refused(method):
         search.restore({})
 
 
-def test_a_state_of_another_search_is_refused():
-    saved = dict(begin(mdbopt.Ellipsoid()))
-    with pytest.raises(ValueError, match="set_b"):
-        mdbopt.Box().restore(saved)
+LABELS = np.arange(40) % 7
+OTHERS = {
+    "method": (mdbopt.Box(), mdbopt.Simplex()),
+    "groups": (mdbopt.Box(groups=LABELS), mdbopt.Box()),
+    "groups ": (mdbopt.Guarded(groups=LABELS), mdbopt.Guarded(groups=np.arange(40) // 6)),
+    "cut": (mdbopt.Guarded(), mdbopt.Guarded(cut="hypergradient")),
+    "forward": (mdbopt.Box(), mdbopt.Box(forward=1.0)),
+    "gamma": (mdbopt.Guarded(), mdbopt.Guarded(gamma=0.5)),
+    "set_gamma": (mdbopt.Ellipsoid(), mdbopt.Ellipsoid(gamma=0.5)),
+    "set_direction": (mdbopt.Ellipsoid(), mdbopt.Ellipsoid(candidate="plain")),
+    "set_refine": (mdbopt.Ellipsoid(), mdbopt.Ellipsoid(refine=2)),
+    "memory": (mdbopt.Guarded(memory=10), mdbopt.Guarded(memory=9)),
+    "proposer": (mdbopt.Guarded(proposer="cg"), mdbopt.Guarded(proposer="heavy-ball")),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_state_of_another_search_is_refused_by_the_option_that_differs(name):
+    for first, second in (OTHERS[name], OTHERS[name][::-1]):
+        h = np.linspace(1.0, 2.0, 40)
+        state = first.init(np.ones(40), 0.5 * float(h.sum()), h)
+        with pytest.raises(ValueError, match=rf"state: '{name.strip()}' is .* \(as this search\)"):
+            second.restore(state)
+
+
+def test_labels_do_not_matter_to_a_state_but_their_partition():
+    first, second = mdbopt.Box(groups=[5, 5, -1]), mdbopt.Box(groups=[0, 0, 1])
+    h = np.array([1.0, 2.0, 3.0])
+    assert_same_state(second.restore(first.init(h, 7.0, h)), first.init(h, 7.0, h))

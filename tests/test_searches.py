@@ -115,9 +115,9 @@ def test_misuse(method):
     with pytest.raises(ValueError, match="g"):
         search.judge(state, f, np.ones(4))
     with pytest.raises(TypeError, match="g"):
-        search.judge(state, f, g.astype(np.float32))
-    with pytest.raises((TypeError, ValueError), match="g"):
-        search.judge(state, f, np.repeat(g, 2)[::2])
+        search.judge(state, f, g.astype(complex))
+    with pytest.raises(TypeError, match="g"):
+        search.judge(state, f, g.astype(np.longdouble))
     with pytest.raises(TypeError):
         search.judge(state, None, g)
     assert_same_state(state, before)
@@ -153,11 +153,10 @@ def test_the_end_in_this_precision_is_an_end(method):
     ("x", "g", "error", "name"),
     [
         (np.ones(3), np.ones(4), ValueError, "g"),
-        (np.ones(3), np.ones(3, np.float32), TypeError, "g"),
+        (np.ones(3, np.float32), np.ones(3), TypeError, "g: .*float32.*float64; pass g in float32"),
         (np.ones(0), np.ones(0), ValueError, "x"),
         (np.array([1.0, np.nan]), np.ones(2), ValueError, "x"),
         (np.array([1.0, np.inf]), np.ones(2), ValueError, "x"),
-        (np.ones(3, int), np.ones(3), TypeError, "x"),
         (np.ones(3, complex), np.ones(3), TypeError, "x"),
         (np.ones(3), None, TypeError, "g"),
         ("abc", np.ones(3), TypeError, "x"),

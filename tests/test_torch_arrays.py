@@ -26,13 +26,26 @@ def test_arrays_of_both_kinds_mix():
 
 def test_tensors_that_are_refused():
     u = torch.full((4,), 7.0, dtype=torch.float64)
-    with pytest.raises(TypeError, match="square: stream 'g' has dtype code 4 of 16 bits"):
+    text = "square: stream 'g': expected .* got dtype bfloat16; pass them as float32"
+    with pytest.raises(TypeError, match=text):
         kernels.square(torch.ones(4, dtype=torch.bfloat16), u)
-    with pytest.raises(ValueError, match="square: stream 'g' has gaps"):
-        kernels.square(torch.ones(8)[::2], u)
+    with pytest.raises(ValueError, match="square: stream 'u' has gaps"):
+        kernels.square(torch.ones(4), torch.ones(8, dtype=torch.float64)[::2])
     with pytest.raises(ValueError, match="square: stream 'u' overlaps stream 'g'"):
         kernels.square(u, u)
     assert torch.equal(u, torch.full_like(u, 7.0))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [lambda a: a.repeat_interleave(2)[::2], lambda a: a.bfloat16(), lambda a: a.half(),
+     lambda a: a.int(), lambda a: a.requires_grad_(), lambda a: a[:1].expand(4)]
+)  # fmt: skip
+def test_forms_of_what_is_read(form):
+    g = form(torch.arange(1.0, 5.0))
+    x = torch.zeros(4, dtype=torch.float64)
+    kernels.sgd(x, g, lr=0.5)
+    assert torch.equal(x, -0.5 * g.detach().double())
 
 
 def test_tensors_that_require_a_gradient():
@@ -50,10 +63,13 @@ def test_torch_is_told_what_was_written():
         y.backward()
 
 
-def test_transposed_tensors_need_all_alike():
+def test_transposed_tensors():
     g = torch.arange(6.0).reshape(2, 3).T
     u = torch.zeros(2, 3, dtype=torch.float64).T
     kernels.square(g, u)
     assert torch.equal(u, g.double() ** 2)
+    flat = torch.zeros(3, 2, dtype=torch.float64)
+    kernels.square(g, flat)
+    assert torch.equal(flat, u)
     with pytest.raises(ValueError, match="orders its elements in memory unlike"):
-        kernels.square(g, u.contiguous())
+        kernels.square(g.reshape(6), u)

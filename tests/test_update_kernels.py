@@ -193,8 +193,8 @@ def test_other_rules_take_none_of_it(rule):
     if "float16" not in rule.bytes:
         for dtype in (np.float16, ml_dtypes.bfloat16):
             half = [np.ones(3, dtype) for _ in rule.streams]
-            text = f"'{rule.streams[0].name}' has dtype {np.dtype(dtype).name}, expected float64 or"
-            with pytest.raises(TypeError, match=f"^{rule.name}: stream {text} float32$"):
+            text = rf"^{rule.name}: stream '\w+'.* dtype {np.dtype(dtype).name}\b"
+            with pytest.raises(TypeError, match=text):
                 kernel(*half, **scalars)
             assert all(np.all(array == 1) for array in half)
     assert all(np.all(array == 1) for array in arrays)
@@ -223,15 +223,15 @@ def test_step_sizes_and_copies_through_dlpack():
     assert np.all(copy.view(ml_dtypes.bfloat16) == 0.75)
 
 
-@pytest.mark.parametrize("keyword", ["lr", "copy"])
-def test_orders_of_memory(keyword):
-    """Elements are walked in the order of memory, so that of x must be the order of all."""
+def test_orders_of_memory():
+    """Elements are walked in the order of memory, so that of x must be that of all written ones."""
     x = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
-    g = np.asfortranarray(np.ones((2, 3), np.float32))
-    array = np.arange(6).reshape(2, 3).astype(np.float32 if keyword == "lr" else np.uint16)
-    with pytest.raises(ValueError, match=f"^sgd: stream '{keyword}' .*order"):
-        kernels.sgd(x, g, **{"lr": 0.5, keyword: array})
+    g = np.ones((2, 3), np.float32)
+    with pytest.raises(ValueError, match="^sgd: stream 'copy' .*order"):
+        kernels.sgd(x, g, lr=0.5, copy=np.zeros((2, 3), np.uint16))
     assert np.array_equal(x, np.arange(6).reshape(2, 3))
+    kernels.sgd(x, g, lr=np.arange(6, dtype=np.float32).reshape(2, 3))
+    assert np.all(x == 0)
 
 
 def test_empty_arrays():

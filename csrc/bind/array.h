@@ -33,6 +33,9 @@ struct Borrowed {
   bool row_major() const;
 };
 
+// The order of vectors.
+inline const Borrowed kRowMajor{};
+
 // Borrows a dense array on the CPU or, given `where`, on a CUDA device: then the tensor's place has
 // that device, `where` is told of it, and what its library has queued for it comes before the work of
 // the call. `what` names it in messages. Throws TypeError for an object that is no array, a dtype we
@@ -41,6 +44,21 @@ struct Borrowed {
 Borrowed borrow(pybind11::handle object, const std::string& what, const Accepted& accepted = {},
                 CallPlace* where = nullptr);
 
+// What an array that is only read has to come as.
+struct Wanted {
+  std::optional<Dtype> dtype = {};  // none: float64 or float32, as it is
+  std::optional<std::size_t> size = {};
+  std::string like = {};            // why, for messages: " (as 'x')"
+  const Borrowed* order = nullptr;  // of memory; null: its own
+};
+
+// As borrow, but takes what borrow refuses although its numbers can be had exactly: lists, integers,
+// narrower floats, foreign byte orders and objects, gaps, repeated and reversed elements. Those come as a
+// copy. On a device it is borrow. An array whose numbers `dtype` cannot hold keeps its own dtype, one of
+// another shape than `order` its own order: the caller says what that means.
+Borrowed read(pybind11::handle object, const std::string& what, const Wanted& wanted,
+              const Accepted& accepted = {}, CallPlace* where = nullptr);
+
 // A look at an array: its shape and strides are the owner's memory.
 struct View {
   Tensor tensor;
@@ -48,6 +66,8 @@ struct View {
   int rank = 0;
   const std::int64_t* strides = nullptr;  // in elements; null: row-major
 };
+
+View view_of(const Borrowed& array);
 
 // Whether two arrays of one shape go through memory in the same order; strides of single elements do
 // not count.
@@ -58,6 +78,9 @@ bool same_order(const View& a, const View& b);
 // which borrow then looks at. Valid while the caller keeps the object alive and leaves it as it is.
 bool glance(pybind11::handle object, View& view, const Accepted& accepted = {},
             CallPlace* where = nullptr);
+
+// A shape as Python writes it.
+std::string in_words(const std::int64_t* shape, int rank);
 
 // The name of an object's type.
 std::string type_name(pybind11::handle object);

@@ -14,21 +14,15 @@
 #include "../error.h"
 #include "array.h"
 #include "bind.h"
+#include "dlpack.h"
 #include "export.h"
+#include "numpy.h"
 
 namespace py = pybind11;
 using namespace py::literals;
 
 namespace mdbopt::bind {
 namespace {
-
-// bfloat16 is no dtype of NumPy before ml_dtypes is imported.
-py::dtype numpy_dtype(Dtype dtype) {
-  if (dtype == Dtype::kBFloat16) {
-    return py::dtype::from_args(py::module_::import("ml_dtypes").attr("bfloat16"));
-  }
-  return py::dtype(info(dtype).name);
-}
 
 // From the device into NumPy's memory, waiting until it is there.
 void fetch(const Place& place, py::array& into, const void* from) {
@@ -156,6 +150,8 @@ void bind_device_array(py::module_& module) {
         return number_of_stream(current_stream(array, device, held));
       },
       "array"_a, "device"_a, "The stream that an array's library works on.");
+  module.def("as_numpy", &as_numpy, "array"_a, "what"_a, "widen"_a = true,
+             "View any array on the CPU as NumPy's, to read; bfloat16 as float32, or not at all.");
   module.def("to_host", &to_host, "array"_a, "what"_a = "array",
              "Copy any array on a device to NumPy's memory.");
 }

@@ -8,8 +8,7 @@
 
 #include <dlpack/dlpack.h>
 
-#include <functional>
-#include <numeric>
+#include <limits>
 
 #include "../check.h"
 #include "../error.h"
@@ -21,10 +20,16 @@ using namespace py::literals;
 namespace mdbopt::bind {
 namespace {
 
-// Whether values are meant negated, which PyTorch's DLPack forgets to say. Its own functions make such
-// tensors without gaps of one element only.
-bool negated(py::handle object, std::size_t size) {
-  return size == 1 && library_of(Py_TYPE(object.ptr())).torch && py::bool_(object.attr("is_neg")());
+// Whether PyTorch's negative bit is set: the memory of such a tensor holds the opposite of what it
+// means, which DLPack has no way to say.
+bool negative(py::handle object) {
+  const py::handle ask = library_of(Py_TYPE(object.ptr())).is_negative;
+  if (!ask) return false;
+  PyObject* arguments[] = {object.ptr()};
+  const auto answer =
+      py::reinterpret_steal<py::object>(PyObject_Vectorcall(ask.ptr(), arguments, 1, nullptr));
+  if (!answer) throw py::error_already_set();
+  return answer.ptr() == Py_True;
 }
 
 std::optional<Dtype> dtype_of(const DLDataType& dtype, const Accepted& accepted) {
@@ -37,14 +42,16 @@ std::optional<Dtype> dtype_of(const DLDataType& dtype, const Accepted& accepted)
   return dtype.bits == 32 ? std::optional(Dtype::kFloat32) : std::nullopt;
 }
 
-// What the library of an array says against lending it, with the name of the array; errors of other
-// kinds are its own affair and go on as they are.
-void name_refusal(const py::error_already_set& error, const std::string& what) {
+// What the library of an array says against lending it, with the name of the array, as an error of
+// ours; errors of other kinds are its own affair and go on as they are.
+void name_refusal(py::error_already_set& error, const std::string& what) {
+  const bool value = error.matches(PyExc_ValueError);
   for (PyObject* kind :
        {PyExc_BufferError, PyExc_RuntimeError, PyExc_TypeError, PyExc_ValueError}) {
     if (error.type().ptr() != kind) continue;
     const std::string text = py::str(error.value());
-    PyErr_SetString(kind, (what + ": cannot be read through DLPack: " + text).c_str());
+    py::raise_from(error, value ? PyExc_ValueError : PyExc_TypeError,
+                   (what + ": cannot be read through DLPack: " + text).c_str());
     throw py::error_already_set();
   }
 }
@@ -55,24 +62,6 @@ bool on_cuda(const DLDevice& device) {
 
 bool on_cpu(const DLDevice& device) {
   return device.device_type == kDLCPU || device.device_type == kDLCUDAHost;
-}
-
-// The CUDA device that an array says it lives on. Asked before its capsule, since only there may a
-// stream be named. What cannot say it is left to __dlpack__, which says why.
-std::optional<int> cuda_device_of(py::handle array) {
-  static const py::object name =
-      py::reinterpret_steal<py::object>(PyUnicode_InternFromString("__dlpack_device__"));
-  const py::object method = py::getattr(array, name, py::none());
-  if (method.is_none()) return {};
-  try {
-    const auto said = method().cast<std::pair<int, int>>();
-    const DLDevice device{static_cast<DLDeviceType>(said.first), said.second};
-    return on_cuda(device) ? std::optional(device.device_id) : std::nullopt;
-  } catch (py::error_already_set& error) {
-    if (!error.matches(PyExc_Exception)) throw;
-  } catch (const py::cast_error&) {
-  }
-  return {};
 }
 
 py::object capsule_of(py::handle array, const std::string& what, const py::dict& request) {
@@ -109,23 +98,80 @@ Place place_of(const DLDevice& device, const std::optional<int>& said, const std
               (on_cuda(device) ? " or one whose __dlpack_device__ says so" : " or on CUDA"));
 }
 
-}  // namespace
+// NumPy has no more.
+constexpr int kMostAxes = 64;
 
-Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted& accepted,
-                     CallPlace* where) {
-  Borrowed result;
+bool times(std::int64_t& value, std::int64_t factor) {
+  return !__builtin_mul_overflow(value, factor, &value);
+}
+
+// Throws unless shape and strides describe memory that can be there. A dimension of 0 does not
+// excuse the others.
+void check_extent(const DLTensor& tensor, const std::string& what) {
+  const auto refuse = [&](const std::string& came, const std::string& expected) {
+    throw TypeError(what + ": its DLPack tensor has " + came + ", expected " + expected);
+  };
+  if (tensor.ndim < 0 || tensor.ndim > kMostAxes)
+    refuse(std::to_string(tensor.ndim) + " axes", "0 to " + std::to_string(kMostAxes));
+  if (tensor.ndim > 0 && tensor.shape == nullptr) refuse("axes, but no shape", "both");
+  const std::int64_t width = (tensor.dtype.bits + 7) / 8;
+  bool empty = false;
+  bool fits = true;
+  std::int64_t bytes = width;
+  std::int64_t reach = 0;
+  for (int k = 0; k < tensor.ndim; ++k) {
+    const std::int64_t length = tensor.shape[k];
+    if (length < 0) refuse("a dimension of " + std::to_string(length), "none below 0");
+    if (length == 0) empty = true;
+    if (length < 2) continue;
+    fits = fits && times(bytes, length);
+    if (tensor.strides == nullptr) continue;
+    std::int64_t far = tensor.strides[k] < 0 ? -(tensor.strides[k] + 1) : tensor.strides[k];
+    fits = fits && times(far, length - 1) && times(far, width) &&
+           !__builtin_add_overflow(reach, far, &reach);
+  }
+  if (!fits) refuse("a shape or strides beyond all memory", "bytes that can be counted");
+  if (empty) return;
+  if (tensor.data == nullptr) throw TypeError(what + " has no memory, expected an array that has");
+  if (tensor.byte_offset >
+      std::numeric_limits<std::uintptr_t>::max() - reinterpret_cast<std::uintptr_t>(tensor.data)) {
+    refuse("an offset of " + std::to_string(tensor.byte_offset) + " bytes",
+           "one within its memory");
+  }
+}
+
+// An array as its library lends it.
+struct Lent {
+  py::object capsule;
+  const DLTensor* tensor = nullptr;
+  bool writable = false;
+  Place place;
+
+  void* data() const { return static_cast<char*>(tensor->data) + tensor->byte_offset; }
+  std::vector<std::int64_t> shape() const { return {tensor->shape, tensor->shape + tensor->ndim}; }
+  std::vector<std::int64_t> strides() const {  // in elements
+    if (tensor->strides != nullptr) return {tensor->strides, tensor->strides + tensor->ndim};
+    std::vector<std::int64_t> row_major(static_cast<std::size_t>(tensor->ndim));
+    std::int64_t stride = 1;
+    for (std::size_t k = row_major.size(); k-- > 0; stride *= tensor->shape[k])
+      row_major[k] = stride;
+    return row_major;
+  }
+};
+
+Lent lent_by(py::handle object, const std::string& what, CallPlace* where) {
+  Lent lent;
   const std::optional<int> device = cuda_device_of(object);
   if (!device) {
-    result.owner = capsule_of(object, what, {});
+    lent.capsule = capsule_of(object, what, {});
   } else if (where == nullptr) {
     throw Error(what + " lives on " + memory_name(*device) + ", expected an array on the CPU");
   } else {
     where->meet(object, *device, what);
     const AsCurrent current(library_of(Py_TYPE(object.ptr())), *device);
-    result.owner = capsule_of(object, what, py::dict("stream"_a = where->number_for(*device)));
+    lent.capsule = capsule_of(object, what, py::dict("stream"_a = where->number_for(*device)));
   }
-  PyObject* capsule = result.owner.ptr();
-  const DLTensor* tensor = nullptr;
+  PyObject* capsule = lent.capsule.ptr();
   if (PyCapsule_IsValid(capsule, "dltensor_versioned") != 0) {
     const auto* managed =
         static_cast<DLManagedTensorVersioned*>(PyCapsule_GetPointer(capsule, "dltensor_versioned"));
@@ -133,42 +179,96 @@ Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted&
       throw TypeError(what + ": DLPack version " + std::to_string(managed->version.major) +
                       " is not understood");
     }
-    tensor = &managed->dl_tensor;
-    result.tensor.writable = (managed->flags & DLPACK_FLAG_BITMASK_READ_ONLY) == 0;
+    lent.tensor = &managed->dl_tensor;
+    lent.writable = (managed->flags & DLPACK_FLAG_BITMASK_READ_ONLY) == 0;
   } else if (PyCapsule_IsValid(capsule, "dltensor") != 0) {
-    tensor = &static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"))->dl_tensor;
-    result.tensor.writable = library_of(Py_TYPE(object.ptr())).cupy;
+    lent.tensor =
+        &static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"))->dl_tensor;
+    lent.writable = library_of(Py_TYPE(object.ptr())).cupy;
   } else {
     throw TypeError(what + ": __dlpack__ of " + type_name(object) + " gave no DLPack capsule");
   }
-  result.tensor.place = place_of(tensor->device, device, what);
-  const std::optional<Dtype> known = dtype_of(tensor->dtype, accepted);
-  if (!known) {
-    wrong_dtype(what,
-                "code " + std::to_string(tensor->dtype.code) + " of " +
-                    std::to_string(tensor->dtype.bits) + " bits (DLPack)",
-                accepted);
+  lent.place = place_of(lent.tensor->device, device, what);
+  check_extent(*lent.tensor, what);
+  return lent;
+}
+
+std::string in_words(const DLDataType& dtype) {
+  return "code " + std::to_string(dtype.code) + " of " + std::to_string(dtype.bits) + " bits" +
+         (dtype.lanes == 1 ? "" : " in " + std::to_string(dtype.lanes) + " lanes") + " (DLPack)";
+}
+
+// NumPy's name of a dtype of real numbers; empty for all others.
+std::string numpy_name(const DLDataType& dtype) {
+  const bool whole_bytes =
+      dtype.bits == 8 || dtype.bits == 16 || dtype.bits == 32 || dtype.bits == 64;
+  if (dtype.lanes != 1 || !whole_bytes) return {};
+  const std::string bits = std::to_string(dtype.bits);
+  if (dtype.code == kDLInt) return "int" + bits;
+  if (dtype.code == kDLUInt) return "uint" + bits;
+  if (dtype.code == kDLFloat && dtype.bits > 8) return "float" + bits;
+  return dtype.code == kDLBool && dtype.bits == 8 ? "bool" : "";
+}
+
+}  // namespace
+
+std::optional<int> cuda_device_of(py::handle array) {
+  static const py::object name =
+      py::reinterpret_steal<py::object>(PyUnicode_InternFromString("__dlpack_device__"));
+  const py::object method = py::getattr(array, name, py::none());
+  if (method.is_none()) return {};
+  try {
+    const auto said = method().cast<std::pair<int, int>>();
+    const DLDevice device{static_cast<DLDeviceType>(said.first), said.second};
+    return on_cuda(device) ? std::optional(device.device_id) : std::nullopt;
+  } catch (py::error_already_set& error) {
+    if (!error.matches(PyExc_Exception)) throw;
+  } catch (const py::cast_error&) {
   }
-  result.tensor.dtype = *known;
-  result.tensor.data = static_cast<char*>(tensor->data) + tensor->byte_offset;
-  result.shape.assign(tensor->shape, tensor->shape + tensor->ndim);
-  result.tensor.size = static_cast<std::size_t>(std::accumulate(
-      result.shape.begin(), result.shape.end(), std::int64_t{1}, std::multiplies<>()));
-  if (result.tensor.size > 0 && tensor->data == nullptr) {
-    throw TypeError(what + " has no memory, expected an array that has");
+  return {};
+}
+
+Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted& accepted,
+                     CallPlace* where) {
+  const Lent lent = lent_by(object, what, where);
+  const std::optional<Dtype> known = dtype_of(lent.tensor->dtype, accepted);
+  if (!known) wrong_dtype(what, in_words(lent.tensor->dtype), accepted);
+  if (negative(object)) {
+    throw TypeError(what +
+                    " has PyTorch's negative bit set: its memory holds the opposite of what it "
+                    "means; pass what its resolve_neg() gives");
   }
-  if (negated(object, result.tensor.size)) {
-    throw TypeError(what + " has the negative bit set, expected what resolve_neg() makes of it");
-  }
-  if (tensor->strides != nullptr) {
-    result.strides.assign(tensor->strides, tensor->strides + tensor->ndim);
-  } else {
-    std::int64_t stride = 1;
-    result.strides.resize(result.shape.size());
-    for (std::size_t k = result.shape.size(); k-- > 0; stride *= result.shape[k])
-      result.strides[k] = stride;
-  }
+  Borrowed result{{lent.data(), 1, *known, lent.writable, lent.place},
+                  lent.shape(),
+                  lent.strides(),
+                  lent.capsule};
+  for (const std::int64_t length : result.shape)
+    result.tensor.size *= static_cast<std::size_t>(length);
   return result;
+}
+
+py::array as_numpy(py::handle object, const std::string& what, bool widen) {
+  const py::object resolved =
+      negative(object) ? object.attr("resolve_neg")() : py::reinterpret_borrow<py::object>(object);
+  const Lent lent = lent_by(resolved, what, nullptr);
+  const DLDataType& dtype = lent.tensor->dtype;
+  const bool brain = dtype.code == kDLBfloat && dtype.bits == 16 && dtype.lanes == 1;
+  if (brain && !widen) {
+    throw TypeError(what +
+                    ": expected real numbers in float64 or float32, got dtype bfloat16; pass "
+                    "them as float32");
+  }
+  const std::string name = brain ? "uint16" : numpy_name(dtype);
+  if (name.empty())
+    throw TypeError(what + " has dtype " + in_words(dtype) + ", expected real numbers");
+  std::vector<std::int64_t> strides = lent.strides();
+  for (std::int64_t& stride : strides) stride *= dtype.bits / 8;
+  py::array array(py::dtype(name), lent.shape(), strides, lent.data(), lent.capsule);
+  py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+  if (!brain) return array;
+  // bfloat16 is the upper half of float32, for which NumPy needs no other package.
+  const py::object bits = array.attr("astype")("uint32").attr("__lshift__")(16);
+  return bits.attr("view")("float32");
 }
 
 bool glance_exchange(py::handle object, View& view, const Accepted& accepted, CallPlace* where) {
@@ -184,12 +284,14 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
   if (!known || (tensor.device.device_type != kDLCPU && (!device || where == nullptr)))
     return false;
   std::int64_t size = 1;
-  for (int k = tensor.ndim; k-- > 0; size *= tensor.shape[k]) {
+  if (tensor.ndim < 0 || tensor.ndim > kMostAxes) return false;
+  for (int k = tensor.ndim; k-- > 0;) {
+    const std::int64_t length = tensor.shape[k];
     const bool dense = tensor.strides == nullptr || tensor.strides[k] == size;
-    if (tensor.shape[k] != 1 && !dense) return false;
+    if (length < 0 || (length != 1 && !dense) || !times(size, length)) return false;
   }
   if (tensor.data == nullptr && size > 0) return false;
-  if (negated(object, static_cast<std::size_t>(size))) return false;
+  if (negative(object)) return false;
   char* data = static_cast<char*>(tensor.data) + tensor.byte_offset;
   const std::uintptr_t within = info(*known).bytes - 1;
   if ((reinterpret_cast<std::uintptr_t>(data) & within) != 0) return false;

@@ -9,6 +9,7 @@ namespace mdbopt::bind {
 struct ArrayLibrary {
   bool torch = false;                            // PyTorch's tensors, or of a class made from it
   bool cupy = false;                             // likewise
+  pybind11::handle is_negative;                  // PyTorch's Tensor.is_neg; null for others
   const DLPackExchangeAPI* functions = nullptr;  // null: it offers none
   bool lends = false;                            // whether these may be used to read its arrays
 };

@@ -24,21 +24,39 @@ std::optional<Dtype> dtype_of(int number, const Accepted& accepted) {
   return {};
 }
 
+std::optional<Dtype> dtype_of(const py::array& array, const Accepted& accepted) {
+  const py::dtype dtype = array.dtype();
+  const bool native = dtype.byteorder() == '=' || dtype.byteorder() == '|';
+  const bool opaque = dtype.kind() == 'V' && dtype.itemsize() == 2;
+  if (opaque && py::str(dtype).cast<std::string>() == "bfloat16") g_bfloat16_number = dtype.num();
+  return native ? dtype_of(dtype.num(), accepted) : std::nullopt;
+}
+
 }  // namespace
+
+py::dtype numpy_dtype(Dtype dtype) {
+  if (dtype == Dtype::kBFloat16) {
+    return py::dtype::from_args(py::module_::import("ml_dtypes").attr("bfloat16"));
+  }
+  return py::dtype(info(dtype).name);
+}
+
+bool has_dtype(const py::array& array, const Accepted& accepted) {
+  return dtype_of(array, accepted).has_value();
+}
 
 bool is_plain_numpy(py::handle object) {
   return Py_TYPE(object.ptr()) == py::detail::npy_api::get().PyArray_Type_;
 }
 
 Borrowed from_numpy(const py::array& array, const std::string& what, const Accepted& accepted) {
-  const py::dtype dtype = array.dtype();
   Borrowed result;
-  const bool native = dtype.byteorder() == '=' || dtype.byteorder() == '|';
-  const bool opaque = dtype.kind() == 'V' && dtype.itemsize() == 2;
-  if (opaque && py::str(dtype).cast<std::string>() == "bfloat16") g_bfloat16_number = dtype.num();
-  const std::optional<Dtype> known = native ? dtype_of(dtype.num(), accepted) : std::nullopt;
+  const std::optional<Dtype> known = dtype_of(array, accepted);
   if (!known) {
-    wrong_dtype(what, native ? py::str(dtype).cast<std::string>() : "of foreign byte order",
+    const char order = array.dtype().byteorder();
+    wrong_dtype(what,
+                order == '=' || order == '|' ? py::str(array.dtype()).cast<std::string>()
+                                             : "of foreign byte order",
                 accepted);
   }
   result.tensor.dtype = *known;

@@ -7,6 +7,10 @@
 
 namespace mdbopt::bind {
 
+// bfloat16 is no dtype of NumPy before ml_dtypes is imported.
+pybind11::dtype numpy_dtype(Dtype dtype);
+
+bool has_dtype(const pybind11::array& array, const Accepted& accepted);
 Borrowed from_numpy(const pybind11::array& array, const std::string& what,
                     const Accepted& accepted);
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../check.h"
@@ -60,7 +61,8 @@ py::dict describe(std::size_t index) {
                   "update"_a = rule.update);
 }
 
-// The arguments of a call: in row-major order by a glance, else all through borrow.
+// The arguments of a call: as they are by a glance; else what is written is borrowed, and what is only
+// read is taken in any form that holds the same numbers.
 class Streams {
  public:
   std::vector<Tensor> tensors;
@@ -68,19 +70,18 @@ class Streams {
 
   Streams(const Description& rule, const py::args& arguments, const Accepted& accepted)
       : tensors(arguments.size()) {
+    check_stream_count(rule, tensors.size());
     std::size_t taken = 0;
     for (View view; taken < tensors.size() && glance(arguments[taken], view, accepted, &where);
          ++taken) {
       tensors[taken] = view.tensor;
     }
-    if (taken == tensors.size()) return;
-    for (std::size_t k = 0; k < arguments.size(); ++k) {
-      const bool named = k < rule.stream_count;
-      const std::string name = named ? "'" + std::string(rule.streams[k].name) + "'" : "argument";
-      arrays_.push_back(
-          borrow(arguments[k], std::string(rule.name) + ": stream " + name, accepted, &where));
-      tensors[k] = arrays_.back().tensor;
-    }
+    if (taken < tensors.size() || widens(rule)) take_all(rule, arguments, accepted);
+  }
+
+  // Numbers beside the streams, that an update only reads.
+  Borrowed numbers(const Description& rule, const char* name, py::handle array, Dtype dtype) {
+    return read(array, named(rule, name), {dtype, {}, {}, &order()}, {}, &where);
   }
 
   // Elements are walked in the order of memory, which must be the same for all.
@@ -90,20 +91,67 @@ class Streams {
     }
   }
   void check_order(const Description& rule, const char* name, const Borrowed& array) const {
-    const bool first_row_major = arrays_.empty() || arrays_[0].row_major();
-    if (first_row_major && array.row_major()) return;
-    const auto view = [](const Borrowed& of) {
-      return View{of.tensor, of.shape.data(), static_cast<int>(of.shape.size()), of.strides.data()};
-    };
-    const bool one_shape = !arrays_.empty() && array.shape == arrays_[0].shape;
-    if (one_shape && same_order(view(array), view(arrays_[0]))) return;
-    throw Error(std::string(rule.name) + ": stream '" + name +
-                "' orders its elements in memory unlike stream '" + rule.streams[0].name +
-                "', expected the same shape and strides");
+    const Borrowed& first = order();
+    if (first.row_major() && array.row_major()) return;
+    if (array.shape == first.shape && same_order(view_of(array), view_of(first))) return;
+    throw Error(named(rule, name) + " orders its elements in memory unlike stream '" +
+                rule.streams[order_].name + "', expected the same shape and strides");
   }
 
  private:
+  static std::string named(const Description& rule, const char* name) {
+    return std::string(rule.name) + ": stream '" + name + "'";
+  }
+
+  // Whether a stream on the CPU that is only read comes in another dtype than the call has.
+  bool widens(const Description& rule) const {
+    const Dtype dtype = call_dtype(rule, tensors[leading_stream(rule)].dtype);
+    for (std::size_t k = 0; k < tensors.size(); ++k) {
+      const Stream& stream = rule.streams[k];
+      if (stream.role == Role::kIn && tensors[k].dtype != stored_dtype(stream.storage, dtype) &&
+          tensors[k].place.on_cpu()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  const Borrowed& order() const { return arrays_.empty() ? kRowMajor : arrays_[order_]; }
+
+  void take_all(const Description& rule, const py::args& arguments, const Accepted& accepted) {
+    const std::size_t count = tensors.size();
+    const std::size_t leader = leading_stream(rule);
+    arrays_.resize(count);
+    std::vector<bool> taken(count);
+    bool ordered = false;
+    const auto keep = [&](std::size_t k, Borrowed array) {
+      arrays_[k] = std::move(array);
+      tensors[k] = arrays_[k].tensor;
+      taken[k] = true;
+      if (!ordered) order_ = k;
+      ordered = true;
+    };
+    for (std::size_t k = 0; k < count; ++k) {
+      if (rule.streams[k].role == Role::kIn && !cuda_device_of(arguments[k])) continue;
+      keep(k, borrow(arguments[k], named(rule, rule.streams[k].name), accepted, &where));
+    }
+    const auto take = [&](std::size_t k, std::optional<Dtype> dtype) {
+      if (taken[k]) return;
+      Wanted wanted{dtype};
+      if (ordered) {
+        wanted.size = arrays_[order_].tensor.size;
+        wanted.like = " (as '" + std::string(rule.streams[order_].name) + "')";
+        wanted.order = &arrays_[order_];
+      }
+      keep(k, read(arguments[k], named(rule, rule.streams[k].name), wanted, accepted, &where));
+    };
+    take(leader, {});
+    const Dtype dtype = call_dtype(rule, tensors[leader].dtype);
+    for (std::size_t k = 0; k < count; ++k) take(k, stored_dtype(rule.streams[k].storage, dtype));
+  }
+
   std::vector<Borrowed> arrays_;
+  std::size_t order_ = 0;  // the one that says in which order memory is walked
 };
 
 // What an update takes besides streams and scalars.
@@ -117,7 +165,7 @@ struct UpdateArguments {
     if (PyFloat_CheckExact(rate.ptr())) {
       lr = PyFloat_AS_DOUBLE(rate.ptr());
     } else if (!rate.is_none()) {
-      step_sizes = borrow(rate, std::string(rule.name) + ": stream 'lr'", {}, &streams.where);
+      step_sizes = streams.numbers(rule, "lr", rate, arithmetic_dtype(streams.tensors[0].dtype));
       streams.check_order(rule, "lr", step_sizes);
       extras.step_sizes = &step_sizes.tensor;
     }

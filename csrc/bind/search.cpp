@@ -47,8 +47,9 @@ class State {
 
   void init(const py::object& x, double f, const py::object& g) {
     CallPlace where;
-    const Borrowed x_borrowed = borrow(x, "x", {}, &where);
-    const Borrowed g_borrowed = borrow(g, "g", {}, &where);
+    const Borrowed x_borrowed = read(x, "x", {.order = &kRowMajor}, {}, &where);
+    const Wanted like_x{x_borrowed.tensor.dtype, x_borrowed.tensor.size, " (as x)", &kRowMajor};
+    const Borrowed g_borrowed = read(g, "g", like_x, {}, &where);
     const Tensor x_tensor = row_major(x_borrowed, where, "x");
     const Tensor g_tensor = row_major(g_borrowed, where, "g");
     const Held held{*this, where};
@@ -56,7 +57,7 @@ class State {
   }
   bool judge(double f, const py::object& g) {
     CallPlace where;
-    const Look look(g, "g", {}, where);
+    const Look look(g, "g", like_x(), {}, where);
     bool moved = false;
     const Held held{*this, where};
     alone([&] { moved = search_->judge(f, look.tensor()); });
@@ -64,13 +65,13 @@ class State {
   }
   void judge_later(const py::object& f, const py::object& g) {
     CallPlace where;
-    const Look look(g, "g", {}, where);
+    const Look look(g, "g", like_x(), {}, where);
     std::optional<Look> number;
     DeviceNumber told;
     if (PyFloat_CheckExact(f.ptr())) {
       told.value = PyFloat_AS_DOUBLE(f.ptr());
     } else {
-      number.emplace(f, "f", Accepted{true, {}}, where);
+      number.emplace(f, "f", std::nullopt, Accepted{true, {}}, where);
       told = number_there(number->tensor(), look.tensor());
     }
     const Held held{*this, where};
@@ -94,20 +95,21 @@ class State {
     if (!search_->place().on_cpu()) names.all.append("device");
     return names.all;
   }
-  void load(const py::dict& saved, const std::optional<int>& device) {
+  void load(const py::object& saved, const std::optional<int>& device) {
     Options options = options_;
     if (device) {
       require_usable(*device);
       options.execution.place = {*device, legacy_stream()};
     }
-    if (!saved.contains("x")) throw Error("state: 'x' is missing");
-    const Borrowed x = borrow(py::object(saved["x"]), "state: 'x'");
+    Loader loader(saved);
+    const Borrowed x = borrow(loader.find("x"), "state: 'x'");
+    if (x.tensor.size == 0) throw Error("state: 'x' is empty, expected at least one element");
     std::unique_ptr<Search> fresh = search::make(options, x.tensor.size, x.tensor.dtype);
-    Loader check(saved, false);
-    fresh->fields(check);
-    Loader write(saved, true);
-    fresh->fields(write);
-    alone([&] { search_ = std::move(fresh); });
+    fresh->fields(loader);
+    alone([&] {
+      fresh->loaded();
+      search_ = std::move(fresh);
+    });
   }
   py::object step_sizes() {
     settle();
@@ -138,20 +140,26 @@ class State {
     return asked([](const Search& search) { return (search.*question)(); });
   }
 
-  // A read-only view that keeps the state alive; the memory it shows belongs to a later point after
-  // the next judgement. On a device, whose libraries know no read-only arrays, a copy, or the memory
-  // itself for those who promise only to read it.
-  py::object show(const Buffer& buffer, const py::object& self, bool copied = true) {
-    if (!buffer.place().on_cpu() && !copied) return device_view(buffer.tensor(), self);
-    if (!buffer.place().on_cpu()) {
-      Buffer copy;
-      alone([&] { copy = buffer; });
-      return given(where_, std::move(copy));
+  py::object copied(const Buffer& buffer) {
+    if (buffer.place().on_cpu()) {
+      return py::array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
+                       buffer.data());
     }
+    Buffer copy;
+    alone([&] { copy = buffer; });
+    return given(where_, std::move(copy));
+  }
+  // A view that keeps the state alive; the memory it shows belongs to a later point after the next
+  // judgement. Read-only, but on a device, whose libraries know no such arrays.
+  py::object lent(const Buffer& buffer, const py::object& self) {
+    if (!buffer.place().on_cpu()) return device_view(buffer.tensor(), self);
     py::array array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
                     buffer.data(), self);
     py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
     return array;
+  }
+  py::object shown(const Buffer& buffer, const py::object& self) {
+    return buffer.place().on_cpu() ? lent(buffer, self) : copied(buffer);
   }
 
  private:
@@ -167,6 +175,13 @@ class State {
     }
   };
 
+  // What a gradient comes as; on a device as it is.
+  std::optional<Wanted> like_x() const {
+    const Buffer& x = search_->x();
+    if (!x.place().on_cpu()) return {};
+    return Wanted{x.dtype(), x.size(), " (as x)", &kRowMajor};
+  }
+
   void settle() {
     asked([](const Search& search) { return search.status(); });
   }
@@ -177,7 +192,7 @@ class State {
     const Place place = search_->place();
     if (place.on_cpu()) return saver.saved;
     std::int64_t device = place.device;
-    saver.count("device", device);
+    saver.count("device", device, 0, device);
     {
       const py::gil_scoped_release release;
       device_library().synchronize(place);
@@ -207,11 +222,13 @@ class State {
   std::atomic<bool> busy_{false};
 };
 
+using Labels = py::array_t<std::int64_t, py::array::c_style>;
+
 std::unique_ptr<State> make_state(const std::string& method, double gamma, double initial_scale,
                                   double forward, bool cocoercive, int refine,
-                                  bool gradient_direction, const std::vector<std::int64_t>& groups,
-                                  std::size_t memory, const std::string& proposer,
-                                  const py::object& backend, std::size_t threads) {
+                                  bool gradient_direction, const Labels& groups, std::size_t memory,
+                                  const std::string& proposer, const py::object& backend,
+                                  std::size_t threads) {
   Options options;
   options.method = method;
   options.gamma = gamma;
@@ -220,7 +237,7 @@ std::unique_ptr<State> make_state(const std::string& method, double gamma, doubl
   options.cocoercive = cocoercive;
   options.refine = refine;
   options.gradient_direction = gradient_direction;
-  options.groups = groups;
+  options.groups.assign(groups.data(), groups.data() + groups.size());
   options.memory = memory;
   options.proposer = proposer;
   if (!backend.is_none())
@@ -236,19 +253,19 @@ void bind_search(py::module_& module) {
       .def(py::init(&make_state), py::kw_only(), "method"_a, "gamma"_a = search::kDefault,
            "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault,
            "cocoercive"_a = true, "refine"_a = 0, "gradient_direction"_a = true,
-           "groups"_a = std::vector<std::int64_t>{}, "memory"_a = Options{}.memory,
-           "proposer"_a = Options{}.proposer, "backend"_a = py::none(), "threads"_a = 0)
+           "groups"_a = Labels(0), "memory"_a = Options{}.memory, "proposer"_a = Options{}.proposer,
+           "backend"_a = py::none(), "threads"_a = 0)
       .def("init", &State::init, "x"_a, "f"_a, "g"_a,
            "Start at x, where the objective is f and its gradient g.")
       .def(
           "propose",
           [](py::object self, bool copy) {
             State& state = self.cast<State&>();
-            return state.show(state.propose(copy), self, copy);
+            const Buffer& trial = state.propose(copy);
+            return copy ? state.copied(trial) : state.lent(trial, self);
           },
           "copy"_a = true,
-          "The point to evaluate next: a read-only view, valid until judge; on a device a copy, or "
-          "the search's own memory.")
+          "The point to evaluate next: a copy, or the search's own memory, to be read until judge.")
       .def("judge", &State::judge, "f"_a, "g"_a,
            "Take f and g at the proposed point; True when x moved there.")
       .def("judge_later", &State::judge_later, "f"_a, "g"_a,
@@ -265,18 +282,20 @@ void bind_search(py::module_& module) {
       .def("load", &State::load, "saved"_a, "device"_a = py::none(),
            "Continue from what save gave, on the CPU or on a CUDA device.")
       .def("step_sizes", &State::step_sizes)
-      .def_property_readonly(
-          "x",
-          [](py::object self) {
-            State& state = self.cast<State&>();
-            return state.show(*state.asked([](const Search& search) { return &search.x(); }), self);
-          })
-      .def_property_readonly(
-          "g",
-          [](py::object self) {
-            State& state = self.cast<State&>();
-            return state.show(*state.asked([](const Search& search) { return &search.g(); }), self);
-          })
+      .def_property_readonly("x",
+                             [](py::object self) {
+                               State& state = self.cast<State&>();
+                               return state.shown(
+                                   *state.asked([](const Search& search) { return &search.x(); }),
+                                   self);
+                             })
+      .def_property_readonly("g",
+                             [](py::object self) {
+                               State& state = self.cast<State&>();
+                               return state.shown(
+                                   *state.asked([](const Search& search) { return &search.g(); }),
+                                   self);
+                             })
       .def_property_readonly("device",
                              [](const State& self) {
                                const Place& place = self.search().place();

@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -26,21 +27,27 @@ inline Tensor row_major(const Borrowed& array, const CallPlace& where, const cha
   return tensor;
 }
 
-// A look at an array of a call, which lends it.
+// A look at an array of a call, which lends it; or, where it says what is wanted and the array on the
+// CPU is not that, a copy.
 class Look {
  public:
-  Look(const pybind11::object& array, const char* what, const Accepted& accepted,
-       CallPlace& where) {
-    if (glance(array, view_, accepted, &where)) {
+  Look(const pybind11::object& array, const char* what, const std::optional<Wanted>& wanted,
+       const Accepted& accepted, CallPlace& where) {
+    if (glance(array, view_, accepted, &where) && !(wanted && widens(*wanted))) {
       view_.tensor.place.stream = where.place().stream;
     } else {
-      borrowed_ = borrow(array, what, accepted, &where);
+      borrowed_ = wanted ? read(array, what, *wanted, accepted, &where)
+                         : borrow(array, what, accepted, &where);
       view_.tensor = row_major(borrowed_, where, what);
     }
   }
   const Tensor& tensor() const { return view_.tensor; }
 
  private:
+  bool widens(const Wanted& wanted) const {
+    return wanted.dtype && *wanted.dtype != view_.tensor.dtype && view_.tensor.place.on_cpu();
+  }
+
   View view_;
   Borrowed borrowed_;
 };

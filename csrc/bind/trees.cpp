@@ -19,12 +19,6 @@ constexpr std::size_t kFewElements = 0;
 constexpr std::size_t kFewElements = 1 << 15;
 #endif
 
-std::string in_words(const std::int64_t* shape, int rank) {
-  std::string text = "(";
-  for (int k = 0; k < rank; ++k) text += (k > 0 ? ", " : "") + std::to_string(shape[k]);
-  return text + (rank == 1 ? ",)" : ")");
-}
-
 }  // namespace
 
 std::string Path::below(const std::string& root) const {

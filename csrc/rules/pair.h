@@ -115,9 +115,9 @@ struct PairNormal : NoScalars {
 inline constexpr Sum kLearnSums[] = {
     {"y1"}, {"y_root"}, {"y_b"}, {"s1"}, {"s_root"}, {"s_b"}, {"deepest", Fold::kMax}};
 
-MDBOPT_INLINE void learn(double s, double y, double w, double& b, double* sums) {
+MDBOPT_INLINE void learn(double s, double y, double w, double depth, double& b, double* sums) {
   const double old = b;
-  b = shrink<Box>(b, w, 0.0, 1.0, kUnlimited);
+  b = shrink<Box>(b, w, 0.0, 1.0, depth);
   const double root = sqrt(b);
   const double inverse = 1.0 / b;
   sums[0] = y * y;
@@ -132,23 +132,23 @@ MDBOPT_INLINE void learn(double s, double y, double w, double& b, double* sums) 
 struct Learn {
   static constexpr const char* kName = "learn";
   static constexpr const char* kSummary =
-      "b ← min(b, 1/(cut·y²)), and how well D = 1, √b, b explain the pair";
+      "b ← min(b, 1/(cut·y²)), by no more than depth, and how well D = 1, √b, b explain the pair";
   static constexpr Stream kStreams[] = {{"s", Role::kIn, Storage::kNarrow},
                                         {"y", Role::kIn, Storage::kNarrow},
                                         {"b", Role::kInOut, Storage::kWide}};
   enum { kS, kY, kB };
-  static constexpr Scalar kScalars[] = {{"cut"}};
+  static constexpr Scalar kScalars[] = {{"cut"}, {"depth", kUnlimited}};
   static constexpr auto& kEmitted = kLearnSums;
   struct Coef {
-    double cut;
+    double cut, depth;
   };
   MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
+    c = {scalars[0], scalars[1]};
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
-    learn(v[kS], v[kY], c.cut * (v[kY] * v[kY]), v[kB], sums);
+    learn(v[kS], v[kY], c.cut * (v[kY] * v[kY]), c.depth, v[kB], sums);
   }
 };
 
@@ -160,7 +160,7 @@ struct LearnFrom {
                                         {"u", Role::kIn, Storage::kWide},
                                         {"b", Role::kInOut, Storage::kWide}};
   enum { kS, kY, kU, kB };
-  static constexpr Scalar kScalars[] = {{"cut"}};
+  static constexpr auto& kScalars = Learn::kScalars;
   static constexpr auto& kEmitted = kLearnSums;
   using Coef = Learn::Coef;
   MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
@@ -168,7 +168,7 @@ struct LearnFrom {
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
-    learn(v[kS], v[kY], c.cut * v[kU], v[kB], sums);
+    learn(v[kS], v[kY], c.cut * v[kU], c.depth, v[kB], sums);
   }
 };
 

@@ -1,7 +1,10 @@
 // buffer – an owned flat array of one dtype.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
+#include <new>
 #include <utility>
 
 #include "memory.h"
@@ -13,7 +16,7 @@ class Buffer {
   Buffer() = default;
   // Holds zeros.
   Buffer(std::size_t size, Dtype dtype, Where where = {})
-      : size_(size), dtype_(dtype), memory_(size * info(dtype).bytes, std::move(where)) {}
+      : size_(size), dtype_(dtype), memory_(bytes_of(size, dtype), std::move(where)) {}
   void swap(Buffer& other) noexcept {
     std::swap(size_, other.size_);
     std::swap(dtype_, other.dtype_);
@@ -34,6 +37,13 @@ class Buffer {
   void read(void* to) const { memory_.read(to); }
 
  private:
+  // Never fewer than there are.
+  static std::size_t bytes_of(std::size_t size, Dtype dtype) {
+    const std::size_t most = std::numeric_limits<std::size_t>::max() / info(dtype).bytes;
+    if (size > most) throw std::bad_alloc();
+    return size * info(dtype).bytes;
+  }
+
   std::size_t size_ = 0;
   Dtype dtype_ = Dtype::kFloat64;
   Memory memory_;
@@ -44,6 +54,13 @@ inline Buffer filled(std::size_t size, double value) {
   Buffer buffer(size, Dtype::kFloat64);
   for (std::size_t i = 0; i < size; ++i) buffer.doubles()[i] = value;
   return buffer;
+}
+
+// The same with more elements.
+inline Buffer grown(const Buffer& table, std::size_t size, double value) {
+  Buffer larger = filled(size, value);
+  std::copy_n(table.doubles(), table.size(), larger.doubles());
+  return larger;
 }
 
 }  // namespace mdbopt::search

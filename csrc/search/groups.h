@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "../launch.h"
 #include "buffer.h"
@@ -20,6 +21,8 @@ class Groups {
 
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }
+  // The same words for the same partition, whatever its labels.
+  const std::string& identity() const { return identity_; }
 
   // sums[j] = Σ over group j of values[i], in the order of fold.h within each group.
   void sum(const Buffer& values, Buffer& sums, const Execution& execution) const;
@@ -32,6 +35,7 @@ class Groups {
   }
 
   std::size_t count_ = 0;
+  std::string identity_ = "none";
   // Of std::size_t, where the arrays are that they index.
   Memory group_of_;
   Memory member_;  // coordinates, group after group

@@ -11,9 +11,9 @@ constexpr double kForward = 1.1;  // growth of the box after a plain step that k
 
 }  // namespace
 
-Guarded::Guarded(const Options& options) : Search(options) {
+Guarded::Guarded(const Options& options) : Search(options, kPatience) {
   if (std::isnan(options_.forward)) options_.forward = kForward;
-  make_proposer(options.proposer, options.memory, {});
+  make_proposer(options.proposer, {});
 }
 
 void Guarded::allocate_more() {
@@ -23,9 +23,10 @@ void Guarded::allocate_more() {
   spare_g_ = walks_.zeros();
   if (!groups_.empty() || !options_.cocoercive) normal_ = walks_.zeros(Dtype::kFloat64);
   if (!groups_.empty()) sums_ = walks_.of(groups_.count(), Dtype::kFloat64).zeros();
-  const std::size_t memory = options_.proposer == "lbfgs" ? options_.memory : 1;
-  pairs_ = Pairs(memory, walks_);
-  proposer_ = make_proposer(options_.proposer, memory, walks_);
+  const std::size_t asked = options_.memory == 0 ? auto_memory(walks_.size) : options_.memory;
+  pairs_ = Pairs(options_.proposer == "lbfgs" ? asked : 1, walks_);
+  proposer_ = make_proposer(options_.proposer, walks_);
+  proposer_->follow(pairs_.ring());
   const double d = static_cast<double>(groups_.empty() ? walks_.size : groups_.count());
   facts_.limits = limits_;
   facts_.gamma = std::isnan(options_.gamma) ? 1.0 / (2.0 * d) : options_.gamma;
@@ -40,7 +41,9 @@ void Guarded::start() {
   const double xmax = sums[1];
   walks_.run(norm, {g_.data()}, {now_.scale}, sums);
   // Length 1, unless x is so far out that 1 is lost in it.
-  guard_.unit_step = std::clamp(std::sqrt(limits_.epsilon) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
+  guard_.first_step =
+      std::clamp(std::sqrt(limits_.epsilon) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
+  guard_.unit_step = guard_.first_step;
   if (!std::isnan(options_.initial_scale)) {
     set_growth(guard_, options_.initial_scale / now_.scale *
                            static_cast<double>(groups_.empty() ? x_.size() : groups_.count()));
@@ -68,6 +71,7 @@ Measured Guarded::measure(double f, const Tensor& g) {
 bool Guarded::judge_trial(double f, const Tensor& g) {
   const Measured trial = measure(f, g);
   now_.trial_gmax = trial.gmax;
+  measure_noise(now_, f, trial.gs, trial.gs_trial);
   if (out_of_range(f, trial.gmax, kTooSteep)) {
     fail_trial();
     return false;
@@ -78,7 +82,7 @@ bool Guarded::judge_trial(double f, const Tensor& g) {
 
 bool Guarded::judge_direction(const Measured& trial) {
   Fit fit{};
-  if (trial.curved) fit = learn(trial);
+  if (learns(guard_, now_, trial)) fit = learn(trial);
   if (wins(now_, trial)) {
     if (trial.curved) remember(trial, fit);
     return move(trial, false);
@@ -129,17 +133,17 @@ Fit Guarded::learn(const Measured& trial) {
   static const std::size_t rule = find_rule("learn");
   static const std::size_t rule_from = find_rule("learn_from");
   static const std::size_t pair_normal = find_rule("pair_normal");
-  const double cut = cut_of(guard_, now_, trial, facts_);
+  const Learning by = learning(guard_, now_, trial, facts_);
   double sums[kMaxSums];
   void* s = pairs_.next_s().data();
   void* y = pairs_.next_y().data();
   if (groups_.empty()) {
-    walks_.run(rule, {s, y, b_.data()}, {cut}, sums);
+    walks_.run(rule, {s, y, b_.data()}, {by.cut, by.depth}, sums);
   } else {
     walks_.run(pair_normal, {y, normal_.data()}, {});
     groups_.sum(normal_, sums_, *walks_.execution);
     groups_.spread(sums_, normal_, *walks_.execution);
-    walks_.run(rule_from, {s, y, normal_.data(), b_.data()}, {cut}, sums);
+    walks_.run(rule_from, {s, y, normal_.data(), b_.data()}, {by.cut, by.depth}, sums);
   }
   return fit_of(sums);
 }
@@ -152,9 +156,10 @@ Fit Guarded::learn_hypergradient(const Measured& trial, const Tensor& g) {
     groups_.sum(normal_, sums_, *walks_.execution);
     groups_.spread(sums_, normal_, *walks_.execution);
   }
+  const Learning by = learning(guard_, now_, trial, facts_);
   double sums[kMaxSums];
   walks_.run(rule_from, {pairs_.next_s().data(), pairs_.next_y().data(), normal_.data(), b_.data()},
-             {cut_of(guard_, now_, trial, facts_)}, sums);
+             {by.cut, by.depth}, sums);
   return fit_of(sums);
 }
 
@@ -162,6 +167,7 @@ void Guarded::remember(const Measured& trial, const Fit& fit) {
   if (!(trial.sy_stored > 0.0) || !metric_.fit(fit, trial.sy_stored, pairs_.last_scale())) return;
   proposer_->learn(fit, trial.sy, metric_, pairs_);
   pairs_.keep(trial.sy_stored);
+  proposer_->follow(pairs_.ring());
 }
 
 void Guarded::step_sizes(double* out) const {
@@ -175,22 +181,32 @@ void Guarded::step_sizes(double* out) const {
 
 void Guarded::fields(Fields& fields) {
   Search::fields(fields);
-  fields.count("state", guard_.state);
-  fields.number("t", guard_.t);
-  fields.count("tries", guard_.tries);
-  fields.count("plain_fails", guard_.plain_fails);
-  fields.number("unit_step", guard_.unit_step);
-  fields.number("set_growth", guard_.growth);
-  fields.number("largest_growth", guard_.largest_growth);
-  fields.count("window_steps", guard_.window_steps);
-  fields.count("window_kept", guard_.window_kept);
-  fields.number("window_won", guard_.window_won);
-  fields.array("set_b", b_);
-  fields.array("delta", delta_);
+  const std::int64_t judged = now_.evaluations - 1;
+  fields.word("proposer", options_.proposer);
+  fields.same("gamma", facts_.gamma);
+  fields.count("state", guard_.state, kFirst, kPlain);
+  fields.number("t", guard_.t, kPositive);
+  fields.count("tries", guard_.tries, 0, judged);
+  fields.count("plain_fails", guard_.plain_fails, 0, judged);
+  fields.number("unit_step", guard_.unit_step, kPositive);
+  fields.number("first_step", guard_.first_step, kPositive);
+  fields.number("set_growth", guard_.growth, kNotNegative);
+  fields.number("largest_growth", guard_.largest_growth, kNotNegative);
+  fields.count("window_steps", guard_.window_steps, 0, judged);
+  fields.count("window_kept", guard_.window_kept, 0, guard_.window_steps);
+  fields.number("window_won", guard_.window_won, kAnything);
+  fields.count("reopened", guard_.reopened, -1, now_.gains);
+  fields.count("reopening", guard_.reopening, 0, fields.judged_later() ? 1 : 0);
+  fields.array("set_b", b_, kNotNegative);
+  fields.array("delta", delta_, guard_.state == kDirection ? of_trial(fields, kFinite) : kAnything);
   pairs_.fields(fields);
-  fields.count("metric_kind", metric_.kind);
-  fields.number("metric_scale", metric_.scale);
-  proposer_->fields(fields);
+  fields.count("metric_kind", metric_.kind, 0, 2);
+  fields.number("metric_scale", metric_.scale, kNotNegative);
+  proposer_->fields(fields, pairs_, judged);
+}
+
+void Guarded::loaded() {
+  if (!ended(now_)) go_on();
 }
 
 }  // namespace mdbopt::search

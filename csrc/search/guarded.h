@@ -21,6 +21,7 @@ class Guarded final : public Search {
   explicit Guarded(const Options& options);
   void step_sizes(double* out) const override;
   void fields(Fields& fields) override;
+  void loaded() override;
   void judge_later(const DeviceNumber& f, const Tensor& g) override;
 
  private:
@@ -30,6 +31,7 @@ class Guarded final : public Search {
   void fail_trial() override;
   bool judged_there(double f, const Tensor& g, bool& moved) override;
   void fetch() override;
+  const Groups& groups() const override { return groups_; }
 
   void check_judge_later() const;
   void move_there(const Place& place);
@@ -44,9 +46,14 @@ class Guarded final : public Search {
   Fit learn(const Measured& trial);
   Fit learn_hypergradient(const Measured& trial, const Tensor& g);
   void remember(const Measured& trial, const Fit& fit);
+  // Does what a judgement on a device leaves to the next: opens the box anew, or puts a shorter trial
+  // in the place of one that is not finite. False: there was nothing to do.
+  bool go_on();
   // Takes what growing has put beyond its range into b.
   void rescale();
   void grow(double factor);
+  // Starts afresh from x.
+  void reopen();
 
   void next(Next next);
   // Each writes the next trial.

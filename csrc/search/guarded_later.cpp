@@ -38,6 +38,8 @@ void Guarded::move_there(const Place& at) {
       .plain = find_rule("box_trial"),
   };
   if (spare_x_.size() == 0) spare_x_ = walks_.zeros();
+  pairs_.reserve();
+  proposer_->follow(pairs_.ring());
   std::vector<void*> s, y;
   for (const Buffer& buffer : pairs_.all_s()) s.push_back(buffer.data());
   for (const Buffer& buffer : pairs_.all_y()) y.push_back(buffer.data());
@@ -76,11 +78,7 @@ bool Guarded::judged_there(double f, const Tensor& g, bool& moved) {
   judgement_->queue({f}, g.data, g.place);
   fetch();
   moved = now_.accepted != accepted;
-  if (!ended(now_) && !is_finite(now_.moved)) {
-    if (guard_.state == kPlain) grow(kShorter);
-    next(after_overshoot(guard_));
-    send();
-  }
+  if (!ended(now_) && go_on()) send();
   return true;
 }
 

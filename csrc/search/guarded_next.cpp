@@ -5,6 +5,7 @@
 #include "guarded.h"
 
 namespace mdbopt::search {
+
 void Guarded::rescale() {
   // As in Set: cuts lower single step sizes, growth lowers none.
   static const std::size_t rule = find_rule("rescale");
@@ -13,6 +14,17 @@ void Guarded::rescale() {
 
 void Guarded::grow(double factor) {
   if (search::grow(guard_, metric_, factor)) rescale();
+}
+
+bool Guarded::go_on() {
+  if (guard_.reopening != 0) {
+    reopen();
+    return true;
+  }
+  if (is_finite(now_.moved)) return false;
+  if (guard_.state == kPlain) grow(kShorter);
+  next(after_overshoot(guard_));
+  return true;
 }
 
 void Guarded::next(Next next) {
@@ -28,18 +40,29 @@ void Guarded::next(Next next) {
     case Next::kPlain:
       return plain();
     case Next::kNone:
+      if (guard_.reopening != 0) reopen();
       return;
   }
+}
+
+void Guarded::reopen() {
+  static const std::size_t rule = find_rule("rescale");
+  walks_.run(rule, {b_.data()}, {kReopening, kFolding[1]});
+  pairs_.forget();
+  proposer_->reset();
+  delta_.clear();
+  search::reopen(guard_, now_);
+  first();
 }
 
 void Guarded::first() {
   static const std::size_t rule = find_rule("gradient_trial");
   double sums[kMaxSums];
-  for (;;) {
+  for (;; guard_.t *= kShorter) {
+    if (!(guard_.t > 0.0)) return plain();
     walks_.run(rule, {x_.data(), g_.data(), trial_.data()},
                {guard_.t * guard_.unit_step, now_.scale}, sums);
     if (std::isfinite(sums[2])) break;
-    guard_.t *= kShorter;
   }
   now_.moved = sums[2];
   if (too_short(now_.moved)) plain();
@@ -74,7 +97,7 @@ void Guarded::step_along(Chain& chain) {
 
 void Guarded::along() {
   for (;; guard_.t *= kShorter) {
-    if (guard_.t == 0.0) return plain();  // delta itself is not finite
+    if (!(guard_.t > 0.0)) return plain();  // delta itself is not finite
     chain_.clear();
     step_along(chain_);
     if (std::isfinite(now_.moved)) break;
@@ -94,14 +117,15 @@ void Guarded::plain() {
   static const std::size_t rule = find_rule("box_trial");
   begin_plain(guard_);
   double sums[kMaxSums];
-  for (;;) {
+  for (;; grow(kShorter)) {
+    if (!(guard_.growth > 0.0)) return end(Status::kPrecision);
     walks_.run(rule, {x_.data(), g_.data(), b_.data(), trial_.data()},
                {facts_.gamma * guard_.growth, now_.scale}, sums);
     if (std::isfinite(sums[2]) && std::isfinite(sums[0])) break;
-    grow(kShorter);
   }
   now_.moved = sums[2];
-  settle_plain(now_, sums[0], limits_);
+  settle_plain(guard_, now_, sums[0], limits_);
+  if (guard_.reopening != 0) reopen();
 }
 
 }  // namespace mdbopt::search

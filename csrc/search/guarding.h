@@ -21,11 +21,14 @@ struct Guarding {
   double t = 1.0;  // along delta, or of the first step
   std::int64_t tries = 0;
   std::int64_t plain_fails = 0;
-  double unit_step = 1.0;  // the first step's length over ‖g‖
-  double growth = 0.0;     // the box is growth·b; 0 until the first finite trial opens it
+  double unit_step = 1.0;   // the first step's length over ‖g‖
+  double first_step = 1.0;  // the same at x0
+  double growth = 0.0;      // the box is growth·b; 0 until the first finite trial opens it
   double largest_growth = 0.0;
   std::int64_t window_steps = 0, window_kept = 0;
   double window_won = 0.0;
+  std::int64_t reopened = -1;  // the gains there were when the box was last opened anew
+  std::int64_t reopening = 0;  // 1: it is to be, before anything else
 };
 
 // What a guarded search keeps for its life.
@@ -44,7 +47,8 @@ struct Measured {
 
 inline constexpr double kTooSteep = 1e30;  // over the first gradient: out of a float32 pair's range
 inline constexpr double kCoast = 4.0;      // over a step that met no positive curvature
-inline constexpr double kShorter = 0.25;   // of a trial that is not finite
+inline constexpr double kShorter = 0.1;    // of a trial that is not finite
+inline constexpr std::int64_t kPatience = 90;  // see count_gain
 
 inline constexpr std::size_t kPairSums = 8;
 // From the sums of the rule pair.
@@ -72,6 +76,30 @@ MDBOPT_INLINE void open_box(Guarding& guard, double step) {
   if (guard.growth == 0.0) set_growth(guard, kRoom * step);
 }
 
+// Takes any b to 1, the most that the walk rescale leaves.
+inline constexpr double kReopening = 1e300;
+
+// No plain step is left: it no longer moves x, or none of many has won. While there are valid step
+// sizes in the box this is the end, as none of them moves x. Where f is not smooth in one metric,
+// pairs from far away may have cut the box down to nothing: it is opened anew, if anything was won
+// since the last time.
+MDBOPT_INLINE void spend(Guarding& guard, Numbers& n, const Precision& limits) {
+  if (guard.reopened == n.gains) return end(n, Status::kPrecision, limits);
+  guard.reopened = n.gains;
+  guard.reopening = 1;
+}
+
+// The search starts afresh from x, with b = 1 and without pairs, which are the caller's to see to. The
+// first step is as long as that from x0.
+MDBOPT_INLINE void reopen(Guarding& guard, const Numbers& n) {
+  guard.reopening = 0;
+  guard.state = kFirst;
+  guard.t = 1.0;
+  guard.tries = guard.plain_fails = 0;
+  guard.unit_step = guard.first_step * (n.gmax_start / n.gmax);
+  guard.growth = guard.largest_growth = 0.0;
+}
+
 // True: the caller must multiply b by kFold.
 MDBOPT_INLINE bool grow(Guarding& guard, DiagonalMetric& metric, double factor) {
   guard.growth *= factor;
@@ -81,20 +109,62 @@ MDBOPT_INLINE bool grow(Guarding& guard, DiagonalMetric& metric, double factor) 
   return true;
 }
 
+// --- the line of a trial -------------------------------------------------------------------------
+// Minimisers on (0, t] of the cubic through (0, 0) and (t, df) with slopes d0 < 0 and d1, and of
+// the parabola with those slopes; 0 where there is none.
+struct LineMinimiser {
+  double cubic, secant;
+
+  // The further they are apart, the less is f a parabola between both ends. Where the cubic's is far
+  // beyond, f grows beyond the end of the line as it does nowhere near x, and the pair's curvature
+  // says nothing of x.
+  MDBOPT_INLINE bool misleads() const { return cubic > kFar * secant; }
+  MDBOPT_INLINE bool straight() const { return kFar * cubic >= secant && !misleads(); }
+
+ private:
+  static constexpr double kFar = 2.0;
+};
+
+MDBOPT_INLINE LineMinimiser line_minimiser(double t, const Measured& trial) {
+  const double d0 = trial.gs / t;
+  const double d1 = trial.gs_trial / t;
+  const double secant = d1 > d0 ? t * d0 / (d0 - d1) : 0.0;
+  const double a = d0 + d1 - 3.0 * trial.difference / t;
+  const double r = root(a * a - d0 * d1);
+  // Two forms of one root, each free of cancellation on its side.
+  const double cubic =
+      d0 + a < 0.0 ? t * (d0 / (d0 + a - r)) : t * (1.0 - (d1 + r - a) / (d1 - d0 + 2.0 * r));
+  return {cubic > 0.0 ? smaller(cubic, t) : secant, secant};
+}
+
 // Whether a plain step won what it promised.
 MDBOPT_INLINE bool kept(const Measured& trial) { return trial.difference <= 0.5 * trial.gs; }
 
-// The scalar of the walk that learns a curved pair.
-MDBOPT_INLINE double cut_of(const Guarding& guard, const Numbers& n, const Measured& trial,
-                            const GuardingFacts& facts) {
+// The scalars of the walk that learns a curved pair.
+struct Learning {
+  double cut, depth;
+};
+
+// Whether it is learnt at all. A failed direction that misleads is not: leaving a cut out keeps every
+// step size.
+MDBOPT_INLINE bool learns(const Guarding& guard, const Numbers& n, const Measured& trial) {
+  if (!trial.curved) return false;
+  return guard.state == kPlain || wins(n, trial) || !line_minimiser(guard.t, trial).misleads();
+}
+
+MDBOPT_INLINE Learning learning(const Guarding& guard, const Numbers& n, const Measured& trial,
+                                const GuardingFacts& facts) {
+  constexpr double kNoLimit = 1e300;
   constexpr double kRounding = 1.0 - 0x1p-22;  // keeps a cut by a float32 y on the safe side
   double nu = trial.sy;
   if (guard.state == kPlain && !kept(trial)) {
     nu = normaliser(n.f, trial.f, -trial.gs_trial, trial.sy, facts.cocoercive, facts.limits);
   } else if (!facts.cocoercive) {
-    return 0.0;
+    return {0.0, kNoLimit};
   }
-  return nu > 0.0 ? kRounding * guard.growth / nu : 0.0;
+  // A plain step must cut, but the curvature of its far end is not that of x: as for the sets.
+  const bool far = guard.state == kPlain && line_minimiser(guard.t, trial).misleads();
+  return {nu > 0.0 ? kRounding * guard.growth / nu : 0.0, far ? kDepth : kNoLimit};
 }
 
 // A plain step has broken its promise. Returns as grow.
@@ -106,55 +176,46 @@ MDBOPT_INLINE bool break_promise(Guarding& guard, Numbers& n, DiagonalMetric& me
 }
 
 // --- after a trial that does not win -------------------------------------------------------------
-struct LineMinimiser {
-  double cubic, secant;
-};
+// Trial points of one direction before a plain step: when f was nearly a parabola along the last of
+// them, and when it was not or a trial was not finite, so that all there is to learn is t.
+inline constexpr std::int64_t kTries = 5;
+inline constexpr std::int64_t kMostTries = 20;
 
-// Minimisers on (0, t] of the cubic through (0, 0) and (t, df) with slopes d0 < 0 and d1, and of
-// the parabola with those slopes.
-MDBOPT_INLINE LineMinimiser line_minimiser(double t, double d0, double df, double d1) {
-  const double secant = d1 > d0 ? t * d0 / (d0 - d1) : 0.0;
-  const double a = d0 + d1 - 3.0 * df / t;
-  const double r = root(a * a - d0 * d1);
-  const double cubic = t * (1.0 - (d1 + r - a) / (d1 - d0 + 2.0 * r));
-  return {cubic > 0.0 ? smaller(cubic, t) : secant, secant};
+MDBOPT_INLINE double shorter(double cubic, double least, double t) {
+  return cubic > 0.0 ? clamped(cubic, least * t, 0.7 * t) : 0.1 * t;
 }
-
-MDBOPT_INLINE double within(double t_new, double t) { return clamped(t_new, 0.1 * t, 0.7 * t); }
-
-inline constexpr std::int64_t kTries = 5;  // trial points of one direction before a plain step
 
 // Of the first step or a direction. kDirection: the pair is to be remembered first.
 MDBOPT_INLINE Next after_failure(Guarding& guard, const Measured& trial, bool relearns) {
   constexpr std::int64_t kFirstTries = 60;
-  constexpr double kStraight = 0.5;  // cubic over secant: a try this straight teaches
   ++guard.tries;
-  const LineMinimiser best =
-      line_minimiser(guard.t, trial.gs / guard.t, trial.difference, trial.gs_trial / guard.t);
+  const LineMinimiser line = line_minimiser(guard.t, trial);
   if (guard.state == kFirst) {
-    guard.t = within(best.cubic, guard.t);
+    // The length of the first step is a guess, which may be off by any factor.
+    guard.t = shorter(line.cubic, 0x1p-40, guard.t);
     return guard.tries >= kFirstTries ? Next::kPlain : Next::kFirst;
   }
-  if (guard.tries >= kTries) return Next::kPlain;
-  if (relearns && trial.curved && best.cubic >= kStraight * best.secant) return Next::kDirection;
-  guard.t = within(best.cubic, guard.t);
+  const bool straight = trial.curved && line.straight();
+  if (guard.tries >= (straight ? kTries : kMostTries)) return Next::kPlain;
+  if (relearns && straight) return Next::kDirection;
+  guard.t = shorter(line.cubic, 0.1, guard.t);
   return Next::kAlong;
 }
 
 MDBOPT_INLINE Next after_plain_failure(Guarding& guard, Numbers& n, const Precision& limits) {
   constexpr std::int64_t kPlainFails = 60;  // in a row: nothing will help
   if (++guard.plain_fails < kPlainFails) return Next::kPlain;
-  end(n, Status::kPrecision, limits);
+  spend(guard, n, limits);
   return Next::kNone;
 }
 
 // f or g is not finite there. Where it was a plain step, the box is to be quartered first.
 MDBOPT_INLINE Next after_hole(Guarding& guard, Numbers& n, const Precision& limits) {
-  constexpr std::int64_t kMostTries = 600;  // quarterings that take any first step to nothing
+  constexpr std::int64_t kFirstHoles = 400;  // tenths that take any first step to nothing
   ++guard.tries;
   if (guard.state == kPlain) return after_plain_failure(guard, n, limits);
   guard.t *= kShorter;
-  if (guard.tries >= (guard.state == kFirst ? kMostTries : 2 * kTries)) return Next::kPlain;
+  if (guard.tries >= (guard.state == kFirst ? kFirstHoles : kMostTries)) return Next::kPlain;
   return guard.state == kFirst ? Next::kFirst : Next::kAlong;
 }
 
@@ -221,17 +282,18 @@ MDBOPT_INLINE Next after_overshoot(Guarding& guard) {
   if (guard.state == kPlain) return Next::kPlain;
   guard.t *= kShorter;
   if (guard.state == kFirst) return Next::kFirst;
-  return guard.t == 0.0 ? Next::kPlain : Next::kAlong;  // 0: delta itself is not finite
+  return guard.t > 0.0 ? Next::kAlong : Next::kPlain;  // 0: delta itself is not finite
 }
 
 MDBOPT_INLINE bool downhill(double slope) { return slope < 0.0 && is_finite(slope); }
 
-MDBOPT_INLINE void settle_plain(Numbers& n, double decrease, const Precision& limits) {
-  if (too_short(n, n.moved, limits) || !(decrease > 0.0)) end(n, Status::kPrecision, limits);
+MDBOPT_INLINE void settle_plain(Guarding& guard, Numbers& n, double decrease,
+                                const Precision& limits) {
+  if (too_short(n, n.moved, limits) || !(decrease > 0.0)) spend(guard, n, limits);
 }
 
 // What a judgement on a device changes beside the arrays and the tables of the recursion. A trial
-// that is not finite shows in now.moved.
+// that is not finite shows in now.moved, a box to be opened anew in guard.reopening.
 struct GuardedJudging {
   Numbers now;
   Guarding guard;

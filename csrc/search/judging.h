@@ -14,6 +14,7 @@ inline constexpr double kHuge = 1e60;
 // How the set shrinks where a trial is not finite, and where a pair gives no cut.
 inline constexpr double kQuarter = 0.25;
 inline constexpr double kHalf = 0.5;
+inline constexpr std::int64_t kSetPatience = 270;  // see count_gain
 
 // Outside of the noise of f.
 MDBOPT_INLINE bool keeps_promise(const Numbers& n, const Proposal& proposal, double f_trial) {

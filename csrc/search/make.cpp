@@ -22,8 +22,6 @@ void check_options(const Options& options) {
   check("forward", options.forward, 1.0, true, "a finite number ≥ 1");
   if (options.refine < 0)
     throw Error("refine: expected a whole number ≥ 0, got " + std::to_string(options.refine));
-  if (options.memory < 1)
-    throw Error("memory: expected a whole number ≥ 1, got " + std::to_string(options.memory));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <utility>
 #ifdef __linux__
@@ -22,6 +23,8 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 // one before.
 constexpr std::size_t kStagger = 4096 + 5 * kLine;
 constexpr std::size_t kColours = 64;
+// Beside which what is added to a size does not overflow.
+constexpr std::size_t kMostBytes = std::numeric_limits<std::ptrdiff_t>::max() / 2;
 
 struct Block {
   void* start;
@@ -32,6 +35,7 @@ struct Block {
 // or looking pages up costs as much as the walk.
 Block host_block(std::size_t bytes) {
   Block block{nullptr, nullptr};
+  if (bytes > kMostBytes) throw std::bad_alloc();
   if (bytes < kHugePage) {
     block.start = std::aligned_alloc(kLine, (bytes + kLine) / kLine * kLine);
     block.data = block.start;

@@ -19,7 +19,14 @@ class Memory {
   Memory(std::size_t bytes, Where where);
   Memory(const Memory& other);
   Memory(Memory&& other) noexcept { swap(other); }
-  Memory& operator=(Memory other) noexcept {
+  // Two of them: one that took its argument by value would promise that no copy can fail, and so
+  // would all that hold one.
+  Memory& operator=(const Memory& other) {
+    Memory copy(other);
+    swap(copy);
+    return *this;
+  }
+  Memory& operator=(Memory&& other) noexcept {
     swap(other);
     return *this;
   }

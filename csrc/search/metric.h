@@ -32,7 +32,7 @@ struct DiagonalMetric {
   // False, and unchanged, when no D gives a usable scale.
   // The curvature and s·D⁻¹s are those of the pair as stored, s times s_scale.
   MDBOPT_INLINE bool fit(const Fit& fit, double curvature, double s_scale) {
-    constexpr double kMargin = 8.0;
+    constexpr double kMargin = 3.0;
     double measure[3];
     for (int k = 0; k < 3; ++k) {
       const double value = fit.yDy[k] * fit.sDs[k] / curvature / curvature;

@@ -71,8 +71,10 @@ bool Multidimensional::keeps_promise(double f, const Tensor& g, std::optional<Se
 
 bool Multidimensional::judge_trial(double f, const Tensor& g) {
   std::optional<Secant> secant;  // a walk that an accepted trial outside of the noise is spared
-  if (keeps_promise(f, g, secant)) return accept(f, g);
-  if (!secant) secant = active().secant(g_, g);
+  const bool kept = keeps_promise(f, g, secant);
+  if (!kept && !secant) secant = active().secant(g_, g);
+  measure_noise(now_, f, -proposal_.decrease, secant ? -secant->slope : kUnknownSlope);
+  if (kept) return accept(f, g);
   now_.trial_gmax = secant->gmax;
   if (out_of_range(f, secant->gmax, kHuge))
     fail_trial();
@@ -135,11 +137,18 @@ void Multidimensional::step_sizes(double* out) const {
 
 void Multidimensional::fields(Fields& fields) {
   Search::fields(fields);
-  fields.count("seeking", seeking_);
-  fields.count("seek_rejected", seek_rejected_);
-  fields.number("decrease", proposal_.decrease);
-  seeker_->fields(fields, "seeker_");
-  set_->fields(fields, "set_");
+  fields.count("seeking", seeking_, 0, 1);
+  fields.count("seek_rejected", seek_rejected_, 0, 1);
+  fields.number("decrease", proposal_.decrease, of_trial(fields, kNotNegative));
+  const Range& range = while_running(kNotNegative);
+  seeker_->fields(fields, "seeker_", now_.scale, range);
+  set_->fields(fields, "set_", now_.scale, range);
+}
+
+void Multidimensional::loaded() {
+  proposal_.gmax = now_.gmax;
+  proposal_.moved = now_.moved;
+  if (!ended(now_) && !proposal_.finite()) settle();
 }
 
 }  // namespace mdbopt::search

@@ -19,9 +19,10 @@ namespace mdbopt::search {
 
 class Multidimensional final : public Search {
  public:
-  explicit Multidimensional(const Options& options) : Search(options) {}
+  explicit Multidimensional(const Options& options) : Search(options, kSetPatience) {}
   void step_sizes(double* out) const override;
   void fields(Fields& fields) override;
+  void loaded() override;
   void judge_later(const DeviceNumber& f, const Tensor& g) override;
 
  private:
@@ -31,6 +32,7 @@ class Multidimensional final : public Search {
   void fail_trial() override;
   bool judged_there(double f, const Tensor& g, bool& moved) override;
   void fetch() override;
+  const Groups& groups() const override { return set_->groups(); }
 
   // The set that proposes now: one step size while the scale is being sought, then the user's.
   Set& active() { return seeking_ != 0 ? *seeker_ : *set_; }

@@ -18,6 +18,7 @@ struct Numbers {
   double gmax = 0.0;
   double trial_gmax = 0.0;  // NaN: the gradient at the trial was not looked at
   double gmax_start = 0.0;
+  double noise = 0.0;         // of f, as seen lately
   double scale = 1.0;         // 2^−exponent: exact, and its reciprocal too
   double moved = 0.0;         // max|x⁺ − x| of the trial
   double longest_move = 0.0;  // of all accepted
@@ -29,6 +30,10 @@ struct Numbers {
   std::int64_t accepted = 0;
   std::int64_t evaluations = 0;
   std::int64_t infinite_descents = 0;  // since the last accepted point
+  double least_f = 0.0;     // of all trials, as of the last that was a gain
+  double least_gmax = 0.0;  // likewise
+  std::int64_t gains = 0;   // see count_gain
+  std::int64_t quiet = 0;   // finite trials since the last gain
   Status status = Status::kRunning;
 };
 
@@ -87,6 +92,43 @@ MDBOPT_INLINE bool no_worse_than_start(const Numbers& n) {
 
 MDBOPT_INLINE bool noise(const Numbers& n, double f_trial, const Precision& limits) {
   return absolute(f_trial - n.f) <= limits.noise * absolute(n.f);
+}
+
+// f differences this small beside f are taken for noise where they contradict the slopes.
+inline constexpr double kSmallDifference = 1e-5;
+
+inline constexpr double kUnknownSlope = 1e300;
+
+// Between x and the trial a convex f changes by no less than the slope ⟨g, x⁺ − x⟩ and no more than the
+// slope at the trial. By how much a small difference leaves that interval says how
+// large the noise of f is. Before x moves.
+MDBOPT_INLINE void measure_noise(Numbers& n, double f_trial, double slope, double slope_trial) {
+  const double difference = f_trial - n.f;
+  const double outside = larger(slope - difference, difference - slope_trial);
+  if (outside <= kSmallDifference * absolute(n.f)) n.noise = larger(n.noise, outside);
+}
+
+// A trial is a gain when it lowers the least f by more than its rounding and noise, or the least max|g|
+// by a tenth. Both are compared with what they were at the last gain, so that slow progress adds up
+// to one. `patience` finite trials without a gain end the search: where the trapezoid stands in for
+// f, a gradient that is noise, or no longer changes, promises a decrease for ever.
+MDBOPT_INLINE void count_gain(Numbers& n, double f_trial, std::int64_t patience,
+                              const Precision& limits) {
+  constexpr double kFlatter = 0.9;
+  constexpr double kUnits = 8.0;  // in the last place of f: its rounding
+  const double rounding = larger(kUnits * limits.epsilon * absolute(n.least_f), n.noise);
+  const bool lower = n.least_f - f_trial > rounding;
+  const bool flatter = n.trial_gmax < kFlatter * n.least_gmax;
+  if (lower) n.least_f = f_trial;
+  if (flatter) n.least_gmax = n.trial_gmax;
+  if (lower || flatter) {
+    ++n.gains;
+    n.quiet = 0;
+    n.noise *= 0.5;
+    return;
+  }
+  ++n.quiet;
+  if (n.quiet >= patience && !ended(n)) end(n, Status::kPrecision, limits);
 }
 
 // Whether a trial that moves x by `moved` can no longer tell anything: it must move x at all, and not

@@ -23,8 +23,8 @@ struct Options {
   int refine = 0;                  // Newton steps of the ellipsoid's shrink
   bool gradient_direction = true;  // the ellipsoid's candidate
   std::vector<std::int64_t>
-      groups;               // one label per coordinate; empty: every coordinate its own step size
-  std::size_t memory = 10;  // guarded: secant pairs kept
+      groups;              // one label per coordinate; empty: every coordinate its own step size
+  std::size_t memory = 0;  // guarded: secant pairs kept; 0: by the number of variables, auto_memory
   std::string proposer = "lbfgs";  // guarded: lbfgs, heavy-ball, nesterov, cg
   Execution execution;  // its place: where a saved state is loaded to; else a search stays with x
 };

@@ -5,6 +5,8 @@
 // kept times a power of two that brings max|s| near 1, so that float32's range never matters.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -15,17 +17,21 @@
 
 namespace mdbopt::search {
 
+// As many pairs as cost little beside an evaluation, at `size` variables: the more, the fewer
+// evaluations. They are read three times a step, so that many of them pay as long as they stay in the
+// cache that a core has for itself; beyond it ten are what their traffic is worth.
+inline std::size_t auto_memory(std::size_t size) {
+  constexpr std::size_t kMost = 80;
+  constexpr std::size_t kLeast = 10;
+  constexpr std::size_t kCached = std::size_t{1} << 22U;  // bytes
+  return std::clamp(kCached / (2 * sizeof(float) * size), kLeast, kMost);
+}
+
+// It takes memory for the pairs that there are, not for those there may be.
 class Pairs {
  public:
   Pairs() = default;
-  Pairs(std::size_t memory, const Walks& walks)
-      : curvature_(filled(memory + 1, 0.0)), scale_(filled(memory + 1, 1.0)) {
-    for (std::size_t k = 0; k <= memory; ++k) {
-      s_.push_back(walks.zeros(Dtype::kFloat32));
-      y_.push_back(walks.zeros(Dtype::kFloat32));
-    }
-    ring_.slots = static_cast<std::int64_t>(memory + 1);
-  }
+  Pairs(std::size_t memory, const Walks& walks) : memory_(memory), walks_(walks) { make_room(1); }
 
   const Ring& ring() const { return ring_; }
   void set_ring(const Ring& ring) { ring_ = ring; }
@@ -42,6 +48,9 @@ class Pairs {
   double* curvatures() const { return curvature_.doubles(); }
   double* scales() const { return scale_.doubles(); }
 
+  // Takes memory for all pairs there may be, where it must not move any more.
+  void reserve() { make_room(memory_ + 1); }
+
   // Where the next pair is written, until keep makes it the newest.
   Buffer& next_s() { return s_[next()]; }
   Buffer& next_y() { return y_[next()]; }
@@ -56,27 +65,58 @@ class Pairs {
 
   void keep(double curvature) {
     curvatures()[next()] = curvature;
+    // As long as slots are added in place of the oldest pair's being taken, they follow each other.
+    if (next() + 1 == s_.size() && s_.size() <= memory_) make_room(s_.size() + 1);
     ring_.keep();
   }
   void forget() { ring_.count = 0; }
 
   void fields(Fields& fields) {
-    fields.count("pairs", ring_.count);
-    fields.count("pairs_next", ring_.next);
-    fields.count("pairs_last", ring_.last);
-    fields.array("pairs_curvature", curvature_);
-    fields.array("pairs_scale", scale_);
-    for (std::size_t k = 0; k < s_.size(); ++k) {
-      const std::string number = std::to_string(k);
-      fields.array("s" + number, s_[k]);
-      fields.array("y" + number, y_[k]);
+    fields.same_count("memory", static_cast<std::int64_t>(memory_));
+    auto room = static_cast<std::int64_t>(s_.size());
+    fields.count("pairs_room", room, 1, static_cast<std::int64_t>(memory_ + 1));
+    make_room(static_cast<std::size_t>(room));
+    fields.count("pairs", ring_.count, 0, ring_.slots - 1);
+    fields.count("pairs_next", ring_.next, 0, room - 1);
+    fields.count("pairs_last", ring_.last, 0, room - 1);
+    fields.array("pairs_curvature", curvature_, kAnything);
+    fields.array("pairs_scale", scale_, kPositive);
+    for (std::size_t slot = 0; slot < s_.size(); ++slot) {
+      const std::string number = std::to_string(slot);
+      // What a trial that is not finite has left in the next slot is written anew before it is read.
+      const Range& range = keeps(slot) ? kFinite : kAnything;
+      fields.array("s" + number, s_[slot], range);
+      fields.array("y" + number, y_[slot], range);
+      fields.agree("pairs_curvature", !keeps(slot) || kPositive.holds(curvatures()[slot]),
+                   "finite numbers > 0 where pairs are kept");
     }
+  }
+  // Whether the slot holds a pair.
+  bool keeps(std::size_t at) const {
+    return (ring_.next + ring_.slots - 1 - static_cast<std::int64_t>(at)) % ring_.slots <
+           ring_.count;
   }
 
  private:
   std::size_t next() const { return static_cast<std::size_t>(ring_.next); }
   std::size_t last() const { return static_cast<std::size_t>(ring_.last); }
 
+  // For so many slots at least. Tables by slot grow by half and more, so that they are seldom copied.
+  void make_room(std::size_t slots) {
+    while (s_.size() < slots) {
+      s_.push_back(walks_.zeros(Dtype::kFloat32));
+      y_.push_back(walks_.zeros(Dtype::kFloat32));
+    }
+    const std::size_t before = curvature_.size();
+    if (slots <= before) return;
+    const std::size_t after = std::min(memory_ + 1, std::max(slots, 2 * before + 8));
+    curvature_ = grown(curvature_, after, 0.0);
+    scale_ = grown(scale_, after, 1.0);
+    ring_.slots = static_cast<std::int64_t>(after);
+  }
+
+  std::size_t memory_ = 0;
+  Walks walks_;
   std::vector<Buffer> s_, y_;
   Buffer curvature_, scale_;
   Ring ring_;

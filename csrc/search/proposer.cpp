@@ -23,12 +23,6 @@ void for_bundles(std::size_t m, Body body) {
 // The two-loop recursion on H₀ (recursion.h). Each s is read twice, each y once.
 class Lbfgs final : public Proposer {
  public:
-  explicit Lbfgs(std::size_t memory)
-      : sy_(filled((memory + 1) * (memory + 1), 0.0)),
-        sg_(filled(memory + 1, 0.0)),
-        fresh_sy_(sg_),
-        fresh_sg_(sg_) {}
-
   bool relearns() const override { return true; }
 
   void measure(Chain& chain, Pairs& pairs, double scale, const Buffer& g_new) override {
@@ -56,6 +50,18 @@ class Lbfgs final : public Proposer {
     });
     next_sg_ = gs;
     fresh_sg_.doubles()[pairs.ring().next] = gs_new;
+  }
+
+  void follow(const Ring& ring) override {
+    const auto slots = static_cast<std::size_t>(ring.slots);
+    const std::size_t before = sg_.size();
+    if (slots == before) return;
+    Buffer sy = filled(slots * slots, 0.0);
+    for (std::size_t row = 0; row < before; ++row) {
+      std::copy_n(sy_.doubles() + row * before, before, sy.doubles() + row * slots);
+    }
+    sy_.swap(sy);
+    for (Buffer* table : {&sg_, &fresh_sy_, &fresh_sg_}) *table = grown(*table, slots, 0.0);
   }
 
   void learn(const Fit&, double, DiagonalMetric&, const Pairs& pairs) override {
@@ -90,11 +96,24 @@ class Lbfgs final : public Proposer {
     return {last.add(dot, {t.g.data(), q}, {}), t.scale};
   }
 
-  void fields(Fields& fields) override {
-    fields.array("lbfgs_sy", sy_);
-    fields.array("lbfgs_sg", sg_);
-    fields.array("lbfgs_fresh_sy", fresh_sy_);
-    fields.array("lbfgs_fresh_sg", fresh_sg_);
+  void fields(Fields& fields, const Pairs& pairs, std::int64_t) override {
+    follow(pairs.ring());
+    fields.array("lbfgs_sy", sy_, kAnything);
+    fields.array("lbfgs_sg", sg_, kAnything);
+    fields.array("lbfgs_fresh_sy", fresh_sy_, kAnything);
+    fields.array("lbfgs_fresh_sg", fresh_sg_, kAnything);
+    if (!fields.loading()) return;
+    const auto slots = static_cast<std::size_t>(pairs.ring().slots);
+    bool sg = true;
+    bool sy = true;
+    for (std::size_t k = 0; k < pairs.count(); ++k) {
+      sg = sg && is_finite(sg_.doubles()[pairs.slot(k)]);
+      for (std::size_t j = 0; j < k; ++j) {
+        sy = sy && is_finite(sy_.doubles()[pairs.slot(k) * slots + pairs.slot(j)]);
+      }
+    }
+    fields.agree("lbfgs_sg", sg, "finite numbers where pairs are kept");
+    fields.agree("lbfgs_sy", sy, "finite numbers where pairs are kept");
   }
   bool tables(const Pairs& pairs, Tables& all) const override {
     all = tables(pairs);
@@ -143,7 +162,7 @@ class Lbfgs final : public Proposer {
     });
   }
 
-  Buffer sy_, sg_, fresh_sy_, fresh_sg_;  // by slot
+  Buffer sy_, sg_, fresh_sy_, fresh_sg_;  // by slot of the ring
   double next_sg_ = 0.0;
   std::size_t first_link_ = 0;
   std::vector<double> alpha_, yq_;
@@ -173,11 +192,11 @@ class Momentum : public Proposer {
     last_t_ = t;
   }
   void reset() override { steps_ = 0; }
-  void fields(Fields& fields) override {
-    fields.count("momentum_steps", steps_);
-    fields.number("momentum_t", last_t_);
+  void fields(Fields& fields, const Pairs&, std::int64_t judged) override {
+    fields.count("momentum_steps", steps_, 0, judged);
+    fields.number("momentum_t", last_t_, kNotNegative);
     for (std::size_t k = 0; k < 3; ++k)
-      fields.number("momentum_length" + std::to_string(k), length_[k]);
+      fields.number("momentum_length" + std::to_string(k), length_[k], {0.0, kInfinity});
   }
 
  protected:
@@ -223,10 +242,10 @@ class Nesterov final : public Momentum {
     Momentum::reset();
     a_ = 1.0;
   }
-  void fields(Fields& fields) override {
-    Momentum::fields(fields);
-    fields.array("nesterov_z", z_);
-    fields.number("nesterov_a", a_);
+  void fields(Fields& fields, const Pairs& pairs, std::int64_t judged) override {
+    Momentum::fields(fields, pairs, judged);
+    fields.array("nesterov_z", z_, kAnything);
+    fields.number("nesterov_a", a_, {1.0, kLargestNumber});
   }
 
  private:
@@ -258,9 +277,9 @@ class ConjugateGradient final : public Proposer {
   }
   void moved(double, bool plain) override { steps_ = plain ? 0 : steps_ + 1; }
   void reset() override { steps_ = 0; }
-  void fields(Fields& fields) override {
-    fields.count("cg_steps", steps_);
-    fields.array("cg_metric", metric_);
+  void fields(Fields& fields, const Pairs&, std::int64_t judged) override {
+    fields.count("cg_steps", steps_, 0, judged);
+    fields.array("cg_metric", metric_, kAnything);
   }
 
  private:
@@ -270,9 +289,8 @@ class ConjugateGradient final : public Proposer {
 
 }  // namespace
 
-std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory,
-                                        const Walks& walks) {
-  if (name == "lbfgs") return std::make_unique<Lbfgs>(memory);
+std::unique_ptr<Proposer> make_proposer(const std::string& name, const Walks& walks) {
+  if (name == "lbfgs") return std::make_unique<Lbfgs>();
   if (name == "heavy-ball") return std::make_unique<HeavyBall>();
   if (name == "nesterov") return std::make_unique<Nesterov>(walks);
   if (name == "cg") return std::make_unique<ConjugateGradient>(walks);

@@ -2,6 +2,7 @@
 // whatever they are.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -44,6 +45,8 @@ class Proposer {
     double slope_scale;
   };
   virtual Last direction(const Terrain& terrain, Chain& last) = 0;
+  // The ring of pairs may have more slots than before: tables by slot follow it.
+  virtual void follow(const Ring& /*ring*/) {}
   // The pair last written is about to be kept; the metric is fitted to it and may be rescaled. The
   // curvature is ⟨s, y⟩.
   virtual void learn(const Fit& /*fit*/, double /*curvature*/, DiagonalMetric& /*metric*/,
@@ -52,14 +55,14 @@ class Proposer {
   virtual void moved(double /*t*/, bool /*plain*/) {}
   // The direction was refused, or x coasts along its last step: start afresh.
   virtual void reset() {}
-  virtual void fields(Fields& /*fields*/) {}
+  // With the pairs, which have been visited, and how many trials have been judged.
+  virtual void fields(Fields& /*fields*/, const Pairs& /*pairs*/, std::int64_t /*judged*/) {}
   // The tables of its recursion, with those of the pairs; false: it has none.
   virtual bool tables(const Pairs& /*pairs*/, Tables& /*tables*/) const { return false; }
 };
 
 // lbfgs, heavy-ball, nesterov or cg, with arrays as those of the walks; throws Error for any other
 // name.
-std::unique_ptr<Proposer> make_proposer(const std::string& name, std::size_t memory,
-                                        const Walks& walks);
+std::unique_ptr<Proposer> make_proposer(const std::string& name, const Walks& walks);
 
 }  // namespace mdbopt::search

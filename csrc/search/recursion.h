@@ -20,9 +20,12 @@ struct Ring {
   std::int64_t last = 0;  // the pair last written, kept or not
 
   // Of pair k, 0 the newest; it stays the same while the pair is kept.
-  MDBOPT_INLINE std::int64_t slot(std::int64_t k) const { return (next + slots - 1 - k) % slots; }
+  MDBOPT_INLINE std::int64_t slot(std::int64_t k) const {
+    const std::int64_t back = next - 1 - k;
+    return back < 0 ? back + slots : back;
+  }
   MDBOPT_INLINE void keep() {
-    next = (next + 1) % slots;
+    next = next + 1 < slots ? next + 1 : 0;
     count = count + 1 < slots - 1 ? count + 1 : slots - 1;
   }
 };

@@ -14,6 +14,8 @@ namespace {
 
 // Powers of two that keep both themselves and their reciprocals normal.
 constexpr int kLargestExponent = 1000;
+// Of a saved search: counts stay in their range however long it goes on.
+constexpr std::int64_t kMostEvaluations = std::int64_t{1} << 62;
 
 void check_gradient(const Tensor& g, const Tensor& x) {
   if (g.size != x.size) {
@@ -22,7 +24,8 @@ void check_gradient(const Tensor& g, const Tensor& x) {
   }
   if (g.dtype != x.dtype) {
     throw TypeError(std::string("g: expected dtype ") + info(x.dtype).name + " (as x), got " +
-                    info(g.dtype).name);
+                    info(g.dtype).name + "; pass g in " + info(x.dtype).name +
+                    ", or start from x in " + info(g.dtype).name);
   }
   if (!g.place.same_memory(x.place)) {
     throw Error("g: lives on " + memory_name(g.place.device) + ", expected " +
@@ -75,13 +78,15 @@ void Search::init(const Tensor& x, double f, const Tensor& g) {
   now_.gmax = sums[1];
   if (!std::isfinite(f) || !std::isfinite(now_.gmax)) return end(Status::kNotFinite);
   now_.trial_gmax = now_.gmax;
+  now_.f = f;
   if (now_.gmax == 0.0) return;
   now_.exponent = std::clamp(std::ilogb(now_.gmax), -kLargestExponent, kLargestExponent);
   now_.scale = std::ldexp(1.0, static_cast<int>(-now_.exponent));
   now_.gmax *= now_.scale;
   now_.trial_gmax = now_.gmax;
   now_.gmax_start = now_.gmax;
-  now_.f = scaled(f);
+  now_.f = now_.least_f = scaled(f);
+  now_.least_gmax = now_.gmax;
   start();
 }
 
@@ -121,32 +126,56 @@ bool Search::judge(double f, const Tensor& g) {
     fail_trial();
   }
   if (moved) move(now_, f_trial, moving);
+  if (is_finite(f_trial)) count_gain(now_, f_trial, patience_, limits_);
   return moved;
 }
 
 void Search::fields(Fields& fields) {
   here();
-  fields.array("x", x_);
-  fields.array("g", g_);
-  fields.array("trial", trial_);
-  fields.number("f", now_.f_told);
-  fields.number("f_scaled", now_.f);
-  fields.number("f_start", now_.f_start_told);
-  fields.number("gmax_scaled", now_.gmax);
-  fields.number("gmax_start", now_.gmax_start);
-  fields.number("moved", now_.moved);
-  fields.number("longest_move", now_.longest_move);
-  fields.number("trial_gmax_scaled", now_.trial_gmax);
-  fields.number("scale", now_.scale);
-  fields.count("exponent", now_.exponent);
-  fields.count("ncut", now_.ncut);
-  fields.count("accepted", now_.accepted);
-  fields.count("evaluations", now_.evaluations);
-  fields.count("infinite_descents", now_.infinite_descents);
+  fields.word("method", options_.method);
+  fields.word("groups", groups().identity());
+  fields.word("cut", options_.cocoercive ? "cocoercive" : "hypergradient");
+  fields.same("forward", options_.forward);
   auto status = static_cast<std::int64_t>(now_.status);
-  fields.count("status", status);
+  fields.count("status", status, -1, 3);
+  fields.agree("status", status != 0 && status != 1, "-1, 2 or 3");
   now_.status = static_cast<Status>(status);
-  fields.count("proposed", proposed_);
+  fields.count("evaluations", now_.evaluations, 1, kMostEvaluations);
+  const std::int64_t judged = now_.evaluations - 1;
+  fields.count("accepted", now_.accepted, 0, judged);
+  fields.count("ncut", now_.ncut, 0, judged);
+  fields.count("infinite_descents", now_.infinite_descents, 0, judged);
+  fields.count("proposed", proposed_, 0, 1);
+  // A start where f or g is not finite is all that such a search keeps.
+  const bool stillborn = now_.status == Status::kNotFinite && judged == 0;
+  const Range& finite = stillborn ? kAnything : kFinite;
+  const Range& size = stillborn ? kAnything : kNotNegative;
+  fields.count("exponent", now_.exponent, -kLargestExponent, kLargestExponent);
+  fields.number("scale", now_.scale, kPositive);
+  fields.agree("scale", now_.scale == std::ldexp(1.0, static_cast<int>(-now_.exponent)),
+               "2 to the power of -exponent");
+  fields.number("gmax_scaled", now_.gmax, size);
+  fields.number("gmax_start", now_.gmax_start, kNotNegative);
+  fields.number("f", now_.f_told, finite);
+  fields.number("f_start", now_.f_start_told, finite);
+  fields.number("f_scaled", now_.f, kAnything);
+  fields.number("moved", now_.moved, of_trial(fields, kNotNegative));
+  fields.number("longest_move", now_.longest_move, kNotNegative);
+  fields.number("trial_gmax_scaled", now_.trial_gmax, {0.0, kInfinity, true});
+  fields.number("least_f_scaled", now_.least_f, finite);
+  fields.number("least_gmax_scaled", now_.least_gmax, kNotNegative);
+  fields.number("noise_scaled", now_.noise, kNotNegative);
+  fields.count("gains", now_.gains, 0, judged);
+  fields.count("quiet", now_.quiet, 0, patience_);
+  fields.array("x", x_, kFinite);
+  fields.array("g", g_, finite);
+  fields.array("trial", trial_, of_trial(fields, kFinite));
+  if (!fields.loading() || stillborn) return;
+  fields.agree("f_scaled", now_.f == scaled(now_.f_told), "f times scale");
+  static const std::size_t norm = find_rule("norm");
+  double sums[kMaxSums];
+  walks_.run(norm, {g_.data()}, {1.0}, sums);
+  fields.agree("gmax_scaled", now_.gmax == scaled(sums[1]), "max|g| times scale");
 }
 
 }  // namespace mdbopt::search

@@ -21,6 +21,7 @@
 #include "../tensor.h"
 #include "buffer.h"
 #include "fields.h"
+#include "groups.h"
 #include "numbers.h"
 #include "options.h"
 #include "walks.h"
@@ -76,12 +77,16 @@ class Search {
   // coordinate, where x is.
   virtual void step_sizes(double* out) const = 0;
   // Visits the whole state; loading into a search made with the same options and size continues to
-  // the same bits.
+  // the same bits, once it has been told that all is loaded.
   virtual void fields(Fields& fields);
+  virtual void loaded() = 0;
 
  protected:
-  explicit Search(const Options& options)
-      : options_(options), execution_(std::make_shared<Execution>(options.execution)) {}
+  // Patience: see count_gain.
+  Search(const Options& options, std::int64_t patience)
+      : options_(options),
+        execution_(std::make_shared<Execution>(options.execution)),
+        patience_(patience) {}
 
   virtual void start() = 0;  // x_, g_, f_ are set: propose the first trial
   virtual bool judge_trial(double f, const Tensor& g) = 0;  // f over the scale, finite
@@ -96,6 +101,15 @@ class Search {
   double unscaled(double value) const { return search::unscaled(now_, value); }
   bool noise(double f_trial) const { return search::noise(now_, f_trial, limits_); }
   bool too_short(double moved) const { return search::too_short(now_, moved, limits_); }
+
+  // The partition of the coordinates; empty: none.
+  virtual const Groups& groups() const = 0;
+  // In a state that is loaded, or of one's own: a number that only has a meaning while it runs.
+  const Range& while_running(const Range& range) const { return ended(now_) ? kAnything : range; }
+  // Of a trial, or of what is said of it.
+  const Range& of_trial(const Fields& fields, const Range& range) const {
+    return fields.judged_later() ? kAnything : while_running(range);
+  }
 
   // Judges on the device where judge_later has; false: it has not.
   virtual bool judged_there(double, const Tensor&, bool&) { return false; }
@@ -124,6 +138,7 @@ class Search {
   void follow(const Place& place);
 
   std::shared_ptr<Execution> execution_;
+  std::int64_t patience_;
   std::int64_t proposed_ = 0;
 };
 

@@ -8,6 +8,12 @@
 #include "shape.h"
 
 namespace mdbopt::search {
+namespace {
+
+// Newton's steps have long met the last digit.
+constexpr int kMostRefinements = 100;
+
+}  // namespace
 
 Set::Set(const Options& options, const std::string& method, const Walks& walks)
     : shape_(&shape_of(method, options.gradient_direction)),
@@ -133,10 +139,12 @@ double Set::refined_lambda(const Buffer& u, double cut) const {
   const double largest = closed_form_lambda(sums[2], dimension());
   if (!(largest > 0.0 && largest < 1.0)) return largest;
   double lambda = largest;
-  for (int k = 0; k < refine_; ++k) {
+  for (int k = 0; k < std::min(refine_, kMostRefinements); ++k) {
     set_walks_.run(shrink, {u.data(), set_.data()}, {cut, lambda}, sums);
     if (!(sums[1] > 0.0) || !std::isfinite(sums[0])) break;
+    const double before = lambda;
     lambda = std::clamp(lambda + sums[0] / sums[1], 0.1 * lambda, largest);
+    if (lambda == before) break;
   }
   return lambda;
 }
@@ -212,12 +220,18 @@ void Set::step_sizes(double* out) const {
   wide.run(scaled, {spread.data(), out}, {factor});
 }
 
-void Set::fields(Fields& fields, const std::string& prefix) {
-  fields.number(prefix + "growth", extent_.growth);
-  fields.number(prefix + "norm2", extent_.norm2);
-  fields.number(prefix + "gradient_scale", extent_.scale);
-  if (shape_->set != nullptr) fields.array(prefix + shape_->set, set_);
-  if (!groups_.empty()) fields.array(prefix + "candidate", candidate_);
+void Set::fields(Fields& fields, const std::string& prefix, double scale, const Range& size) {
+  fields.same(prefix + "gamma", facts_.gamma);
+  if (shape_->kind == Shape::kEllipsoid) {
+    fields.word(prefix + "direction", shape_->gradient_direction ? "gradient" : "plain");
+    fields.same_count(prefix + "refine", refine_);
+  }
+  fields.number(prefix + "growth", extent_.growth, {0.0, kLargestGrowth});
+  fields.number(prefix + "norm2", extent_.norm2, size);
+  fields.number(prefix + "gradient_scale", extent_.scale, kPositive);
+  fields.agree(prefix + "gradient_scale", extent_.scale == scale, "the same as scale");
+  if (shape_->set != nullptr) fields.array(prefix + shape_->set, set_, size);
+  if (!groups_.empty()) fields.array(prefix + "candidate", candidate_, size);
 }
 
 }  // namespace mdbopt::search

@@ -44,6 +44,7 @@ class Set {
   void set_extent(const Extent& extent) { extent_ = extent; }
   // Whether a judgement needs no more than the fused walks.
   bool fused() const { return groups_.empty() && refine_ == 0; }
+  const Groups& groups() const { return groups_; }
 
   Proposal propose(const Buffer& x, const Buffer& g, Buffer& x_trial);
   // As propose from g_new, which is copied to g in the same walk.
@@ -56,7 +57,8 @@ class Set {
 
   // Writes the candidate in the plain direction, one step size per coordinate, where x is.
   void step_sizes(double* out) const;
-  void fields(Fields& fields, const std::string& prefix);
+  // The search's scale of gradients; the range of what is not negative.
+  void fields(Fields& fields, const std::string& prefix, double scale, const Range& size);
 
  private:
   void set_growth(double growth);

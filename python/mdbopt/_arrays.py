@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import decimal
 import importlib
 import math
+import numbers
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -82,12 +85,7 @@ class Library:
         if isinstance(array, np.ndarray):
             return array
         if hasattr(array, "__dlpack__") and not isinstance(array, np.generic):
-            if hasattr(array, "detach"):  # PyTorch exports no tensor that requires a gradient
-                array = array.detach()
-            try:
-                return np.from_dlpack(array)
-            except (BufferError, RuntimeError, TypeError) as error:
-                raise TypeError(f"{name}: cannot be read through DLPack: {error}") from error
+            return _core.as_numpy(array, name)
         return np.asarray(array)
 
     def from_numpy(self, array: NDArray[Any]) -> Any:
@@ -143,24 +141,175 @@ def dtype_name(array: Any) -> str:
     return str(getattr(array, "dtype", "")).rpartition(".")[2]
 
 
+# Floats that a wider dtype holds.
+_NARROWER = {"float64": ("float32", "bfloat16", "float16"), "float32": ("bfloat16", "float16")}
+
+
+def widened(array: Any, dtype: str) -> Any:
+    """Convert narrower floats on a device, by their own library; give back all others as they are."""
+    if dtype_name(array) not in _NARROWER[dtype]:
+        return array
+    if hasattr(array, "detach"):
+        return array.detach().to(getattr(importlib.import_module("torch"), dtype))
+    return array.astype(dtype) if hasattr(array, "astype") else array
+
+
+def real_array(name: str, array: Any, widen: bool = True) -> NDArray[Any]:
+    """View real numbers in any library's form as NumPy, of any float or integer dtype and layout.
+
+    An array of objects is taken as the list of them is, one of pandas by its values.
+
+    Parameters
+    ----------
+    name : str
+        The argument, for messages.
+    array : array or nested list of numbers
+    widen : bool, default True
+        Whether bfloat16 through DLPack, which NumPy does not know, becomes float32; else it is
+        refused.
+
+    Raises
+    ------
+    TypeError
+        When it is no array, or holds what is no real number, or is masked.
+    """
+    if type(array) is not np.ndarray:
+        array = _plain(name, array, widen)
+    if array.dtype.kind == "O":
+        array = _of_objects(name, array)
+    if array.dtype.kind in "biuf" or array.dtype.name == "bfloat16":
+        return array
+    raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+
+
+def _plain(name: str, array: Any, widen: bool) -> NDArray[Any]:
+    if isinstance(array, np.ma.MaskedArray):
+        masked = np.flatnonzero(np.ma.getmaskarray(array))
+        if masked.size > 0:
+            raise TypeError(
+                f"{name}: expected an array without a mask, got {type(array).__name__} with "
+                f"element {masked[0]} masked; its filled(value) is one"
+            )
+        return np.asarray(array.data)
+    if hasattr(array, "__dlpack__") and not isinstance(array, (np.ndarray, np.generic)):
+        if dtype_name(array).startswith("complex"):  # PyTorch lends no conjugate of them
+            raise TypeError(f"{name}: expected real numbers, got dtype {dtype_name(array)}")
+        return _core.as_numpy(array, name, widen)
+    try:
+        made = np.asarray(array)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(
+            f"{name}: expected an array of real numbers, got {type(array).__name__}: {error}"
+        ) from error
+    if made.dtype.kind == "O" and made.ndim == 0:
+        raise TypeError(
+            f"{name}: expected an array of real numbers, got {type(array).__name__}"
+        )
+    return made
+
+
+def _of_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Take an array of objects as NumPy takes the list of them, and exact numbers besides."""
+    items = array.ravel().tolist()
+    for place, item in enumerate(items):
+        if not isinstance(item, (numbers.Real, decimal.Decimal, np.bool_)):
+            raise TypeError(
+                f"{name}: expected real numbers, got {type(item).__name__} {item!r} as element "
+                f"{place}"
+            )
+    listed = np.asarray(items)
+    if listed.dtype.kind == "O":  # fractions, decimals, large integers
+        listed = np.array([real_value(f"{name}: element {k}", v) for k, v in enumerate(items)])
+    return listed.reshape(array.shape)
+
+
+def dense(
+    name: str, array: NDArray[Any], dtype: Any = None, axes: Sequence[int] | None = None
+) -> NDArray[Any]:
+    """Make real numbers dense, aligned and of a float dtype in native byte order; never rounds.
+
+    Parameters
+    ----------
+    name : str
+        The argument, for messages.
+    array : ndarray of real numbers
+        See `real_array`.
+    dtype : dtype, optional
+        What whole numbers become, and floats that it holds; other floats keep their own. By default
+        whole numbers become float64.
+    axes : sequence of int, optional
+        The order in which axes are walked, the slowest first; by default their own.
+
+    Returns
+    -------
+    ndarray
+        C-contiguous, with the axes in that order; the array itself where it is so already.
+
+    Raises
+    ------
+    TypeError
+        When a whole number has more digits than the dtype; for extended precision; and, where no
+        dtype is given, for half precision.
+    """
+    own = array.dtype.newbyteorder("=")
+    whole = own.kind in "biu"
+    if whole:
+        dtype = np.float64 if dtype is None else dtype
+    elif dtype is None or not np.can_cast(own, dtype):
+        if own not in (np.float64, np.float32) and (dtype is None or own.itemsize > 8):
+            raise TypeError(
+                f"{name}: expected real numbers in float64 or float32, got dtype {own}; pass them "
+                + ("as float32" if own.itemsize < 4 else "as float64")
+            )
+        dtype = own
+    ordered = array if axes is None else array.transpose(axes)
+    made = np.require(ordered, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+    if whole:
+        _check_digits(name, ordered, made)
+    return made
+
+
+def _check_digits(name: str, whole: NDArray[Any], floats: NDArray[Any]) -> None:
+    wide = floats.astype(np.float64)
+    doubtful = (wide != whole) | (np.abs(wide) >= 2**53)
+    for number, value in zip(whole[doubtful].tolist(), wide[doubtful].tolist(), strict=True):
+        if number != value:
+            raise TypeError(
+                f"{name}: expected whole numbers that {floats.dtype} holds, got {number}; pass "
+                "rounded floats"
+            )
+
+
 def real_value(name: str, f: Any) -> float:
     """Return a real number given in any library's form, or raise naming the argument."""
     if type(f) is float:
         return f
     if hasattr(f, "detach"):  # a tensor that requires a gradient warns when it becomes a number
         f = f.detach()
-    text = getattr(getattr(f, "dtype", None), "kind", "") in ("S", "U")
-    if text or f is None or isinstance(f, (str, bytes, complex, np.complexfloating)):
-        raise TypeError(f"{name}: expected a real number, got {type(f).__name__}")
-    if np.ndim(f) != 0 or getattr(f, "dtype", None) == np.dtype(object):
-        if np.size(f) == 1 and hasattr(f, "item"):
-            return real_value(name, f.item())
-        raise TypeError(
-            f"{name}: expected a real number, got {type(f).__name__} of shape {np.shape(f)}"
-        )
+    kind = getattr(getattr(f, "dtype", None), "kind", "")
+    if kind in _NOT_REAL or "complex" in dtype_name(f) or isinstance(f, (str, bytes, complex)):
+        raise _not_real(name, f)
+    if isinstance(f, np.ma.MaskedArray) and np.ma.getmaskarray(f).any():
+        raise _not_real(name, f, ", masked")
+    try:
+        shape = np.shape(f)
+    except ValueError as error:
+        raise _not_real(name, f) from error
+    if shape != () or kind == "O":
+        if math.prod(shape) != 1:
+            raise _not_real(name, f, f" of shape {tuple(shape)}")
+        return real_value(name, f.item() if hasattr(f, "item") else np.asarray(f).item())
     try:
         return float(f)
     except OverflowError:
         return math.inf if f > 0 else -math.inf
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name}: expected a real number, got {type(f).__name__}") from error
+        raise _not_real(name, f) from error
+
+
+# Kinds of NumPy's dtypes: complex numbers, texts, times and durations.
+_NOT_REAL = ("c", "S", "U", "T", "M", "m")
+
+
+def _not_real(name: str, f: Any, more: str = "") -> TypeError:
+    return TypeError(f"{name}: expected a real number, got {type(f).__name__}{more}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,19 +17,27 @@ class State(Mapping[str, Any]):
 
     It is a mapping of names to plain arrays and numbers, so ``numpy.savez(file, **state)`` saves it
     and ``search.restore(numpy.load(file))`` continues to the same bits; it can be pickled and
-    copied. Arrays are NumPy copies in the mapping; `x` and `g` are views of the search's own memory
+    copied, and equals another one where search and entries are the same, bit for bit. Arrays are
+    NumPy copies in the mapping; `x` and `g` are views of the search's own memory
     (NumPy, read-only, valid until the next `judge`) or copies in the caller's library, where the
     search began. Whatever is read of it waits for the device once `judge` was told not to.
     """
 
-    # By identity: arrays have no truth value that a mapping's comparison could use.
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
+    # A state changes with every judgement.
+    __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, search: Search, core: _core.State, library: Library) -> None:
         self._search = search
         self._core = core
         self._library = library
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, State):
+            return NotImplemented
+        if self._search != other._search:
+            return False
+        mine, theirs = self._core.save(), other._core.save()
+        return all(_same_bits(value, theirs[name]) for name, value in mine.items())
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self._search, *self._parts())
@@ -43,12 +51,12 @@ class State(Mapping[str, Any]):
     def _parts(self) -> tuple[dict[str, Any], str | None, int | None]:
         return self._core.save(), self._library.name, self._core.device
 
-    def _give(self, view: Any) -> Any:
+    def _give(self, array: Any, *, copied: bool = False) -> Any:
         if self._library.is_numpy:
-            return view
+            return array
         if self._core.device is not None:
-            return self._library.from_device(view)
-        return self._library.from_numpy(view.copy())
+            return self._library.from_device(array)
+        return self._library.from_numpy(array if copied else array.copy())
 
     @property
     def x(self) -> Any:
@@ -113,9 +121,17 @@ class State(Mapping[str, Any]):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+def _same_bits(first: Any, second: Any) -> bool:
+    a, b = np.asarray(first), np.asarray(second)
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Search:
-    """What all searches share: the four verbs."""
+    """What all searches share: the four verbs, and that they are their options.
+
+    Two of one class are equal, with equal hashes, where all options are.
+    """
 
     method: ClassVar[str]
     backend: str | None = None
@@ -132,7 +148,36 @@ class Search:
         return options
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if getattr(value, "shape", None) == ():  # a scalar of NumPy or of another library
+                object.__setattr__(self, field.name, value.item())
         self._options()
+
+    def _given(self) -> tuple[tuple[str, Any], ...]:
+        return tuple((field.name, getattr(self, field.name)) for field in fields(self))
+
+    def _key(self) -> tuple[Any, ...]:
+        return tuple(
+            value.tobytes() if isinstance(value, np.ndarray) else value
+            for _, value in self._given()
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._key()))
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={_short(value)}" for name, value in self._given())
+        return f"{type(self).__name__}({given})"
+
+    # Neither a pickle nor a deep copy keeps an array from being written to.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), dict(self._given()))
 
     def _check_size(self, size: int) -> None:
         """Raise when an option does not fit a problem of this size."""
@@ -172,29 +217,29 @@ class Search:
         """
         library = Library(x)
         core = self._new()
-        if not is_device(x):
-            x, g = library.to_numpy(x, "x"), library.to_numpy(g, "g")
         core.init(x, real_value("f", f), g)
         return State(self, core, library)
 
     def propose(self, state: State, *, copy: bool = True) -> Any:
-        """Give the point to evaluate next: read-only, valid until `judge`.
+        """Give the point to evaluate next.
 
         Parameters
         ----------
         state : State
             A search at work.
         copy : bool, default True
-            On a CUDA device, False gives the search's own array, which is only to be read. Once
-            `judge` was told not to wait, every next point is written to that same array, and asking
-            for it neither waits nor says when the search has ended.
+            False gives the search's own array instead, without a copy: it is only to be read
+            (NumPy's is read-only), and only until `judge`. On a CUDA device, once `judge` was told
+            not to wait, every next point is written to that same array, and asking for it neither
+            waits nor says when the search has ended. Other libraries' arrays on the CPU are copies
+            always.
 
         Raises
         ------
         ValueError
             When the search has ended (`converged` is true).
         """
-        return state._give(state._core.propose(copy))
+        return state._give(state._core.propose(copy), copied=copy)
 
     def judge(self, state: State, f: Any, g: Any, *, wait: bool = True) -> bool | None:
         """Take the objective and gradient at the proposed point.
@@ -230,8 +275,6 @@ class Search:
         RuntimeError
             When a CUDA graph records the first judgement that does not wait.
         """
-        if type(g) is not np.ndarray and state._core.device is None:
-            g = state._library.to_numpy(g, "g")
         if not wait:
             if hasattr(f, "detach"):  # PyTorch lends no tensor that requires a gradient
                 f = f.detach()
@@ -271,8 +314,25 @@ class Search:
         core = self._new()
         if isinstance(saved, State):
             saved = saved._core.save()
-        core.load({name: saved[name] for name in saved}, device)
+        elif not isinstance(saved, Mapping):
+            raise TypeError(
+                "saved: expected a mapping of names to arrays and numbers, got "
+                f"{type(saved).__name__}"
+            )
+        core.load(saved, device)
         return State(self, core, library)
+
+
+def _remade(kind: type[Search], options: dict[str, Any]) -> Search:
+    return kind(**options)
+
+
+def _short(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    if value.size <= 8:
+        return repr(value.tolist())
+    return f"<{value.size} labels, {np.unique(value).size} groups>"
 
 
 def _restored(

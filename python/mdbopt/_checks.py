@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -26,14 +27,29 @@ def real(name: str, value: Any, *, least: float = -math.inf, strict: bool = Fals
 
 def whole(name: str, value: Any, *, least: int, below: float = math.inf) -> int:
     """Return a whole number not below ``least`` and less than ``below``, or raise."""
+    if getattr(value, "shape", None) == ():  # a scalar of NumPy or of another library
+        value = value.item()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        if isinstance(value, float) and value.is_integer():
-            return whole(name, int(value), least=least, below=below)
         raise TypeError(f"{name}: expected a whole number, got {type(value).__name__} {value!r}")
     if not least <= int(value) < below:
         bound = f">= {least}" if int(value) < least else f"< {below}"
         raise ValueError(f"{name}: expected a whole number {bound}, got {value}")
     return int(value)
+
+
+# More than any run takes.
+NO_LIMIT = sys.maxsize
+
+
+def limit(name: str, value: Any, *, least: int, default: int) -> int:
+    """Return a whole number as `whole` does, the default for None, and NO_LIMIT for inf."""
+    if value is None:
+        return default
+    if isinstance(value, float) and value == math.inf:
+        return NO_LIMIT
+    return min(whole(name, value, least=least), NO_LIMIT)
 
 
 def choice(name: str, value: Any, choices: Sequence[str]) -> str:

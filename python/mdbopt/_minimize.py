@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from mdbopt import _checkpoint, _checks
+from mdbopt import _checks, _files
 from mdbopt._bounds import check_unbounded
 from mdbopt._callback import Callback
 from mdbopt._methods import find_method
@@ -20,6 +20,9 @@ from mdbopt._objective import Objective, Start, start_point
 from mdbopt._progress import Progress
 from mdbopt._run import Run
 from mdbopt._settings import Settings, read_options
+
+# Evaluations between two checkpoints.
+DEFAULT_EVERY = 100
 
 
 def minimize(
@@ -35,7 +38,7 @@ def minimize(
     bounds: Any = None,
     progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
-    every: int = 100,
+    every: float | None = DEFAULT_EVERY,
     resume: str | os.PathLike[str] | None = None,
 ) -> OptimizeResult:
     """Minimise a smooth function of many variables from its values and gradients.
@@ -71,24 +74,28 @@ def minimize(
         ``gtol``: converged when max|g| <= gtol, absolute, in units of the gradient (default 1e-8,
         1e-4 in float32; with "2-point" and "3-point" 1e-5, 1e-3 in float32). ``ftol``: converged
         when an accepted step lowers f by no more than ftol·max(|f|, 1), dimensionless (default 0:
-        never). ``maxiter``, ``maxfun``: iterations and evaluations of f at most (default 20,000
-        each; for ``maxfun`` with differences, what 20,000 gradients take; those at x0 are always
-        made). ``disp``: print the outcome. ``return_all``: keep every current point in
-        ``allvecs``. ``eps``, ``finite_diff_rel_step``, ``workers``: of differences, see Notes. All
-        others belong to the search: see `Guarded`, `Box`, `Ellipsoid`, `Simplex`, `Backtracking`.
-        Unknown names give an OptimizeWarning.
+        never; with "2-point" and "3-point" 2⁻⁵², 2⁻²³ in float32: where f no longer tells).
+        ``maxiter``, ``maxfun``: iterations and evaluations of f at most (default 20,000 each, inf:
+        no limit; for ``maxfun`` with differences, what 20,000 gradients take; those at x0 are
+        always made). None stands for the default of any of these. ``disp``: print the outcome.
+        ``return_all``: keep every current point in ``allvecs``. ``eps``, ``finite_diff_rel_step``,
+        ``workers``: of differences, see Notes. All others belong to the search: see `Guarded`,
+        `Box`, `Ellipsoid`, `Simplex`, `Backtracking`. Unknown names give an OptimizeWarning.
     bounds : scipy.optimize.Bounds or sequence of pairs, optional
         None, or infinite for each of the d variables: the problem is unconstrained.
     progress : bool
-        Show a bar on a terminal (needs tqdm), plain lines elsewhere, on standard error.
+        Show a bar on a terminal with tqdm, plain lines elsewhere, on standard error; nothing where
+        that is closed or breaks.
     checkpoint : path, optional
         An .npz file that is replaced every ``every`` evaluations, at the end, and when the
         objective raises.
     every : int, default 100
-        Evaluations between two checkpoints.
-    resume : path, optional
+        Evaluations between two checkpoints; inf for one at the end only.
+    resume : path or "auto", optional
         A checkpoint to continue from, to the same bits; ``x0`` gives its shape, dtype and device
-        only.
+        only. "auto" continues from the file of ``checkpoint`` if there is one, else starts at
+        ``x0``: the same command starts a run and goes on with it. (A file of that name is
+        ``"./auto"``.)
 
     Returns
     -------
@@ -123,11 +130,11 @@ def minimize(
     * "cs": Im f(x + 1j h e_i) / h, in d at complex points, to all digits, for analytic f only.
 
     h is ``eps`` (a number or d of them); or ``finite_diff_rel_step``·|x_i|; or, by default,
-    ε^(1/2), for "3-point" ε^(1/3), times max(|x_i|, 1), where ε is 2⁻⁵² for float64 and 2⁻²³
-    where x0 is float32 or f returns one. ``workers``, callable like `map` or a number of processes
-    (-1: all processors), evaluates the points of one gradient; f must then be picklable. What
-    differences cannot resolve ends a run with status 2. A gradient that is computed does better on
-    every count, and ``message`` says so.
+    ε^(1/2), for "3-point" ε^(1/3), times max(|x_i|, 1), where ε is 2⁻⁵² for float64 and 2⁻²³ where
+    x0 is float32 or f returns one. ``workers``, callable like `map` or a number of processes (-1:
+    all processors), evaluates the points of one gradient; f must then be picklable. A run by
+    differences ends where they and f no longer tell, by ``ftol`` or with status 2. A gradient that
+    is computed does better on every count, and ``message`` says so.
 
     References
     ----------
@@ -169,24 +176,30 @@ def run_to_end(
     *,
     progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
-    every: int = 100,
+    every: float | None = DEFAULT_EVERY,
     resume: str | os.PathLike[str] | None = None,
 ) -> tuple[Run, int]:
     """Begin or resume a run, go on until it ends, and return it with its status."""
-    every = _checks.whole("every", every, least=1)
+    every = _checks.limit("every", every, least=1, default=DEFAULT_EVERY)
     watcher = None if callback is None else Callback(callback)
     limits = settings.limits(objective)
     method = find_method(settings.method)
     run = Run(objective, method, settings.search, limits, start.library, settings.return_all)
     run.identity = _identity(settings, objective)
     if checkpoint is not None:
-        _checkpoint.check_writable(checkpoint)
+        _files.check_writable("checkpoint", checkpoint)
+    if isinstance(resume, str) and resume == "auto":
+        if checkpoint is None:
+            raise ValueError('resume: "auto" continues from checkpoint=, which is None; give one')
+        resume = checkpoint if os.path.exists(checkpoint) else None
     if resume is None:
         run.begin(start)
     else:
         run.resume(resume, start)
-    points = limits.maxfun // (1 + objective.gradient_calls)
-    bar = Progress(points, settings.method) if progress else None
+    points = limits.maxfun
+    if points < _checks.NO_LIMIT:
+        points //= 1 + objective.gradient_calls
+    bar = Progress(points, settings.method, run.state.nfev) if progress else None
     try:
         status = run.loop(watcher, bar, checkpoint, every)
     except BaseException:

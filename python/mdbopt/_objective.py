@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 from mdbopt import _core, kernels
-from mdbopt._arrays import Array, Library, device_of, dtype_name, is_device, real_value
+from mdbopt._arrays import (
+    Array,
+    Library,
+    dense,
+    device_of,
+    dtype_name,
+    is_device,
+    real_array,
+    real_value,
+    widened,
+)
 from mdbopt._differences import SCHEMES, Differences
 
 
@@ -35,15 +45,7 @@ def start_point(x0: Any) -> Start:
     library = Library(x0)
     if is_device(x0):
         return _start_on_device(x0, library)
-    try:
-        start = np.atleast_1d(library.to_numpy(x0, "x0")).ravel()
-    except ValueError as error:
-        raise TypeError(f"x0: expected an array of real numbers: {error}") from error
-    if start.dtype.kind in "biu":
-        start = start.astype(np.float64)
-    start = start.astype(start.dtype.newbyteorder("="), copy=False)
-    if start.dtype not in (np.float64, np.float32):
-        raise TypeError(f"x0: expected real numbers in float64 or float32, got dtype {start.dtype}")
+    start = dense("x0", real_array("x0", x0, widen=False)).ravel()
     if start.size == 0:
         raise ValueError("x0: expected at least one element, got none")
     if not np.isfinite(start).all():
@@ -76,7 +78,7 @@ def by_differences(jac: Any) -> bool:
 def _dense(array: Any) -> Any:
     """Flatten an array on a device, without a copy where its memory has no gaps."""
     if hasattr(array, "detach"):
-        array = array.detach()
+        array = array.detach().resolve_neg()
     return array.ravel() if hasattr(array, "ravel") else array
 
 
@@ -199,11 +201,14 @@ class Objective:
             raise TypeError("jac: expected an array, got None")
         if self._device is not None:
             return self._gradient_on_device(g)
-        array = self._library.to_numpy(g, "jac") if not isinstance(g, np.ndarray) else g
-        if array.shape == () and self._size == 1:
-            array = array.reshape(1)
-        self._check(array.shape, array.dtype)
-        return np.ascontiguousarray(array)
+        if type(g) is not np.ndarray or g.dtype != self._dtype:
+            g = real_array("jac", g)
+        if g.shape == () and self._size == 1:
+            g = g.reshape(1)
+        self._check_shape(g.shape)
+        g = dense("jac", g, self._dtype)
+        self._check_dtype(g.dtype)
+        return g
 
     def _gradient_on_device(self, g: Any) -> Any:
         device = device_of(g)
@@ -214,11 +219,18 @@ class Objective:
                 f"{type(g).__name__}{where if device is None else f' on cuda:{device}'}"
             )
         shape = tuple(g.shape)
-        self._check((1,) if shape == () else shape, dtype_name(g))
+        self._check_shape((1,) if shape == () else shape)
+        g = widened(g, self._dtype.name)
+        self._check_dtype(dtype_name(g))
         return _dense(g)
 
-    def _check(self, shape: tuple[int, ...], dtype: Any) -> None:
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
         if shape != (self._size,):
             raise ValueError(f"jac: expected a gradient of shape ({self._size},), got {shape}")
+
+    def _check_dtype(self, dtype: Any) -> None:
         if dtype != self._dtype:
-            raise TypeError(f"jac: expected dtype {self._dtype} (as x0), got {dtype}")
+            raise TypeError(
+                f"jac: expected dtype {self._dtype} (as x0), got {dtype}; return it in "
+                f"{self._dtype}, or start from x0 in {dtype}"
+            )

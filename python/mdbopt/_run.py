@@ -18,7 +18,7 @@ from mdbopt._callback import Callback
 from mdbopt._methods import Method
 from mdbopt._objective import Objective, Start
 from mdbopt._progress import Progress
-from mdbopt._trace import NAMES, Trace
+from mdbopt._trace import Trace
 
 CONVERGED, LIMIT, PRECISION, NOT_FINITE, STOPPED = 0, 1, 2, 3, 99
 
@@ -52,6 +52,8 @@ class Run:
         self._limits = limits
         self._library = library
         self._points: list[Any] | None = [] if return_all else None
+        self._told = math.nan
+        self._accepted = 0
         self._stopped = ""
         self._bottom: tuple[Any, Any] | None = None
 
@@ -60,7 +62,7 @@ class Run:
         f, g = self._objective(start.private())
         self.state = self._search.init(start.point, f, g)
         self.trace = Trace()
-        self.trace.add(f, f, self.state.gmax, True, 0)
+        self.trace.add(f, self.state.gmax, True, 0)
         self._keep_point()
 
     def resume(self, path: str | os.PathLike[str], start: Start) -> None:
@@ -71,22 +73,35 @@ class Run:
                 f"resume: {os.fspath(path)} was written by {saved_identity}, "
                 f"expected {self.identity}"
             )
-        trace = {name: entries.pop(f"trace_{name}") for name in NAMES}
-        x = entries["x"]
+        x = np.asarray(entries.get("x"))
         shape = (start.size,)
         if x.shape != shape or x.dtype != start.dtype:
             raise ValueError(
                 f"resume: {os.fspath(path)} holds x of {x.dtype} and shape {x.shape}, expected "
                 f"{start.dtype} and {shape} (as x0)"
             )
-        self.state = self._search._restore(entries, start.library, start.device)
-        self.trace = Trace(trace)
+        try:
+            self.state = self._search._restore(entries, start.library, start.device)
+            self.trace = Trace.restored(entries, self.state.nfev)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"resume: {os.fspath(path)}: {error}") from error
+        self._accepted = self.state.accepted
         self._keep_point()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        trace = {f"trace_{name}": column for name, column in self.trace.arrays().items()}
-        saved = self.state._core.save()
-        _checkpoint.write(path, {**saved, **trace, "identity": np.array(self.identity)})
+        core = self.state._core
+        if len(self.trace) < core.evaluations:  # interrupted after a judgement
+            self._record(self._told)
+        identity = np.array(self.identity)
+        _checkpoint.write(path, {**core.save(), **self.trace.saved(), "identity": identity})
+
+    def _record(self, f: float) -> bool:
+        """Add what was judged to the trace; return whether x moved."""
+        core = self.state._core
+        moved = core.accepted > self._accepted
+        self._accepted = core.accepted
+        self.trace.add(f, core.trial_gmax, moved, core.ncut)
+        return moved
 
     def loop(
         self,
@@ -96,7 +111,7 @@ class Run:
         every: int,
     ) -> int:
         core, objective, limits = self.state._core, self._objective, self._limits
-        best = min(self.trace.arrays()["best"].min(), core.f)
+        copied = core.device is not None  # on the CPU the objective is given a copy of it anyhow
         while True:
             if core.status != -1:
                 return int(core.status)
@@ -104,15 +119,14 @@ class Run:
                 return CONVERGED
             if self._exhausts_calls() or core.evaluations > limits.maxiter:
                 return LIMIT
-            trial = core.propose()
+            trial = core.propose(copied)
             f, g = objective(trial)
             if f == -math.inf and not self._library.is_device:
                 self._bottom = self._give(trial), self._give(g)
             before = core.f
-            moved = core.judge(f, g)
-            if -math.inf < f < best:
-                best = f
-            self.trace.add(f, best, core.trial_gmax, moved, core.ncut)
+            self._told = f
+            core.judge(f, g)
+            moved = self._record(f)
             if moved:
                 self._keep_point()
             if bar is not None:

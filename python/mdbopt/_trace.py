@@ -22,18 +22,43 @@ class Trace:
     counts the rows whose f is finite.
     """
 
-    def __init__(self, saved: Mapping[str, Any] | None = None) -> None:
+    def __init__(self) -> None:
         self._rows: list[tuple[float, float, float, bool, int, float]] = []
         self.finite = 0
-        if saved is not None:
-            columns = [np.asarray(saved[name]).tolist() for name in NAMES]
-            self._rows = list(zip(*columns, strict=True))
-            self.finite = sum(math.isfinite(row[0]) for row in self._rows)
-        spent = self._rows[-1][5] if self._rows else 0.0
-        self._start = time.perf_counter() - spent
+        self._start = time.perf_counter()
 
-    def add(self, f: float, best: float, gmax: float, accepted: bool, ncut: int) -> None:
+    @classmethod
+    def restored(cls, saved: Mapping[str, Any], evaluations: int) -> Trace:
+        """Continue a trace from what `saved` gave, or raise naming the column that is not whole."""
+        columns = []
+        for name, dtype in zip(NAMES, DTYPES, strict=True):
+            entry = f"trace_{name}"
+            if entry not in saved:
+                raise ValueError(f"trace: {entry!r} is missing")
+            column = np.asarray(saved[entry])
+            if column.dtype != dtype or column.shape != (evaluations,):
+                raise ValueError(
+                    f"trace: {entry!r} has dtype {column.dtype} and shape {column.shape}, expected "
+                    f"{np.dtype(dtype)} and ({evaluations},)"
+                )
+            columns.append(column.tolist())
+        if not (np.isfinite(columns[-1]).all() and min(columns[-1]) >= 0.0):
+            raise ValueError("trace: 'trace_seconds' holds what is no time, expected numbers >= 0")
+        trace = cls()
+        trace._rows = list(zip(*columns, strict=True))
+        trace.finite = sum(math.isfinite(row[0]) for row in trace._rows)
+        trace._start -= trace.seconds()
+        return trace
+
+    def saved(self) -> dict[str, NDArray[Any]]:
+        """Return the columns under the names by which `restored` reads them."""
+        return {f"trace_{name}": column for name, column in self.arrays().items()}
+
+    def add(self, f: float, gmax: float, accepted: bool, ncut: int) -> None:
         """Record one evaluation."""
+        best = self._rows[-1][1] if self._rows else f
+        if -math.inf < f < best:
+            best = f
         self.finite += math.isfinite(f)
         self._rows.append((f, best, gmax, accepted, ncut, time.perf_counter() - self._start))
 

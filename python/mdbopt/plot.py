@@ -6,21 +6,28 @@ setting: without ``ax`` a picture gets a figure of its own, which works without 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+import itertools
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult
 
-from mdbopt import _checks
+from mdbopt import _checks, _files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["convergence", "step_sizes"]
 
 COLOURS = ("#1f5a94", "#d9792b", "#3f8f5f", "#6f6f6f", "#8d5a9e", "#b5404c", "#2a9299", "#94782c")
+# A method has its colour in every picture, whichever others are in it.
+METHODS = ("guarded", "lbfgs", "box", "ellipsoid", "simplex", "backtracking", "gd", "nesterov")
+ALSO_CALLED = {"L-BFGS-B": "lbfgs"}
 DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)))
 GREY = "#5a5a5a"
 
@@ -108,11 +115,13 @@ def convergence(
         name: (_across(run.trace, x), _up(run.trace, y, f_star)) for name, run in runs.items()
     }
     log_y = y != "f" or all(bool(up.min() > 0.0) for _, up in curves.values())
-    for place, (name, (across, up)) in enumerate(curves.items()):
+    places = _places(runs)
+    for rank, (name, (across, up)) in enumerate(curves.items()):
+        place = places[name]
         # The point that reached the minimum has no place on a logarithmic axis.
         shown = np.where(up > 0.0, up, np.nan) if log_y else up
         amount = f"{len(across):,}" if x == "nfev" else f"{across[-1]:.3g} s"
-        ax.plot(across, shown, label=f"{name}  ({amount})", **_style(place))
+        ax.plot(across, shown, label=f"{name}  ({amount})", **_style(place, rank))
         _mark_rejections(ax, across, shown, runs[name].trace["accepted"], place)
     if not all(np.all(run.trace["accepted"]) for run in runs.values()):
         ax.plot([], [], label="rejected point", color=GREY, **REJECTED)
@@ -170,14 +179,16 @@ def step_sizes(
     >>> ax.get_xscale()
     'log'
     """
+    named = _named(results)
+    places = _places(named)
     runs = {
-        name: (place, np.ravel(np.asarray(run.step_sizes, dtype=np.float64)))
-        for place, (name, run) in enumerate(_named(results).items())
+        name: np.ravel(np.asarray(run.step_sizes, dtype=np.float64))
+        for name, run in named.items()
         if "step_sizes" in run
     }
     if not runs:
         raise ValueError("results: none has step_sizes, expected what minimize returns")
-    sizes = {len(steps) for _, steps in runs.values()}
+    sizes = {len(steps) for steps in runs.values()}
     if len(sizes) > 1:
         raise ValueError(f"results: step_sizes have different lengths, {sorted(sizes)}")
     (size,) = sizes
@@ -185,11 +196,11 @@ def step_sizes(
         raise ValueError(f"names: expected one per coordinate, {size}, got {len(names)}")
     labelled = names is not None and size <= MOST_LABELS
     ax = _axes(ax, (6.4, max(2.4, 0.16 * size + 0.9)) if labelled else (6.4, 4.0))
-    _, first = next(iter(runs.values()))
+    first = next(iter(runs.values()))
     order = np.argsort(first, kind="stable")
     ranks = np.arange(1, size + 1)
     dot = 3.6 if size <= 100 else 1.6 if size <= 5000 else 0.8
-    for name, (place, steps) in runs.items():
+    for name, steps in runs.items():
         shown = np.where((steps > 0.0) & np.isfinite(steps), steps, np.nan)[order]
         span = float(np.nanmax(shown) / np.nanmin(shown)) if np.isfinite(shown).any() else np.nan
         ax.plot(
@@ -199,7 +210,7 @@ def step_sizes(
             markersize=dot,
             markeredgewidth=0.0,
             alpha=0.9,
-            color=COLOURS[place % len(COLOURS)],
+            color=COLOURS[places[name] % len(COLOURS)],
             # Thousands of vector marks make a heavy file.
             rasterized=size > 2000,
             label=f"{name}  (span {_power(span)})",
@@ -241,13 +252,25 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     return Figure(figsize=size, dpi=160, layout="constrained").subplots() if ax is None else ax
 
 
-def _style(place: int) -> dict[str, Any]:
+def _places(names: Iterable[str]) -> dict[str, int]:
+    """Return where the colour of each run is: its method's own, or else one that is free."""
+    own: dict[str, int] = {}
+    for name in names:
+        method = name.partition(" (")[0]
+        method = ALSO_CALLED.get(method, method)
+        if method in METHODS and METHODS.index(method) not in own.values():
+            own[name] = METHODS.index(method)
+    free = (place for place in itertools.count() if place not in own.values())
+    return {name: own[name] if name in own else next(free) for name in names}
+
+
+def _style(place: int, rank: int) -> dict[str, Any]:
     return {
         "color": COLOURS[place % len(COLOURS)],
         "linestyle": DASHES[place // len(COLOURS) % len(DASHES)],
         "linewidth": 1.3,
         # The first run is the one that is compared with the others.
-        "zorder": 3.0 - 0.01 * place,
+        "zorder": 3.0 - 0.01 * rank,
     }
 
 
@@ -297,3 +320,14 @@ def _finish(ax: Axes, **legend_options: Any) -> None:
     look = {"frameon": False, "fontsize": 8, "handlelength": 1.4, "labelspacing": 0.3}
     legend = ax.legend(**look, **legend_options)
     legend.get_title().set(fontsize=8, color=GREY)
+
+
+def save_picture(path: pathlib.Path, figure: Figure) -> None:
+    """Replace a file in one step by a picture of the kind that its ending names."""
+    kind = path.suffix[1:].lower()
+    if kind == "pgf":  # text, for which matplotlib wants a file of text
+        text = io.StringIO()
+        figure.savefig(text, format=kind)
+        _files.replace(path, lambda file: file.write(text.getvalue().encode()))
+    else:
+        _files.replace(path, lambda file: figure.savefig(file, format=kind))

@@ -47,9 +47,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mdbopt import _checks
+from mdbopt._arrays import real_array
 from mdbopt._ask_tell import Search, State
 
 __all__ = ["Backtracking", "Box", "Ellipsoid", "Guarded", "Simplex", "State"]
@@ -74,19 +75,20 @@ def _common(search: Any) -> dict[str, Any]:
     return options
 
 
-def _groups(groups: ArrayLike | None) -> list[int]:
-    if groups is None:
-        return []
-    labels = np.asarray(groups)
+def _labels(groups: ArrayLike) -> NDArray[np.int64]:
+    """Copy one whole number per coordinate into memory that nobody can write to."""
+    labels = real_array("groups", groups)
     if labels.dtype.kind not in "iu" or labels.size == 0:
         raise TypeError(
             f"groups: expected one whole number per coordinate, got dtype {labels.dtype} "
             f"of shape {labels.shape}"
         )
-    return [int(label) for label in labels.ravel()]
+    if labels.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"groups: expected labels below 2**63, got {labels.max()}")
+    return np.frombuffer(labels.astype(np.int64).tobytes(), np.int64)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Backtracking(Search):
     """Classic backtracking: one step size for all coordinates.
 
@@ -105,6 +107,7 @@ class Backtracking(Search):
         Which half-space a rejection cuts by; see `Box`.
     groups : array of int, shape (d,), optional
         One label per coordinate and one step size per label: the same as `Box` with these groups.
+        Kept as a copy, int64, that cannot be written to.
     backend, threads
         As for `mdbopt.kernels`.
 
@@ -130,13 +133,19 @@ class Backtracking(Search):
     cut: str = "cocoercive"
     groups: ArrayLike | None = None
 
+    def __post_init__(self) -> None:
+        if self.groups is not None:
+            object.__setattr__(self, "groups", _labels(self.groups))
+        super().__post_init__()
+
     def _core_method(self) -> str:
         # One step size for each group is the box over groups.
         grouped = self.method == "backtracking" and self.groups is not None
         return "box" if grouped else self.method
 
     def _options(self) -> dict[str, Any]:
-        return {**super()._options(), **_common(self), "groups": _groups(self.groups)}
+        groups = {} if self.groups is None else {"groups": self.groups}
+        return {**super()._options(), **_common(self), **groups}
 
     def _check_size(self, size: int) -> None:
         if self.groups is not None and np.size(self.groups) != size:
@@ -145,7 +154,7 @@ class Backtracking(Search):
             )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Box(Backtracking):
     """Multidimensional backtracking over the box {0 <= q <= b}.
 
@@ -166,7 +175,7 @@ class Box(Backtracking):
         See above.
     groups : array of int, shape (d,), optional
         One label per coordinate; coordinates of one label share a step size, and d above is the
-        number of labels.
+        number of labels. Kept as a copy, int64, that cannot be written to.
     backend, threads
         As for `mdbopt.kernels`.
 
@@ -184,7 +193,7 @@ class Box(Backtracking):
     method: ClassVar[str] = "box"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Simplex(Box):
     """Multidimensional backtracking over the simplex {q >= 0 : Σ q/b <= d}.
 
@@ -205,7 +214,7 @@ class Simplex(Box):
     method: ClassVar[str] = "simplex"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Ellipsoid(Box):
     """Multidimensional backtracking over the ellipsoid {q >= 0 : Σ q²/a <= 1}.
 
@@ -222,7 +231,8 @@ class Ellipsoid(Box):
     candidate : {"gradient", "plain"}
         "plain" takes the point √(a/d) of the boundary whatever the gradient.
     refine : int, default 0
-        Newton steps by which λ is improved to the smallest ellipsoid of the family.
+        Newton steps by which λ is improved to the smallest ellipsoid of the family; inf for all
+        that change it.
     forward, cut, groups, backend, threads
         As for `Box`.
 
@@ -239,25 +249,27 @@ class Ellipsoid(Box):
 
     method: ClassVar[str] = "ellipsoid"
     candidate: str = "gradient"
-    refine: int = 0
+    refine: float | None = 0
 
     def _options(self) -> dict[str, Any]:
         return {
             **super()._options(),
             "gradient_direction": _checks.choice("candidate", self.candidate, CANDIDATES)
             == "gradient",
-            "refine": _checks.whole("refine", self.refine, least=0),
+            "refine": min(_checks.limit("refine", self.refine, least=0, default=0), 2**31 - 1),
         }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Guarded(Box):
     """A fast direction proposes, the box of multidimensional backtracking guards: the default.
 
     Parameters
     ----------
-    memory : int, default 10
-        Secant pairs that the direction remembers.
+    memory : int or "auto", default "auto"
+        Secant pairs that the direction remembers; each takes 8 bytes a coordinate once there is one.
+        "auto" keeps as many as cost little beside an evaluation: min(80, max(10, 2¹⁹/d)), rounded
+        down. More pairs than variables still help.
     proposer : {"lbfgs", "heavy-ball", "nesterov", "cg"}
         Where directions come from.
     gamma, initial_scale, forward, cut, groups, backend, threads
@@ -267,16 +279,25 @@ class Guarded(Box):
     --------
     >>> import mdbopt
     >>> mdbopt.Guarded().memory
-    10
+    'auto'
     """
 
     method: ClassVar[str] = "guarded"
-    memory: int = 10
+    memory: int | str = "auto"
     proposer: str = "lbfgs"
 
     def _options(self) -> dict[str, Any]:
         return {
             **super()._options(),
-            "memory": _checks.whole("memory", self.memory, least=1),
+            "memory": self._memory(),
             "proposer": _checks.choice("proposer", self.proposer, PROPOSERS),
         }
+
+    def _memory(self) -> int:
+        if isinstance(self.memory, str):
+            if self.memory != "auto":
+                raise ValueError(
+                    f'memory: expected a whole number >= 1 or "auto", got {self.memory!r}'
+                )
+            return 0  # the core's word for it
+        return _checks.whole("memory", self.memory, least=1)

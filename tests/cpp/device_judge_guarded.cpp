@@ -101,11 +101,12 @@ void saved_and_loaded() {
   Side<double> there(options, kObjectives[1], where);
   for (int k = 0; k < 11; ++k) there.step_later();
   State saved = there.state();
-  saved.loading = true;
+  saved.load = true;
   options.execution.place = *where;
   Side<double> loaded(options, kObjectives[1], where);
   loaded.search = make(options, kCoordinates, Dtype::kFloat64);
   loaded.search->fields(saved);
+  loaded.search->loaded();
   for (int k = 0; k < 9; ++k) {
     there.step_later();
     loaded.step_later();

@@ -33,13 +33,15 @@ void same_on_a_device(const Case& one) {
       host->fields(from_host);
       device->fields(from_device);
       CHECK(from_host.arrays == from_device.arrays);
-      from_host.loading = from_device.loading = true;
+      from_host.load = from_device.load = true;
       Options options = options_of(one);
       host = make(options, kSize, Quadratic<T>::kDtype);
       options.execution.place = *where;
       device = make(options, kSize, Quadratic<T>::kDtype);
       host->fields(from_device);
       device->fields(from_host);
+      host->loaded();
+      device->loaded();
     }
   }
   CHECK_EQUAL(device_library().allocated(0), held);

@@ -35,9 +35,10 @@ void continues_from(const Case& one, int steps, bool after_propose) {
   if (after_propose) search->propose();
   State state;
   search->fields(state);
-  state.loading = true;
+  state.load = true;
   const auto fresh = make(options_of(one), kSize, Quadratic<T>::kDtype);
   fresh->fields(state);
+  fresh->loaded();
   if (!same(*search, *fresh)) fail(one, "a loaded search is not the one saved");
   Quadratic<T> other(kSize);
   for (int k = 0; k < 40 && !search->converged(1e-6); ++k) {

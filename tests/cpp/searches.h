@@ -19,6 +19,7 @@ using mdbopt::search::Buffer;
 using mdbopt::search::Fields;
 using mdbopt::search::make;
 using mdbopt::search::Options;
+using mdbopt::search::Range;
 using mdbopt::search::Search;
 using mdbopt::search::Where;
 
@@ -128,15 +129,33 @@ inline Bytes bytes_of(const Buffer& buffer) {
 
 // Holds a whole state by name.
 struct State final : Fields {
+  std::map<std::string, std::string> words;
   std::map<std::string, double> numbers;
   std::map<std::string, std::int64_t> counts;
   std::map<std::string, Bytes> arrays;
-  bool loading = false;
+  bool load = false;
 
-  void number(const std::string& name, double& value) override { visit(numbers, name, value); }
-  void count(const std::string& name, std::int64_t& value) override { visit(counts, name, value); }
-  void array(const std::string& name, Buffer& value) override {
-    if (loading) {
+  bool loading() const override { return load; }
+  bool judged_later() const override { return true; }
+  void agree(const std::string& name, bool holds, const char* expected) override {
+    if (!holds) check::fail(__FILE__, __LINE__) << name << ": expected " << expected << '\n';
+  }
+  void word(const std::string& name, const std::string& value) override {
+    std::string found = value;
+    visit(words, name, found);
+    CHECK(found == value);
+  }
+  void number(const std::string& name, double& value, const Range& range) override {
+    visit(numbers, name, value);
+    if (!range.holds(value)) outside(name, value);
+  }
+  void count(const std::string& name, std::int64_t& value, std::int64_t least,
+             std::int64_t most) override {
+    visit(counts, name, value);
+    if (value < least || value > most) outside(name, static_cast<double>(value));
+  }
+  void array(const std::string& name, Buffer& value, const Range&) override {
+    if (load) {
       CHECK_EQUAL(arrays.at(name).size(), value.bytes());
       value.write(arrays.at(name).data());
     } else {
@@ -145,9 +164,12 @@ struct State final : Fields {
   }
 
  private:
+  static void outside(const std::string& name, double value) {
+    check::fail(__FILE__, __LINE__) << name << " is out of its range: " << value << '\n';
+  }
   template <class Value>
   void visit(std::map<std::string, Value>& all, const std::string& name, Value& value) {
-    if (loading)
+    if (load)
       value = all.at(name);
     else
       CHECK(all.emplace(name, value).second);  // no two fields share a name

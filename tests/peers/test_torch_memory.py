@@ -126,48 +126,6 @@ def test_tensors_of_a_subclass_of_ones_own():
     assert x._version == 1
 
 
-@pytest.mark.parametrize("negative", ["params", "grads"])
-@pytest.mark.parametrize(
-    "size",
-    [
-        1,
-        pytest.param(
-            4,
-            marks=pytest.mark.xfail(
-                reason="asking each tensor takes longer than a step; only torch's private "
-                "_neg_view makes them of several elements without gaps"
-            ),
-        ),
-    ],
-)
-def test_the_negative_bit_is_refused(size, negative):
-    """Memory of such a view holds the opposite of what it means, which DLPack does not say."""
-    x, g = torch.ones(size), torch.ones(size)
-    if negative == "params":
-        x = torch._neg_view(-x)
-    else:
-        g = torch._neg_view(-g)
-    optimizer = mdbopt.SGD(0.5)
-    state = optimizer.init(x)
-    with pytest.raises((TypeError, ValueError), match=f"SGD: {negative}"):
-        optimizer.step(x, g, state)
-    assert torch.equal(x, torch.ones(size))
-
-
-def test_a_negative_gradient_as_autograd_makes_it():
-    """The imaginary part of a conjugate: of one element it has no gaps."""
-    w = torch.ones(1, requires_grad=True)
-    slope = torch.conj(torch.tensor([1.0 + 2.0j]))
-    (g,) = torch.autograd.grad(torch.complex(torch.ones(1), w), w, slope)
-    assert g.is_neg()
-    optimizer = mdbopt.SGD(0.5)
-    state = optimizer.init(w)
-    with pytest.raises((TypeError, ValueError), match="SGD: grads"):
-        optimizer.step(w, g, state)
-    optimizer.step(w, g.resolve_neg(), state)
-    assert torch.equal(w, torch.full((1,), 2.0))
-
-
 UNREADABLE = {
     "meta": lambda: torch.ones(4, device="meta"),
     "sparse": lambda: torch.ones(4).to_sparse(),

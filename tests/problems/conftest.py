@@ -17,12 +17,14 @@ def targets(name, n, rng):
     return np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
 
 
-def naive_value(name, X, y, w, intercept=True, l2=L2):
+def naive_value(name, X, y, w, intercept=True, l2=L2, penalize_intercept=False):
     """Return f(w) straight from its definition; w may be complex."""
     X = np.column_stack([X, np.ones(len(X))]) if intercept else X
-    penalty = l2 / 2 * np.sum(w * w)
+    weights = w.reshape(X.shape[1], -1)
+    penalized = weights[:-1] if intercept and not penalize_intercept else weights
+    penalty = l2 / 2 * np.sum(penalized * penalized)
     if name == "softmax":
-        z = X @ w.reshape(X.shape[1], -1)
+        z = X @ weights
         losses = np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), y]
         return losses.mean() + penalty
     z = X @ w

@@ -20,28 +20,35 @@ def rows(rng):
     return X
 
 
-@pytest.mark.parametrize("intercept", [True, False])
+# Without an intercept there is nothing that the penalty may leave out.
+INTERCEPTS = [
+    {"intercept": True},
+    {"intercept": True, "penalize_intercept": True},
+    {"intercept": False},
+    {"intercept": False, "penalize_intercept": True},
+]
+
+
+@pytest.mark.parametrize("options", INTERCEPTS)
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray, sparse.csr_matrix])
-def test_value_and_gradient(
-    loss, intercept, layout, rows, rng, build, naive, derivative, targets_of
-):
+def test_value_and_gradient(loss, options, layout, rows, rng, build, naive, derivative, targets_of):
     y = targets_of(loss, len(rows), rng)
-    fun = build(loss, layout(rows), y, intercept=intercept)
+    fun = build(loss, layout(rows), y, **options)
     for _ in range(3):
         w = rng.standard_normal(fun.d)
         f, g = fun(w)
         assert type(f) is float
         assert g.dtype == w.dtype
-        assert f == pytest.approx(naive(loss, rows, y, w, intercept), rel=1e-13)
-        slope = derivative(lambda v: naive(loss, rows, y, v, intercept), w)
+        assert f == pytest.approx(naive(loss, rows, y, w, **options), rel=1e-13)
+        slope = derivative(lambda v: naive(loss, rows, y, v, **options), w)
         np.testing.assert_allclose(g, slope, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("options", INTERCEPTS)
 @pytest.mark.parametrize("layout", [np.asarray, sparse.csr_array])
-def test_hessian_diagonal(loss, intercept, layout, rows, rng, build, targets_of):
+def test_hessian_diagonal(loss, options, layout, rows, rng, build, targets_of):
     y = targets_of(loss, len(rows), rng)
-    fun = build(loss, layout(rows), y, intercept=intercept)
+    fun = build(loss, layout(rows), y, **options)
     w = 0.3 * rng.standard_normal(fun.d)
     step = 1e-6
     expected = [

@@ -25,7 +25,8 @@ def problem(draw):
     y = np.concatenate([np.arange(classes), rng.integers(0, classes, n - classes)])
     options = {"smoothing": draw(st.sampled_from([0.1, 1.0]))} if name == "smoothed_svm" else {}
     l2 = draw(st.sampled_from([0.0, 1e-3, 1.0]))
-    fun = getattr(problems, name)(X, y, l2, intercept=draw(st.booleans()), **options)
+    options |= {"intercept": draw(st.booleans()), "penalize_intercept": draw(st.booleans())}
+    fun = getattr(problems, name)(X, y, l2, **options)
     reach = 10.0 ** draw(st.integers(-3, 2))
     return fun, reach * rng.standard_normal(fun.d), reach * rng.standard_normal(fun.d)
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mdbopt.plot import COLOURS, DASHES, GREY
+from mdbopt.plot import COLOURS, DASHES, GREY, save_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ def draw(path: pathlib.Path, figures: Mapping[str, Any]) -> None:
     for ax, (draw_, rows) in zip(axes, panels, strict=False):
         draw_(ax, rows)
         _finish(ax)
-    figure.savefig(path)
+    save_picture(path, figure)
 
 
 def _kernels(ax: Axes, rows: Sequence[Row]) -> None:

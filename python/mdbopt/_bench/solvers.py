@@ -44,7 +44,7 @@ def measure(name: str, fun: problems.Problem) -> list[dict[str, Any]]:
     runs: dict[str, list[Any]] = {method: [] for method in methods}
     for _ in range(REPEATS):
         for method in methods:
-            runs[method].append(_runs.fit(fun, method, GTOL, MAXFUN, show=False))
+            runs[method].append(_runs.fit(fun, method, _runs.Limits(GTOL, MAXFUN), show=False))
     counts = _runs.evaluations_to_gap([runs[method][0] for method in methods])
     rows = []
     for method, to_gap in zip(methods, counts, strict=True):

@@ -1,15 +1,16 @@
-"""The command ``mdbopt``: ``fit`` a model to a table, ``bench`` and ``info`` on this machine."""
+"""The command ``mdbopt``: ``fit`` a model, ``predict`` with it, ``bench`` and ``info`` here."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from mdbopt import __version__
-from mdbopt.cli import bench, fit, info
+from mdbopt.cli import bench, fit, info, predict
 
 __all__ = ["main"]
 
@@ -48,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     try:
-        args = _parser().parse_args(argv)
+        args, unknown = _parser().parse_known_args(argv)
+        if unknown:
+            args.parser.error(_about_unknown(unknown, args.parser))
         args.run(args)
         sys.stdout.flush()
     except SystemExit as stop:  # --help and --version
@@ -64,6 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"mdbopt: error: {_in_one_line(error)}", file=sys.stderr)
         return FAILED
     return 0
+
+
+def _about_unknown(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """Name arguments that a command does not know, and the option that was perhaps meant."""
+    known = [name for action in parser._actions for name in action.option_strings]
+    close = difflib.get_close_matches(unknown[0].partition("=")[0], known, n=1)
+    hint = f"; perhaps {close[0]} is meant" if close and unknown[0].startswith("-") else ""
+    return f"unrecognized arguments: {' '.join(unknown)}{hint}"
 
 
 def _in_one_line(error: Exception) -> str:
@@ -84,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mdbopt {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (fit, bench, info):
+    for command in (fit, predict, bench, info):
         summary = (command.__doc__ or "").partition("\n")[0].partition(" – ")[2]
         below = commands.add_parser(
             command.__name__.rpartition(".")[2],
@@ -94,5 +105,5 @@ def _parser() -> argparse.ArgumentParser:
             **options,
         )
         command.add_arguments(below)
-        below.set_defaults(run=command.run)
+        below.set_defaults(run=command.run, parser=below)
     return parser

@@ -1,36 +1,31 @@
-"""Files that a fit writes: the model and the picture, their places checked before the fit."""
+"""Files that a command writes: their places are checked before it begins."""
 
 from __future__ import annotations
 
 import os
 import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from scipy.optimize import OptimizeResult
 
-import mdbopt
-from mdbopt import data, plot
-from mdbopt.problems import Problem
+from mdbopt import _files, data, plot
 
 
-def check_place(option: str, path: pathlib.Path, table: str | None) -> None:
-    """Raise unless a file can be written there without harm to the table that is read."""
+def check_place(option: str, path: pathlib.Path, *read: str | None) -> None:
+    """Raise unless a file can be written there without harm to the files that are read."""
     if path.is_dir():
         raise IsADirectoryError(f"{option}: {path} is a directory, expected a file")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{option}: there is no directory {path.parent}")
-    if table is not None and path.exists() and os.path.samefile(path, table):
-        raise ValueError(f"{option}: {path} is the table itself")
+    for source in read:
+        if source and path.exists() and os.path.exists(source) and os.path.samefile(path, source):
+            raise ValueError(f"{option}: {path} is a file that is read")
     try:
         if path.exists():
             with path.open("ab"):
                 pass
-        else:
-            with tempfile.TemporaryFile(dir=path.parent):
-                pass
+        _files.check_writable(option, path)
     except OSError as error:
         raise OSError(f"{option}: cannot write {path}: {error.strerror}") from None
 
@@ -44,48 +39,6 @@ def check_picture(option: str, path: pathlib.Path) -> None:
     kinds = Figure().canvas.get_supported_filetypes()
     if path.suffix[1:].lower() not in kinds:
         raise ValueError(f"{option}: {path} should end in one of .{', .'.join(sorted(kinds))}")
-
-
-def save_model(
-    path: pathlib.Path, fun: Problem, result: OptimizeResult, table: data.Table, loss: str
-) -> None:
-    """Write a model that ``numpy.load`` reads without pickle.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Replaced in one step, so that no half-written model is ever seen.
-    fun, result : Problem, OptimizeResult
-        What was minimised, and where.
-    table : Table
-        For the names of the columns.
-    loss : str
-        Its name on the command line.
-
-    Notes
-    -----
-    Members: ``weights``, of shape (features + 1,), or (features + 1, classes) for softmax;
-    ``intercept`` (bool), whether the last row of weights is the intercept; ``loss``; ``classes``,
-    in the order of the columns of weights, the second one where z > 0, empty for squares;
-    ``feature_names``; ``l2``; ``version``.
-    """
-    members: dict[str, Any] = {
-        "weights": np.asarray(result.x).reshape(getattr(fun, "shape", (fun.d,))),
-        "intercept": np.array(True),
-        "loss": np.array(loss),
-        "classes": np.asarray(getattr(fun, "classes", np.empty(0))),
-        "feature_names": np.array(list(table.feature_names)),
-        "l2": np.array(getattr(fun, "l2", 0.0)),
-        "version": np.array(mdbopt.__version__),
-    }
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez(file, **members)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def draw(
@@ -104,4 +57,4 @@ def draw(
     if sized:
         plot.step_sizes(results, ax=axes[1], names=names)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
-    figure.savefig(path)
+    plot.save_picture(path, figure)

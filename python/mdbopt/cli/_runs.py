@@ -8,6 +8,7 @@ import importlib.util
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.optimize import OptimizeResult
 import mdbopt
 from mdbopt._progress import Progress
 from mdbopt._run import CONVERGED, LIMIT, PRECISION
+from mdbopt._settings import DEFAULT_GTOL
 from mdbopt.problems import Problem
 
 LBFGS = "lbfgs"
@@ -30,7 +32,50 @@ def known_methods() -> list[str]:
     return [*mdbopt.methods(), LBFGS]
 
 
-def fit(fun: Problem, method: str, gtol: float, maxfun: int, *, show: bool) -> OptimizeResult:
+@dataclass(frozen=True)
+class Limits:
+    """When a fit ends.
+
+    Attributes
+    ----------
+    gtol : float
+        Converged when max|g| <= gtol, in units of the gradient.
+    maxfun : int or None
+        Evaluations at most, None for no limit. L-BFGS-B looks at it between line searches only.
+    maxiter : int or None
+        Iterations at most, None for no limit but ``maxfun``.
+    """
+
+    gtol: float
+    maxfun: int | None = 20_000
+    maxiter: int | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of that name, whole numbers all."""
+        maxfun = sys.maxsize if self.maxfun is None else self.maxfun
+        maxiter = maxfun if self.maxiter is None else self.maxiter
+        return {"gtol": self.gtol, "maxfun": maxfun, "maxiter": maxiter}
+
+
+def default_gtol(fun: Problem) -> float:
+    """Return a bound of max|g| that is met where the fit is done, whatever the units.
+
+    That of `mdbopt.minimize`, or 100 times it in units of the gradient where this is less:
+    sqrt(min_j H_jj) |g0| in the norm of 1 / H, with H the bound of the Hessian's diagonal and g0
+    the gradient at the start. Targets of 1e-9 would otherwise be fitted before the first step.
+    """
+    usual = DEFAULT_GTOL[fun.dtype]
+    curvature = fun.hessian_diagonal()
+    slope = fun(fun.x0)[1].astype(np.float64)
+    moving = (slope != 0.0) & (curvature > 0.0)
+    if not moving.any():
+        return usual
+    roots = np.sqrt(curvature[moving])
+    unit = float(roots.min() * np.linalg.norm(slope[moving] / roots))
+    return min(usual, 100.0 * usual * unit)
+
+
+def fit(fun: Problem, method: str, limits: Limits, *, show: bool) -> OptimizeResult:
     """Minimise by one method.
 
     Parameters
@@ -39,10 +84,8 @@ def fit(fun: Problem, method: str, gtol: float, maxfun: int, *, show: bool) -> O
         What to minimise, from its ``x0``.
     method : str
         One of `known_methods`.
-    gtol : float
-        Converged when max|g| <= gtol, in units of the gradient.
-    maxfun : int
-        Evaluations at most. L-BFGS-B looks at it between line searches only.
+    limits : Limits
+        When to end.
     show : bool
         Whether to show progress on standard error.
 
@@ -52,14 +95,9 @@ def fit(fun: Problem, method: str, gtol: float, maxfun: int, *, show: bool) -> O
         As of `mdbopt.minimize`; that of L-BFGS-B has no step sizes.
     """
     if method == LBFGS:
-        return _lbfgs(fun, gtol, maxfun, Progress(maxfun, LBFGS) if show else None)
-    options = {"gtol": gtol, "maxfun": maxfun, "maxiter": maxfun}
+        return _lbfgs(fun, limits, show)
+    options = limits.options()
     return mdbopt.minimize(fun, fun.x0, jac=True, method=method, options=options, progress=show)
-
-
-def can_show_progress() -> bool:
-    """Tell whether progress has a form here: a terminal needs tqdm."""
-    return not sys.stderr.isatty() or importlib.util.find_spec("tqdm") is not None
 
 
 def evaluations_to_gap(results: Sequence[OptimizeResult]) -> list[int | None]:
@@ -114,9 +152,10 @@ class _Recorder:
         }
 
 
-def _lbfgs(fun: Problem, gtol: float, maxfun: int, bar: Progress | None) -> OptimizeResult:
+def _lbfgs(fun: Problem, limits: Limits, show: bool) -> OptimizeResult:
+    options = {"maxcor": MEMORY, "ftol": 0.0, **limits.options()}
+    bar = Progress(options["maxfun"], LBFGS) if show else None
     recorder = _Recorder(fun, bar)
-    options = {"maxcor": MEMORY, "gtol": gtol, "ftol": 0.0, "maxfun": maxfun, "maxiter": maxfun}
     try:
         with _one_thread_for_scipy():
             found = scipy.optimize.minimize(
@@ -131,7 +170,7 @@ def _lbfgs(fun: Problem, gtol: float, maxfun: int, bar: Progress | None) -> Opti
         if bar is not None and recorder.f:
             bar.close(recorder.f[-1], recorder.gmax[-1])
     gmax = float(np.abs(found.jac).max())
-    status = CONVERGED if gmax <= gtol else LIMIT if found.status == 1 else PRECISION
+    status = CONVERGED if gmax <= limits.gtol else LIMIT if found.status == 1 else PRECISION
     return OptimizeResult(
         x=found.x,
         fun=float(found.fun),

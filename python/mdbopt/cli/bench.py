@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from mdbopt import _files
 from mdbopt._bench import kernels, peers, solvers, updates, values, words, yardstick
 from mdbopt._bench.machine import machine, told
 from mdbopt._bench.methods import METHODS
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> None:
         if asked.json is None:
             say(text)
         else:
-            asked.json.write_text(f"{text}\n", encoding="utf-8")
+            _files.replace(asked.json, lambda file: file.write(f"{text}\n".encode()))
     if args.plot is not None:
         from mdbopt._bench import picture
 

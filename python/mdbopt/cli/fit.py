@@ -8,15 +8,16 @@ import math
 import pathlib
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
 import mdbopt
 from mdbopt import _checks, data, problems
-from mdbopt._settings import DEFAULT_GTOL
-from mdbopt.cli import _outputs, _runs
+from mdbopt._data_kind import kind_and_reason
+from mdbopt._progress import is_terminal
+from mdbopt.cli import _model, _outputs, _reading, _runs
 from mdbopt.cli._table import say, table
 
 # The name on the command line, the problem, and what data.kind calls such targets.
@@ -27,12 +28,17 @@ LOSSES: dict[str, tuple[Callable[..., problems.Problem], str]] = {
     "svm": (problems.smoothed_svm, "classification of two classes"),
 }
 STATUSES = {0: "converged", 1: "limit", 2: "precision", 3: "not finite", 99: "stopped"}
+REASON_ASKED = "--loss"
 EPILOG = """\
-DATA is LIBSVM (svmlight) text, .csv, .npz (X and y, or a sparse matrix and y) or .npy, each also
-as .gz or .bz2. Columns are used as they are, and an intercept is added.
+DATA is .csv, .tsv, .data or .txt (columns of text), LIBSVM (svmlight) text, .npz (X and y, or a
+sparse matrix and y) or .npy, each also as .gz, .bz2 or .xz. Numbers are used as they are, and an
+intercept is added, which --l2 leaves out. The output says which column is the target and why the
+loss is what it is: for classes (words, two values, or whole numbers from 0 or 1 to k, each several
+times) logistic or softmax, else squares.
 
-The model of --method is saved. numpy.load("model.npz") gives weights (the last row is the
-intercept), intercept, loss, classes, feature_names, l2, version; for two classes
+The model of --method is saved, for mdbopt predict. numpy.load("model.npz") gives weights (the
+last row is the intercept), intercept, loss, classes, feature_names, l2, version and more; for two
+classes
   z = X @ weights[:-1] + weights[-1];  label = classes[(z > 0).astype(int)]
 for softmax classes[z.argmax(axis=1)], and for squares z itself.
 
@@ -41,36 +47,80 @@ relative to the distance at the start. Status "precision": rounding allows no fu
 
 examples:
   mdbopt fit --compare box,lbfgs --plot fit.png
-  mdbopt fit cars.csv --target price --save cars.npz
+  mdbopt fit cars.csv --target price --one-hot --save cars.npz
 """
+
+
+class _ListMethods(argparse.Action):
+    """Prints the methods, one a line, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        say("\n".join(_runs.known_methods()))
+        parser.exit()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``mdbopt fit``."""
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("data", nargs="?", metavar="DATA", help="a file; by default the raw breast-cancer table")
-    add("--target", metavar="COLUMN", help="target in .csv and .npy: a name or an index (-1)")
+    methods = ", ".join(_runs.known_methods())
+    add(
+        "data",
+        nargs="?",
+        metavar="DATA",
+        help="a file, - for standard input; by default the raw breast-cancer table",
+    )
+    add("--target", metavar="COLUMN", help="column of the target: a name or an index (-1)")
     add("--loss", choices=LOSSES, help="by default what the targets ask for")
-    add("--method", default="guarded", metavar="NAME", help="of mdbopt.methods(), or lbfgs")
+    add("--method", default="guarded", metavar="NAME", help=f"one of {methods} (guarded)")
     add("--compare", metavar="A,B,...", help="further methods; lbfgs is SciPy's L-BFGS-B (m = 10)")
+    add("--list-methods", action=_ListMethods, nargs=0, help="print the names of methods and end")
     add("--l2", type=float, metavar="X", help="weight of |w|^2/2 (default 1/rows)")
-    add("--gtol", type=float, metavar="X", help="stop at max|g| <= X (1e-8; 1e-4 in float32)")
-    add("--maxfun", type=int, default=20_000, metavar="N", help="evaluations at most (20000)")
+    add("--penalize-intercept", action="store_true", help="let --l2 count the intercept, too")
+    add(
+        "--gtol",
+        type=float,
+        metavar="X",
+        help="stop at max|g| <= X (1e-8, 1e-4 in float32; less where units are tiny)",
+    )
+    add("--maxfun", type=_limit, default=20_000, metavar="N", help="evaluations at most (20000)")
+    add("--maxiter", type=_limit, metavar="N", help="iterations at most (as --maxfun)")
     add("--dtype", choices=("float64", "float32"), help="by default that of the table")
     add("--plot", type=pathlib.Path, metavar="FILE", help="draw the fits: .png, .svg, .pdf, ...")
     add("--save", type=pathlib.Path, metavar="FILE", help="write the model as .npz")
     add("--json", action="store_true", help="print one JSON object instead of the table")
+    _reading.add_arguments(parser)
+    add("--one-hot", action="store_true", help="make an indicator of each word in columns of words")
+    add("--missing", choices=("error", "mean"), default="error", help="what becomes of empty cells")
+    add("--n-features", type=_limit, metavar="N", help="width of LIBSVM text (largest index)")
+
+
+def _limit(text: str) -> int | None:
+    """Read a whole number such as 1e4, or None for no limit."""
+    if text.lower() in ("none", "inf", "infinity"):
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not number.is_integer() or number < 0:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number such as 300 or 1e4, or none for no limit, got {text!r}"
+        )
+    return int(number)
 
 
 def run(args: argparse.Namespace) -> None:
     """Fit, print, save and draw what the command line asks for."""
     methods = _methods(args.method, args.compare)
-    _checks.whole("--maxfun", args.maxfun, least=1)
+    if args.maxfun is not None:
+        _checks.whole("--maxfun", args.maxfun, least=1)
     if args.gtol is not None:
         _checks.real("--gtol", args.gtol, least=0.0)
     if args.l2 is not None:
         _checks.real("--l2", args.l2, least=0.0)
+    if args.save is not None:
+        args.save = _model.file_name(args.save)
     if args.save and args.plot and args.save.absolute() == args.plot.absolute():
         raise ValueError(f"--save and --plot: both are {args.save}")
     for option, path in (("--save", args.save), ("--plot", args.plot)):
@@ -79,16 +129,38 @@ def run(args: argparse.Namespace) -> None:
     if args.plot is not None:
         _outputs.check_picture("--plot", args.plot)
 
-    found = data.load(args.data, _target(args.target))
-    loss, fun = _problem(found, args)
-    gtol = DEFAULT_GTOL[fun.dtype] if args.gtol is None else args.gtol
+    found = _table(args)
+    loss, reason, fun = _problem(found, args)
+    limits = _runs.Limits(
+        _runs.default_gtol(fun) if args.gtol is None else args.gtol, args.maxfun, args.maxiter
+    )
     # Beside JSON only a person is shown progress.
-    show = _runs.can_show_progress() and (not args.json or sys.stderr.isatty())
-    results = {method: _runs.fit(fun, method, gtol, args.maxfun, show=show) for method in methods}
-    summary = _summary(found, loss, fun, args, gtol, results)
+    show = not args.json or is_terminal(sys.stderr)
+    results: dict[str, OptimizeResult] = {}
+    try:
+        for method in methods:
+            results[method] = _runs.fit(fun, method, limits, show=show)
+    except KeyboardInterrupt:
+        # what has ended is kept, and main tells the rest
+        if results:
+            _report(args, found, (loss, reason), fun, limits, results)
+        raise
+    _report(args, found, (loss, reason), fun, limits, results)
+
+
+def _report(
+    args: argparse.Namespace,
+    found: data.Table,
+    chosen: tuple[str, str],
+    fun: problems.Problem,
+    limits: _runs.Limits,
+    results: dict[str, OptimizeResult],
+) -> None:
+    """Print, save and draw these fits."""
+    summary = _summary(found, chosen, fun, args, limits, results)
     say(json.dumps(summary, indent=2, allow_nan=False) if args.json else _text(summary))
-    if args.save is not None:
-        _outputs.save_model(args.save, fun, results[args.method], found, loss)
+    if args.save is not None and args.method in results:
+        _model.save(args.save, _model.Model.of(fun, results[args.method], found, chosen[0]))
         _tell(args, f"model: {args.save}")
     if args.plot is not None:
         _outputs.draw(args.plot, results, found, _title(summary))
@@ -112,20 +184,36 @@ def _methods(method: str, compare: str | None) -> list[str]:
     return list(dict.fromkeys(name for _, name in chosen))
 
 
-def _target(text: str | None) -> str | int | None:
-    # A header has no cell that is a number, so that a number is always an index.
-    try:
-        return None if text is None else int(text)
-    except ValueError:
-        return text
+def _table(args: argparse.Namespace) -> data.Table:
+    """Read the table."""
+    own = {"one_hot": args.one_hot, "missing": args.missing, "n_features": args.n_features}
+    path = None if args.data is None else _reading.path(args.data)
+    return data.load(path, args.target, **_reading.options(args), **own)
 
 
-def _problem(found: data.Table, args: argparse.Namespace) -> tuple[str, problems.Problem]:
+def _problem(found: data.Table, args: argparse.Namespace) -> tuple[str, str, problems.Problem]:
+    """Return the loss, why it was chosen, and the problem."""
     X = found.X if args.dtype is None else found.X.astype(np.dtype(args.dtype))
-    asked = None if args.loss else data.kind(found.y)
-    loss = args.loss or next(name for name, (_, kind) in LOSSES.items() if kind == asked)
+    loss, reason = args.loss, REASON_ASKED
+    if loss is None:
+        try:
+            asked, held = kind_and_reason(found.y)
+        except ValueError as error:
+            # in the words of a file, not of a call
+            about = str(error).removeprefix("kind: y").strip()
+            raise ValueError(
+                f"the target, {found.target}, {about}; --target takes another"
+            ) from None
+        reason = f"the target {held}"
+        loss = next(name for name, (_, kind) in LOSSES.items() if kind == asked)
+    elif loss == "squares" and found.y.dtype.kind in "US":
+        raise ValueError(
+            f"--loss squares: the target, {found.target}, holds words such as {str(found.y[0])!r}, "
+            "expected numbers; logistic or softmax fits classes"
+        )
     l2 = 1.0 / X.shape[0] if args.l2 is None else args.l2
-    return loss, LOSSES[loss][0](X, found.y, l2=l2)
+    build = LOSSES[loss][0]
+    return loss, reason, build(X, found.y, l2=l2, penalize_intercept=args.penalize_intercept)
 
 
 def _score(fun: Any, result: OptimizeResult, loss: str) -> float:
@@ -138,25 +226,31 @@ def _finite(value: float) -> float | None:
 
 def _summary(
     found: data.Table,
-    loss: str,
+    chosen: tuple[str, str],
     fun: problems.Problem,
     args: argparse.Namespace,
-    gtol: float,
+    limits: _runs.Limits,
     results: dict[str, OptimizeResult],
 ) -> dict[str, Any]:
     """Collect what is printed; the JSON object is this very dict."""
+    loss, reason = chosen
     counts = _runs.evaluations_to_gap(list(results.values()))
     return {
         "version": mdbopt.__version__,
         "table": found.name,
         "rows": found.X.shape[0],
         "columns": found.X.shape[1],
+        "target": found.target,
+        "note": found.note,
         "weights": fun.d,
         "loss": loss,
+        "loss_reason": reason,
         "l2": getattr(fun, "l2", 0.0),
+        "penalize_intercept": args.penalize_intercept,
         "dtype": fun.dtype.name,
-        "gtol": gtol,
-        "maxfun": args.maxfun,
+        "gtol": limits.gtol,
+        "maxfun": limits.maxfun,
+        "maxiter": limits.maxiter,
         "gap": _runs.GAP,
         "score": "r2" if loss == "squares" else "accuracy",
         "fits": [
@@ -176,9 +270,25 @@ def _summary(
             }
             for (method, run), count in zip(results.items(), counts, strict=True)
         ],
-        "model": None if args.save is None else str(args.save),
+        "model": None if args.save is None or args.method not in results else str(args.save),
         "plot": None if args.plot is None else str(args.plot),
     }
+
+
+def _decisions(summary: dict[str, Any]) -> str:
+    """Tell what was decided about the table, and how to have it otherwise."""
+    target = f"target: {summary['target']}"
+    if summary["target"].endswith("the last column"):
+        target += " (--target NAME takes another)"
+    lines = [target]
+    if summary["loss_reason"] != REASON_ASKED:
+        others = ", ".join(name for name in LOSSES if name != summary["loss"])
+        lines.append(
+            f"loss: {summary['loss']}, as {summary['loss_reason']} (--loss takes {others})"
+        )
+    if summary["note"]:
+        lines.append(f"note: {summary['note']}")
+    return "\n".join(lines)
 
 
 def _title(summary: dict[str, Any]) -> str:
@@ -208,7 +318,8 @@ def _text(summary: dict[str, Any]) -> str:
         if compared:
             row.insert(2, "-" if fit["nfev_to_gap"] is None else f"{fit['nfev_to_gap']:,}")
         rows.append(row)
-    return f"{_title(summary)}\n\n{table(header, rows, left=('method', 'status'))}"
+    body = table(header, rows, left=("method", "status"))
+    return f"{_title(summary)}\n{_decisions(summary)}\n\n{body}"
 
 
 def _shown(value: float | None, form: str) -> str:

@@ -14,6 +14,23 @@ Array = NDArray[Any]
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
+def plain(value: Any, where: str, name: str) -> Array:
+    """Return an array; objects, as pandas keeps them, are taken as the same list is."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "OT":
+        return array
+    listed = array.tolist()
+    result = np.asarray(listed)
+    if result.dtype.kind == "U" and array.ndim == 1:
+        # a missing value among words would become the word "nan"
+        for place, entry in enumerate(listed):
+            if not isinstance(entry, str):
+                raise TypeError(
+                    f"{where}: {name}[{place}] is {entry!r} among strings, expected one kind"
+                )
+    return result
+
+
 def native_float(dtype: np.dtype[Any], where: str, name: str) -> np.dtype[Any]:
     """Return float32 for half and single precision, float64 for every other real number."""
     if dtype.kind not in "fiub":
@@ -28,7 +45,7 @@ def matrix(value: Any, where: str, name: str) -> Any:
     """
     if sparse.issparse(value):
         return _sparse_matrix(value, where, name)
-    array = np.asarray(value)
+    array = plain(value, where, name)
     if array.ndim != 2:
         raise ValueError(f"{where}: {name} has shape {array.shape}, expected 2 dimensions")
     if array.size == 0:
@@ -90,7 +107,7 @@ def vector(value: Any, length: int, where: str, name: str) -> Array:
 
 def one_column(value: Any, length: int, where: str, name: str) -> Array:
     """Return a 1-d array of `length` elements of any kind."""
-    array = np.asarray(value)
+    array = plain(value, where, name)
     if array.shape != (length,):
         raise ValueError(f"{where}: {name} has shape {array.shape}, expected ({length},)")
     return array
@@ -123,7 +140,7 @@ def class_index(value: Any, where: str, name: str = "y") -> tuple[Array, Array]:
     Raises when there is one class only, or when the labels are not finite, not whole numbers
     (more than two of them) or neither numbers nor strings.
     """
-    labels = np.asarray(value)
+    labels = plain(value, where, name)
     if labels.ndim != 1 or labels.size == 0:
         raise ValueError(f"{where}: {name} has shape {labels.shape}, expected (n,) with n >= 1")
     if labels.dtype.kind not in "biufUS":

@@ -1,4 +1,4 @@
-"""_least_squares – ridge regression, f(w) = |z - y|^2 / (2n) + l2/2 |w|^2."""
+"""_least_squares – ridge regression, f(w) = |z - y|^2 / (2n) + l2/2 |v|^2, v = w[:-1]."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ class LeastSquares(MarginProblem):
     name = "least_squares"
     curvature_bound = 1.0
 
-    def __init__(self, X: Any, y: Any, l2: float, intercept: bool) -> None:
-        super().__init__(X, l2, intercept)
+    def __init__(
+        self, X: Any, y: Any, l2: float, intercept: bool, penalize_intercept: bool
+    ) -> None:
+        super().__init__(X, l2, intercept, penalize_intercept)
         target = vector(y, self.n, self.name, "y")
         with np.errstate(over="ignore"):
             self._target = target.astype(self.dtype, copy=False)
@@ -52,10 +54,12 @@ class LeastSquares(MarginProblem):
         return 1.0 - missed / spread
 
 
-def least_squares(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) -> LeastSquares:
+def least_squares(
+    X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True, penalize_intercept: bool = False
+) -> LeastSquares:
     r"""Build the linear least-squares problem.
 
-    .. math:: f(w) = \frac1{2n} \lVert z - y \rVert^2 + \frac{l_2}{2} \lVert w \rVert^2,
+    .. math:: f(w) = \frac1{2n} \lVert z - y \rVert^2 + \frac{l_2}{2} \lVert v \rVert^2,
               \qquad z = X w_{:-1} + w_{-1}
 
     Parameters
@@ -66,9 +70,12 @@ def least_squares(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) ->
     y : array_like of shape (n,), finite
         Targets, in any unit; cast to the dtype of X.
     l2 : float, optional
-        Weight of the squared norm, >= 0. All weights count, the intercept too.
+        Weight of the squared norm of v = w[:-1], the weights without the intercept, >= 0.
     intercept : bool, optional
-        Whether the last weight is an intercept.
+        Whether the last weight is an intercept; without, v = w.
+    penalize_intercept : bool, optional
+        True: v = w, as in papers that append a column of ones. Targets far from 0 are then pulled
+        towards it, and the answer depends on their origin.
 
     Returns
     -------
@@ -85,8 +92,9 @@ def least_squares(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) ->
     Notes
     -----
     * `x0` is 0 but for the intercept, the mean of y.
-    * `smoothness` is lambda_max(X^T X) / n + l2, ones included: exact but for rounding when n or d
-      is at most 256, else by 100 Lanczos steps and a margin of 5 %.
+    * The minimum is that of scikit-learn's ``Ridge(alpha=n * l2)``.
+    * `smoothness` is lambda_max(X^T X) / n + l2, ones included; the eigenvalue is exact but for
+      rounding when n or d is at most 256, else by 100 Lanczos steps and a margin of 5 %.
 
     References
     ----------
@@ -102,4 +110,4 @@ def least_squares(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) ->
     >>> fun.r2([2.0, 1.0])
     1.0
     """
-    return LeastSquares(X, y, l2, intercept)
+    return LeastSquares(X, y, l2, intercept, penalize_intercept)

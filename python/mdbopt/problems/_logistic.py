@@ -1,4 +1,4 @@
-"""_logistic – logistic regression, f(w) = mean(log(1 + exp(z)) - y z) + l2/2 |w|^2."""
+"""_logistic – logistic regression, f(w) = mean(log(1 + exp(z)) - y z) + l2/2 |v|^2, v = w[:-1]."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ class Logistic(BinaryProblem):
     name = "logistic"
     curvature_bound = 0.25
 
-    def __init__(self, X: Any, y: Any, l2: float, intercept: bool) -> None:
-        super().__init__(X, l2, intercept)
+    def __init__(
+        self, X: Any, y: Any, l2: float, intercept: bool, penalize_intercept: bool
+    ) -> None:
+        super().__init__(X, l2, intercept, penalize_intercept)
         self._set_labels(*binary_index(one_column(y, self.n, self.name, "y"), self.name))
         if intercept:
             mean = min(max(float(np.mean(self._index)), 0.01), 0.99)
@@ -47,11 +49,13 @@ class Logistic(BinaryProblem):
         return result
 
 
-def logistic(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) -> Logistic:
+def logistic(
+    X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True, penalize_intercept: bool = False
+) -> Logistic:
     r"""Build the logistic-regression problem for two classes.
 
     .. math:: f(w) = \frac1n \sum_i \left[\log(1 + e^{z_i}) - y_i z_i\right]
-              + \frac{l_2}{2} \lVert w \rVert^2, \qquad z = X w_{:-1} + w_{-1}
+              + \frac{l_2}{2} \lVert v \rVert^2, \qquad z = X w_{:-1} + w_{-1}
 
     Parameters
     ----------
@@ -61,9 +65,12 @@ def logistic(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) -> Logi
     y : array_like of shape (n,)
         Labels, two distinct numbers or strings; the larger one counts as 1.
     l2 : float, optional
-        Weight of the squared norm, dimensionless, >= 0. All weights count, the intercept too.
+        Weight of the squared norm of v = w[:-1], the weights without the intercept, >= 0.
     intercept : bool, optional
-        Whether the last weight is an intercept.
+        Whether the last weight is an intercept; without, v = w.
+    penalize_intercept : bool, optional
+        True: v = w, as in papers that append a column of ones. Where one class is rare, its
+        probabilities are then pulled towards 1/2.
 
     Returns
     -------
@@ -82,8 +89,9 @@ def logistic(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) -> Logi
     * `x0` is 0 but for the intercept, log(m / (1 - m)), m the mean of y clipped to [0.01, 0.99].
     * Each loss is computed as max(s, 0) + log(1 + exp(-abs(s))), s = (1 - 2y) z, which neither
       overflows nor cancels for any finite z.
-    * `smoothness` is lambda_max(X^T X) / (4n) + l2, ones included: exact but for rounding when n or
-      d is at most 256, else by 100 Lanczos steps and a margin of 5 %.
+    * The minimum is that of scikit-learn's ``LogisticRegression(C=1 / (n * l2))``.
+    * `smoothness` is lambda_max(X^T X) / (4n) + l2, ones included; the eigenvalue is exact but for
+      rounding when n or d is at most 256, else by 100 Lanczos steps and a margin of 5 %.
 
     References
     ----------
@@ -98,4 +106,4 @@ def logistic(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) -> Logi
     >>> round(f, 6), g
     (0.693147, array([-0.25,  0.  ]))
     """
-    return Logistic(X, y, l2, intercept)
+    return Logistic(X, y, l2, intercept, penalize_intercept)

@@ -1,6 +1,7 @@
 """_problem – what all problems share: f(w) and its gradient, the point to start from, constants.
 
-A problem of one margin per row is  f(w) = sum_i loss(z_i) / n + l2/2 |w|^2,  z = X w[:-1] + w[-1].
+A problem of one margin per row is  f(w) = sum_i loss(z_i) / n + l2/2 |v|^2,  z = X w[:-1] + w[-1],
+with v = w[:-1], or w where the penalty counts the intercept, too.
 Its file holds the loss, its derivative and its curvature; all else is here.
 """
 
@@ -115,19 +116,29 @@ class Problem(ABC):
 
 
 class RowsProblem(Problem):
-    """A mean over the rows of X, plus l2/2 |w|^2 over all weights, the intercept's included."""
+    """A mean over the rows of X, plus l2/2 times the squared norm of the penalised weights."""
 
-    def __init__(self, X: Any, l2: float, intercept: bool) -> None:
+    _penalized: int
+
+    def __init__(self, X: Any, l2: float, intercept: bool, penalize_intercept: bool) -> None:
         self.l2 = number(l2, self.name, "l2", minimum=0.0)
         self.design = Design(X, intercept, self.name)
+        self.penalize_intercept = bool(penalize_intercept)
         self.n = self.design.n
         self.dtype = self.design.dtype
 
+    def _set_outputs(self, outputs: int) -> None:
+        """Count the weights of so many numbers z a row; the last ones are the intercepts."""
+        self.d = self.design.columns * outputs
+        free = self.design.intercept and not self.penalize_intercept
+        self._penalized = self.d - outputs if free else self.d
+
     def _add_l2(self, value: float, gradient: Array, w: Array) -> tuple[float, Array]:
         if self.l2 > 0.0:
-            wide = w.astype(np.float64, copy=False)
+            penalized = w[: self._penalized]
+            wide = penalized.astype(np.float64, copy=False)
             value += 0.5 * self.l2 * float(wide @ wide)
-            gradient += self.dtype.type(self.l2) * w
+            gradient[: self._penalized] += self.dtype.type(self.l2) * penalized
         return value, gradient
 
     def _matrix_like(self, X: Any) -> Any:
@@ -145,9 +156,9 @@ class MarginProblem(RowsProblem):
 
     curvature_bound: float
 
-    def __init__(self, X: Any, l2: float, intercept: bool) -> None:
-        super().__init__(X, l2, intercept)
-        self.d = self.design.columns
+    def __init__(self, X: Any, l2: float, intercept: bool, penalize_intercept: bool) -> None:
+        super().__init__(X, l2, intercept, penalize_intercept)
+        self._set_outputs(1)
         self._start = np.zeros(self.d, self.dtype)
 
     def _evaluate(self, w: Array) -> tuple[float, Array]:
@@ -161,7 +172,7 @@ class MarginProblem(RowsProblem):
         else:
             squares = self.design.column_squares(self._curvature(self.design.margins(w)))
         squares /= self.n
-        squares += self.l2
+        squares[: self._penalized] += self.l2
         return squares
 
     def _smoothness(self) -> float:

@@ -15,8 +15,16 @@ class SmoothedSVM(BinaryProblem):
 
     name = "smoothed_svm"
 
-    def __init__(self, X: Any, y: Any, l2: float, intercept: bool, smoothing: float) -> None:
-        super().__init__(X, l2, intercept)
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        l2: float,
+        intercept: bool,
+        penalize_intercept: bool,
+        smoothing: float,
+    ) -> None:
+        super().__init__(X, l2, intercept, penalize_intercept)
         self.smoothing = number(smoothing, self.name, "smoothing")
         # below the normal numbers of X's dtype, 1 / smoothing overflows
         least = float(np.finfo(self.dtype).tiny)
@@ -52,11 +60,17 @@ class SmoothedSVM(BinaryProblem):
 
 
 def smoothed_svm(
-    X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True, smoothing: float = 1.0
+    X: Any,
+    y: Any,
+    l2: float = 0.0,
+    *,
+    intercept: bool = True,
+    penalize_intercept: bool = False,
+    smoothing: float = 1.0,
 ) -> SmoothedSVM:
     r"""Build the linear support vector machine with a Huberised (squared-smoothed) hinge.
 
-    .. math:: f(w) = \frac1n \sum_i \varphi(t_i z_i) + \frac{l_2}{2} \lVert w \rVert^2,
+    .. math:: f(w) = \frac1n \sum_i \varphi(t_i z_i) + \frac{l_2}{2} \lVert v \rVert^2,
               \qquad z = X w_{:-1} + w_{-1}, \quad t_i = \pm 1
 
     .. math:: \varphi(m) = \begin{cases} 0 & m \ge 1 \\
@@ -71,9 +85,11 @@ def smoothed_svm(
     y : array_like of shape (n,)
         Labels, two distinct numbers or strings; t = 1 for the larger one, else -1.
     l2 : float, optional
-        Weight of the squared norm, dimensionless, >= 0. All weights count, the intercept too.
+        Weight of the squared norm of v = w[:-1], the weights without the intercept, >= 0.
     intercept : bool, optional
-        Whether the last weight is an intercept.
+        Whether the last weight is an intercept; without, v = w.
+    penalize_intercept : bool, optional
+        True: v = w, as in papers that append a column of ones.
     smoothing : float, optional
         Width eps > 0 of the parabola that joins the two lines, in units of the margin. Towards 0
         the loss becomes the hinge max(0, 1 - m), which it underestimates by at most eps / 2.
@@ -95,8 +111,8 @@ def smoothed_svm(
     * Convex, with a gradient that is Lipschitz but not differentiable where m is 1 or 1 - eps;
       `hessian_diagonal(w)` counts such a row as curved, the larger of its two one-sided values.
     * `x0` is 0.
-    * `smoothness` is lambda_max(X^T X) / (n eps) + l2, ones included: exact but for rounding when
-      n or d is at most 256, else by 100 Lanczos steps and a margin of 5 %.
+    * `smoothness` is lambda_max(X^T X) / (n eps) + l2, ones included; the eigenvalue is exact but
+      for rounding when n or d is at most 256, else by 100 Lanczos steps and a margin of 5 %.
 
     References
     ----------
@@ -114,4 +130,4 @@ def smoothed_svm(
     >>> fun.accuracy([1.0, 0.0])
     1.0
     """
-    return SmoothedSVM(X, y, l2, intercept, smoothing)
+    return SmoothedSVM(X, y, l2, intercept, penalize_intercept, smoothing)

@@ -1,4 +1,4 @@
-"""_softmax – softmax regression, f(W) = mean(log(sum_k exp(z_k)) - z_y) + l2/2 |W|^2."""
+"""_softmax – softmax regression, f(W) = mean(log(sum_k exp(z_k)) - z_y) + l2/2 |W[:-1]|^2."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ class Softmax(RowsProblem):
 
     name = "softmax"
 
-    def __init__(self, X: Any, y: Any, l2: float, intercept: bool) -> None:
-        super().__init__(X, l2, intercept)
+    def __init__(
+        self, X: Any, y: Any, l2: float, intercept: bool, penalize_intercept: bool
+    ) -> None:
+        super().__init__(X, l2, intercept, penalize_intercept)
         labels = one_column(y, self.n, self.name, "y")
         self._index, self.classes = class_index(labels, self.name)
         count = len(self.classes)
+        self._set_outputs(count)
         self.shape = (self.design.columns, count)
-        self.d = self.design.columns * count
         start = np.zeros(self.shape, self.dtype)
         if intercept:
             frequency = np.bincount(self._index, minlength=count) / self.n
@@ -67,8 +69,9 @@ class Softmax(RowsProblem):
                 if self.design.intercept:
                     diagonal[-1] += spread.sum(axis=0)
         diagonal /= self.n
-        diagonal += self.l2
-        return diagonal.ravel()
+        flat = diagonal.ravel()
+        flat[: self._penalized] += self.l2
+        return flat
 
     def _smoothness(self) -> float:
         # diag(p) - p p^T has eigenvalues up to 1/2 (Boehning 1992)
@@ -113,11 +116,13 @@ def _exponentials(z: Array) -> Array:
     return sums
 
 
-def softmax(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) -> Softmax:
+def softmax(
+    X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True, penalize_intercept: bool = False
+) -> Softmax:
     r"""Build the softmax-regression (multinomial logistic) problem for c classes.
 
     .. math:: f(W) = \frac1n \sum_i \Big[\log \sum_k e^{z_{ik}} - z_{i y_i}\Big]
-              + \frac{l_2}{2} \lVert W \rVert^2, \qquad Z = X W_{:-1} + 1 W_{-1}
+              + \frac{l_2}{2} \lVert V \rVert^2, \qquad Z = X W_{:-1} + 1 W_{-1}
 
     Parameters
     ----------
@@ -128,9 +133,12 @@ def softmax(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) -> Softm
         Labels, at least two distinct whole numbers or strings. Class k is the k-th in sorted
         order, see the attribute `classes`.
     l2 : float, optional
-        Weight of the squared norm, dimensionless, >= 0. All weights count, the intercepts too.
+        Weight of the squared norm of V = W[:-1], the weights without the intercepts, >= 0.
     intercept : bool, optional
-        Whether the last row of W holds one intercept per class.
+        Whether the last row of W holds one intercept per class; without, V = W.
+    penalize_intercept : bool, optional
+        True: V = W, as in papers that append a column of ones. Probabilities of rare classes are
+        then pulled towards 1 / c.
 
     Returns
     -------
@@ -152,6 +160,8 @@ def softmax(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) -> Softm
       below 0.02 / c.
     * Rows are walked in blocks: an evaluation allocates a few times d and at most about 1 MiB (or
       one row of Z) beside, not n c.
+    * The minimum is that of scikit-learn's ``LogisticRegression(C=1 / (n * l2))``. A number added
+      to all intercepts changes nothing; so their sum is what the search leaves it at.
     * `smoothness` is lambda_max(X^T X) / (2n) + l2, ones included [1]_: that eigenvalue is exact
       but for rounding when n or features + 1 is at most 256, else by 100 Lanczos steps and a
       margin of 5 %.
@@ -168,4 +178,4 @@ def softmax(X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True) -> Softm
     >>> fun.d, fun.shape, round(fun(fun.x0)[0], 6)
     (6, (2, 3), 1.098612)
     """
-    return Softmax(X, y, l2, intercept)
+    return Softmax(X, y, l2, intercept, penalize_intercept)

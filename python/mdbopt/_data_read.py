@@ -1,0 +1,356 @@
+"""_data_read – a file to a table: its format, its target, and its columns as features."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from . import _data_columns, _data_files, _data_frame
+from ._data_columns import Columns, Numbered
+from ._data_files import Array
+from ._data_options import KNOWN_BY, LIBSVM, NPY, NPZ, TEXT, Options
+from .problems._checks import is_finite, matrix, native_float, one_column
+
+TEXT_ENDINGS = (".csv", ".tsv", ".tab", ".data", ".dat", ".txt", ".test", "")
+# Text of these is never LIBSVM's.
+TABLE_ENDINGS = (".csv", ".tsv", ".tab")
+LIBSVM_ENDINGS = (".svm", ".libsvm", ".svmlight")
+STRIPPED = (*_data_files.PACKED, *TEXT_ENDINGS[:-1], *LIBSVM_ENDINGS, ".npz", ".npy")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table of numbers and what is to be predicted from each row.
+
+    Attributes
+    ----------
+    X : ndarray or scipy.sparse.csr_array of shape (n, features)
+        Finite, float32 or float64, unscaled.
+    y : ndarray of shape (n,)
+        Targets or labels as the file stores them: finite numbers, or strings.
+    feature_names : sequence of str
+        One name per column; x0, x1, … when the file has none.
+    name : str
+        The file's name without its endings.
+    target : str
+        Which column y is, in words.
+    note : str
+        What was found out about the file and may be otherwise, in words, or "".
+    columns : Columns
+        What `load` needs to read another part of the table alike.
+    """
+
+    X: Any
+    y: Array
+    feature_names: Sequence[str]
+    name: str
+    target: str = "y"
+    note: str = ""
+    columns: Columns = field(default_factory=lambda: Columns(()))
+
+
+def _stem(file: pathlib.Path) -> str:
+    stem = file.name
+    for ending in STRIPPED:
+        if stem.lower().endswith(ending) and len(stem) > len(ending):
+            stem = stem[: -len(ending)]
+    return stem
+
+
+def read(file: pathlib.Path, options: Options, like: Columns | None, *, need_target: bool) -> Table:
+    """Return the table in a file, with an empty y where a target is neither there nor needed.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        The file.
+    options : Options
+        How it is read.
+    like : Columns or None
+        Those of the table of which it is another part.
+    need_target : bool
+        Whether a file without a target is an error.
+    """
+    content = _data_files.uncompressed(file)
+    endings = [e.lower() for e in file.suffixes if e.lower() not in _data_files.PACKED]
+    ending = endings[-1] if endings else ""
+    text = ""
+    if ending not in (".npz", ".npy"):
+        _data_files.refuse_foreign(content, ending, file)
+        text = _data_files.decoded(content, options.encoding, file)
+    form = _format(text, ending, file)
+    for name in options.given():
+        if form not in KNOWN_BY[name]:
+            known = " and ".join(KNOWN_BY[name])
+            raise ValueError(f"{file}: {name} is for {known}; this is {form}")
+        if like is not None and name in ("one_hot", "missing", "n_features"):
+            raise ValueError(f"{file}: {name} is part of columns; give one of them")
+    if form == TEXT:
+        return _text(text, ending, file, options, like, need_target)
+    if form == LIBSVM:
+        return _libsvm(text.encode(), file, options, like)
+    if form == NPY:
+        return _npy(_data_files.read_array(content, file), file, options.target, like, need_target)
+    X, y, names = _data_files.read_npz(content, file, need_target=need_target)
+    named = names is not None
+    width = X.shape[1] if len(X.shape) == 2 else 0
+    columns = Columns(Numbered(width) if names is None else names, named, "y")
+    return _table(X, y, columns, file, like=like)
+
+
+def _format(text: str, ending: str, file: pathlib.Path) -> str:
+    if ending in (".npz", ".npy"):
+        return NPZ if ending == ".npz" else NPY
+    if ending in LIBSVM_ENDINGS:
+        return LIBSVM
+    if ending not in TABLE_ENDINGS and _data_files.is_svmlight(text):
+        return LIBSVM
+    if ending in TEXT_ENDINGS:
+        return TEXT
+    raise ValueError(
+        f"{file}: the ending {ending} is unknown, and the content is not LIBSVM text; expected "
+        ".csv, .tsv, .data, .txt, .svm, .npz or .npy, also with .gz, .bz2 or .xz; for a text with "
+        "columns, let its name end in .csv"
+    )
+
+
+def _text(
+    text: str,
+    ending: str,
+    file: pathlib.Path,
+    options: Options,
+    like: Columns | None,
+    need_target: bool,
+) -> Table:
+    tab = "\t" if ending in (".tsv", ".tab") else None
+    frame = _data_frame.read_frame(
+        text,
+        str(file),
+        _data_frame.Format(
+            None if options.header == "auto" else options.header,
+            options.sep or tab,
+            options.decimal,
+            options.thousands,
+        ),
+        known=like.names if like is not None and like.named else (),
+        words=tuple(like.categories) if like is not None else (),
+    )
+    names = None if frame.names is None else _unique(frame.names)
+    place = _target_place(frame.names, len(frame.columns), options.target, file, like, need_target)
+    note = frame.note
+    y: Array = np.empty(0)
+    if place is not None:
+        y = _target(frame, place)
+    rest = [k for k in range(len(frame.columns)) if k != place]
+    kept = rest if like is None else _matching(names, rest, like, file)
+    frame = replace(
+        frame,
+        columns=[frame.columns[k] for k in kept],
+        places=tuple(kept),
+        names=None if names is None else tuple(names[k] for k in kept),
+    )
+    if like is not None:
+        X = _data_columns.features(frame, like)
+        return Table(X, y, like.features, _stem(file), like.target, note, like)
+    found = Columns(
+        Numbered(len(kept)) if frame.names is None else frame.names,
+        names is not None,
+        names[place] if names is not None and place is not None else "",
+        -1 if place is None else place,
+    )
+    X, found = _data_columns.learn(frame, found, options.one_hot, options.missing == "mean")
+    where = _told_target(names, place, len(rest) + 1, options.target)
+    return _table(X, y, found, file, target=where, note=note)
+
+
+def _target(frame: _data_frame.Frame, place: int) -> Array:
+    """Return the target's column: strings, or finite numbers."""
+    column = frame.columns[place]
+    missing = [k for k, cell in enumerate(column.tolist()) if cell is None or cell != cell]
+    if missing:
+        raise ValueError(
+            f"{frame.file}, {frame.place(missing[0])}: the target, column {frame.called(place)}, "
+            f"has a missing value ({len(missing)} in all); take such rows out"
+        )
+    if column.dtype == object:
+        row = _data_columns.stray_word(column)
+        if row is not None:
+            raise ValueError(
+                f"{frame.file}, {frame.place(row)}: the target, column {frame.called(place)}, "
+                f"holds {column[row]!r} among numbers; make it a number, or take the row out"
+            )
+        return column.astype(str)
+    if not is_finite(column):
+        row = int(np.flatnonzero(~np.isfinite(column))[0])
+        raise ValueError(
+            f"{frame.file}, {frame.place(row)}: the target, column {frame.called(place)}, holds "
+            f"{column[row]}, expected finite numbers"
+        )
+    return column
+
+
+def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names of which none comes twice: a, a.1, a.2, as pandas calls them."""
+    seen: dict[str, int] = {}
+    result = []
+    for place, name in enumerate(names):
+        name = name or f"Unnamed: {place}"
+        count = seen.get(name, 0)
+        seen[name] = count + 1
+        result.append(f"{name}.{count}" if count else name)
+    return tuple(result)
+
+
+def _target_place(
+    names: Sequence[str] | None,
+    count: int,
+    target: str | int | None,
+    file: pathlib.Path,
+    like: Columns | None,
+    need_target: bool,
+) -> int | None:
+    """Return the place of the target's column, or None where it is not there and need not be."""
+    if like is not None and target is None:
+        if names is not None and like.named:
+            place = names.index(like.target) if like.target in names else None
+        else:
+            place = like.place % count if count == len(like.names) + 1 else None
+        if place is None and need_target:
+            if names is not None and like.named:
+                raise ValueError(f"{file}: has no column {like.target!r}, the target of the fit")
+            raise ValueError(
+                f"{file}: has {count} columns, expected {len(like.names) + 1} as in the fit, the "
+                "target's among them"
+            )
+        return place
+    if count < 2:
+        raise ValueError(
+            f"{file}: has {count} column(s), expected at least one feature and the target"
+        )
+    index = _index(names, target, file) if isinstance(target, str) else target
+    index = -1 if index is None else index
+    if not -count <= index < count:
+        raise ValueError(f"{file}: target {index} is out of range for {count} columns")
+    return index % count
+
+
+def _index(names: Sequence[str] | None, target: str, file: pathlib.Path) -> int:
+    """Return the index of the one column with this name, or the index that the word is."""
+    found = [place for place, name in enumerate(names or ()) if name == target]
+    if len(found) == 1:
+        return found[0]
+    if not found and target.lstrip("-").isdigit():
+        return int(target)
+    listed = "no header" if names is None else _listed(names)
+    raise ValueError(f"{file}: target {target!r} is not the name of one column ({listed})")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+
+
+def _told_target(
+    names: Sequence[str] | None, place: int | None, count: int, target: str | int | None
+) -> str:
+    if place is None:
+        return ""
+    called = f"column {place} (counted from 0)" if names is None else repr(names[place])
+    return f"{called}, the last column" if target is None and place == count - 1 else called
+
+
+def _matching(
+    names: tuple[str, ...] | None, rest: list[int], like: Columns, file: pathlib.Path
+) -> list[int]:
+    """Return the places of the columns that the other table has, in its order."""
+    if names is not None and like.named:
+        absent = [name for name in like.names if name not in names]
+        if absent:
+            raise ValueError(
+                f"{file}: has no column {absent[0]!r} (it has {_listed(names)}), expected those of "
+                f"the fit: {_listed(like.names)}"
+            )
+        return [names.index(name) for name in like.names]
+    if len(rest) != len(like.names):
+        raise ValueError(
+            f"{file}: has {len(rest)} columns beside the target, expected {len(like.names)} as in "
+            "the fit"
+        )
+    return rest
+
+
+def _libsvm(content: bytes, file: pathlib.Path, options: Options, like: Columns | None) -> Table:
+    zero_based, width = options.zero_based, options.n_features
+    if like is not None:
+        width = len(like.features)
+        if zero_based == "auto" and like.zero_based is not None:
+            zero_based = like.zero_based
+    X, y, zero = _data_files.read_svmlight(content, file, zero_based)
+    if like is not None:
+        X = X[:, :width]
+    elif width is not None and X.shape[1] > width:
+        raise ValueError(
+            f"{file}: n_features is {width}, but the largest index asks for {X.shape[1]} columns"
+        )
+    X.resize((X.shape[0], width or X.shape[1]))
+    note = ""
+    if zero_based == "auto" and not zero:
+        note = "indices count from 1, as none is 0; zero_based=True (--zero-based) has them from 0"
+    columns = Columns(Numbered(X.shape[1]), target="label", zero_based=zero)
+    return _table(X, y, columns, file, target="the label of each line", note=note, like=like)
+
+
+def _npy(
+    array: Any,
+    file: pathlib.Path,
+    target: int | str | None,
+    like: Columns | None,
+    need_target: bool,
+) -> Table:
+    if array.ndim != 2 or array.shape[0] == 0:
+        raise ValueError(f"{file}: has shape {array.shape}, expected rows and columns")
+    count = array.shape[1]
+    place = _target_place(None, count, target, file, like, need_target)
+    y = None if place is None else np.ascontiguousarray(array[:, place])
+    X = array if place is None else np.delete(array, place, axis=1)
+    columns = Columns(Numbered(X.shape[1]), place=-1 if place is None else place)
+    where = _told_target(None, place, count, target)
+    return _table(X, y, columns, file, target=where, like=like)
+
+
+def _table(
+    X: Any,
+    y: Any,
+    columns: Columns,
+    file: pathlib.Path,
+    *,
+    target: str = "y",
+    note: str = "",
+    like: Columns | None = None,
+) -> Table:
+    """Check what every format must give, and build the table."""
+    where = str(file)
+    try:
+        X = matrix(X, where, "X")
+        y = np.empty(0) if y is None else one_column(y, X.shape[0], where, "y")
+        if y.dtype.kind not in "US":
+            native_float(y.dtype, where, "y")
+    except TypeError as error:
+        # of a wrong type in the file, not in the call
+        raise ValueError(str(error)) from None
+    if y.dtype.kind == "f" and y.size and not is_finite(y):
+        row = int(np.flatnonzero(~np.isfinite(y))[0])
+        raise ValueError(f"{where}: y[{row}] is {y[row]}, expected finite numbers")
+    names = columns.features
+    if len(names) != X.shape[1]:
+        raise ValueError(f"{where}: {len(names)} feature_names for {X.shape[1]} columns of X")
+    if like is not None:
+        if X.shape[1] != len(like.features):
+            raise ValueError(
+                f"{where}: has {X.shape[1]} columns, expected {len(like.features)} as in the fit"
+            )
+        columns = like
+    return Table(X, y, columns.features, _stem(file), target, note, columns)
