@@ -13,7 +13,7 @@ import pytest
 
 import mdbopt
 from mdbopt import cli, data
-from mdbopt.cli import _outputs, _runs
+from mdbopt.cli import _model, _runs
 
 FIT_KEYS = {
     "method",
@@ -35,11 +35,16 @@ KEYS = {
     "rows",
     "columns",
     "weights",
+    "target",
+    "note",
     "loss",
+    "loss_reason",
     "l2",
+    "penalize_intercept",
     "dtype",
     "gtol",
     "maxfun",
+    "maxiter",
     "gap",
     "score",
     "fits",
@@ -90,9 +95,14 @@ def cells(line):
 
 def test_fit_prints_a_table(capsys, tables):
     code, out, err = run(capsys, "fit", tables / "two.npz", "--method", "box")
-    title, blank, header, row = out.splitlines()
+    title, target, loss, blank, header, row = out.splitlines()
     assert code == 0
     assert title == "two: 60 rows, 3 columns, logistic loss, l2 = 0.0167, float64"
+    assert target == "target: y"
+    assert loss == (
+        "loss: logistic, as the target holds two values, 0 and 1: classes "
+        "(--loss takes squares, softmax, svm)"
+    )
     assert blank == ""
     assert cells(header) == [
         "method", "evaluations", "seconds", "loss", "max|g|", "accuracy", "status",
@@ -106,7 +116,7 @@ def test_comparison_counts_evaluations_to_the_best(capsys, tables):
     code, out, err = run(
         capsys, "fit", tables / "two.npz", "--compare", "guarded,box,lbfgs", "--maxfun", 400
     )
-    header, *rows = out.splitlines()[2:]
+    header, *rows = out.splitlines()[4:]
     assert code == 0
     assert header.split()[:3] == ["method", "evaluations", "to"]
     assert [row.split()[0] for row in rows] == ["guarded", "box", "lbfgs"]
@@ -192,6 +202,8 @@ def test_saved_model_predicts(capsys, tables, table):
     model = np.load(path, allow_pickle=False)
     assert set(model) == {
         "weights", "intercept", "loss", "classes", "feature_names", "l2", "version",
+        "penalize_intercept", "columns", "named", "target", "target_place", "categories",
+        "category_counts", "means", "zero_based",
     }  # fmt: skip
     assert list(model["feature_names"]) == ["a", "b", "c"]
     assert str(model["version"]) == mdbopt.__version__
@@ -243,6 +255,15 @@ ERRORS = [
     (["fit", "two.npz", "--compare", ""], "--compare: unknown method ''"),
     (["fit", "two.npz", "--loss", "hinge"], "invalid choice: 'hinge'"),
     (["fit", "one.npz", "--loss", "logistic"], "one class"),
+    (
+        ["fit", "one.npz"],
+        "the target, y, holds one value in all 60 rows, 1: nothing to learn; --target takes",
+    ),
+    (
+        ["fit", "words.csv", "--loss", "squares"],
+        "--loss squares: the target, 'b', the last column, holds words such as 'no'",
+    ),
+    (["fit", "names.csv"], "the target, 'b', the last column, holds 3 distinct strings in 3 rows"),
     (["fit", "three.npz", "--loss", "logistic"], "3 classes"),
     (["fit", "two.csv", "--target", "z"], "'z'"),
     (["fit", "two.csv", "--target", "9"], "out of range"),
@@ -250,15 +271,28 @@ ERRORS = [
     (["fit", "two.npz", "--l2", "nan"], "--l2"),
     (["fit", "two.npz", "--gtol", "x"], "--gtol: invalid float value: 'x'"),
     (["fit", "two.npz", "--maxfun", "0"], "--maxfun"),
-    (["fit", "two.npz", "--maxfun", "1.5"], "invalid int value"),
+    (
+        ["fit", "two.npz", "--maxfun", "1.5"],
+        "--maxfun: expected a whole number such as 300 or 1e4, or none for no limit, got '1.5'",
+    ),
+    (["fit", "two.npz", "--maxiter", "-3"], "--maxiter: expected a whole number"),
+    (["fit", "two.npz", "--n-features", "x"], "--n-features: expected a whole number"),
+    (["fit", "two.npz", "--one-hot"], "one_hot is for text with columns; this is .npz"),
+    (["fit", "two.npz", "--sep", ";;"], "sep is ';;'"),
+    (["fit", "two.npz", "--missing", "drop"], "argument --missing: invalid choice: 'drop'"),
     (["fit", "two.npz", "--save", "no/such/model.npz"], "there is no directory"),
     (["fit", "two.npz", "--save", "."], "is a directory"),
-    (["fit", "two.npz", "--save", "two.npz"], "is the table itself"),
+    (["fit", "two.npz", "--save", "two.npz"], "is a file that is read"),
     (["fit", "two.npz", "--save", "a.npz", "--plot", "a.npz"], "--save and --plot"),
     (["fit", "two.npz", "--plot", "fit.xyz"], "should end in one of"),
     (["fit", "two.npz", "extra"], "unrecognized arguments: extra"),
-    (["fit", "two.npz", "--metho", "box"], "unrecognized arguments"),
-    (["fit", "broken.csv"], "line 2"),
+    (
+        ["fit", "two.npz", "--metho", "box"],
+        "unrecognized arguments: --metho box; perhaps --method is meant (see mdbopt fit --help)",
+    ),
+    (["bench", "--size", "3"], "perhaps --sizes is meant (see mdbopt bench --help)"),
+    (["predict", "two.npz", "two.npz"], "is not a model that this version of mdbopt fit --save"),
+    (["fit", "broken.csv"], "the target, column 'b' holds 'two' (row 2, line 3) among numbers"),
     (["fit", "empty.npz"], "the file is empty"),
     (["fit", "text.npz"], "not an array file"),
     (["walk"], "invalid choice: 'walk'"),
@@ -271,8 +305,10 @@ def test_errors_take_one_line(capsys, monkeypatch, tables, args, message):
     if "--plot" in args:
         pytest.importorskip("matplotlib")
     monkeypatch.chdir(tables)
-    (tables / "broken.csv").write_text("a,b\n1,two\n")
+    (tables / "broken.csv").write_text("a,b\n1,2.5\n3,two\n")
     (tables / "empty.npz").write_text("")
+    (tables / "words.csv").write_text("a,b\n1,no\n2,yes\n")
+    (tables / "names.csv").write_text("a,b\n1,x\n2,y\n3,z\n")
     (tables / "text.npz").write_text("hello")
     before = sorted(tables.iterdir())
     code, out, err = run(capsys, *args)
@@ -304,7 +340,7 @@ def test_failed_write_leaves_no_part(capsys, monkeypatch, tables):
     def full(*_args, **_members):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_outputs.np, "savez", full)
+    monkeypatch.setattr(_model.np, "savez", full)
     code, out, err = run(capsys, "fit", tables / "two.npz", "--save", tables / "model.npz")
     assert code == 2
     assert out.splitlines()[-1].startswith("guarded")  # the result of the run is not lost
@@ -317,8 +353,109 @@ def test_interrupt(capsys, monkeypatch, tables):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_runs, "fit", interrupted)
-    code, out, err = run(capsys, "fit", tables / "two.npz")
+    code, out, err = run(capsys, "fit", tables / "two.npz", "--save", tables / "model")
     assert (code, out, err) == (130, "", "\nmdbopt: interrupted\n")
+    assert not (tables / "model.npz").exists()
+
+
+def test_an_interrupted_comparison_keeps_what_has_ended(capsys, monkeypatch, tables):
+    fit = _runs.fit
+
+    def interrupted(fun, method, limits, **options):
+        if method == "gd":
+            raise KeyboardInterrupt
+        return fit(fun, method, limits, **options)
+
+    monkeypatch.setattr(_runs, "fit", interrupted)
+    arguments = ("fit", tables / "two.npz", "--compare", "lbfgs,gd,box")
+    code, out, err = run(capsys, *arguments, "--save", tables / "model")
+    assert code == 130
+    assert [line.split()[0] for line in out.splitlines()[5:]] == ["guarded", "lbfgs", "model:"]
+    assert err.endswith("\nmdbopt: interrupted\n")
+    assert _model.load(tables / "model.npz").loss == "logistic"
+    code, out, _ = run(capsys, *arguments, "--json")
+    assert (code, len(json.loads(out)["fits"])) == (130, 2)
+
+
+def test_limits_are_whole_numbers_however_written(capsys, tables):
+    for text, maxfun in (("1e1", 10), ("10.0", 10), ("none", None), ("inf", None), ("NONE", None)):
+        summary = fit_json(capsys, tables / "two.npz", "--maxfun", text, "--compare", "lbfgs")
+        assert summary["maxfun"] == maxfun
+        ended_early = [fit["status"] == 1 for fit in summary["fits"]]
+        assert ended_early == [maxfun is not None] * 2
+    summary = fit_json(capsys, tables / "two.npz", "--maxiter", "1e0", "--compare", "lbfgs")
+    assert (summary["maxiter"], summary["maxfun"]) == (1, 20_000)
+    assert [fit["nit"] for fit in summary["fits"]] == [1, 1]
+    summary = fit_json(capsys, tables / "two.npz", "--maxiter", "none")
+    assert (summary["maxiter"], summary["fits"][0]["status"]) == (None, 0)
+
+
+def test_methods_are_listed(capsys):
+    code, out, err = run(capsys, "fit", "--list-methods")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [*mdbopt.methods(), "lbfgs"]
+    _, out, _ = run(capsys, "fit", "--help")
+    assert all(method in out for method in mdbopt.methods())
+
+
+@pytest.mark.parametrize(("given", "written"), [
+    ("model", "model.npz"), ("m.csv", "m.csv.npz"), ("m.v2", "m.v2.npz"), ("m.npz", "m.npz"),
+])  # fmt: skip
+def test_a_model_is_saved_where_savez_would(capsys, tables, given, written):
+    code, out, _ = run(capsys, "fit", tables / "two.npz", "--save", tables / given)
+    assert code == 0
+    assert out.splitlines()[-1] == f"model: {tables / written}"
+    assert _model.load(tables / written).weights.shape == (4,)
+    np.savez(tables / f"savez-{given}", a=1)
+    assert (tables / f"savez-{written}").exists()
+
+
+def test_the_output_says_what_was_decided(capsys, tables):
+    (tables / "t.csv").write_text(
+        ",a,word\n" + "".join(f"{k},{k % 7},w{k % 3}\n" for k in range(30))
+    )
+    code, out, _ = run(capsys, "fit", tables / "t.csv", "--maxfun", 5)
+    assert code == 0
+    target, loss, note = out.splitlines()[1:4]
+    assert target == "target: 'word', the last column (--target NAME takes another)"
+    assert loss == (
+        "loss: softmax, as the target holds 3 distinct words: classes "
+        "(--loss takes logistic, squares, svm)"
+    )
+    assert note == "note: the first column, which has no name, is taken for the names of the rows"
+    summary = fit_json(capsys, tables / "t.csv", "--maxfun", 5)
+    assert summary["target"] == "'word', the last column"
+    assert summary["loss_reason"] == "the target holds 3 distinct words: classes"
+    assert summary["note"].startswith("the first column")
+    # the advice, followed
+    code, out, _ = run(
+        capsys, "fit", tables / "t.csv", "--target", "a", "--loss", "squares", "--one-hot"
+    )
+    assert (code, out.splitlines()[1]) == (0, "target: 'a'")
+    assert "loss: " not in out
+    assert fit_json(capsys, tables / "three.npz", "--loss", "squares")["loss_reason"] == "--loss"
+
+
+def test_files_are_read_as_asked(capsys, tables):
+    (tables / "t.txt").write_text("3^1^4\n1,5^^7\n3,5^x^8\n2,5^y^8\n")
+    summary = fit_json(
+        capsys, tables / "t.txt", "--header", "--sep", "^", "--decimal", ",", "--one-hot",
+        "--missing", "mean", "--target", "4", "--loss", "squares",
+    )  # fmt: skip
+    assert (summary["columns"], summary["rows"], summary["target"]) == (3, 3, "'4'")
+    (tables / "t.svm").write_text("1 2:1\n0 2:3\n1 2:5 3:1\n")
+    summary = fit_json(capsys, tables / "t.svm", "--zero-based", "--n-features", "1e1")
+    assert (summary["columns"], summary["note"]) == (10, "")
+    assert "count from 1" in fit_json(capsys, tables / "t.svm")["note"]
+    assert fit_json(capsys, tables / "t.svm", "--no-zero-based")["columns"] == 3
+
+
+def test_a_table_from_standard_input(tables):
+    text = (tables / "two.csv").read_text()
+    done = command("fit", "-", "--target", "y", "--json", input=text)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["table"], summary["rows"], summary["loss"]) == ("stdin", 60, "logistic")
 
 
 def test_unexpected_errors_are_named(capsys, monkeypatch, tables):
@@ -333,7 +470,7 @@ def test_unexpected_errors_are_named(capsys, monkeypatch, tables):
 def test_help_and_version(capsys):
     code, out, err = run(capsys, "--version")
     assert (code, out, err) == (0, f"mdbopt {mdbopt.__version__}\n", "")
-    for args in (["--help"], ["fit", "--help"], ["info", "--help"]):
+    for args in (["--help"], ["fit", "--help"], ["predict", "--help"], ["info", "--help"]):
         code, out, err = run(capsys, *args)
         assert code == 0
         assert err == ""
@@ -356,7 +493,8 @@ def test_info(capsys):
     assert found["dtypes"] == ["float64", "float32"]
     assert found["cuda"]["available"] == mdbopt.cuda.is_available()
     assert bool(found["cuda"]["devices"]) == found["cuda"]["available"]
-    assert set(found["extras"]) == {"data", "plot", "progress"}
+    assert found["extras"].keys() == {"data", "plot", "progress"}
+    assert found["extras"]["data"].keys() == {"pandas", "scikit-learn"}
 
 
 def test_the_lines_of_the_readme_run(capsys):
@@ -419,3 +557,7 @@ def test_a_terminal_gets_a_live_line(tables):
     assert "fits" in json.loads(done.stdout)
     assert b"\rguarded:" in shown
     assert b"max|g|=" in shown
+    # a converged run is at its end, far below the limit
+    evaluations = json.loads(done.stdout)["fits"][0]["nfev"]
+    assert "100%|" in shown.decode()
+    assert f"{evaluations}/{evaluations} " in shown.decode()

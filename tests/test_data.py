@@ -169,7 +169,7 @@ BAD = [
     (
         "word.csv",
         "1,2.5\n3,four\n",
-        r"row 2, line 2: the target, column 1 \(counted from 0\), holds 'four' among",
+        r"the target, column 1 \(counted from 0\) holds 'four' \(row 2, line 2\) among",
     ),
     (
         "mixed.csv",
@@ -185,8 +185,8 @@ BAD = [
     ("big.csv", "a,b\n1e999,3\n", "column 'a' holds inf"),
     ("far.csv", "a,b\n3,1e999\n", "the target, column 'b', holds inf"),
     ("ragged.csv", "1,2,3\n4,5\n", "row 2, line 2: the target"),
-    ("wide.csv", "1,2\n4,5,6\n", "a row has 3 cells|Expected 2|missing value"),
-    ("wider.csv", "a,b\n4,5\n" + "1,2\n" * 200 + "4,5,6\n", "Expected 2 fields in line 202, saw 3"),
+    ("wide.csv", "1,2\n4,5,6\n", "row 2, line 2: has 3 cells, others have 2"),
+    ("wider.csv", "a,b\n4,5\n" + "1,2\n" * 200 + "4,5,6\n", "Expected 2 fields in line 203, saw 3"),
     ("header.csv", "a,b\n", "holds no rows below its header, a, b"),
     ("long.csv", "a,b,c\n1,2\n", "its header has 3 cells, but its rows have 2"),
     ("one.csv", "1\n2\n", r"has 1 column\(s\), expected at least one feature and the target"),

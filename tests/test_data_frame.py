@@ -18,7 +18,8 @@ ROWS = ([[1.5, 2.0], [3.5, 4.0]], [7, 8])
 FRACTIONS = "0.5,0.25,0.1\n0.75,0.5,0.2\n"
 DIALECTS = {
     "header of years": ("1990,2000,y\n1.5,2,7\n3.5,4,8\n", {}, ROWS, ["1990", "2000"]),
-    "header of pandas": ("0,1,2\n1.5,2,7\n3.5,4.0,8.5\n", {}, ([[1.5, 2], [3.5, 4]], [7, 8.5]), "01"),
+    "header of pandas": ("0,1,2\n1.5,2,7\n3.5,4.0,8.5\n", {},
+                         ([[1.5, 2], [3.5, 4]], [7, 8.5]), ["0", "1"]),
     "index of pandas": (",a,b,y\n0,1.5,2,7\n1,3.5,4,8\n", {}, ROWS, AB),
     "index and header of pandas": (",0,1,2\n0,1.5,2,7\n1,3.5,4,8\n", {}, ROWS, ["0", "1"]),
     "index of a part": (",a,b,y\n17,1.5,2,7\n4,3.5,4,8\n", {}, ROWS, AB),
@@ -60,17 +61,25 @@ DIALECTS = {
     "trailing delimiters, no header": ("1.5;2;7;\n3.5;4;8;\n", {}, ROWS, ["x0", "x1"]),
     "spaces about cells": (" a , b , y \n 1.5 , 2 ,7 \n3.5,4 , 8\n", {}, ROWS, AB),
     "the same name twice": ("a,a,y\n1.5,2,7\n3.5,4,8\n", {}, ROWS, ["a", "a.1"]),
+    "the same name again and again": ("a,a,a.1,a,y\n1,2,3,4,7\n3,4,5,6,8\n", {},
+                                      ([[1, 2, 3, 4], [3, 4, 5, 6]], [7, 8]),
+                                      ["a", "a.2", "a.1", "a.3"]),
     "a name is missing": ("a,,y\n1.5,2,7\n3.5,4,8\n", {}, ROWS, ["a", "Unnamed: 1"]),
     "no header": ("1.5,2,7\n3.5,4,8\n", {}, ROWS, ["x0", "x1"]),
     "counting rows are no header": ("0,1,2\n3,4,5\n6,7,8\n", {},
                                     ([[0, 1], [3, 4], [6, 7]], [2, 5, 8]), ["x0", "x1"]),
-    "whole rows are no header": ("1,2,7\n3.5,4,8\n", {}, ([[1, 2], [3.5, 4]], [7, 8]), ["x0", "x1"]),
+    "whole rows are no header": ("1,2,7\n3.5,4,8\n", {}, ([[1, 2], [3.5, 4]], [7, 8]),
+                                 ["x0", "x1"]),
     "header, asked for": ("3,1,4\n1.5,2,7\n3.5,4,8\n", {"header": True}, ROWS, ["3", "1"]),
     "header=0 of pandas": ("3,1,4\n1.5,2,7\n3.5,4,8\n", {"header": 0}, ROWS, ["3", "1"]),
+    "header='infer' of pandas": ("a,b,y\n1.5,2,7\n3.5,4,8\n", {"header": "infer"}, ROWS, AB),
     "header=None of pandas": ("0,1,2\n0.5,0.25,0.1\n", {"header": None},
                               ([[0, 1], [0.5, 0.25]], [2, 0.1]), ["x0", "x1"]),
+    "numbers and words, target named": ("5,10,y\n1.5,2,cat\n3.5,4,cat\n", {"target": "y"},
+                                        ([[1.5, 2], [3.5, 4]], ["cat", "cat"]), ["5", "10"]),
     "savetxt's header": ("# a b y\n1.5 2 7\n3.5 4 8\n", {}, ROWS, AB),
-    "comments above": ("# made by hand\n# on Monday, at 5\n1.5,2,7\n3.5,4,8\n", {}, ROWS, ["x0", "x1"]),
+    "comments above": ("# made by hand\n# on Monday, at 5\n1.5,2,7\n3.5,4,8\n", {}, ROWS,
+                       ["x0", "x1"]),
     "exponents and signs": ("a,b,y\n+15e-1,2E0,7\n3.5,.4e1,8\n", {}, ROWS, AB),
 }  # fmt: skip
 
@@ -102,7 +111,7 @@ def test_encodings(codec, tmp_path):
 def test_the_advice_on_encodings_works(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes("größe,y\n1,2\n".encode("cp1252"))
-    with pytest.raises(ValueError, match="not UTF-8 text: .*; encoding='cp1252' reads"):
+    with pytest.raises(ValueError, match=r"not UTF-8 text: .*; encoding='cp1252' reads"):
         data.load(path)
     assert list(data.load(path, encoding="cp1252").feature_names) == ["größe"]
     path.write_bytes("a,y\n1,2\n".encode("utf-16-le"))
@@ -130,9 +139,8 @@ def test_endings(name, tmp_path):
 # The first rows of tables of the UCI repository; none has a header.
 UCI = {
     "adult.data": (
-        "39, State-gov, 77516, Bachelors, 13, <=50K\n50, Private, 83311, Bachelors, 13, <=50K\n"
-        "38, Private, 215646, HS-grad, 9, >50K\n53, State-gov, 234721, 11th, 7, >50K\n\n",
-        4, ["<=50K", "<=50K", ">50K", ">50K"],
+        "39, State-gov, 77516, 13, <=50K\n50, Private, 8, 13, <=50K\n53, State-gov, 1, 7, >50K\n",
+        3, ["<=50K", "<=50K", ">50K"],
     ),
     "agaricus-lepiota.data": ("p,x,s\ne,x,s\ne,b,s\np,x,y\n", 4, ["s", "s", "s", "y"]),
     "car.data": (
@@ -144,7 +152,7 @@ UCI = {
         3, ["Iris-setosa", "Iris-setosa", "Iris-versicolor"],
     ),
     "seeds.txt": ("15.26\t14.84\t\t1\n14.88\t14.57\t\t1\n", 2, [1, 1]),
-    "housing.data": (" 0.00632  18.00   2.310  24.00\n 0.02731   0.00   7.070  21.60\n", 2, [24, 21.6]),
+    "housing.data": (" 0.00632  18.00  2.31  24.0\n 0.02731   0.00  7.070  21.60\n", 2, [24, 21.6]),
 }  # fmt: skip
 
 
@@ -194,6 +202,21 @@ def test_a_comma_with_two_readings_is_refused_and_the_advice_works(tmp_path):
         data.load(path)
     assert data.load(path, decimal=",").X.tolist() == [[1.234], [5.678]]
     assert data.load(path, thousands=",").X.tolist() == [[1234], [5678]]
+
+
+def test_decimal_commas_and_points_in_one_file(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b;y\n1,5;1.500;1\n2,5;2.500;2\n")
+    with pytest.raises(ValueError, match=r"has decimal commas .'1,5'. and, in column 'b', points"):
+        data.load(path)
+    assert data.load(path, decimal=",", thousands=".").X.tolist() == [[1.5, 1500], [2.5, 2500]]
+    path.write_text("a;y\n1,5;1.234,50\n2,5;2.000,00\n")
+    with pytest.raises(ValueError, match=r"target, column 'y' holds '1.234,50' .*thousands='\.'"):
+        data.load(path)
+    assert data.load(path, thousands=".").y.tolist() == [1234.5, 2000]
+    path.write_text("a;b;y\n1,5;1.5;1\n")
+    with pytest.raises(ValueError, match=r"column 'b' holds '1.5'"):
+        data.load(path, decimal=",")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_kind(y, expected):
         ([1j, 2], TypeError, "y has dtype complex128"),
         (["a", "b", "c"], ValueError, "3 distinct strings in 3 rows"),
         (["a"], ValueError, "y holds one value in all 1 rows, a"),
-        ([5.0, 5.0], ValueError, "y holds one value in all 2 rows, 5.0"),
+        ([5.0, 5.0], ValueError, "y holds one value in all 2 rows, 5: nothing"),
         (np.array(["a", None], object), TypeError, "y has dtype object"),
         (np.array(["a", np.nan], object), TypeError, r"y\[1\] is nan among strings"),
     ],

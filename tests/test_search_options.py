@@ -1,6 +1,10 @@
 """Options of the searches against plain NumPy written from the formulas, and groups."""
 
+import copy
+import dataclasses
 import itertools
+import pickle
+import time
 
 import numpy as np
 import pytest
@@ -247,3 +251,69 @@ def test_backtracking_with_groups_is_the_box_over_them():
     ):
         paths.append(advance(search, begin(search), 40))
     np.testing.assert_array_equal(*paths)
+
+
+SEARCHES_WITH_GROUPS = (mdbopt.Guarded, mdbopt.Box, mdbopt.Ellipsoid, mdbopt.Simplex)
+
+
+@pytest.mark.parametrize("kind", [*SEARCHES_WITH_GROUPS, mdbopt.Backtracking])
+def test_searches_are_compared_and_hashed_by_their_options(kind):
+    labels = np.array([4, 4, -1])
+    search = kind(groups=labels, gamma=0.5)
+    same = [
+        kind(groups=[4, 4, -1], gamma=0.5),
+        kind(groups=labels.astype(np.int8), gamma=np.float32(0.5)),
+        kind(groups=np.array([4, 4, -1], dtype=object), gamma=np.array(0.5)),
+        copy.copy(search),
+        copy.deepcopy(search),
+        pickle.loads(pickle.dumps(search)),
+        dataclasses.replace(search),
+        eval(repr(search), vars(mdbopt)),
+    ]
+    for other in same:
+        assert other == search
+        assert hash(other) == hash(search)
+        assert not other.groups.flags.writeable
+    assert len({search, *same}) == 1
+    for other in (
+        kind(groups=[4, 4, 4], gamma=0.5), kind(groups=labels), kind(gamma=0.5), kind(), None, 1,
+        dataclasses.replace(search, groups=None), dataclasses.replace(search, threads=2),
+    ):  # fmt: skip
+        assert other != search
+
+
+def test_searches_of_different_kinds_differ():
+    found = [kind(groups=[0, 1]) for kind in SEARCHES_WITH_GROUPS]
+    assert len(set(found)) == len(found)
+
+
+def test_labels_are_kept_as_they_were():
+    labels = np.array([0, 0, 1])
+    search = mdbopt.Box(groups=labels)
+    before = hash(search)
+    labels[:] = 7
+    np.testing.assert_array_equal(search.groups, [0, 0, 1])
+    assert (search.groups.dtype, hash(search)) == (np.int64, before)
+    with pytest.raises(ValueError, match="read-only"):
+        search.groups[0] = 1
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        search.groups.flags.writeable = True
+
+
+def test_many_labels_have_a_short_repr_and_go_to_the_core_in_no_time():
+    size = 1_000_000
+    labels = np.arange(size) // 1000
+    search = mdbopt.Box(groups=labels)
+    assert "groups=<1000000 labels, 1000 groups>" in repr(search)
+    begun = time.process_time()
+    search._new()
+    assert time.process_time() - begun < 0.5  # one by one through Python's integers: more
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [[0.0, 1.0], ["a"], [], [True, False], [2**63, 0], np.array([2**63], np.uint64), [1, None]],
+)
+def test_labels_that_are_no_whole_numbers_are_refused(groups):
+    with pytest.raises((TypeError, ValueError), match="groups"):
+        mdbopt.Box(groups=groups)

@@ -92,7 +92,7 @@ def test_views_are_read_only_and_arguments_are_never_kept(method):
     state, expected = search.init(x, f, g), begin(search)
     x[:] = g[:] = np.nan
     for _ in range(10):
-        point = search.propose(state)
+        point = search.propose(state, copy=False)
         for view in (point, state.x, state.g):
             assert not view.flags.writeable
         f, g = FUN(np.array(point))
@@ -101,6 +101,27 @@ def test_views_are_read_only_and_arguments_are_never_kept(method):
         g = g.copy()
         advance(search, expected, 1)
         assert_same_state(state, expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_proposed_point_is_the_callers(method):
+    search = SEARCHES[method]()
+    state, expected = begin(search), begin(search)
+    kept = []
+    for _ in range(10):
+        point, lent = search.propose(state), search.propose(state, copy=False)
+        assert point.flags.writeable
+        assert not np.shares_memory(point, lent)
+        np.testing.assert_array_equal(point, lent)
+        f, g = FUN(point)
+        kept.append((point, point.copy()))
+        search.judge(state, f, g)
+        advance(search, expected, 1)
+        assert_same_state(state, expected)
+        point_again = search.propose(state)
+        point_again[:] = np.nan  # spoils nothing
+    for point, as_it_was in kept:
+        np.testing.assert_array_equal(point, as_it_was)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -30,10 +30,10 @@ struct Numbers {
   std::int64_t accepted = 0;
   std::int64_t evaluations = 0;
   std::int64_t infinite_descents = 0;  // since the last accepted point
-  double least_f = 0.0;     // of all trials, as of the last that was a gain
-  double least_gmax = 0.0;  // likewise
-  std::int64_t gains = 0;   // see count_gain
-  std::int64_t quiet = 0;   // finite trials since the last gain
+  double least_f = 0.0;                // of all trials, as of the last that was a gain
+  double least_gmax = 0.0;             // likewise
+  std::int64_t gains = 0;              // see count_gain
+  std::int64_t quiet = 0;              // finite trials since the last gain
   Status status = Status::kRunning;
 };
 

@@ -27,11 +27,17 @@ inline std::size_t auto_memory(std::size_t size) {
   return std::clamp(kCached / (2 * sizeof(float) * size), kLeast, kMost);
 }
 
+// More than any run can keep; sizes of tables stay far from overflow.
+inline constexpr std::size_t kMostPairs = std::size_t{1} << 30U;
+
 // It takes memory for the pairs that there are, not for those there may be.
 class Pairs {
  public:
   Pairs() = default;
-  Pairs(std::size_t memory, const Walks& walks) : memory_(memory), walks_(walks) { make_room(1); }
+  Pairs(std::size_t memory, const Walks& walks)
+      : memory_(std::min(memory, kMostPairs)), walks_(walks) {
+    make_room(1);
+  }
 
   const Ring& ring() const { return ring_; }
   void set_ring(const Ring& ring) { ring_ = ring; }
@@ -74,20 +80,26 @@ class Pairs {
   void fields(Fields& fields) {
     fields.same_count("memory", static_cast<std::int64_t>(memory_));
     auto room = static_cast<std::int64_t>(s_.size());
-    fields.count("pairs_room", room, 1, static_cast<std::int64_t>(memory_ + 1));
-    make_room(static_cast<std::size_t>(room));
-    fields.count("pairs", ring_.count, 0, ring_.slots - 1);
+    const auto most = static_cast<std::int64_t>(memory_ + 1);
+    fields.count("pairs_room", room, 1, most);
+    ring_.slots = static_cast<std::int64_t>(table_size(static_cast<std::size_t>(room)));
     fields.count("pairs_next", ring_.next, 0, room - 1);
     fields.count("pairs_last", ring_.last, 0, room - 1);
-    fields.array("pairs_curvature", curvature_, kAnything);
-    fields.array("pairs_scale", scale_, kPositive);
-    for (std::size_t slot = 0; slot < s_.size(); ++slot) {
+    // The ring closes once it has all its slots.
+    fields.count("pairs", ring_.count, 0, room < most ? ring_.next : room - 1);
+    for (std::size_t slot = 0; slot < static_cast<std::size_t>(room); ++slot) {
+      if (slot == s_.size()) add_slot();
       const std::string number = std::to_string(slot);
       // What a trial that is not finite has left in the next slot is written anew before it is read.
       const Range& range = keeps(slot) ? kFinite : kAnything;
       fields.array("s" + number, s_[slot], range);
       fields.array("y" + number, y_[slot], range);
-      fields.agree("pairs_curvature", !keeps(slot) || kPositive.holds(curvatures()[slot]),
+    }
+    make_room(static_cast<std::size_t>(room));
+    fields.array("pairs_curvature", curvature_, kAnything);
+    fields.array("pairs_scale", scale_, kPositive);
+    for (std::size_t k = 0; k < count(); ++k) {
+      fields.agree("pairs_curvature", kPositive.holds(curvatures()[slot(k)]),
                    "finite numbers > 0 where pairs are kept");
     }
   }
@@ -101,18 +113,24 @@ class Pairs {
   std::size_t next() const { return static_cast<std::size_t>(ring_.next); }
   std::size_t last() const { return static_cast<std::size_t>(ring_.last); }
 
-  // For so many slots at least. Tables by slot grow by half and more, so that they are seldom copied.
+  void add_slot() {
+    s_.push_back(walks_.zeros(Dtype::kFloat32));
+    y_.push_back(walks_.zeros(Dtype::kFloat32));
+  }
+  // Of tables by slot, for so many slots: it doubles, so that they are seldom copied.
+  std::size_t table_size(std::size_t slots) const {
+    std::size_t size = 0;
+    while (size < slots) size = std::min(memory_ + 1, 2 * size + 8);
+    return size;
+  }
   void make_room(std::size_t slots) {
-    while (s_.size() < slots) {
-      s_.push_back(walks_.zeros(Dtype::kFloat32));
-      y_.push_back(walks_.zeros(Dtype::kFloat32));
+    while (s_.size() < slots) add_slot();
+    const std::size_t size = table_size(slots);
+    if (size > curvature_.size()) {
+      curvature_ = grown(curvature_, size, 0.0);
+      scale_ = grown(scale_, size, 1.0);
     }
-    const std::size_t before = curvature_.size();
-    if (slots <= before) return;
-    const std::size_t after = std::min(memory_ + 1, std::max(slots, 2 * before + 8));
-    curvature_ = grown(curvature_, after, 0.0);
-    scale_ = grown(scale_, after, 1.0);
-    ring_.slots = static_cast<std::int64_t>(after);
+    ring_.slots = static_cast<std::int64_t>(size);
   }
 
   std::size_t memory_ = 0;

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sparse
 
 from ._data_files import Array
-from ._data_frame import Frame
+from ._data_frame import Frame, number
 
 # Indicators for more columns than so many times those of the file make a sparse matrix.
 SPARSE_FROM = 4
@@ -167,34 +167,48 @@ def missing_value(frame: Frame, place: int, row: int, count: int) -> str:
 
 def _words(frame: Frame, place: int) -> str:
     """Return the words for a column that should hold numbers."""
-    column = frame.columns[place]
-    known = {cell for cell in column if cell is not None}
-    row = next(k for k, cell in enumerate(column) if cell is not None and not _is_float(cell))
-    found = f"column {frame.called(place)} holds {column[row]!r} ({frame.place(row)})"
-    for name, mark, reading in READINGS:
-        if all(reading.fullmatch(cell) for cell in known):
-            option = mark.strip("\\")
-            return f"{found}, a number only with {name}={option!r} (--{name} {option!r})"
-    return (
-        f"{found}, expected a number; one_hot=True (--one-hot) makes an indicator of each of its "
+    known = {cell for cell in frame.columns[place] if cell is not None}
+    found = _first_word(frame, place)
+    return f"{found}, " + (
+        _other_reading(known)
+        or "expected a number; one_hot=True (--one-hot) makes an indicator of each of its "
         f"{len(known)} words"
     )
 
 
-def _is_float(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
-
-
-def stray_word(column: Array) -> int | None:
-    """Return the row of the first word in a column that measures; None where it names classes."""
-    numbers = {cell for cell in column if _is_float(cell)}
+def not_labels(frame: Frame, place: int) -> str:
+    """Return why a column of words is not one of labels, or "" where it may be."""
+    known = set(frame.columns[place])
+    reading = _other_reading(known)
+    if reading:
+        return f"{_first_word(frame, place)}, {reading}"
+    numbers = {cell for cell in known if _is_number(frame, cell)}
     if all(cell.lstrip("+-").isdigit() for cell in numbers) and len(numbers) <= MOST_NUMBERS:
-        return None
-    return next(k for k, cell in enumerate(column) if not _is_float(cell))
+        return ""
+    return f"{_first_word(frame, place)} among numbers; make it a number, or take such rows out"
+
+
+def _first_word(frame: Frame, place: int) -> str:
+    column = frame.columns[place]
+    row = next(k for k, cell in enumerate(column) if not _is_number(frame, cell))
+    return f"column {frame.called(place)} holds {column[row]!r} ({frame.place(row)})"
+
+
+def _other_reading(cells: set[str]) -> str:
+    """Return the option that would read cells as numbers, in words, or ""."""
+    for name, mark, reading in READINGS:
+        if all(reading.fullmatch(cell) for cell in cells):
+            option = mark.strip("\\")
+            return f"a number only with {name}={option!r} (--{name} {option!r})"
+    return ""
+
+
+def _is_number(frame: Frame, cell: str | None) -> bool:
+    try:
+        number(cell, frame.form.decimal == ",")
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 def _indicators(frame: Frame, place: int, known: Sequence[str], missing: bool) -> Any:

@@ -71,14 +71,7 @@ class Frame:
 
     def place(self, row: int) -> str:
         """Return where a row, counted from 0, stands in the file."""
-        handle = io.StringIO(self.text)
-        handle.seek(self.first)
-        above = self.text.count("\n", 0, self.first)
-        lines = _Lines(handle)
-        for number, _ in enumerate(_records(lines, self.form.sep or ",")):
-            if number == row:
-                break
-        return f"row {row + 1}, line {above + lines.count}"
+        return _place(self.text, self.first, self.form.sep or ",", row)
 
     def called(self, column: int) -> str:
         """Return the name of a column, or its index."""
@@ -112,19 +105,48 @@ def read_frame(
     ValueError
         When there is no row, rows differ in length, or numbers have two readings.
     """
-    text = io.StringIO(text, newline=None).read()
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     handle = io.StringIO(text)
-    start, announced = _start(handle)
-    sep = form.sep or announced or _delimiter(_some_lines(handle, start))
-    form = replace(form, sep=sep)
-    handle.seek(start)
     try:
-        sample, ends = _sample(handle, sep)
+        head = _head(handle, form, known)
     except csv.Error as error:
         raise ValueError(f"{file}: cannot be read as a table: {error}") from None
-    if not sample:
-        raise ValueError(f"{file}: holds no rows")
-    commented = text[start : start + 1] == "#"
+    if not head.body:
+        below = "" if head.names is None else f" below its header, {', '.join(head.names)[:60]}"
+        raise ValueError(f"{file}: holds no rows{below}")
+    width = Counter(map(len, head.body)).most_common(1)[0][0]
+    for row, record in enumerate(head.body):
+        if len(record) > width:
+            place = _place(text, head.first, head.sep, row)
+            raise ValueError(f"{file}, {place}: has {len(record)} cells, others have {width}")
+    names = None if head.names is None else _names(head.names, head.body, width, file)
+    form = replace(form, sep=head.sep)
+    handle.seek(head.first)
+    columns = _columns(handle, file, form, width, _places(names, words))
+    if width > 2 and not (names and names[-1]) and _ends_in_delimiter(head.body, width):
+        columns, names = columns[:-1], None if names is None else names[:-1]
+    frame = Frame(columns, names, tuple(range(len(columns))), "", file, text, form, head.first)
+    return _decimal(_without_index(frame), known, words)
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What the first records tell: delimiter, header or None, rows, and where rows begin."""
+
+    sep: str
+    names: list[str] | None
+    body: list[list[str]]
+    first: int
+
+
+def _head(handle: io.StringIO, form: Format, known: Sequence[str]) -> _Head:
+    start, announced = _start(handle)
+    sep = form.sep or announced or _delimiter(_some_lines(handle, start))
+    handle.seek(start)
+    commented = handle.read(1) == "#"
+    handle.seek(start)
+    sample, ends = _sample(handle, sep)
     if commented and len(sample) > 1:
         # a header behind the mark of a comment, as numpy.savetxt writes it, or prose
         sample[0] = [cell for cell in (sample[0][0].lstrip("# "), *sample[0][1:]) if cell]
@@ -132,24 +154,10 @@ def read_frame(
             sample, ends, start, commented = sample[1:], ends[1:], ends[0], False
     header = form.header
     if header is None:
-        header = commented or _has_header(sample, known)
-    first = ends[0] if header else start
-    if len(sample) <= header:
-        raise ValueError(f"{file}: holds no rows below its header, {', '.join(sample[0])[:60]}")
-    body = sample[header:]
-    width = max(map(len, body))
-    names = _names(sample[0], body, width, file) if header else None
-    handle.seek(first)
-    columns = _columns(handle, file, form, width, _places(names, words))
-    if (
-        width > 2
-        and not (names and names[-1])
-        and all(row[width - 1 :] in ([], [""]) for row in body)
-    ):
-        # each line ends in a delimiter
-        columns, names = columns[:-1], None if names is None else names[:-1]
-    frame = Frame(columns, names, tuple(range(len(columns))), "", file, text, form, first)
-    return _decimal(_without_index(frame), known, words)
+        header = bool(sample) and (commented or _has_header(sample, known))
+    if header and sample:
+        return _Head(sep, sample[0], sample[1:], ends[0])
+    return _Head(sep, None, sample, start)
 
 
 def _decimal(frame: Frame, known: Sequence[str], words: Sequence[str]) -> Frame:
@@ -164,6 +172,13 @@ def _decimal(frame: Frame, known: Sequence[str], words: Sequence[str]) -> Frame:
     ]
     if not commas:
         return frame
+    for place, column in enumerate(frame.columns):
+        if column.dtype.kind == "f" and bool(np.any(column % 1 > 0)):
+            raise ValueError(
+                f"{frame.file}: has decimal commas ({commas[0][0]!r}) and, in column "
+                f"{frame.called(place)}, points; decimal=',' with thousands='.' reads 1.234,5, and "
+                "else they should be alike"
+            )
     if all(THOUSANDS.fullmatch(cell) for cells in commas for cell in cells):
         raise ValueError(
             f"{frame.file}: {commas[0][0]!r} has two readings: decimal=',' for a decimal comma, "
@@ -177,6 +192,17 @@ def _are_decimal(column: Array) -> bool:
     return any("," in cell for cell in cells) and all(
         DECIMAL_COMMA.fullmatch(cell) or cell.lstrip("+-").isdigit() for cell in cells
     )
+
+
+def _place(text: str, first: int, sep: str, row: int) -> str:
+    """Return row and line, both counted from 1, of a row that is counted from 0."""
+    handle = io.StringIO(text)
+    handle.seek(first)
+    lines = _Lines(handle)
+    for number, _ in enumerate(_records(lines, sep)):
+        if number == row:
+            break
+    return f"row {row + 1}, line {text.count(chr(10), 0, first) + lines.count}"
 
 
 class _Lines(Iterator[str]):
@@ -320,9 +346,12 @@ def _names(first: list[str], body: list[list[str]], width: int, file: str) -> tu
     if len(first) < width - 1:
         raise ValueError(f"{file}: a row has {width} cells, but the header has {len(first)}")
     if len(first) == width - 1:
-        trailing = all(len(row) < width or not row[-1] for row in body)
-        first = [*first, ""] if trailing else ["", *first]
+        first = [*first, ""] if _ends_in_delimiter(body, width) else ["", *first]
     return tuple(first)
+
+
+def _ends_in_delimiter(body: list[list[str]], width: int) -> bool:
+    return all(row[width - 1 :] in ([], [""]) for row in body)
 
 
 def _places(names: tuple[str, ...] | None, words: Sequence[str]) -> list[int]:
@@ -333,6 +362,7 @@ def _columns(
     handle: io.StringIO, file: str, form: Format, width: int, words: list[int]
 ) -> list[Array]:
     pd = pandas()
+    above = handle.getvalue().count("\n", 0, handle.tell())
     version = tuple(int(part) for part in pd.__version__.split(".")[:2])
     # since 3.1 the default
     exact = {} if version >= (3, 1) else {"float_precision": "round_trip"}
@@ -352,13 +382,16 @@ def _columns(
         )
     except (ValueError, OverflowError) as error:
         reason = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+        # pandas has not seen the lines above
+        reason = re.sub(r"(?<=line )\d+", lambda line: str(int(line[0]) + above), reason)
         raise ValueError(f"{file}: cannot be read as a table: {reason}") from None
     if len(frame) == 0:
         raise ValueError(f"{file}: holds no rows")
-    return [_column(frame[k].to_numpy(), k in words) for k in range(width)]
+    comma = form.decimal == ","
+    return [_column(frame[k].to_numpy(), k in words, comma) for k in range(width)]
 
 
-def _column(cells: Array, words: bool) -> Array:
+def _column(cells: Array, words: bool, comma: bool) -> Array:
     """Return numbers where all cells are, else strings, None where missing."""
     if cells.dtype.kind in "biuf":
         return cells
@@ -368,13 +401,28 @@ def _column(cells: Array, words: bool) -> Array:
     ]
     if not words:
         try:
-            if not any(isinstance(cell, str) and "_" in cell for cell in known):
-                return np.array([np.nan if cell is None else float(cell) for cell in known])
+            return np.array([number(cell, comma) for cell in known])
         except (ValueError, OverflowError):
             pass  # words
     column = np.empty(len(known), object)
     column[:] = [None if cell is None else str(cell).strip() for cell in known]
     return column
+
+
+def number(cell: Any, comma: bool) -> float:
+    """Return the number that a cell is, NaN for None, or raise ValueError.
+
+    Parameters
+    ----------
+    cell : str, None or a number
+    comma : bool
+        Whether the decimal mark is a comma.
+    """
+    if isinstance(cell, str):
+        if "_" in cell or (comma and "." in cell):
+            raise ValueError(cell)
+        cell = cell.replace(",", ".") if comma else cell
+    return np.nan if cell is None else float(cell)
 
 
 def _without_index(frame: Frame) -> Frame:

@@ -22,12 +22,15 @@ def kind_and_reason(y: Any) -> tuple[str, str]:
     if not words and not is_finite(labels):
         raise ValueError("kind: y is not finite")
     values, counts = np.unique(labels, return_counts=True)
+    first, last = (
+        f"{value:g}" if values.dtype.kind == "f" else str(value) for value in values[[0, -1]]
+    )
     if len(values) == 1:
         raise ValueError(
-            f"kind: y holds one value in all {len(labels)} rows, {values[0]!s}: nothing to learn"
+            f"kind: y holds one value in all {len(labels)} rows, {first}: nothing to learn"
         )
     if len(values) == 2:
-        return CLASSIFICATION, f"holds two values, {values[0]!s} and {values[1]!s}: classes"
+        return CLASSIFICATION, f"holds two values, {first} and {last}: classes"
     if words:
         if 2 * len(values) > len(labels):
             raise ValueError(
@@ -38,7 +41,7 @@ def kind_and_reason(y: Any) -> tuple[str, str]:
     counted = np.arange(len(values)) + float(values[0] == 1)
     if not np.array_equal(values, counted):
         return REGRESSION, f"holds {len(values):,} numbers that do not count classes"
-    span = f"all whole numbers from {counted[0]:g} to {counted[-1]:g}"
+    span = f"all whole numbers from {first} to {last}"
     if counts.min() == 1:
         rare = counted[int(counts.argmin())]
         return REGRESSION, f"holds {span}, but {rare:g} once only"

@@ -70,8 +70,8 @@ class Options:
 
 
 def _header(header: Any) -> str | bool:
-    """Return "auto", True or False; 0 and None as pandas has them."""
-    if header == "auto":
+    """Return "auto", True or False; "infer", 0 and None as pandas has them."""
+    if isinstance(header, str) and header in ("auto", "infer"):
         return "auto"
     if header is None or header is False:
         return False

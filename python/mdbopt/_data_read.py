@@ -61,8 +61,10 @@ def _stem(file: pathlib.Path) -> str:
     return stem
 
 
-def read(file: pathlib.Path, options: Options, like: Columns | None, *, need_target: bool) -> Table:
-    """Return the table in a file, with an empty y where a target is neither there nor needed.
+def read(
+    file: pathlib.Path, options: Options, like: Columns | None = None, *, with_target: bool = True
+) -> Table:
+    """Return the table in a file.
 
     Parameters
     ----------
@@ -71,9 +73,9 @@ def read(file: pathlib.Path, options: Options, like: Columns | None, *, need_tar
     options : Options
         How it is read.
     like : Columns or None
-        Those of the table of which it is another part.
-    need_target : bool
-        Whether a file without a target is an error.
+        Those of the table of which it is another part; then y is empty where there is no target.
+    with_target : bool
+        False leaves y empty, whatever the target holds.
     """
     content = _data_files.uncompressed(file)
     endings = [e.lower() for e in file.suffixes if e.lower() not in _data_files.PACKED]
@@ -90,16 +92,14 @@ def read(file: pathlib.Path, options: Options, like: Columns | None, *, need_tar
         if like is not None and name in ("one_hot", "missing", "n_features"):
             raise ValueError(f"{file}: {name} is part of columns; give one of them")
     if form == TEXT:
-        return _text(text, ending, file, options, like, need_target)
-    if form == LIBSVM:
-        return _libsvm(text.encode(), file, options, like)
-    if form == NPY:
-        return _npy(_data_files.read_array(content, file), file, options.target, like, need_target)
-    X, y, names = _data_files.read_npz(content, file, need_target=need_target)
-    named = names is not None
-    width = X.shape[1] if len(X.shape) == 2 else 0
-    columns = Columns(Numbered(width) if names is None else names, named, "y")
-    return _table(X, y, columns, file, like=like)
+        table = _text(text, ending, file, options, like, with_target)
+    elif form == LIBSVM:
+        table = _libsvm(text.encode(), file, options, like)
+    elif form == NPY:
+        table = _npy(_data_files.read_array(content, file), file, options.target, like)
+    else:
+        table = _npz(content, file, like)
+    return table if with_target else replace(table, y=np.empty(0))
 
 
 def _format(text: str, ending: str, file: pathlib.Path) -> str:
@@ -124,7 +124,7 @@ def _text(
     file: pathlib.Path,
     options: Options,
     like: Columns | None,
-    need_target: bool,
+    with_target: bool,
 ) -> Table:
     tab = "\t" if ending in (".tsv", ".tab") else None
     frame = _data_frame.read_frame(
@@ -136,15 +136,15 @@ def _text(
             options.decimal,
             options.thousands,
         ),
-        known=like.names if like is not None and like.named else (),
+        known=_likely(options.target, like),
         words=tuple(like.categories) if like is not None else (),
     )
     names = None if frame.names is None else _unique(frame.names)
-    place = _target_place(frame.names, len(frame.columns), options.target, file, like, need_target)
-    note = frame.note
-    y: Array = np.empty(0)
-    if place is not None:
-        y = _target(frame, place)
+    if like is None or options.target is not None:
+        place = _target_place(frame.names, len(frame.columns), options.target, file)
+    else:
+        place = _place_in_part(names, len(frame.columns), like)
+    y = _target(frame, place) if place >= 0 and with_target else None
     rest = [k for k in range(len(frame.columns)) if k != place]
     kept = rest if like is None else _matching(names, rest, like, file)
     frame = replace(
@@ -155,16 +155,24 @@ def _text(
     )
     if like is not None:
         X = _data_columns.features(frame, like)
-        return Table(X, y, like.features, _stem(file), like.target, note, like)
+        return _table(X, y, like, file, target=like.target, note=frame.note)
     found = Columns(
         Numbered(len(kept)) if frame.names is None else frame.names,
         names is not None,
-        names[place] if names is not None and place is not None else "",
-        -1 if place is None else place,
+        "" if names is None else names[place],
+        place,
     )
     X, found = _data_columns.learn(frame, found, options.one_hot, options.missing == "mean")
     where = _told_target(names, place, len(rest) + 1, options.target)
-    return _table(X, y, found, file, target=where, note=note)
+    return _table(X, y, found, file, target=where, note=frame.note)
+
+
+def _likely(target: str | int | None, like: Columns | None) -> Sequence[str]:
+    """Return names that a header holds, if there is one."""
+    if like is not None:
+        return like.names if like.named else ()
+    index = isinstance(target, str) and target.lstrip("-").isdigit()
+    return (target,) if isinstance(target, str) and not index else ()
 
 
 def _target(frame: _data_frame.Frame, place: int) -> Array:
@@ -177,12 +185,9 @@ def _target(frame: _data_frame.Frame, place: int) -> Array:
             f"has a missing value ({len(missing)} in all); take such rows out"
         )
     if column.dtype == object:
-        row = _data_columns.stray_word(column)
-        if row is not None:
-            raise ValueError(
-                f"{frame.file}, {frame.place(row)}: the target, column {frame.called(place)}, "
-                f"holds {column[row]!r} among numbers; make it a number, or take the row out"
-            )
+        fault = _data_columns.not_labels(frame, place)
+        if fault:
+            raise ValueError(f"{frame.file}: the target, {fault}")
         return column.astype(str)
     if not is_finite(column):
         row = int(np.flatnonzero(~np.isfinite(column))[0])
@@ -195,38 +200,29 @@ def _target(frame: _data_frame.Frame, place: int) -> Array:
 
 def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return names of which none comes twice: a, a.1, a.2, as pandas calls them."""
-    seen: dict[str, int] = {}
-    result = []
+    taken = set(names)
+    result: dict[str, None] = {}
     for place, name in enumerate(names):
-        name = name or f"Unnamed: {place}"
-        count = seen.get(name, 0)
-        seen[name] = count + 1
-        result.append(f"{name}.{count}" if count else name)
+        unique = name or f"Unnamed: {place}"
+        again = 0
+        while unique in result or (again and unique in taken):
+            again += 1
+            unique = f"{name}.{again}"
+        result[unique] = None
     return tuple(result)
 
 
+def _place_in_part(names: Sequence[str] | None, count: int, like: Columns) -> int:
+    """Return the place of the other part's target, or -1 where this one has none."""
+    if names is not None and like.named:
+        return names.index(like.target) if like.target in names else -1
+    return like.place % count if count == len(like.names) + 1 else -1
+
+
 def _target_place(
-    names: Sequence[str] | None,
-    count: int,
-    target: str | int | None,
-    file: pathlib.Path,
-    like: Columns | None,
-    need_target: bool,
-) -> int | None:
-    """Return the place of the target's column, or None where it is not there and need not be."""
-    if like is not None and target is None:
-        if names is not None and like.named:
-            place = names.index(like.target) if like.target in names else None
-        else:
-            place = like.place % count if count == len(like.names) + 1 else None
-        if place is None and need_target:
-            if names is not None and like.named:
-                raise ValueError(f"{file}: has no column {like.target!r}, the target of the fit")
-            raise ValueError(
-                f"{file}: has {count} columns, expected {len(like.names) + 1} as in the fit, the "
-                "target's among them"
-            )
-        return place
+    names: Sequence[str] | None, count: int, target: str | int | None, file: pathlib.Path
+) -> int:
+    """Return the place of the target's column."""
     if count < 2:
         raise ValueError(
             f"{file}: has {count} column(s), expected at least one feature and the target"
@@ -254,10 +250,8 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _told_target(
-    names: Sequence[str] | None, place: int | None, count: int, target: str | int | None
+    names: Sequence[str] | None, place: int, count: int, target: str | int | None
 ) -> str:
-    if place is None:
-        return ""
     called = f"column {place} (counted from 0)" if names is None else repr(names[place])
     return f"{called}, the last column" if target is None and place == count - 1 else called
 
@@ -267,19 +261,24 @@ def _matching(
 ) -> list[int]:
     """Return the places of the columns that the other table has, in its order."""
     if names is not None and like.named:
-        absent = [name for name in like.names if name not in names]
-        if absent:
-            raise ValueError(
-                f"{file}: has no column {absent[0]!r} (it has {_listed(names)}), expected those of "
-                f"the fit: {_listed(like.names)}"
-            )
-        return [names.index(name) for name in like.names]
+        return _places(names, like.names, file)
     if len(rest) != len(like.names):
         raise ValueError(
             f"{file}: has {len(rest)} columns beside the target, expected {len(like.names)} as in "
             "the fit"
         )
     return rest
+
+
+def _places(names: Sequence[str], wanted: Sequence[str], file: pathlib.Path) -> list[int]:
+    places = {name: place for place, name in enumerate(names)}
+    absent = [name for name in wanted if name not in places]
+    if absent:
+        raise ValueError(
+            f"{file}: has no column {absent[0]!r} (it has {_listed(names)}), expected those of "
+            f"the fit: {_listed(wanted)}"
+        )
+    return [places[name] for name in wanted]
 
 
 def _libsvm(content: bytes, file: pathlib.Path, options: Options, like: Columns | None) -> Table:
@@ -303,20 +302,26 @@ def _libsvm(content: bytes, file: pathlib.Path, options: Options, like: Columns 
     return _table(X, y, columns, file, target="the label of each line", note=note, like=like)
 
 
-def _npy(
-    array: Any,
-    file: pathlib.Path,
-    target: int | str | None,
-    like: Columns | None,
-    need_target: bool,
-) -> Table:
+def _npz(content: bytes, file: pathlib.Path, like: Columns | None) -> Table:
+    X, y, names = _data_files.read_npz(content, file, need_target=like is None)
+    if like is not None and like.named and names is not None and names != like.features:
+        X, names = X[:, _places(names, like.features, file)], like.features
+    width = X.shape[1] if len(X.shape) == 2 else 0
+    columns = Columns(Numbered(width) if names is None else names, names is not None, "y")
+    return _table(X, y, columns, file, like=like)
+
+
+def _npy(array: Any, file: pathlib.Path, target: int | str | None, like: Columns | None) -> Table:
     if array.ndim != 2 or array.shape[0] == 0:
         raise ValueError(f"{file}: has shape {array.shape}, expected rows and columns")
     count = array.shape[1]
-    place = _target_place(None, count, target, file, like, need_target)
-    y = None if place is None else np.ascontiguousarray(array[:, place])
-    X = array if place is None else np.delete(array, place, axis=1)
-    columns = Columns(Numbered(X.shape[1]), place=-1 if place is None else place)
+    if like is None or target is not None:
+        place = _target_place(None, count, target, file)
+    else:
+        place = _place_in_part(None, count, like)
+    y = None if place < 0 else np.ascontiguousarray(array[:, place])
+    X = array if place < 0 else np.delete(array, place, axis=1)
+    columns = Columns(Numbered(X.shape[1]), place=place)
     where = _told_target(None, place, count, target)
     return _table(X, y, columns, file, target=where, like=like)
 

@@ -21,7 +21,7 @@ DEFAULT_GTOL = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-4}
 # What differences can reach: SciPy's own default, and in float32 what it advises.
 DIFFERENCES_GTOL = {np.dtype(np.float64): 1e-5, np.dtype(np.float32): 1e-3}
 # A step that wins less cannot be told from none, and differences alone seldom reach max|g| = 0.
-DIFFERENCES_FTOL = {dtype: float(np.finfo(dtype).eps) for dtype in DIFFERENCES_GTOL}
+DIFFERENCES_FTOL = {np.dtype(np.float64): 2.0**-52, np.dtype(np.float32): 2.0**-23}
 # Iterations, and evaluations of f and its gradient.
 DEFAULT_LIMIT = 20_000
 # What SciPy's methods call these options.

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ._data_columns import Columns, Numbered
+from ._data_columns import Columns
 from ._data_files import Array, sklearn_datasets
 from ._data_kind import kind_and_reason
 from ._data_options import Options
@@ -63,7 +62,7 @@ def load(
     header : {"auto", True, False}, optional
         Whether the first line holds names. "auto" takes it for a header when it has words above
         numbers, or words that do not return below, or counts columns of fractions (0, 1, 2 … or
-        the years 1990, 2000 …). 0 and None mean True and False, as for pandas.
+        the years 1990, 2000 …). "infer", 0 and None mean the three, as for pandas.
     sep : str, optional
         Delimiter: a character, "tab" or "whitespace". Found from the first lines by default,
         Excel's line ``sep=;`` included.
@@ -87,8 +86,9 @@ def load(
         Width of X from LIBSVM text, whose last columns may be empty. By default the largest index.
     columns : Columns, optional
         Those of a table read before, of whose other part this is: the same columns by their
-        names, indicators, means, width and base of indices, in place of the options for these.
-        LIBSVM text that is wider loses what that table has not.
+        names (or places, where one of them has no names), indicators, means, width and base of
+        indices, in place of the options for these. LIBSVM text that is wider loses what that
+        table has not. Where the target is not there y is empty.
 
     Returns
     -------
@@ -127,32 +127,7 @@ def load(
         for name in [*options.given(), *(["columns"] if columns is not None else [])]:
             raise ValueError(f"load: {name} is for a file; the built-in table has its own")
         return breast_cancer()
-    return read(pathlib.Path(path), options, columns, need_target=True)
-
-
-def load_rows(path: str | os.PathLike[str], columns: Columns, **options: Any) -> Table:
-    """Read rows to predict for: as `load` with `columns`, but the target need not be there.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    columns : Columns
-        Those of the table of the fit.
-    **options
-        Of `load`: how the file is read.
-
-    Returns
-    -------
-    Table
-        Its y is empty where the file has no target.
-    """
-    return read(pathlib.Path(path), Options(**options), columns, need_target=False)
-
-
-def numbered(count: int) -> Sequence[str]:
-    """Return the names of columns that have none: x0, x1, …, each made when asked for."""
-    return Numbered(count)
+    return read(pathlib.Path(path), options, columns)
 
 
 def breast_cancer() -> Table:

@@ -267,9 +267,9 @@ class Guarded(Box):
     Parameters
     ----------
     memory : int or "auto", default "auto"
-        Secant pairs that the direction remembers; each takes 8 bytes a coordinate once there is one.
+        Secant pairs that the direction remembers; each takes 8 bytes a coordinate once it is there.
         "auto" keeps as many as cost little beside an evaluation: min(80, max(10, 2¹⁹/d)), rounded
-        down. More pairs than variables still help.
+        down. More pairs than variables still help; inf keeps all.
     proposer : {"lbfgs", "heavy-ball", "nesterov", "cg"}
         Where directions come from.
     gamma, initial_scale, forward, cut, groups, backend, threads
@@ -283,7 +283,7 @@ class Guarded(Box):
     """
 
     method: ClassVar[str] = "guarded"
-    memory: int | str = "auto"
+    memory: float | str | None = "auto"
     proposer: str = "lbfgs"
 
     def _options(self) -> dict[str, Any]:
@@ -300,4 +300,4 @@ class Guarded(Box):
                     f'memory: expected a whole number >= 1 or "auto", got {self.memory!r}'
                 )
             return 0  # the core's word for it
-        return _checks.whole("memory", self.memory, least=1)
+        return _checks.limit("memory", self.memory, least=1, default=0)

@@ -1,6 +1,7 @@
 // allocations – each one may fail: then an exception says so, and nothing is lost or broken.
 #include <mdbopt/pool.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 #include <type_traits>
@@ -19,13 +20,16 @@ bool fails() { return g_left >= 0 && g_left-- == 0; }
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Out of line, or compilers see that one's memory comes from malloc and warn.
+__attribute__((noinline)) void* operator new(std::size_t size) {
   void* memory = fails() ? nullptr : std::malloc(size > 0 ? size : 1);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+__attribute__((noinline)) void operator delete(void* memory) noexcept { std::free(memory); }
+__attribute__((noinline)) void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 // Of the arrays.
 extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {

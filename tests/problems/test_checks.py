@@ -58,6 +58,43 @@ def test_labels(name, y, error, words):
         getattr(problems, name)(X, y)
 
 
+def test_pandas_arrays_are_taken_as_lists_are(loss):
+    pd = pytest.importorskip("pandas")
+    expected = getattr(problems, loss)(X, Y)(np.zeros(getattr(problems, loss)(X, Y).d))
+    frames = [pd.DataFrame(X), pd.DataFrame(X).astype(object), pd.DataFrame(X).astype("Float64")]
+    series = [
+        pd.Series(Y),
+        pd.Series(Y, dtype=object),
+        pd.Series(Y, dtype="Int64"),
+        Y.astype(object),
+    ]
+    if loss != "least_squares":
+        words = np.where(Y == 1, "b", "a")
+        series += [
+            pd.Series(words),
+            pd.Series(words, dtype="category"),
+            pd.Series(words, dtype=object),
+        ]
+        series += [pd.Series(Y, dtype="boolean"), pd.Series(Y, dtype="category")]
+        if hasattr(np.dtypes, "StringDType"):
+            series += [words.astype(np.dtypes.StringDType())]
+    for rows, y in [*((frame, Y) for frame in frames), *((X, y) for y in series)]:
+        fun = getattr(problems, loss)(rows, y)
+        f, g = fun(np.zeros(fun.d))
+        assert f == pytest.approx(expected[0], rel=1e-14)
+        np.testing.assert_allclose(g, expected[1], rtol=1e-14)
+    gap = pd.Series([1, None, 0], dtype="Int64")
+    # NaN or an object, as pandas has it
+    with pytest.raises(
+        (TypeError, ValueError), match=rf"{loss}: y(\[1\] is nan| has dtype object)"
+    ):
+        getattr(problems, loss)(X, gap)
+    with pytest.raises(
+        (TypeError, ValueError), match=rf"{loss}: X(\[1, 0\] is nan| has dtype object)"
+    ):
+        getattr(problems, loss)(pd.DataFrame({"a": gap, "b": gap}), Y)
+
+
 @pytest.mark.parametrize("name", ["logistic", "smoothed_svm"])
 def test_more_than_two_classes(name):
     with pytest.raises(ValueError, match=r"y holds 3 classes \(3, 5, 9\), expected two"):

@@ -1,5 +1,6 @@
 """Restored states are checked whole: what is hostile is refused by its name, or does no harm."""
 
+import itertools
 import pathlib
 import re
 import subprocess
@@ -17,7 +18,7 @@ def states_tried(share, seconds):
         capture_output=True, text=True, timeout=seconds,
     )  # fmt: skip
     lines = done.stdout.splitlines()
-    failed = [case for case in zip(lines, lines[1:], strict=False) if case[1].startswith("FAILED")]
+    failed = [case for case in itertools.pairwise(lines) if case[1].startswith("FAILED")]
     assert done.returncode == 0, (failed[:5], lines[-1:], done.stderr[-2000:])
     tried, refused = map(int, re.findall(r"\d+", lines[-1])[:2])
     assert tried / 2 < refused < tried

@@ -72,8 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _about_unknown(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
     """Name arguments that a command does not know, and the option that was perhaps meant."""
     known = [name for action in parser._actions for name in action.option_strings]
-    close = difflib.get_close_matches(unknown[0].partition("=")[0], known, n=1)
-    hint = f"; perhaps {close[0]} is meant" if close and unknown[0].startswith("-") else ""
+    given = unknown[0].partition("=")[0]
+    close = [name for name in known if name.startswith(given)]
+    close = close or difflib.get_close_matches(given, known, n=1)
+    hint = f"; perhaps {close[0]} is meant" if close and given.startswith("--") else ""
     return f"unrecognized arguments: {' '.join(unknown)}{hint}"
 
 

@@ -12,6 +12,7 @@ from scipy.optimize import OptimizeResult
 
 import mdbopt
 from mdbopt import _files, data
+from mdbopt._data_columns import Numbered
 from mdbopt.problems import Problem
 from mdbopt.problems._design import margins
 
@@ -85,7 +86,9 @@ class Model:
 
 def file_name(path: pathlib.Path) -> pathlib.Path:
     """Return the path with .npz behind it where that is missing, as `numpy.savez` has it."""
-    return path if path.name.endswith(".npz") else path.with_name(f"{path.name}.npz")
+    if path.is_dir() or path.name.endswith(".npz"):
+        return path
+    return path.with_name(f"{path.name}.npz")
 
 
 def save(path: pathlib.Path, model: Model) -> None:
@@ -161,7 +164,7 @@ def _model(members: dict[str, Array]) -> Model:
     features = members["weights"].shape[0] - 1
     counts = members["category_counts"].tolist()
     named = bool(members["named"])
-    names: Any = tuple(members["columns"].tolist()) or data.numbered(features)
+    names: Any = tuple(members["columns"].tolist()) or Numbered(features)
     words = iter(members["categories"].tolist())
     categories = {
         name: tuple(next(words) for _ in range(count))

@@ -8,8 +8,8 @@ from typing import Any
 STANDARD_INPUT = "/dev/stdin"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare how a file is read."""
+def add_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Declare how a file is read; return the group, to which a command may add."""
     group = parser.add_argument_group("how DATA is read (found out by default)")
     add, both = group.add_argument, argparse.BooleanOptionalAction
     add("--header", action=both, help="whether the first line holds the names of the columns")
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--thousands", metavar="C", help="separator of thousands (none)")
     add("--encoding", metavar="NAME", help="of text, such as cp1252 (UTF-8)")
     add("--zero-based", action=both, help="whether indices of LIBSVM text count from 0")
+    return group
 
 
 def options(args: argparse.Namespace) -> dict[str, Any]:

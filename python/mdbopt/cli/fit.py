@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--plot", type=pathlib.Path, metavar="FILE", help="draw the fits: .png, .svg, .pdf, ...")
     add("--save", type=pathlib.Path, metavar="FILE", help="write the model as .npz")
     add("--json", action="store_true", help="print one JSON object instead of the table")
-    _reading.add_arguments(parser)
+    add = _reading.add_arguments(parser).add_argument
     add("--one-hot", action="store_true", help="make an indicator of each word in columns of words")
     add("--missing", choices=("error", "mean"), default="error", help="what becomes of empty cells")
     add("--n-features", type=_limit, metavar="N", help="width of LIBSVM text (largest index)")

@@ -16,8 +16,8 @@ import mdbopt
 from mdbopt import _core
 from mdbopt.cli._table import say
 
-# The extras for users, and the package that each of them adds.
-EXTRAS = {"data": "scikit-learn", "plot": "matplotlib", "progress": "tqdm"}
+# The extras for users, and the packages that each of them adds.
+EXTRAS = {"data": ("pandas", "scikit-learn"), "plot": ("matplotlib",), "progress": ("tqdm",)}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def collect() -> dict[str, Any]:
         ``version, python, numpy, scipy, platform`` (str), ``backends`` (best first: name,
         supported, active), ``threads`` (of a call that names no number), ``dtypes``, ``cuda``
         (available, why_not, devices: index, name, compute_capability, multiprocessors, memory in
-        bytes), ``extras`` (by extra: package, and its version or None).
+        bytes), ``extras`` (by extra: its packages, each with its version or None).
 
     Examples
     --------
@@ -66,8 +66,8 @@ def collect() -> dict[str, Any]:
             "devices": [dataclasses.asdict(device) for device in mdbopt.cuda.devices()],
         },
         "extras": {
-            extra: {"package": package, "version": _version(package)}
-            for extra, package in EXTRAS.items()
+            extra: {package: _version(package) for package in packages}
+            for extra, packages in EXTRAS.items()
         },
     }
 
@@ -108,7 +108,8 @@ def _text(found: dict[str, Any]) -> str:
         ("dtypes", ", ".join(found["dtypes"])),
         ("CUDA", _cuda(found["cuda"])),
     ]
-    for extra, package in found["extras"].items():
+    for extra, packages in found["extras"].items():
         missing = f"missing: pip install 'mdbopt[{extra}]'"
-        rows.append((f"[{extra}]", f"{package['package']} {package['version'] or missing}"))
+        told = (f"{package} {version or missing}" for package, version in packages.items())
+        rows.append((f"[{extra}]", ", ".join(told)))
     return "\n".join(f"{name:<11}{value}" for name, value in rows)

@@ -8,7 +8,9 @@ import io
 import pathlib
 from typing import Any
 
-from mdbopt import _files, data
+from mdbopt import _files
+from mdbopt._data_options import Options
+from mdbopt._data_read import read
 from mdbopt.cli import _model, _outputs, _reading
 from mdbopt.cli._table import say
 
@@ -46,8 +48,8 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(
             f"--probabilities: a model of {model.loss} has none, expected logistic or softmax"
         )
-    path = _reading.path(args.data)
-    table = data.load_rows(path, model.columns, **_reading.options(args))
+    path = pathlib.Path(_reading.path(args.data))
+    table = read(path, Options(**_reading.options(args)), model.columns, with_target=False)
     predictions, probabilities = model.predict(table.X)
     header, columns = ["prediction"], [[_shown(value) for value in predictions.tolist()]]
     if args.probabilities and probabilities is not None:

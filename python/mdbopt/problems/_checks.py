@@ -17,7 +17,7 @@ FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 def plain(value: Any, where: str, name: str) -> Array:
     """Return an array; objects, as pandas keeps them, are taken as the same list is."""
     array = np.asarray(value)
-    if array.dtype.kind not in "OT":
+    if array.dtype.kind not in ("O", "T"):
         return array
     listed = array.tolist()
     result = np.asarray(listed)
