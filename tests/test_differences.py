@@ -167,15 +167,32 @@ def test_what_the_message_advises_takes_fewer_evaluations():
     assert expected.nfev < minimize().nfev
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("jac", REAL)
-def test_the_default_gtol_is_one_that_differences_reach(jac, dtype):
-    result = minimize(scipy.optimize.rosen, np.array([-1.2, 1.0, 0.7], dtype), jac)
-    assert result.x.dtype == dtype
-    assert result.status == CONVERGED
-    assert ("1e-05" if dtype == np.float64 else "0.001") in result.message
-    assert "gtol = 1e-08" in minimize(jac="cs").message
+def test_the_default_tolerances_are_what_differences_reach(jac):
+    for dtype, gtol, ftol in ((np.float64, "1e-05", 2.0**-52), (np.float32, "0.001", 2.0**-23)):
+        result = minimize(x0=X0.astype(dtype), jac=jac)
+        assert result.x.dtype == dtype
+        assert f"<= gtol = {gtol}." in result.message
+        settings = read_options("guarded", jac, None, None, np.dtype(dtype), stacklevel=1)
+        assert settings.ftol == ftol
     assert "gtol = 0.01" in minimize(jac=jac, gtol=0.01).message
+
+
+def test_complex_steps_are_as_exact_as_gradients():
+    exact = read_options("guarded", True, None, None, X0.dtype, stacklevel=1)
+    complex_steps = read_options("guarded", "cs", None, None, X0.dtype, stacklevel=1)
+    assert (complex_steps.gtol, complex_steps.ftol) == (exact.gtol, exact.ftol) == (1e-8, 0.0)
+
+
+@pytest.mark.parametrize("x0", [[-1.2, 1.0], [-1.2, 1.0, 0.7], [1.3, 0.7, 0.8, 1.9, 1.2]])
+@pytest.mark.parametrize("jac", REAL)
+def test_a_valley_ends_though_differences_are_off_by_more_than_gtol(jac, x0):
+    # There a forward difference is off by 800 h/2 = 6e-6, beside what rounding adds.
+    fun = Counted(scipy.optimize.rosen)
+    result = minimize(fun, np.array(x0), jac)
+    assert result.success
+    assert result.fun < 1e-9
+    assert len(fun.points) < 4 * scipy.optimize.minimize(scipy.optimize.rosen, x0).nfev
 
 
 def test_no_evaluation_beyond_maxfun_but_those_at_x0():
@@ -359,11 +376,32 @@ def test_a_run_resumes_by_its_own_differences_only(other, tmp_path):
         mdbopt.minimize(scipy.optimize.rosen, X0, resume=path, **other)
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+@pytest.mark.parametrize("method", ["guarded", "box"])
 @pytest.mark.parametrize("jac", REAL)
-def test_below_their_noise_a_run_ends_for_lack_of_precision(jac):
-    result = minimize(lambda x: 1e3 + value(x) + np.sum(x**4), jac=jac, gtol=0.0, maxfun=100_000)
+def test_a_run_ends_soon_after_the_last_step_that_lowers_f(jac, method, offset):
+    def fun(x):
+        return offset + float(value(x)) + float(np.sum(x**4))
+
+    result = minimize(fun, jac=jac, method=method, gtol=0.0)
     assert result.status in (CONVERGED, PRECISION)
-    np.testing.assert_allclose(
-        result.fun, minimize(lambda x: 1e3 + value(x) + np.sum(x**4), jac="cs").fun, rtol=1e-12
-    )
     assert "would do better" in result.message
+    best = result.trace["best"]
+    last = np.flatnonzero(best > best[-1] + 4e-16 * max(1.0, abs(best[-1])))[-1]
+    assert len(best) - last < 40
+    exact = minimize(lambda x: offset + value(x) + np.sum(x**4), jac="cs")
+    noise = 2.0**-26 * max(1.0, offset)  # of a forward difference
+    assert result.fun <= exact.fun + max(1e-12, noise**2)
+
+
+def test_coarse_values_end_a_run_too():
+    A = np.random.default_rng(0).standard_normal((60, 8)).astype(np.float32)
+
+    def fun(x):
+        return np.float32(np.sum((A @ x.astype(np.float32) - 1) ** 2))
+
+    result = minimize(fun, np.zeros(8))
+    least = minimize(lambda x: np.sum((A.astype(float) @ x - 1) ** 2), np.zeros(8), jac="cs").fun
+    assert result.status in (CONVERGED, PRECISION)
+    assert result.njev < 100
+    assert result.fun <= least * (1 + 1e-5)

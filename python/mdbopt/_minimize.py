@@ -74,13 +74,13 @@ def minimize(
         ``gtol``: converged when max|g| <= gtol, absolute, in units of the gradient (default 1e-8,
         1e-4 in float32; with "2-point" and "3-point" 1e-5, 1e-3 in float32). ``ftol``: converged
         when an accepted step lowers f by no more than ftol·max(|f|, 1), dimensionless (default 0:
-        never). ``maxiter``, ``maxfun``: iterations and evaluations of f at most (default 20,000
-        each; for ``maxfun`` with differences, what 20,000 gradients take; those at x0 are always
-        made; inf: no limit). None stands for the default of any of these. ``disp``: print the
-        outcome. ``return_all``: keep every current point in ``allvecs``. ``eps``,
-        ``finite_diff_rel_step``, ``workers``: of differences, see Notes. All others belong to the
-        search: see `Guarded`, `Box`, `Ellipsoid`, `Simplex`, `Backtracking`. Unknown names give an
-        OptimizeWarning.
+        never; with "2-point" and "3-point" 2⁻⁵², 2⁻²³ in float32: where f no longer tells).
+        ``maxiter``, ``maxfun``: iterations and evaluations of f at most (default 20,000 each, inf:
+        no limit; for ``maxfun`` with differences, what 20,000 gradients take; those at x0 are
+        always made). None stands for the default of any of these. ``disp``: print the outcome.
+        ``return_all``: keep every current point in ``allvecs``. ``eps``, ``finite_diff_rel_step``,
+        ``workers``: of differences, see Notes. All others belong to the search: see `Guarded`,
+        `Box`, `Ellipsoid`, `Simplex`, `Backtracking`. Unknown names give an OptimizeWarning.
     bounds : scipy.optimize.Bounds or sequence of pairs, optional
         None, or infinite for each of the d variables: the problem is unconstrained.
     progress : bool
@@ -130,11 +130,11 @@ def minimize(
     * "cs": Im f(x + 1j h e_i) / h, in d at complex points, to all digits, for analytic f only.
 
     h is ``eps`` (a number or d of them); or ``finite_diff_rel_step``·|x_i|; or, by default,
-    ε^(1/2), for "3-point" ε^(1/3), times max(|x_i|, 1), where ε is 2⁻⁵² for float64 and 2⁻²³
-    where x0 is float32 or f returns one. ``workers``, callable like `map` or a number of processes
-    (-1: all processors), evaluates the points of one gradient; f must then be picklable. What
-    differences cannot resolve ends a run with status 2. A gradient that is computed does better on
-    every count, and ``message`` says so.
+    ε^(1/2), for "3-point" ε^(1/3), times max(|x_i|, 1), where ε is 2⁻⁵² for float64 and 2⁻²³ where
+    x0 is float32 or f returns one. ``workers``, callable like `map` or a number of processes (-1:
+    all processors), evaluates the points of one gradient; f must then be picklable. A run by
+    differences ends where they and f no longer tell, by ``ftol`` or with status 2. A gradient that
+    is computed does better on every count, and ``message`` says so.
 
     References
     ----------

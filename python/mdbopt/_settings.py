@@ -20,6 +20,8 @@ from mdbopt._run import Limits
 DEFAULT_GTOL = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-4}
 # What differences can reach: SciPy's own default, and in float32 what it advises.
 DIFFERENCES_GTOL = {np.dtype(np.float64): 1e-5, np.dtype(np.float32): 1e-3}
+# A step that wins less cannot be told from none, and differences alone seldom reach max|g| = 0.
+DIFFERENCES_FTOL = {np.dtype(np.float64): 2.0**-52, np.dtype(np.float32): 2.0**-23}
 # Iterations, and evaluations of f and its gradient.
 DEFAULT_LIMIT = 20_000
 # What SciPy's methods call these options.
@@ -65,14 +67,16 @@ def read_options(
         raise TypeError(f"options: expected a dict, got {type(options).__name__}")
     name = method_name(method)
     given = dict(options or {})
+    inexact = by_differences(jac) and jac != "cs"
     gtol = given.pop("gtol", None)
     if gtol is None:
-        inexact = by_differences(jac) and jac != "cs"
         usual = DIFFERENCES_GTOL if inexact else DEFAULT_GTOL
         gtol = usual[dtype] if tol is None else _checks.real("tol", tol, least=0.0)
     gtol = _checks.real("gtol", gtol, least=0.0)
     ftol = given.pop("ftol", None)
-    ftol = 0.0 if ftol is None else _checks.real("ftol", ftol, least=0.0)
+    if ftol is None:
+        ftol = DIFFERENCES_FTOL[dtype] if inexact else 0.0
+    ftol = _checks.real("ftol", ftol, least=0.0)
     maxiter = _checks.limit("maxiter", given.pop("maxiter", None), least=0, default=DEFAULT_LIMIT)
     maxfun = given.pop("maxfun", None)
     if maxfun is not None:
