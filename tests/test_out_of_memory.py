@@ -1,4 +1,4 @@
-"""Where memory ends, in any allocation of the core: MemoryError, nothing broken, no process ended."""
+"""Memory that ends, in any allocation of the core: MemoryError, nothing broken, no abort."""
 
 import os
 import shutil
@@ -115,7 +115,8 @@ def library(tmp_path_factory):
         pytest.skip("needs Linux and a C++ compiler")
     made = tmp_path_factory.mktemp("memory") / "libfailing_memory.so"
     subprocess.run(
-        [*COMPILER.split(), "-std=c++20", "-shared", "-fPIC", SOURCE, "-o", made, "-ldl"], check=True
+        [*COMPILER.split(), "-std=c++20", "-shared", "-fPIC", SOURCE, "-o", made, "-ldl"],
+        check=True,
     )
     return made
 
@@ -134,4 +135,3 @@ def test_each_allocation_may_fail(library, program):
         check=False,
     )
     assert run.returncode == 0, run.stderr[-2000:]
-

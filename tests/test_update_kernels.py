@@ -220,7 +220,7 @@ def test_orders_of_memory():
     """Elements are walked in the order of memory, so that of x must be that of all written ones."""
     x = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
     g = np.ones((2, 3), np.float32)
-    with pytest.raises(ValueError, match="^sgd: stream 'copy' .*order"):
+    with pytest.raises(ValueError, match=r"^sgd: stream 'copy' .*order"):
         kernels.sgd(x, g, lr=0.5, copy=np.zeros((2, 3), np.uint16))
     assert np.array_equal(x, np.arange(6).reshape(2, 3))
     kernels.sgd(x, g, lr=np.arange(6, dtype=np.float32).reshape(2, 3))

@@ -148,8 +148,9 @@ Borrowed read(py::handle object, const std::string& what, const Wanted& wanted,
   py::object axes = py::none();
   if (wanted.dtype) dtype = numpy_dtype(*wanted.dtype);
   const Borrowed* order = wanted.order;
-  const bool arranged = order != nullptr && std::equal(order->shape.begin(), order->shape.end(),
-                                                       numbers.shape(), numbers.shape() + numbers.ndim());
+  const bool arranged =
+      order != nullptr && std::equal(order->shape.begin(), order->shape.end(), numbers.shape(),
+                                     numbers.shape() + numbers.ndim());
   if (arranged) axes = py::cast(axes_of(*order));
   Borrowed copy = from_numpy(forms.attr("dense")(what, numbers, dtype, axes), what, accepted);
   if (arranged) {

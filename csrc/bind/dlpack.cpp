@@ -39,7 +39,8 @@ std::optional<Dtype> dtype_of(const DLDataType& dtype, const Accepted& accepted)
 // ours; errors of other kinds are its own affair and go on as they are.
 void name_refusal(py::error_already_set& error, const std::string& what) {
   const bool value = error.matches(PyExc_ValueError);
-  for (PyObject* kind : {PyExc_BufferError, PyExc_RuntimeError, PyExc_TypeError, PyExc_ValueError}) {
+  for (PyObject* kind :
+       {PyExc_BufferError, PyExc_RuntimeError, PyExc_TypeError, PyExc_ValueError}) {
     if (error.type().ptr() != kind) continue;
     const std::string text = py::str(error.value());
     py::raise_from(error, value ? PyExc_ValueError : PyExc_TypeError,
@@ -125,9 +126,10 @@ void check_extent(const DLTensor& tensor, const std::string& what) {
   if (!fits) refuse("a shape or strides beyond all memory", "bytes that can be counted");
   if (empty) return;
   if (tensor.data == nullptr) throw TypeError(what + " has no memory, expected an array that has");
-  if (tensor.byte_offset > std::numeric_limits<std::uintptr_t>::max() -
-                               reinterpret_cast<std::uintptr_t>(tensor.data)) {
-    refuse("an offset of " + std::to_string(tensor.byte_offset) + " bytes", "one within its memory");
+  if (tensor.byte_offset >
+      std::numeric_limits<std::uintptr_t>::max() - reinterpret_cast<std::uintptr_t>(tensor.data)) {
+    refuse("an offset of " + std::to_string(tensor.byte_offset) + " bytes",
+           "one within its memory");
   }
 }
 
@@ -173,7 +175,8 @@ Lent lent_by(py::handle object, const std::string& what, CallPlace* where) {
     lent.tensor = &managed->dl_tensor;
     lent.writable = (managed->flags & DLPACK_FLAG_BITMASK_READ_ONLY) == 0;
   } else if (PyCapsule_IsValid(capsule, "dltensor") != 0) {
-    lent.tensor = &static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"))->dl_tensor;
+    lent.tensor =
+        &static_cast<DLManagedTensor*>(PyCapsule_GetPointer(capsule, "dltensor"))->dl_tensor;
     lent.writable = library_of(Py_TYPE(object.ptr())).cupy;
   } else {
     throw TypeError(what + ": __dlpack__ of " + type_name(object) + " gave no DLPack capsule");
@@ -190,7 +193,8 @@ std::string in_words(const DLDataType& dtype) {
 
 // NumPy's name of a dtype of real numbers; empty for all others.
 std::string numpy_name(const DLDataType& dtype) {
-  const bool whole_bytes = dtype.bits == 8 || dtype.bits == 16 || dtype.bits == 32 || dtype.bits == 64;
+  const bool whole_bytes =
+      dtype.bits == 8 || dtype.bits == 16 || dtype.bits == 32 || dtype.bits == 64;
   if (dtype.lanes != 1 || !whole_bytes) return {};
   const std::string bits = std::to_string(dtype.bits);
   if (dtype.code == kDLInt) return "int" + bits;
@@ -223,11 +227,14 @@ Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted&
   const std::optional<Dtype> known = dtype_of(lent.tensor->dtype, accepted);
   if (!known) wrong_dtype(what, in_words(lent.tensor->dtype), accepted);
   if (is_negative(object)) {
-    throw TypeError(what + " has PyTorch's negative bit set: its memory holds the opposite of what it "
+    throw TypeError(what +
+                    " has PyTorch's negative bit set: its memory holds the opposite of what it "
                     "means; pass what its resolve_neg() gives");
   }
   Borrowed result{{lent.data(), 1, *known, lent.writable, lent.place},
-                  lent.shape(), lent.strides(), lent.capsule};
+                  lent.shape(),
+                  lent.strides(),
+                  lent.capsule};
   for (const std::int64_t length : result.shape)
     result.tensor.size *= static_cast<std::size_t>(length);
   return result;
@@ -235,16 +242,18 @@ Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted&
 
 py::array as_numpy(py::handle object, const std::string& what, bool widen) {
   const py::object resolved = is_negative(object) ? object.attr("resolve_neg")()
-                                               : py::reinterpret_borrow<py::object>(object);
+                                                  : py::reinterpret_borrow<py::object>(object);
   const Lent lent = lent_by(resolved, what, nullptr);
   const DLDataType& dtype = lent.tensor->dtype;
   const bool brain = dtype.code == kDLBfloat && dtype.bits == 16 && dtype.lanes == 1;
   if (brain && !widen) {
-    throw TypeError(what + ": expected real numbers in float64 or float32, got dtype bfloat16; pass "
+    throw TypeError(what +
+                    ": expected real numbers in float64 or float32, got dtype bfloat16; pass "
                     "them as float32");
   }
   const std::string name = brain ? "uint16" : numpy_name(dtype);
-  if (name.empty()) throw TypeError(what + " has dtype " + in_words(dtype) + ", expected real numbers");
+  if (name.empty())
+    throw TypeError(what + " has dtype " + in_words(dtype) + ", expected real numbers");
   std::vector<std::int64_t> strides = lent.strides();
   for (std::int64_t& stride : strides) stride *= dtype.bits / 8;
   py::array array(py::dtype(name), lent.shape(), strides, lent.data(), lent.capsule);

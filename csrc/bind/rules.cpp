@@ -162,7 +162,6 @@ struct UpdateArguments {
 
   UpdateArguments(const Description& rule, Streams& streams, const py::object& rate,
                   const py::object& image) {
-
     if (PyFloat_CheckExact(rate.ptr())) {
       lr = PyFloat_AS_DOUBLE(rate.ptr());
     } else if (!rate.is_none()) {

@@ -241,7 +241,8 @@ std::unique_ptr<State> make_state(const std::string& method, double gamma, doubl
 }  // namespace
 
 void bind_search(py::module_& module) {
-  py::class_<State> state(module, "State", "A search at work: its point, its set and its counters.");
+  py::class_<State> state(module, "State",
+                          "A search at work: its point, its set and its counters.");
   define_init(state, &make_state, py::kw_only(), "method"_a, "gamma"_a = search::kDefault,
               "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault,
               "cocoercive"_a = true, "refine"_a = 0, "gradient_direction"_a = true,

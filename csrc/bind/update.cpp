@@ -189,8 +189,7 @@ std::unique_ptr<Update> make_update(const py::dict& options, const std::string& 
 void bind_update(py::module_& module) {
   py::class_<Update> update(module, "Update", "An optimizer at work on one state.");
   define_init(update, &make_update, "options"_a, "optimizer"_a, "state"_a, "dtype"_a = py::none());
-  update
-      .def("configure", &Update::configure, "options"_a)
+  update.def("configure", &Update::configure, "options"_a)
       .def("step", &Update::step, "params"_a, "grads"_a, "lr"_a, "grad_scale"_a, "skip"_a,
            "max_norm"_a, "copy"_a, "scalars"_a = py::none(), "there"_a = py::none())
       .def_property(
