@@ -56,7 +56,8 @@ def minimize(
     method : str, default "guarded"
         One of `mdbopt.methods`.
     jac : True or callable
-        Whether ``fun`` returns the gradient too, or ``jac(x, *args) -> g``, of x's shape and dtype.
+        Whether ``fun`` returns the gradient too, or ``jac(x, *args) -> g``, of shape (d,) and any
+        form whose numbers x's dtype holds: integers, lists, narrower floats, any strides.
     callback : callable, optional
         Called after every iteration with a copy of the current x, or, when its only parameter is
         named ``intermediate_result``, with a result that has x, fun, jac, nit, nfev, step_sizes and
