@@ -127,6 +127,12 @@ def read_only(array):
     return array
 
 
+def text(*words):
+    """Return words in NumPy's dtype of variable width, where it has one."""
+    variable = getattr(np, "dtypes", None) and getattr(np.dtypes, "StringDType", None)
+    return np.array(words, variable() if variable else "U")
+
+
 def overlapping(shift):
     base = np.full(20, 7.0)
     return base, base[:6], base[shift : shift + 6]

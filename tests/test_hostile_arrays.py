@@ -1,4 +1,4 @@
-"""DLPack tensors that say what cannot be: refused by name at every entry, never read, never leaked."""
+"""DLPack tensors that say what cannot be: refused by name everywhere, never read or leaked."""
 
 import contextlib
 import gc

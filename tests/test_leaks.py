@@ -14,9 +14,10 @@ def test_nothing_leaks():
     x, g, b, x_trial = streams()
     producer = Producer(g)
     wrong = [
-        x[::-1],
+        x.astype(complex),
         x[:3],
-        x.astype(int),
+        x[::-1][:3],
+        [*x[:-1], "7"],
         Producer(x, device_type=CUDA),
         Producer(x, name=b"odd"),
         [],

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 import reference_searches
+from arrays import INT, Producer, text
 from recorded import classification, logistic, quadratic
 from test_searches import FUN, SEARCHES, X0, advance, begin
 
@@ -190,7 +191,29 @@ def test_groups_of_another_length_are_refused(method, labels):
         begin(SEARCHES[method](groups=labels))
 
 
-@pytest.mark.parametrize("labels", [[], [0.0, 1.0], ["a", "b"], None, [[None]], [True, False]])
+@pytest.mark.parametrize(
+    "form",
+    [list, tuple, np.int8, lambda a: a.astype(">u4"), lambda a: a.astype(object), np.ma.array,
+     lambda a: a[::-1].copy()[::-1], lambda a: np.repeat(a, 2)[::2], lambda a: a[:, None],
+     lambda a: Producer(a, code=INT), lambda a: pytest.importorskip("pandas").Series(a),
+     lambda a: pytest.importorskip("pandas").Series(a, dtype="Int64"),
+     lambda a: pytest.importorskip("pandas").Series(a, dtype="category")]
+)  # fmt: skip
+def test_forms_of_groups(form):
+    labels = np.array([7, 1, 7, 3, 1])
+    search, plain = mdbopt.Box(groups=form(labels)), mdbopt.Box(groups=labels)
+    state, same = begin(search), begin(plain)
+    advance(search, state, 10)
+    advance(plain, same, 10)
+    assert np.array_equal(state.step_sizes, same.step_sizes)
+    assert state.step_sizes[0] == state.step_sizes[2] != state.step_sizes[3]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [[], [0.0, 1.0], ["a", "b"], None, [[None]], [True, False], text("a", "b"), [0, 1j],
+     np.ma.array([0, 1], mask=[0, 1]), np.array([0, "b"], object)]
+)  # fmt: skip
 @pytest.mark.parametrize("method", ["guarded", "box", "simplex", "ellipsoid"])
 def test_groups_must_be_whole_numbers(method, labels):
     if labels is None:

@@ -50,14 +50,7 @@ REFUSED = {
         TypeError,
         "sgd: stream 'lr' has dtype float64, expected float32 (as 'x')",
     ),
-    "lr half": (
-        {"lr": ones(np.float16)},
-        TypeError,
-        "sgd: stream 'lr' has dtype float16, expected float64 or float32",
-    ),
-    "lr int": ({"lr": ones(int)}, TypeError, "sgd: stream 'lr' has dtype int64, expected float64"),
     "lr short": ({"lr": ones(n=5)}, ValueError, "'lr' has 5 elements, expected 6 (as 'x')"),
-    "lr with gaps": ({"lr": ones(n=12)[::2]}, ValueError, "sgd: stream 'lr' has gaps"),
     "copy wide": (
         {"copy": ones()},
         TypeError,
@@ -227,7 +220,7 @@ def test_orders_of_memory():
     """Elements are walked in the order of memory, so that of x must be that of all written ones."""
     x = np.asfortranarray(np.arange(6, dtype=np.float32).reshape(2, 3))
     g = np.ones((2, 3), np.float32)
-    with pytest.raises(ValueError, match="^sgd: stream 'copy' .*order"):
+    with pytest.raises(ValueError, match=r"^sgd: stream 'copy' .*order"):
         kernels.sgd(x, g, lr=0.5, copy=np.zeros((2, 3), np.uint16))
     assert np.array_equal(x, np.arange(6).reshape(2, 3))
     kernels.sgd(x, g, lr=np.arange(6, dtype=np.float32).reshape(2, 3))

@@ -20,16 +20,9 @@ using namespace py::literals;
 namespace mdbopt::bind {
 namespace {
 
-// Whether PyTorch's negative bit is set: the memory of such a tensor holds the opposite of what it
-// means, which DLPack has no way to say.
-bool negative(py::handle object) {
-  const py::handle ask = library_of(Py_TYPE(object.ptr())).is_negative;
-  if (!ask) return false;
-  PyObject* arguments[] = {object.ptr()};
-  const auto answer =
-      py::reinterpret_steal<py::object>(PyObject_Vectorcall(ask.ptr(), arguments, 1, nullptr));
-  if (!answer) throw py::error_already_set();
-  return answer.ptr() == Py_True;
+bool is_negative(py::handle object) {
+  const NegativeBit* bit = library_of(Py_TYPE(object.ptr())).negative;
+  return bit != nullptr && bit->set_in(object);
 }
 
 std::optional<Dtype> dtype_of(const DLDataType& dtype, const Accepted& accepted) {
@@ -233,7 +226,7 @@ Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted&
   const Lent lent = lent_by(object, what, where);
   const std::optional<Dtype> known = dtype_of(lent.tensor->dtype, accepted);
   if (!known) wrong_dtype(what, in_words(lent.tensor->dtype), accepted);
-  if (negative(object)) {
+  if (is_negative(object)) {
     throw TypeError(what +
                     " has PyTorch's negative bit set: its memory holds the opposite of what it "
                     "means; pass what its resolve_neg() gives");
@@ -248,8 +241,8 @@ Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted&
 }
 
 py::array as_numpy(py::handle object, const std::string& what, bool widen) {
-  const py::object resolved =
-      negative(object) ? object.attr("resolve_neg")() : py::reinterpret_borrow<py::object>(object);
+  const py::object resolved = is_negative(object) ? object.attr("resolve_neg")()
+                                                  : py::reinterpret_borrow<py::object>(object);
   const Lent lent = lent_by(resolved, what, nullptr);
   const DLDataType& dtype = lent.tensor->dtype;
   const bool brain = dtype.code == kDLBfloat && dtype.bits == 16 && dtype.lanes == 1;
@@ -291,7 +284,7 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
     if (length < 0 || (length != 1 && !dense) || !times(size, length)) return false;
   }
   if (tensor.data == nullptr && size > 0) return false;
-  if (negative(object)) return false;
+  if (library.negative != nullptr && library.negative->set_in(object)) return false;
   char* data = static_cast<char*>(tensor.data) + tensor.byte_offset;
   const std::uintptr_t within = info(*known).bytes - 1;
   if ((reinterpret_cast<std::uintptr_t>(data) & within) != 0) return false;

@@ -24,12 +24,10 @@ ArrayLibrary look_up(PyTypeObject* type) {
   for (const py::handle base : py::reinterpret_borrow<py::tuple>(type->tp_mro)) {
     const std::string module = module_of(base);
     const bool tensor = std::string(py::str(base.attr("__name__"))) == "Tensor";
-    if (module == "torch" && tensor) {
-      library.torch = true;
-      library.is_negative = py::object(base.attr("is_neg")).release();
-    }
+    library.torch = library.torch || (module == "torch" && tensor);
     library.cupy = library.cupy || within(module, "cupy");
   }
+  if (library.torch) library.negative = &NegativeBit::of_torch();
   const py::object capsule = py::getattr(handle, "__dlpack_c_exchange_api__", py::none());
   if (PyCapsule_IsValid(capsule.ptr(), "dlpack_exchange_api") != 0) {
     library.functions = static_cast<const DLPackExchangeAPI*>(

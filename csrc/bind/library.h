@@ -4,12 +4,14 @@
 #include <dlpack/dlpack.h>
 #include <pybind11/pybind11.h>
 
+#include "negative.h"
+
 namespace mdbopt::bind {
 
 struct ArrayLibrary {
   bool torch = false;                            // PyTorch's tensors, or of a class made from it
   bool cupy = false;                             // likewise
-  pybind11::handle is_negative;                  // PyTorch's Tensor.is_neg; null for others
+  const NegativeBit* negative = nullptr;         // of PyTorch's
   const DLPackExchangeAPI* functions = nullptr;  // null: it offers none
   bool lends = false;                            // whether these may be used to read its arrays
 };

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "../error.h"
 #include "../update/updater.h"
 #include "bind.h"
+#include "constructor.h"
 #include "dlpack.h"
 #include "trees.h"
 
@@ -176,14 +178,18 @@ class Update {
   std::atomic<bool> busy_{false};
 };
 
+std::unique_ptr<Update> make_update(const py::dict& options, const std::string& optimizer,
+                                    const py::dict& state,
+                                    const std::optional<std::string>& dtype) {
+  return std::make_unique<Update>(options, optimizer, state, dtype);
+}
+
 }  // namespace
 
 void bind_update(py::module_& module) {
-  py::class_<Update>(module, "Update", "An optimizer at work on one state.")
-      .def(py::init<const py::dict&, const std::string&, const py::dict&,
-                    const std::optional<std::string>&>(),
-           "options"_a, "optimizer"_a, "state"_a, "dtype"_a = py::none())
-      .def("configure", &Update::configure, "options"_a)
+  py::class_<Update> update(module, "Update", "An optimizer at work on one state.");
+  define_init(update, &make_update, "options"_a, "optimizer"_a, "state"_a, "dtype"_a = py::none());
+  update.def("configure", &Update::configure, "options"_a)
       .def("step", &Update::step, "params"_a, "grads"_a, "lr"_a, "grad_scale"_a, "skip"_a,
            "max_norm"_a, "copy"_a, "scalars"_a = py::none(), "there"_a = py::none())
       .def_property(

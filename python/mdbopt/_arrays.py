@@ -146,7 +146,7 @@ _NARROWER = {"float64": ("float32", "bfloat16", "float16"), "float32": ("bfloat1
 
 
 def widened(array: Any, dtype: str) -> Any:
-    """Convert narrower floats on a device, by their own library; give back all others as they are."""
+    """Convert narrower floats on a device by their own library; leave all others as they are."""
     if dtype_name(array) not in _NARROWER[dtype]:
         return array
     if hasattr(array, "detach"):
@@ -173,13 +173,12 @@ def real_array(name: str, array: Any, widen: bool = True) -> NDArray[Any]:
     TypeError
         When it is no array, or holds what is no real number, or is masked.
     """
-    if type(array) is not np.ndarray:
-        array = _plain(name, array, widen)
-    if array.dtype.kind == "O":
-        array = _of_objects(name, array)
-    if array.dtype.kind in "biuf" or array.dtype.name == "bfloat16":
-        return array
-    raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    found: NDArray[Any] = array if type(array) is np.ndarray else _plain(name, array, widen)
+    if found.dtype.kind == "O":
+        found = _of_objects(name, found)
+    if found.dtype.kind in "biuf" or found.dtype.name == "bfloat16":
+        return found
+    raise TypeError(f"{name}: expected real numbers, got dtype {found.dtype}")
 
 
 def _plain(name: str, array: Any, widen: bool) -> NDArray[Any]:
@@ -202,9 +201,7 @@ def _plain(name: str, array: Any, widen: bool) -> NDArray[Any]:
             f"{name}: expected an array of real numbers, got {type(array).__name__}: {error}"
         ) from error
     if made.dtype.kind == "O" and made.ndim == 0:
-        raise TypeError(
-            f"{name}: expected an array of real numbers, got {type(array).__name__}"
-        )
+        raise TypeError(f"{name}: expected an array of real numbers, got {type(array).__name__}")
     return made
 
 

@@ -195,11 +195,13 @@ class Search:
         Parameters
         ----------
         x : array, shape (d,), float64 or float32
-            The start; copied. On a CUDA device, the search stays there, and so do all its arrays.
+            The start; copied. Whole numbers become float64. On a CUDA device, the search stays
+            there, and so do all its arrays.
         f : float
             The objective there.
-        g : array like x
-            Its gradient there; copied.
+        g : array, shape (d,)
+            Its gradient there; copied. On the CPU in any form whose numbers x's dtype holds:
+            integers, lists, narrower floats, any strides.
 
         Returns
         -------
@@ -209,7 +211,7 @@ class Search:
         Raises
         ------
         TypeError
-            When x or g is no array of float64 or float32, or g's dtype is not x's.
+            When x or g is no array of real numbers, or x's dtype does not hold those of g.
         ValueError
             When x is empty, holds NaN or inf, or g's size or device is not x's.
         RuntimeError
@@ -250,8 +252,8 @@ class Search:
             Changed in place.
         f : float
             The objective at the proposed point; need not be finite.
-        g : array, shape (d,), dtype and device of x
-            Its gradient; read, never kept.
+        g : array, shape (d,), on the device of x
+            Its gradient; read, never kept. As for `init`.
         wait : bool, default True
             False decides on the CUDA device, in the order of its stream and without waiting for
             it; f may be an array of one number there, of any float dtype. Not with groups or
@@ -271,7 +273,7 @@ class Search:
             When no point is proposed, or g's size or device is not x's; or when this search cannot
             judge without waiting.
         TypeError
-            When g's dtype is not x's.
+            When x's dtype does not hold the numbers of g.
         RuntimeError
             When a CUDA graph records the first judgement that does not wait.
         """

@@ -92,7 +92,9 @@ def test_minimize(kind, dtype):
         return -float(VALUES @ np.asarray(x)), made(kind, -VALUES, dtype)
 
     options = {"maxfun": 3}
-    same = mdbopt.minimize(lambda x: (-float(VALUES @ x), -VALUES), VALUES, jac=True, options=options)
+    same = mdbopt.minimize(
+        lambda x: (-float(VALUES @ x), -VALUES), VALUES, jac=True, options=options
+    )
     for x0 in (VALUES, made(kind)):
         result = mdbopt.minimize(fun, x0, jac=True, options=options)
         assert result.x.tolist() == same.x.tolist()
@@ -107,7 +109,9 @@ def test_f_and_labels(kind):
     assert result.fun == 2.0
 
 
-@pytest.mark.parametrize("kind", [kind for kind in NEGATIVE if kind not in ("conjugate", "autograd's")])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in NEGATIVE if kind not in ("conjugate", "autograd's")]
+)
 def test_what_is_written_is_refused_with_advice_that_works(kind):
     x, g, b, _ = streams()
     trial = made(kind)
