@@ -29,7 +29,7 @@ __device__ inline double clip_factor(const Preparing& p, double grad_scale) {
   const Resident& r = *p.resident;
   const bool again = r.again.refused == 0;
   const double norm2 = again ? r.again.sums[0] : r.norm.sums[0];
-  return clip::factor(norm2, again ? r.again_scale : 1.0, grad_scale, p.max_norm);
+  return clip::factor(clip::total(norm2, again ? r.again_scale : 1.0, grad_scale), p.max_norm);
 }
 
 // The same for every rule: false where the step is skipped.
