@@ -237,7 +237,10 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
   rates.given = copy.given = false;
   const Found& parameter = found_[0];
   look(found_[0], nodes.at[0], 0, path, where_, {});
-  if (first_) expect(parameter.view.tensor);
+  if (first_) {
+    expect(parameter.view.tensor);
+    first_leaf_ = nodes.at[0];
+  }
   first_ = false;
   const Dtype dtype = parameter.view.tensor.dtype;
   bool walked = true;

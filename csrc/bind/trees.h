@@ -63,6 +63,7 @@ class Leaves {
   std::size_t elements = 0;
   // Tensors of PyTorch that the caller sees written: params and copies.
   std::vector<pybind11::handle> counting_versions;
+  pybind11::handle first() const { return first_leaf_; }  // of the params
   // Of all arrays.
   Place place() const { return device_ < 0 ? Place{} : where_.place(); }
   const CallPlace& where() const { return where_; }
@@ -126,6 +127,7 @@ class Leaves {
   const Trees* trees_ = nullptr;
   Accepted accepted_;
   bool first_ = true;
+  pybind11::handle first_leaf_;
   bool hold_ = true;
   CallPlace where_;
   int device_ = -1;                  // of all arrays

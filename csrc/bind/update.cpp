@@ -11,6 +11,7 @@
 #include "../error.h"
 #include "../update/updater.h"
 #include "bind.h"
+#include "device_array.h"
 #include "dlpack.h"
 #include "trees.h"
 
@@ -79,7 +80,8 @@ class Update {
     updater_.configure(options_of(options, trees_.optimizer));
   }
 
-  // False when the step is skipped; else the norm of the gradients where one is bounded, or True.
+  // False when the step is skipped; else the norm of the gradients where one is bounded, or True. On a
+  // device the norm is an array there, but none is made while a graph is recorded.
   py::object step(const py::object& params, const py::object& grads, const py::object& lr,
                   double grad_scale, bool skip, double max_norm, const py::object& copy,
                   const py::object& scalars, const py::object& there,
@@ -103,6 +105,10 @@ class Update {
       }
     }
     const CallPlace before = std::exchange(at_, leaves_.where());
+    DeviceArray norm_there;
+    if (max_norm > 0.0 && !call.place.on_cpu() && !device_library().capturing(call.place)) {
+      norm_there.memory = std::make_shared<DeviceMemory>(call.place, sizeof(double));
+    }
     double norm = 0.0;
     if (leaves_.held()) {
       const py::gil_scoped_release release;
@@ -112,7 +118,11 @@ class Update {
     }
     count_versions(leaves_.counting_versions);
     if (max_norm > 0.0 && call.place.on_cpu()) return py::float_(norm);
-    return py::bool_(true);
+    if (norm_there.memory == nullptr) return py::bool_(true);
+    updater_.copy_norm(norm_there.memory->data());
+    return py::module_::import("mdbopt._arrays")
+        .attr("Library")(leaves_.first())
+        .attr("from_device")(std::move(norm_there));
   }
 
   Updater& updater() { return updater_; }

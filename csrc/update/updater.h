@@ -61,6 +61,9 @@ class Updater {
     return step({&one, 1}, jobs, call);
   }
 
+  // Copies the norm that the last step on a device looked at, a double, to memory there.
+  void copy_norm(void* to) { residence_->copy_norm(to); }
+
   // Replaces the hyperparameters and keeps t and the numbers.
   void configure(Options options);
   const Options& options() const { return options_; }

@@ -34,18 +34,19 @@ class Optimizer:
     # What a state's arrays hold before the first step; None is a copy of the parameters.
     _START: ClassVar[Mapping[str, float | None]] = {}
 
-    def __new__(cls, *_: Any, **options: Any) -> Optimizer:
+    def __new__(cls, *given: Any, **options: Any) -> Optimizer:
+        for lr in (*given[:1], options.get("lr")):
+            if _foreign.holds_arrays(lr):
+                raise TypeError(
+                    f"{cls.__name__}: lr: expected a number, got {type(lr).__name__}; parameters "
+                    "are the argument of init and of step, step sizes for each that of step"
+                )
         known = {option.name for option in fields(cls)}
         for name in options.keys() - known:
             raise TypeError(unknown_option(cls.__name__, name, known))
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        if _foreign.holds_arrays(self.lr):
-            raise TypeError(
-                f"{self._where('lr')}: expected a number, got {type(self.lr).__name__}; parameters "
-                "are the argument of init and of step, and step sizes for each that of step"
-            )
         self._set("lr", self._number("lr", self.lr))
         self._set("weight_decay", self._decays(self.weight_decay))
         _checks.choice(self._where("rounding"), self.rounding, ROUNDINGS)
