@@ -95,7 +95,7 @@ Borrowed borrow(py::handle object, const std::string& what, const Accepted& acce
   Borrowed array = py::isinstance<py::array>(object)
                        ? from_numpy(py::reinterpret_borrow<py::array>(object), what, accepted)
                        : from_dlpack(object, what, accepted, where);
-  if (!accepted.any_layout) check_layout(array, what);
+  if (!accepted.any_layout || !array.tensor.place.on_cpu()) check_layout(array, what);
   return array;
 }
 

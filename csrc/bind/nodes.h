@@ -21,7 +21,7 @@ inline std::string kind_of(pybind11::handle node) {
 }
 
 // The numbers of an array with at most one axis; those on a device are waited for.
-std::vector<double> numbers_of(const Found& found, const Place& place, const std::string& what);
+std::vector<double> numbers_of(const Found& found, const Place& place);
 // A shape as Python writes it.
 std::string in_words(const std::int64_t* shape, int rank);
 

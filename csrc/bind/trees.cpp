@@ -177,7 +177,7 @@ void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t siz
                     ", expected (" + std::to_string(size) + ",), one for each array of " +
                     path.below(name_of(0)));
       }
-      numbers[k] = numbers_of(found, own.place(), named(k, path));
+      numbers[k] = numbers_of(found, own.place());
       continue;
     }
     throw Error(named(k, path) + ": expected " + std::to_string(size) + " items as " +

@@ -115,9 +115,9 @@ void Leaves::arrange(const Path& path, Job& job) {
     data[k] = axes.data;
     if (is_dense(axes, width) && tensor.dtype == expected(k, parameter.view.tensor.dtype)) continue;
     if (device_ >= 0) {
-      throw Error(named(k, path) + " has gaps between its elements or another order of them in " +
-                  "memory than " + path.below(name_of(0)) + ", expected dense arrays of the same " +
-                  "strides on " + memory_name(device_));
+      throw Error(named(k, path) + " orders its elements in memory unlike " +
+                  path.below(name_of(0)) + ", expected the same strides on " +
+                  memory_name(device_));
     }
     if (written_[k] && repeats(axes, width)) {
       throw Error(named(k, path) +

@@ -2,7 +2,6 @@
 #include <cmath>
 #include <limits>
 
-#include "../check.h"
 #include "../device.h"
 #include "../error.h"
 #include "nodes.h"
@@ -30,7 +29,7 @@ bool is_other_number(PyObject* node) {
   return rank.is_none() ? !py::hasattr(node, "__dlpack__") : rank.equal(py::int_(0));
 }
 
-std::vector<double> numbers_of(const Found& found, const Place& place, const std::string& what) {
+std::vector<double> numbers_of(const Found& found, const Place& place) {
   const Tensor& tensor = found.view.tensor;
   std::vector<double> numbers(tensor.size);
   if (tensor.size == 0) return numbers;
@@ -39,10 +38,6 @@ std::vector<double> numbers_of(const Found& found, const Place& place, const std
   Layout layout{tensor.data, tensor.dtype, 1, &size, found.strides ? found.strides : &width};
   std::vector<char> copied;
   if (!tensor.place.on_cpu()) {
-    if (found.strides != nullptr) {
-      throw Error(what + " has gaps between its elements, expected a dense array on " +
-                  memory_name(tensor.place.device));
-    }
     copied.resize(tensor.size * static_cast<std::size_t>(width));
     device_library().copy(place, copied.data(), tensor.data, copied.size());
     device_library().synchronize(place);
@@ -81,7 +76,7 @@ void Leaves::read_lr(Found& found, py::handle lr, const Found& parameter, const 
   const Tensor& tensor = found.view.tensor;
   const bool near = tensor.place.on_cpu() || tensor.place.device == device_;
   if (near && found.view.rank == 0 && parameter.view.rank > 0) {
-    job.lr = positive(numbers_of(found, where_.place(), named(tree, path))[0], named(tree, path));
+    job.lr = positive(numbers_of(found, where_.place())[0], named(tree, path));
     found.given = false;
     return;
   }

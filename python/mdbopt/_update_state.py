@@ -245,8 +245,8 @@ _NOT_NEGATIVE = frozenset(("eta", "norm2", "p", "sum_of_squares", "v", "v_max"))
 def _steps(where: str, given: Any) -> int:
     """Return a number of steps, or raise."""
     one = given.item() if getattr(given, "size", None) == 1 and hasattr(given, "item") else given
-    exact = isinstance(one, int) and not isinstance(one, bool)
-    return _checks.whole(where, one if exact else real_value(where, one), least=0, below=2**53 + 1)
+    number = one if isinstance(one, int) else real_value(where, one)
+    return _checks.whole(where, number, least=0, below=2**53 + 1)
 
 
 def _check_range(where: str, name: str, values: Any) -> None:

@@ -107,9 +107,9 @@ REFUSED = {
     "negative": ({"w": -1.0, "b": 0}, ValueError, "weight_decay['w']: expected a finite number"),
     "NaN": ({"w": 0, "b": [math.nan, 0]}, ValueError, "weight_decay['b'][0]: expected a finite n"),
     "NaN in an array": (
-        {"w": 0, "b": np.array([0, math.nan])},
+        {"w": 0, "b": np.array([math.nan, 0])},
         ValueError,
-        "weight_decay['b'][1][0]: expected a finite number",
+        "weight_decay['b'][0]: expected a finite number",
     ),
     "text": ({"w": "a", "b": 0}, TypeError, "weight_decay['w']: expected a"),
     "bool": (True, TypeError, "weight_decay: expected a number, got bool"),
