@@ -20,7 +20,7 @@ namespace {
 // One rule's walk within a pass.
 struct Stage {
   const Sweep* row;  // by dtype
-  Sweep::Walk Sweep::*phase;
+  Sweep::Walk Sweep::* phase;
   const Sum* sums;
   std::size_t sum_count;
   const Coef* coefs;     // by variant
@@ -290,8 +290,9 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
   }
   Pass pass{&description, {}, variants, jobs, 0, 0, 0, false};
   if (sweep.gather != nullptr) {
-    Stage stage{row,          &Sweep::gather, description.gathered, description.gathered_count,
-                coefs.data(), nullptr,        nullptr};
+    Stage stage{
+        row,     &Sweep::gather, description.gathered, description.gathered_count, coefs.data(),
+        nullptr, nullptr};
     pass.stages = {&stage, 1};
     run(pass, walk_bytes(description, jobs, variants, gather_bytes), execution, &sums);
     for (Coef& coef : coefs) {
@@ -299,14 +300,9 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
     }
   }
   if (sweep.apply != nullptr) {
-    Stage stage{row,
-                &Sweep::apply,
-                description.emitted,
-                description.emitted_count,
-                coefs.data(),
-                nullptr,
-                nullptr,
-                execution.stochastic};
+    Stage stage{
+        row,     &Sweep::apply, description.emitted, description.emitted_count, coefs.data(),
+        nullptr, nullptr,       execution.stochastic};
     pass.stages = {&stage, 1};
     traffic().bytes += description.update ? extra_bytes(jobs, variants) : 0;
     double* emitted = sums + description.gathered_count + description.solved_count;

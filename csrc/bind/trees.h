@@ -90,8 +90,7 @@ class Leaves {
   void hold(pybind11::handle object);
   void expect(const Tensor& parameter);
   bool fits(const Found& found, std::size_t tree, const Found& parameter) const;
-  void refuse(const Found& found, std::size_t tree, const Found& parameter,
-              const Path& path) const;
+  void refuse(const Found& found, std::size_t tree, const Found& parameter, const Path& path) const;
   void check(const Found& found, std::size_t tree, const Found& parameter, const Path& path) const {
     if (!fits(found, tree, parameter)) refuse(found, tree, parameter, path);
   }
@@ -130,7 +129,7 @@ class Leaves {
   pybind11::handle first_leaf_;
   bool hold_ = true;
   CallPlace where_;
-  int device_ = -1;                  // of all arrays
+  int device_ = -1;                               // of all arrays
   Dtype expected_[kDtypeCount][kMaxStreams + 2];  // by the parameter's dtype and tree
   bool written_[kMaxStreams + 2];
   Dtype expected(std::size_t tree, Dtype dtype) const {
@@ -145,8 +144,8 @@ class Leaves {
   std::vector<PyObject*> held_;
   std::deque<Borrowed> borrowed_;  // those that a glance does not read
   std::deque<std::vector<std::int64_t>> strides_;
-  std::vector<Seen> seen_;         // by leaf and tree
-  bool recallable_ = false;        // so far, while they are read
+  std::vector<Seen> seen_;   // by leaf and tree
+  bool recallable_ = false;  // so far, while they are read
   bool can_recall_ = false;
   std::size_t recalled_ = 0;
   std::vector<std::optional<double>> decays_;  // by leaf

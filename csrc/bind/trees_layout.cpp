@@ -129,10 +129,12 @@ void Leaves::arrange(const Path& path, Job& job) {
     kept.insert(kept.end(), axes.strides.begin(), axes.strides.end());
     layouts[k] = {axes.data, tensor.dtype, static_cast<int>(rank), kept.data(), kept.data() + rank};
   }
-  pointers_.insert(pointers_.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(count));
+  pointers_.insert(pointers_.end(), data.begin(),
+                   data.begin() + static_cast<std::ptrdiff_t>(count));
   job.step_sizes = data[count];
   job.copy = data[count + 1];
-  if (std::any_of(layouts.begin(), layouts.end(), [](const Layout& l) { return l.data != nullptr; })) {
+  if (std::any_of(layouts.begin(), layouts.end(),
+                  [](const Layout& l) { return l.data != nullptr; })) {
     job.layouts = layouts_.emplace_back(std::move(layouts)).data();
   }
 }

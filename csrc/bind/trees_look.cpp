@@ -41,8 +41,8 @@ void Leaves::look(Found& found, py::handle object, std::size_t tree, const Path&
   try {
     borrowed_.push_back(borrow(object, named(tree, path), accepted_, &where));
   } catch (const TypeError&) {
-    const bool read = tree == kGrads || tree == rule_->stream_count ||
-                      tree == rule_->stream_count + 2;
+    const bool read =
+        tree == kGrads || tree == rule_->stream_count || tree == rule_->stream_count + 2;
     found.given = false;
     if (read) convert(found, object, tree, path, dtype);
     if (!found.given) throw;

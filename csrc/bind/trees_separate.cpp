@@ -10,8 +10,7 @@ namespace mdbopt::bind {
 
 const Layout* Leaves::layout_of(const Range& range) const {
   const Layout* layouts = jobs[range.leaf].layouts;
-  return layouts == nullptr || layouts[range.tree].data == nullptr ? nullptr
-                                                                   : layouts + range.tree;
+  return layouts == nullptr || layouts[range.tree].data == nullptr ? nullptr : layouts + range.tree;
 }
 
 void Leaves::find_ranges() {
@@ -75,8 +74,7 @@ void Leaves::remember_memory() {
   for (void* data : pointers_) memory_.push_back(address(data));
   for (const Job& job : jobs) {
     const auto dtype = static_cast<std::uintptr_t>(dtype_of(job));
-    memory_.insert(memory_.end(),
-                   {job.size, dtype, address(job.step_sizes), address(job.copy)});
+    memory_.insert(memory_.end(), {job.size, dtype, address(job.step_sizes), address(job.copy)});
     if (job.layouts == nullptr) continue;
     for (std::size_t k = 0; k < rule_->stream_count + 2; ++k) {
       const Layout& layout = job.layouts[k];

@@ -149,8 +149,8 @@ class Update {
     const py::object plain = py::module_::import("mdbopt._foreign").attr("plain");
     bool listed = false;
     try {
-      for (py::object* tree : {&trees_.roots[0], &trees_.roots[1], &trees_.lr, &trees_.copy,
-                               &trees_.decay}) {
+      for (py::object* tree :
+           {&trees_.roots[0], &trees_.roots[1], &trees_.lr, &trees_.copy, &trees_.decay}) {
         const py::object given = std::exchange(*tree, plain(*tree));
         listed = listed || !given.is(*tree);
       }

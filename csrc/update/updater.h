@@ -23,7 +23,7 @@ class Updater {
   struct Options {
     std::string name;  // in messages
     std::size_t rule = 0;
-    std::vector<double> scalars;  // in the order of the rule's description
+    std::vector<double> scalars;         // in the order of the rule's description
     std::string decay = "weight_decay";  // the scalar that a group may replace, or "l2"
     bool maximize = false;
     std::uint64_t seed = 0;  // of the random bits of execution.stochastic

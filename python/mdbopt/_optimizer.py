@@ -80,7 +80,7 @@ class Optimizer:
 
         def one(keys: _trees.Keys, decay: Any) -> Any:
             if getattr(decay, "ndim", 0) == 1:
-                return _trees.frozen([one(keys, each) for each in decay])
+                return tuple(one((*keys, k), each) for k, each in enumerate(decay))
             return self._number(f"weight_decay{_trees.text(keys)}", decay)
 
         return _trees.frozen(_trees.mapped(one, tree))

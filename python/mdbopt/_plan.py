@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Plan:
     """A step with its arguments bound; see `Optimizer.plan`.
 
-    Pickled or copied, it takes what it binds along: a deep copy steps arrays and a state of its own.
+    Pickled or copied, it takes what it binds along: a deep copy has arrays and a state of its own.
 
     Parameters
     ----------
@@ -39,10 +39,9 @@ class Plan:
         self._state = state
         self._core_step = state._core.step
         self._direct = direct
+        plain = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
         decay = optimizer._each_decay
-        self._arguments = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
-        if decay is not None:
-            self._arguments += (None, None, decay)
+        self._arguments: tuple[Any, ...] = plain if decay is None else (*plain, None, None, decay)
 
     def __reduce__(self) -> tuple[Any, ...]:
         params, grads, *_ = self._arguments

@@ -143,7 +143,8 @@ class Kernel:
 
 
 def _result_type(rule: Rule) -> Any:
-    named = namedtuple(rule.name, [*(name for name, _ in rule.sums), "applied"])
+    fields = [*(name for name, _ in rule.sums), "applied"]
+    named = namedtuple(rule.name, fields)  # type: ignore[misc]
     # Its module has the kernel under this name, so that a pickle finds the type through it.
     body = {"__slots__": (), "__doc__": f"What `{rule.name}` returns.", "__reduce__": _as_sent}
     return type(rule.name, (named,), body)

@@ -87,8 +87,8 @@ void a_launch_over_layouts() {
   Values dense_x(2500), dense_g(g.rbegin(), g.rend()), dense_m(2500), dense_v(2500);
   for (std::size_t k = 0; k < dense_x.size(); ++k) dense_x[k] = x[2 * k];
   const Values before = x;
-  const Layout layouts[mdbopt::kMaxStreams + 2] = {
-      {x.data(), Dtype::kFloat64, 1, &size, &two}, {&g.back(), Dtype::kFloat64, 1, &size, &back}};
+  const Layout layouts[mdbopt::kMaxStreams + 2] = {{x.data(), Dtype::kFloat64, 1, &size, &two},
+                                                   {&g.back(), Dtype::kFloat64, 1, &size, &back}};
   void* streams[] = {x.data(), &g.back(), m.data(), v.data()};
   void* dense[] = {dense_x.data(), dense_g.data(), dense_m.data(), dense_v.data()};
   const double scalars[] = {1, 0.9, 0.999, 1e-8, 0, 1, 0.1, 0, 1};

@@ -10,7 +10,7 @@ import pytest
 
 import mdbopt
 from mdbopt import _core, kernels
-from mdbopt._arrays import Library, device_of, is_device
+from mdbopt._arrays import Library, device_of, dtype_name, is_device
 
 
 def streams(dtype=np.float64, shape=(5, 7)):
@@ -163,7 +163,11 @@ def test_steps_give_the_bits_of_the_cpu(library, name, dtype):
         there = optimizer.step(params, grads, state, **options)
         here = optimizer.step(host, host_grads, host_state, **options)
         if k == 2:  # a norm that lives where the arrays do
-            assert (is_device(there), dtype_name(there), tuple(there.shape)) == (True, "float64", ())
+            assert (is_device(there), dtype_name(there), tuple(there.shape)) == (
+                True,
+                "float64",
+                (),
+            )
             assert float(library.numpy(there)) == here
         else:
             assert there is here is True

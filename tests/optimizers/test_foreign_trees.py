@@ -63,7 +63,10 @@ def test_refused_generators_write_nothing():
     x = drawn(1, SIZES)
     optimizer = mdbopt.AdamW()
     state = optimizer.init(x)
-    with nothing_written(state, x), pytest.raises(ValueError, match=r"^AdamW: grads: expected 2 it"):
+    with (
+        nothing_written(state, x),
+        pytest.raises(ValueError, match=r"^AdamW: grads: expected 2 it"),
+    ):
         optimizer.step(iter(x), iter(x[:1]), state)
 
 
@@ -165,6 +168,10 @@ def test_a_model_and_parameters_where_a_number_is_expected():
     with pytest.raises(TypeError, match=text):
         mdbopt.AdamW().init(model)
     assert len(mdbopt.AdamW().init(list(model.parameters())).m) == 2
-    for arguments, options in (((model.parameters(),), {"lr": 0.1}), ((model,), {}), (([1.0],), {})):
+    for arguments, options in (
+        ((model.parameters(),), {"lr": 0.1}),
+        ((model,), {}),
+        (([1.0],), {}),
+    ):
         with pytest.raises(TypeError, match=r"^AdamW: lr: expected a number, got .*; parameters"):
             mdbopt.AdamW(*arguments, **options)

@@ -93,7 +93,7 @@ def test_numbers_for_arrays_of_one(value):
     assert float(x.sum()) == -float(np.sum(value))
 
 
-# The dtype of the parameters, the gradient, what is wrong with it, and a cast that the error advises.
+# The dtype of the parameters and of the gradient, how it is called, and the cast that is advised.
 ROUNDED = {
     "float64 under float32": ("f4", np.float64, "float64", "float32"),
     "float64 under float16": ("f2", np.float64, "float64", "float16"),

@@ -109,7 +109,11 @@ def test_many_chunks_and_threads(threads):
 
 
 def test_expanded_gradients():
-    for shape, g in (((3, 4), np.float64(2.0)), ((3, 4), np.arange(4.0)), ((3, 4), np.ones((3, 1)))):
+    for shape, g in (
+        ((3, 4), np.float64(2.0)),
+        ((3, 4), np.arange(4.0)),
+        ((3, 4), np.ones((3, 1))),
+    ):
         x, y = np.zeros(shape), np.zeros(shape)
         optimizer = mdbopt.Lion(0.5)
         assert optimizer.step(x, np.broadcast_to(g, shape), optimizer.init(x))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from arrays import CUDA, Producer, read_only
-from optimizer_cases import CLASSES, built, drawn, leaves, nothing_written
+from optimizer_cases import CLASSES, built, drawn, nothing_written
 
 import mdbopt
 

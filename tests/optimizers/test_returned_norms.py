@@ -57,7 +57,9 @@ def test_inf_bounds_nothing(case):
 def test_extreme_norms(value, norm):
     x = np.zeros(4)
     optimizer = mdbopt.SGD()
-    assert optimizer.step(x, np.full(4, value), optimizer.init(x), max_norm=1.0) == pytest.approx(norm)
+    assert optimizer.step(x, np.full(4, value), optimizer.init(x), max_norm=1.0) == pytest.approx(
+        norm
+    )
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

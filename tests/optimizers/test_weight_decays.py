@@ -37,9 +37,7 @@ def stepped(optimizer, *options, dtype=np.float64):
 def test_each_array_has_its_own(form):
     for make in (mdbopt.AdamW, mdbopt.Adam, mdbopt.Lion):
         params, state = stepped(make(0.1, weight_decay=FORMS[form]), {}, {})
-        by_step, other = stepped(
-            make(0.1, weight_decay=9.0), *[{"weight_decay": FORMS[form]}] * 2
-        )
+        by_step, other = stepped(make(0.1, weight_decay=9.0), *[{"weight_decay": FORMS[form]}] * 2)
         assert same_all(params, by_step)
         assert_same_state(state, other)
         for k, decay in enumerate([0.3, 0.0, 0.1, 0.3]):
@@ -87,7 +85,9 @@ def test_decays_by_plan_and_when_they_change():
     assert same_all(params, others)
     mixed = [x.astype(d) for x, d in zip(leaves(trees(1)), ("f4", "f8", "f4", "f2"), strict=True)]
     state = optimizer.init(mixed)
-    assert optimizer.step(mixed, [np.zeros_like(x) for x in mixed], state, weight_decay=[1, 2, 3, 4])
+    assert optimizer.step(
+        mixed, [np.zeros_like(x) for x in mixed], state, weight_decay=[1, 2, 3, 4]
+    )
     expected = [(1 - x.dtype.type(0.1 * k)) for k, x in enumerate(mixed, 1)]
     for x, before, factor in zip(mixed, leaves(trees(1)), expected, strict=True):
         assert np.allclose(x.astype("f8"), before * factor, rtol=2e-3)
