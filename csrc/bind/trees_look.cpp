@@ -3,6 +3,7 @@
 
 #include "../check.h"
 #include "../error.h"
+#include "dlpack.h"
 #include "nodes.h"
 
 namespace py = pybind11;
@@ -47,6 +48,11 @@ void Leaves::look(Found& found, py::handle object, std::size_t tree, const Path&
     if (read) convert(found, object, tree, path, dtype);
     if (!found.given) throw;
     return;
+  }
+  // PyTorch makes tensors with gaps that are meant negated, as the imaginary part of a conjugate.
+  if (counts_versions(object) && py::bool_(object.attr("is_neg")())) {
+    throw TypeError(named(tree, path) +
+                    " has the negative bit set, expected what resolve_neg() makes of it");
   }
   const Borrowed& array = borrowed_.back();
   const std::size_t width = info(array.tensor.dtype).bytes;

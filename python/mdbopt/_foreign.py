@@ -57,7 +57,12 @@ def exact(given: Any, where: str, dtype: str) -> NDArray[Any] | None:
         return None
     try:
         if hasattr(given, "__dlpack__") and not isinstance(given, (np.ndarray, np.generic)):
-            array = np.from_dlpack(given.detach() if hasattr(given, "detach") else given)
+            array = np.from_dlpack(given)
+            # Floating point was refused for another reason; PyTorch's negative bit is not seen here.
+            negative = hasattr(given, "is_neg") and given.is_neg()
+            without_memory = array.size > 0 and array.ctypes.data == 0
+            if negative or without_memory or array.dtype.kind not in ("i", "u"):
+                return None
         elif isinstance(given, (int, float, list, tuple, np.ndarray, np.generic)):
             array = np.asarray(given)
         else:

@@ -224,8 +224,8 @@ def test_out_of_memory(emulated, failing):
 
 def test_what_only_the_cpu_has_for_optimizers(library):
     """Mixed dtypes, decays of each array, narrower gradients: one of each on a device."""
-    one, other = np.ones(3, np.float32), np.ones(4)
-    x, y, z = library.array(one), library.array(other), library.array(np.ones(4, np.float32))
+    one, other = np.full(3, 7, np.float32), np.full(4, 7.0)
+    x, y, z = library.array(one), library.array(other), library.array(other.astype(np.float32))
     adamw = mdbopt.AdamW()
 
     def step(params, grads, **options):
@@ -237,9 +237,9 @@ def test_what_only_the_cpu_has_for_optimizers(library):
     grads = [library.array(one), library.array(np.ones(4, np.float32))]
     text = "AdamW: weight_decay[1]: expected the one number of all arrays on cuda:0"
     refused(ValueError, text, step([x, z], grads, weight_decay=[0.1, 0.2]), x, z)
-    assert step([x, z], grads, weight_decay=[0.1, 0.1])()
     half = library.array(one.astype(np.float16))
     refused(TypeError, "AdamW: grads has dtype float16, expected float32", step(x, half), x)
+    assert step([x, z], grads, weight_decay=[0.1, 0.1])()
 
 
 @pytest.mark.parametrize("after", range(6))
