@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "dtype.h"
+#include "layout.h"
 #include "rule.h"
 
 namespace mdbopt {
@@ -17,6 +18,9 @@ struct Job {
   double lr = 1.0;                   // the step size of every element,
   const void* step_sizes = nullptr;  // or in its place one for each, of the arithmetic's dtype
   void* copy = nullptr;              // a bfloat16 image of float32 parameters, written with them
+  std::size_t variant = 0;           // whose dtype and scalars it has; see launch.h
+  // By stream, then of step_sizes and copy; null: all lie as a walk takes them. On the CPU alone.
+  const Layout* layouts = nullptr;
 };
 
 // How a walk goes, the same for all its jobs.

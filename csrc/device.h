@@ -71,6 +71,8 @@ class Residence {
   // t and the sums that carry numbers; read waits for the stream.
   virtual void read(std::uint64_t& t, double* sums) = 0;
   virtual void write(std::uint64_t t, const double* sums) = 0;
+  // Copies the norm that the last step looked at, a double, to memory on the device.
+  virtual void copy_norm(void* to) = 0;
   virtual const Place& place() const = 0;
 };
 

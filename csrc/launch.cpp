@@ -19,24 +19,35 @@ namespace {
 
 // One rule's walk within a pass.
 struct Stage {
-  Sweep::Walk sweep;
+  const Sweep* row;  // by dtype
+  Sweep::Walk Sweep::* phase;
   const Sum* sums;
   std::size_t sum_count;
-  const void* coef;
+  const Coef* coefs;     // by variant
   void* const* streams;  // of a chain, whose stages have one job each
   double* partials;
+  bool stochastic = false;
+
+  Sweep::Walk sweep(Dtype dtype) const {
+    const Sweep& sweep = row[static_cast<std::size_t>(dtype)];
+    return stochastic && sweep.apply_stochastic != nullptr ? sweep.apply_stochastic : sweep.*phase;
+  }
 };
 
 // One pass over memory: every stage on a chunk before the next chunk.
 struct Pass {
+  const Description* rule;  // null for a chain
   std::span<Stage> stages;
+  std::span<const Variant> variants;
   std::span<const Job> jobs;
   std::size_t chunks;
   std::size_t parts;
   std::uint64_t key;
   bool flush_subnormals;
 
-  Course course(const Stage& stage) const { return {stage.coef, key}; }
+  Course course(const Stage& stage, std::size_t variant = 0) const {
+    return {stage.coefs + variant, key};
+  }
 };
 
 std::size_t chunks_of(std::size_t size) { return (size + kChunk - 1) / kChunk; }
@@ -45,17 +56,65 @@ std::size_t width_of(const Stream& stream, Dtype dtype) {
   return info(stored_dtype(stream.storage, dtype)).bytes;
 }
 
+// A job's chunks [first, last), each through blocks of what does not lie as the sweep takes it.
+void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size_t last,
+                  std::size_t before) {
+  alignas(64) unsigned char blocks[kMaxStreams + 2][kChunk * sizeof(double)];
+  const Stage& stage = pass.stages.front();
+  const Description& rule = *pass.rule;
+  const Dtype dtype = pass.variants[job.variant].dtype;
+  const bool gathers = stage.phase == &Sweep::gather;
+  const std::size_t step_sizes = rule.stream_count;
+  const std::size_t copy = rule.stream_count + 1;
+  for (std::size_t chunk = first; chunk < last; ++chunk) {
+    const std::size_t begin = chunk * kChunk;
+    const std::size_t count = std::min(kChunk, job.size - begin);
+    const auto block_of = [&](std::size_t k, void* dense, Dtype stored, bool reads) -> void* {
+      if (dense == nullptr) return nullptr;
+      const Layout& layout = job.layouts[k];
+      if (layout.data == nullptr) return static_cast<char*>(dense) + begin * info(stored).bytes;
+      if (reads) load(layout, begin, count, stored, blocks[k]);
+      return blocks[k];
+    };
+    void* streams[kMaxStreams];
+    for (std::size_t k = 0; k < rule.stream_count; ++k) {
+      const Stream& stream = rule.streams[k];
+      const bool reads = stream.role != Role::kOut && (!gathers || (rule.gather_reads >> k & 1U));
+      streams[k] = block_of(k, job.streams[k], stored_dtype(stream.storage, dtype), reads);
+    }
+    Job part{streams, count, job.lr};
+    if (rule.update) {
+      part.step_sizes = block_of(step_sizes, const_cast<void*>(job.step_sizes),
+                                 arithmetic_dtype(dtype), !gathers);
+      part.copy = block_of(copy, job.copy, Dtype::kBFloat16, false);
+    }
+    stage.sweep(dtype)(part, 0, 1, before + chunk, pass.course(stage, job.variant),
+                       stage.partials + (before + chunk) * stage.sum_count);
+    if (gathers) continue;
+    for (std::size_t k = 0; k < rule.stream_count; ++k) {
+      const bool writes = rule.streams[k].role != Role::kIn && job.layouts[k].data != nullptr;
+      if (writes) store(job.layouts[k], begin, count, blocks[k]);
+    }
+    if (part.copy == blocks[copy]) store(job.layouts[copy], begin, count, blocks[copy]);
+  }
+}
+
 // The chunks [first, last), numbered through the jobs.
 void walk_jobs(const Pass& pass, std::size_t first, std::size_t last) {
   const Stage& stage = pass.stages.front();
+  const Sweep::Walk sweep = stage.sweep(pass.variants.front().dtype);
   std::size_t offset = 0;
   for (const Job& job : pass.jobs) {
     const std::size_t count = chunks_of(job.size);
     const std::size_t from = std::max(first, offset);
     const std::size_t to = std::min(last, offset + count);
-    if (from < to) {
-      stage.sweep(job, from - offset, to - offset, offset, pass.course(stage),
-                  stage.partials + offset * stage.sum_count);
+    if (from < to && job.layouts != nullptr) {
+      walk_layouts(pass, job, from - offset, to - offset, offset);
+    } else if (from < to) {
+      const Sweep::Walk own =
+          job.variant == 0 ? sweep : stage.sweep(pass.variants[job.variant].dtype);
+      own(job, from - offset, to - offset, offset, pass.course(stage, job.variant),
+          stage.partials + offset * stage.sum_count);
     }
     offset += count;
     if (offset >= last) break;
@@ -72,7 +131,8 @@ void walk_part(void* context, std::size_t part) {
   const std::size_t n = pass.jobs.front().size;
   for (std::size_t chunk = first; chunk < last; ++chunk) {
     for (const Stage& stage : pass.stages) {
-      stage.sweep({stage.streams, n}, chunk, chunk + 1, 0, pass.course(stage), stage.partials);
+      stage.sweep(pass.variants.front().dtype)({stage.streams, n}, chunk, chunk + 1, 0,
+                                               pass.course(stage), stage.partials);
     }
   }
 }
@@ -80,16 +140,6 @@ void walk_part(void* context, std::size_t part) {
 struct Size {
   std::size_t elements, chunks;
 };
-
-// What step sizes of their own and copies add to an update's traffic.
-std::size_t extra_bytes(std::span<const Job> jobs, Dtype dtype) {
-  std::size_t bytes = 0;
-  for (const Job& job : jobs) {
-    if (job.step_sizes != nullptr) bytes += job.size * info(arithmetic_dtype(dtype)).bytes;
-    if (job.copy != nullptr) bytes += job.size * info(Dtype::kBFloat16).bytes;
-  }
-  return bytes;
-}
 
 Size size_of(std::span<const Job> jobs) {
   Size size{0, 0};
@@ -100,16 +150,39 @@ Size size_of(std::span<const Job> jobs) {
   return size;
 }
 
+// What step sizes of their own and copies add to an update's traffic.
+std::size_t extra_bytes(std::span<const Job> jobs, std::span<const Variant> variants) {
+  std::size_t bytes = 0;
+  for (const Job& job : jobs) {
+    const Dtype dtype = variants[job.variant].dtype;
+    if (job.step_sizes != nullptr) bytes += job.size * info(arithmetic_dtype(dtype)).bytes;
+    if (job.copy != nullptr) bytes += job.size * info(Dtype::kBFloat16).bytes;
+  }
+  return bytes;
+}
+
+// What one gather or apply of the jobs reads and writes: `each` per element of a dtype.
+std::size_t walk_bytes(const Description& rule, std::span<const Job> jobs,
+                       std::span<const Variant> variants,
+                       std::size_t (*each)(const Description&, Dtype)) {
+  if (variants.size() == 1) {
+    return size_of(jobs).elements * each(rule, variants.front().dtype);
+  }
+  std::size_t bytes = 0;
+  for (const Job& job : jobs) bytes += job.size * each(rule, variants[job.variant].dtype);
+  return bytes;
+}
+
 void count_walk(std::size_t bytes) {
   ++traffic().walks;
   traffic().bytes += bytes;
 }
 
-// Runs the stages in one pass and folds their sums into results[stage].
-void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes,
-         const Execution& execution, double* const* results) {
+// Runs the stages in one pass, of so many bytes in all, and folds their sums into results[stage].
+void run(Pass pass, std::size_t bytes, const Execution& execution, double* const* results) {
   thread_local std::vector<double> partials;
-  const Size size = size_of(jobs);
+  const std::span<Stage> stages = pass.stages;
+  const Size size = size_of(pass.jobs);
   std::size_t needed = 0;
   for (const Stage& stage : stages) needed += size.chunks * stage.sum_count;
   if (partials.size() < needed) partials.resize(needed);
@@ -118,12 +191,13 @@ void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes,
     stage.partials = next;
     next += size.chunks * stage.sum_count;
   }
-  const std::size_t total = bytes * size.elements;
   const std::size_t threads = threads_of(execution);
-  const std::size_t wanted = parts_for(threads, kNanosecondsPerByte * static_cast<double>(total));
-  const std::size_t parts = std::min(wanted, std::max<std::size_t>(1, size.chunks));
-  Pass pass{stages, jobs, size.chunks, parts, execution.key, execution.flush_subnormals};
-  parallel(parts, threads, walk_part, &pass);
+  const std::size_t wanted = parts_for(threads, kNanosecondsPerByte * static_cast<double>(bytes));
+  pass.chunks = size.chunks;
+  pass.parts = std::min(wanted, std::max<std::size_t>(1, size.chunks));
+  pass.key = execution.key;
+  pass.flush_subnormals = execution.flush_subnormals;
+  parallel(pass.parts, threads, walk_part, &pass);
   for (std::size_t k = 0; k < stages.size(); ++k) {
     const Stage& stage = stages[k];
     for (std::size_t j = 0; j < stage.sum_count; ++j) {
@@ -131,7 +205,7 @@ void run(std::span<Stage> stages, std::span<const Job> jobs, std::size_t bytes,
           fold_chunks(stage.sums[j].fold, stage.partials + j, size.chunks, stage.sum_count);
     }
   }
-  count_walk(total);
+  count_walk(bytes);
 }
 
 const Backend& backend_of(const Execution& execution) {
@@ -139,10 +213,11 @@ const Backend& backend_of(const Execution& execution) {
 }
 
 void count_walks(const Description& rule, Dtype dtype, std::span<const Job> jobs, bool applied) {
-  const std::size_t elements = size_of(jobs).elements;
-  if (rule.gathered_count > 0) count_walk(elements * gather_bytes(rule, dtype));
+  const Variant one{dtype, nullptr};
+  if (rule.gathered_count > 0) count_walk(walk_bytes(rule, jobs, {&one, 1}, gather_bytes));
   if (!rule.applies || !applied) return;
-  count_walk(elements * apply_bytes(rule, dtype) + (rule.update ? extra_bytes(jobs, dtype) : 0));
+  count_walk(walk_bytes(rule, jobs, {&one, 1}, apply_bytes) +
+             (rule.update ? extra_bytes(jobs, {&one, 1}) : 0));
 }
 
 void launch_on_device(Dtype dtype, std::span<DeviceLibrary::Call> calls,
@@ -189,38 +264,49 @@ std::size_t apply_bytes(const Description& rule, Dtype dtype) {
   return rule.applies ? bytes : 0;
 }
 
-bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars,
+bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const Job> jobs,
             double* sums, const Execution& execution) {
   if (!execution.place.on_cpu()) {
-    DeviceLibrary::Call call{rule, jobs, scalars, sums};
-    launch_on_device(dtype, {&call, 1}, execution);
+    DeviceLibrary::Call call{rule, jobs, variants.front().scalars, sums};
+    launch_on_device(variants.front().dtype, {&call, 1}, execution);
     return call.applied;
   }
-  const Sweep& sweep = backend_of(execution).table[rule][static_cast<std::size_t>(dtype)];
+  const Sweep* row = backend_of(execution).table[rule];
+  const Sweep& sweep = row[static_cast<std::size_t>(variants.front().dtype)];
   const Description& description = rule_description(rule);
-  alignas(64) unsigned char coef[kMaxCoefBytes];
+  Coef one;
+  std::span<Coef> coefs{&one, 1};
+  if (variants.size() > 1) {
+    thread_local std::vector<Coef> several;
+    several.resize(variants.size());
+    coefs = several;
+  }
   const double n = static_cast<double>(size_of(jobs).elements);
   double unwanted[kMaxSums];
   if (sums == nullptr) sums = unwanted;
   std::fill_n(sums, description.sum_count(), 0.0);
-  if (!sweep.prepare(scalars, n, coef)) return false;
+  for (std::size_t k = 0; k < variants.size(); ++k) {
+    if (!sweep.prepare(variants[k].scalars, n, &coefs[k])) return false;
+  }
+  Pass pass{&description, {}, variants, jobs, 0, 0, 0, false};
   if (sweep.gather != nullptr) {
-    Stage stage{sweep.gather, description.gathered, description.gathered_count, coef, nullptr,
-                nullptr};
-    run({&stage, 1}, jobs, gather_bytes(description, dtype), execution, &sums);
-    if (sweep.solve != nullptr && !sweep.solve(sums, n, coef)) return false;
+    Stage stage{
+        row,     &Sweep::gather, description.gathered, description.gathered_count, coefs.data(),
+        nullptr, nullptr};
+    pass.stages = {&stage, 1};
+    run(pass, walk_bytes(description, jobs, variants, gather_bytes), execution, &sums);
+    for (Coef& coef : coefs) {
+      if (sweep.solve != nullptr && !sweep.solve(sums, n, &coef)) return false;
+    }
   }
   if (sweep.apply != nullptr) {
-    const bool stochastic = execution.stochastic && sweep.apply_stochastic != nullptr;
-    Stage stage{stochastic ? sweep.apply_stochastic : sweep.apply,
-                description.emitted,
-                description.emitted_count,
-                coef,
-                nullptr,
-                nullptr};
-    traffic().bytes += description.update ? extra_bytes(jobs, dtype) : 0;
+    Stage stage{
+        row,     &Sweep::apply, description.emitted, description.emitted_count, coefs.data(),
+        nullptr, nullptr,       execution.stochastic};
+    pass.stages = {&stage, 1};
+    traffic().bytes += description.update ? extra_bytes(jobs, variants) : 0;
     double* emitted = sums + description.gathered_count + description.solved_count;
-    run({&stage, 1}, jobs, apply_bytes(description, dtype), execution, &emitted);
+    run(pass, walk_bytes(description, jobs, variants, apply_bytes), execution, &emitted);
   }
   return true;
 }
@@ -288,18 +374,22 @@ void Chain::run(Dtype dtype, std::size_t size, const Execution& execution) {
   stages.clear();
   results.clear();
   for (Link& link : links_) {
-    const Sweep& sweep = backend_of(execution).table[link.rule][static_cast<std::size_t>(dtype)];
+    const Sweep* row = backend_of(execution).table[link.rule];
+    const Sweep& sweep = row[static_cast<std::size_t>(dtype)];
     const Description& rule = rule_description(link.rule);
-    if (!sweep.prepare(link.scalars, static_cast<double>(size), link.coef)) {
+    if (!sweep.prepare(link.scalars, static_cast<double>(size), &link.coef)) {
       throw Error(std::string(rule.name) + ": refused its scalars within a chain");
     }
     const bool gathers = sweep.gather != nullptr;
-    stages.push_back({gathers ? sweep.gather : sweep.apply, gathers ? rule.gathered : rule.emitted,
-                      rule.sum_count(), link.coef, link.streams, nullptr});
+    stages.push_back({row, gathers ? &Sweep::gather : &Sweep::apply,
+                      gathers ? rule.gathered : rule.emitted, rule.sum_count(), &link.coef,
+                      link.streams, nullptr});
     results.push_back(link.sums);
   }
   const Job job{links_.front().streams, size};
-  mdbopt::run(stages, {&job, 1}, bytes(dtype), execution, results.data());
+  const Variant variant{dtype, nullptr};
+  mdbopt::run({nullptr, stages, {&variant, 1}, {&job, 1}, 0, 0, 0, false}, bytes(dtype) * size,
+              execution, results.data());
 }
 
 }  // namespace mdbopt

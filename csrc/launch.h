@@ -28,12 +28,29 @@ inline constexpr double kNanosecondsPerByte = 0.025;
 // The threads that it asks for, or those a call uses by default.
 std::size_t threads_of(const Execution& execution);
 
+// What some jobs of a launch have in common and others have not. A device takes one for all.
+struct Variant {
+  Dtype dtype;
+  const double* scalars;
+};
+
 // Runs `rule` over all jobs as if they were one array whose chunks are numbered through, and writes
 // the gathered sums, what solve made of them, then the emitted ones, to `sums`, unless that is null.
 // Returns false when the rule refused: then no stream was written and emitted sums are 0. Trusts
-// its arguments; allocates only when a call needs more chunks than any before it on this thread.
-bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars,
+// its arguments, and that what solve makes does not depend on the variant; allocates only when a call
+// needs more chunks or variants than any before it on this thread.
+bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const Job> jobs,
             double* sums, const Execution& execution);
+inline bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars,
+                   double* sums, const Execution& execution) {
+  const Variant one{dtype, scalars};
+  return launch(rule, {&one, 1}, jobs, sums, execution);
+}
+
+// Room for what a rule's gather and apply need of the scalars.
+struct alignas(64) Coef {
+  unsigned char bytes[kMaxCoefBytes];
+};
 
 // Several rules in one pass over arrays of one size: all of them on a chunk before the next chunk,
 // so that what they share comes from memory once. No rule may gather and apply both, none may
@@ -54,7 +71,7 @@ class Chain {
     void* streams[kMaxStreams];
     double scalars[kMaxScalars];
     double sums[kMaxSums];
-    alignas(16) unsigned char coef[kMaxCoefBytes];
+    Coef coef;
   };
   void run_on_device(Dtype dtype, std::size_t size, const Execution& execution);
   std::size_t bytes(Dtype dtype) const;

@@ -24,17 +24,18 @@ __device__ inline double value_of(const DeviceNumber& number) {
   }
 }
 
-__device__ inline double clip_factor(const Preparing& p, double grad_scale) {
-  if (!(p.max_norm > 0.0)) return 1.0;
-  const Resident& r = *p.resident;
+__device__ inline double total_norm(const Resident& r, double grad_scale) {
   const bool again = r.again.refused == 0;
   const double norm2 = again ? r.again.sums[0] : r.norm.sums[0];
-  return clip::factor(norm2, again ? r.again_scale : 1.0, grad_scale, p.max_norm);
+  return clip::total(norm2, again ? r.again_scale : 1.0, grad_scale);
 }
 
 // The same for every rule: false where the step is skipped.
 __device__ inline bool begin_step(const Preparing& p, double* scalars) {
   Resident& r = *p.resident;
+  const bool bounds = p.max_norm > 0.0;
+  const double grad_scale = value_of(p.grad_scale);
+  if (bounds) r.total = total_norm(r, grad_scale);
   if (value_of(p.found_inf) != 0.0) return false;
   ++r.t;
   r.key = rounding_key(p.seed, r.t);
@@ -43,10 +44,10 @@ __device__ inline bool begin_step(const Preparing& p, double* scalars) {
   for (std::uint32_t k = 0; k < p.carried_count; ++k) {
     scalars[p.carried[k].scalar] = r.results.sums[p.carried[k].sum];
   }
-  const double grad_scale = value_of(p.grad_scale);
   if (p.t_scalar < kMaxScalars) scalars[p.t_scalar] = static_cast<double>(r.t);
   if (p.grad_scale_scalar < kMaxScalars) {
-    scalars[p.grad_scale_scalar] = p.sign * clip_factor(p, grad_scale) / grad_scale;
+    const double clipped = bounds ? clip::factor(r.total, p.max_norm) : 1.0;
+    scalars[p.grad_scale_scalar] = p.sign * clipped / grad_scale;
   }
   for (std::uint32_t k = 0; k < p.sum_count; ++k) r.results.sums[k] = 0.0;
   return true;

@@ -113,6 +113,13 @@ class OnOneDevice final : public Residence {
     upload(place_, resident_, &here, sizeof here);
   }
 
+  void copy_norm(void* to) override {
+    const OnDevice scope(place_.device);
+    check(cudaMemcpyAsync(to, &resident_->total, sizeof(double), cudaMemcpyDeviceToDevice,
+                          stream_of(place_)),
+          place_.device, "copying the norm of the gradients");
+  }
+
  private:
   // Later work goes to another stream from here on; a graph that is recorded cannot wait for work
   // outside of it, and its recorder has.

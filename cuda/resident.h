@@ -18,6 +18,7 @@ struct Resident {
   // `again.refused` says that this was not needed.
   Results norm, again;
   double again_scale;  // is Norm's coef
+  double total;        // that norm, of the gradients divided by their scale
   alignas(16) unsigned char coef[kMaxCoefBytes];
   alignas(16) unsigned char solved[kMaxCoefBytes];
 };

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
 
 # Who may include whom, by file stem; a folder's files share the folder's name.
-HOST = {"backend", "dtype", "tensor", "fold", "error"}
+HOST = {"backend", "dtype", "layout", "tensor", "fold", "error"}
 ARROWS = {
     "half": {"fold"},
     "rule": {"fold", "dtype", "half"},
@@ -24,7 +24,8 @@ ARROWS = {
     "flush": set(),
     "error": set(),
     "tensor": {"dtype", "error"},
-    "backend": {"rule", "dtype", "fold", "tensor", "error"},
+    "layout": {"dtype", "half"},
+    "backend": {"rule", "dtype", "fold", "layout", "tensor", "error"},
     "phase": {"rule", "dtype", "half"},
     "group_sum": {"fold"},
     "sweep": {"rule", "backend", "dtype", "half", "phase"},

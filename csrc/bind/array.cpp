@@ -123,6 +123,7 @@ Borrowed borrow(py::handle object, const std::string& what, const Accepted& acce
   }
   Borrowed array = numpy ? from_numpy(py::reinterpret_borrow<py::array>(object), what, accepted)
                          : from_dlpack(object, what, accepted, where);
+  if (accepted.any_layout && array.tensor.place.on_cpu()) return array;
   const std::string fault = fault_of(array);
   if (!fault.empty()) throw Error(what + fault);
   return array;

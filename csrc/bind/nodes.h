@@ -5,7 +5,7 @@
 
 namespace mdbopt::bind {
 
-inline constexpr std::size_t kMostTrees = kMaxStreams + 2;
+inline constexpr std::size_t kMostTrees = kMaxStreams + 3;
 inline constexpr std::size_t kGrads = 1;
 
 inline bool is_sequence(PyObject* node) { return PyList_Check(node) || PyTuple_Check(node); }
@@ -20,25 +20,32 @@ inline std::string kind_of(pybind11::handle node) {
   return pybind11::str(pybind11::type::handle_of(node).attr("__name__"));
 }
 
-// The numbers of an array of float64 or float32; those on a device are waited for.
-std::vector<double> numbers_of(const View& view, const Place& place);
+// The numbers of an array with at most one axis; those on a device are waited for.
+std::vector<double> numbers_of(const Found& found, const Place& place);
+// A shape as Python writes it.
+std::string in_words(const std::int64_t* shape, int rank);
 
-// The nodes of all trees at one place; lr and copy are null where they are absent.
+// The nodes of all trees at one place; lr, copy and decay are null where they are absent.
 struct Leaves::Nodes {
   PyObject* at[kMostTrees];
   std::size_t count;  // of the rule's streams
   PyObject*& lr() { return at[count]; }
   PyObject*& copy() { return at[count + 1]; }
+  PyObject*& decay() { return at[count + 2]; }
+  std::size_t trees() const { return count + 3; }
+  // Whether a tree may hold a number for all below it.
+  bool spreads(std::size_t tree) const { return tree == count || tree == count + 2; }
   // An array's own code runs while it is read, and may take others out of their lists: what is being
   // read is held.
   void hold() const {
-    for (std::size_t k = 0; k < count + 2; ++k) Py_XINCREF(at[k]);
+    for (std::size_t k = 0; k < trees(); ++k) Py_XINCREF(at[k]);
   }
   void release() const {
-    for (std::size_t k = 0; k < count + 2; ++k) Py_XDECREF(at[k]);
+    for (std::size_t k = 0; k < trees(); ++k) Py_XDECREF(at[k]);
   }
   PyObject* lr() const { return at[count]; }
   PyObject* copy() const { return at[count + 1]; }
+  PyObject* decay() const { return at[count + 2]; }
 };
 
 }  // namespace mdbopt::bind

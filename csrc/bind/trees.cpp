@@ -28,10 +28,9 @@ std::string Path::below(const std::string& root) const {
 }
 
 const std::string& Leaves::name_of(std::size_t tree) const {
-  static const std::string lr = "lr";
-  static const std::string copy = "copy";
-  if (tree < trees_->names.size()) return trees_->names[tree];
-  return tree == trees_->names.size() ? lr : copy;
+  static const std::string others[] = {"lr", "copy", "weight_decay"};
+  const std::size_t count = trees_->names.size();
+  return tree < count ? trees_->names[tree] : others[tree - count];
 }
 
 std::string Leaves::named(std::size_t tree, const Path& path) const {
@@ -43,13 +42,16 @@ void Leaves::release() {
   held_.clear();
   counting_versions.clear();
   borrowed_.clear();
+  strides_.clear();
 }
 
 Leaves::Nodes Leaves::roots() const {
   Nodes nodes{{}, trees_->roots.size()};
   for (std::size_t k = 0; k < nodes.count; ++k) nodes.at[k] = trees_->roots[k].ptr();
-  nodes.lr() = trees_->lr.is_none() ? nullptr : trees_->lr.ptr();
-  nodes.copy() = trees_->copy.is_none() ? nullptr : trees_->copy.ptr();
+  const auto given = [](const py::object& tree) { return tree.is_none() ? nullptr : tree.ptr(); };
+  nodes.lr() = given(trees_->lr);
+  nodes.copy() = given(trees_->copy);
+  nodes.decay() = given(trees_->decay);
   return nodes;
 }
 
@@ -65,8 +67,11 @@ void Leaves::read(const Description& rule, const Trees& trees, const Accepted& a
 void Leaves::read_all() {
   release();
   jobs.clear();
+  groups.clear();
   pointers_.clear();
-  memory_.clear();
+  layouts_.clear();
+  axes_.clear();
+  decays_.clear();
   seen_.clear();
   where_ = {};
   device_ = -1;
@@ -75,6 +80,7 @@ void Leaves::read_all() {
   recallable_ = true;
   can_recall_ = false;
   visit(roots(), Path{});
+  if (groups.empty()) groups.push_back({});
   for (std::size_t k = 0; k < jobs.size(); ++k) {
     jobs[k].streams = pointers_.data() + k * rule_->stream_count;
   }
@@ -82,24 +88,32 @@ void Leaves::read_all() {
   can_recall_ = recallable_;
 }
 
-// What each tree must bring for parameters like the first one.
+// What each tree must bring for parameters of a dtype, and that all live with the first one.
 void Leaves::expect(const Tensor& parameter) {
-  dtype = parameter.dtype;
   device_ = parameter.place.device;
-  for (std::size_t k = 0; k < rule_->stream_count; ++k) {
-    expected_[k] = stored_dtype(rule_->streams[k].storage, dtype);
-    written_[k] = rule_->streams[k].role != Role::kIn;
+  const std::size_t count = rule_->stream_count;
+  for (std::size_t d = 0; d < kDtypeCount; ++d) {
+    const auto dtype = static_cast<Dtype>(d);
+    for (std::size_t k = 0; k < count; ++k) {
+      expected_[d][k] = stored_dtype(rule_->streams[k].storage, dtype);
+    }
+    expected_[d][count] = arithmetic_dtype(dtype);
+    expected_[d][count + 1] = Dtype::kBFloat16;
   }
-  expected_[rule_->stream_count] = arithmetic_dtype(dtype);
-  written_[rule_->stream_count] = false;
-  expected_[rule_->stream_count + 1] = Dtype::kBFloat16;
-  written_[rule_->stream_count + 1] = true;
+  for (std::size_t k = 0; k < count; ++k) written_[k] = rule_->streams[k].role != Role::kIn;
+  written_[count] = false;
+  written_[count + 1] = true;
 }
 
 void Leaves::visit(const Nodes& nodes, const Path& path) {
   PyObject* node = nodes.at[0];
   const bool sequence = is_sequence(node);
   const bool is_leaf = !sequence && !PyDict_Check(node);
+  if (node == Py_None && path.above != nullptr) {
+    if (nodes.at[kGrads] == Py_None) return;
+    throw TypeError(named(kGrads, path) + ": expected None as " + path.below(name_of(0)) +
+                    ", got " + kind_of(nodes.at[kGrads]));
+  }
   if (nodes.at[kGrads] == Py_None) {
     if (!is_leaf || path.above == nullptr) {
       throw TypeError(
@@ -138,28 +152,26 @@ void Leaves::check_size(const Nodes& nodes, std::size_t tree, Py_ssize_t size,
 }
 
 void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t size) {
-  const std::size_t trees = nodes.count + 2;
+  const std::size_t trees = nodes.trees();
   bool spread[kMostTrees] = {};  // a list here, too; else the node holds for all below
-  std::vector<double> rates;
+  std::vector<double> numbers[kMostTrees];
   for (std::size_t k = 1; k < trees; ++k) {
     PyObject* node = nodes.at[k];
     if (node == nullptr) continue;
     spread[k] = is_sequence(node);
     if (spread[k] && length(node) == size) continue;
-    if (k == nodes.count && is_number(node)) continue;
-    if (k == nodes.count && !spread[k] && !PyDict_Check(node)) {
+    if (nodes.spreads(k) && is_number(node)) continue;
+    if (nodes.spreads(k) && !spread[k] && !PyDict_Check(node)) {
       CallPlace own;  // they are numbers: wherever they live, the host needs them
-      const View view = look(node, k, path, own);
-      if (is_half(view.tensor.dtype)) {
-        throw TypeError(named(k, path) + " has dtype " + info(view.tensor.dtype).name +
-                        ", expected float64 or float32");
-      }
+      Found found;
+      look(found, node, k, path, own, Dtype::kFloat64);
+      const View& view = found.view;
       if (view.rank != 1 || view.shape[0] != size) {
         throw Error(named(k, path) + " has shape " + in_words(view.shape, view.rank) +
                     ", expected (" + std::to_string(size) + ",), one for each array of " +
                     path.below(name_of(0)));
       }
-      rates = numbers_of(view, own.place());
+      numbers[k] = numbers_of(found, own.place());
       continue;
     }
     throw Error(named(k, path) + ": expected " + std::to_string(size) + " items as " +
@@ -168,15 +180,15 @@ void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t siz
   }
   for (Py_ssize_t i = 0; i < size; ++i) {
     Nodes below = nodes;
+    py::object number[kMostTrees];
     for (std::size_t k = 0; k < trees; ++k) {
+      if (!numbers[k].empty()) {
+        number[k] = py::float_(numbers[k][static_cast<std::size_t>(i)]);
+        below.at[k] = number[k].ptr();
+      }
       if (k > 0 && !spread[k]) continue;
       check_size(nodes, k, size, path);
       below.at[k] = item(nodes.at[k], i);
-    }
-    py::object rate;
-    if (!rates.empty()) {
-      rate = py::float_(rates[static_cast<std::size_t>(i)]);
-      below.lr() = rate.ptr();
     }
     visit(below, {&path, {}, i});
   }
@@ -184,10 +196,10 @@ void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t siz
 
 void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
   const Py_ssize_t size = PyDict_Size(nodes.at[0]);
-  const std::size_t trees = nodes.count + 2;
+  const std::size_t trees = nodes.trees();
   for (std::size_t k = 1; k < trees; ++k) {
     PyObject* node = nodes.at[k];
-    if (node == nullptr || (k == nodes.count && is_number(node))) continue;
+    if (node == nullptr || (nodes.spreads(k) && is_number(node))) continue;
     if (PyDict_Check(node) && PyDict_Size(node) == size) continue;
     throw Error(named(k, path) + ": expected a dict with the " + std::to_string(size) +
                 " keys of " + path.below(name_of(0)) + ", got " +
@@ -212,83 +224,76 @@ void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
   }
 }
 
-View Leaves::look(py::handle object, std::size_t tree, const Path& path, CallPlace& where) {
-  View view;
-  if (!glance(object, view, accepted_, &where)) {
-    borrowed_.push_back(borrow(object, named(tree, path), accepted_, &where));
-    const Borrowed& array = borrowed_.back();
-    view = {array.tensor, array.shape.data(), static_cast<int>(array.shape.size()),
-            array.row_major() ? nullptr : array.strides.data()};
-  }
-  Py_INCREF(object.ptr());
-  held_.push_back(object.ptr());
-  return view;
-}
-
 void Leaves::leaf(const Nodes& nodes, const Path& path) {
-  const View parameter = look(nodes.at[0], 0, path, where_);
-  if (first_) expect(parameter.tensor);
-  first_ = false;
-  check(parameter, 0, parameter, path);
-  pointers_.push_back(parameter.tensor.data);
-  for (std::size_t k = 1; k < nodes.count; ++k) {
-    const View view = look(nodes.at[k], k, path, where_);
-    check(view, k, parameter, path);
-    pointers_.push_back(view.tensor.data);
+  const std::size_t count = nodes.count;
+  Found& rates = found_[count];
+  Found& copy = found_[count + 1];
+  rates.given = copy.given = false;
+  const Found& parameter = found_[0];
+  look(found_[0], nodes.at[0], 0, path, where_, {});
+  if (first_) {
+    expect(parameter.view.tensor);
+    first_leaf_ = nodes.at[0];
   }
-  Job job{nullptr, parameter.tensor.size};
-  if (nodes.lr() != nullptr) read_lr(nodes.lr(), parameter, path, job);
+  first_ = false;
+  const Dtype dtype = parameter.view.tensor.dtype;
+  bool walked = true;
+  for (std::size_t k = 0; k < count; ++k) {
+    if (k > 0) look(found_[k], nodes.at[k], k, path, where_, dtype);
+    check(found_[k], k, parameter, path);
+    walked = walked && is_walked(found_[k], k, dtype);
+  }
+  Job job{nullptr, parameter.view.tensor.size};
+  if (nodes.lr() != nullptr) {
+    read_lr(rates, nodes.lr(), parameter, path, job);
+    walked = walked && (!rates.given || is_walked(rates, count, dtype));
+  }
   if (nodes.copy() != nullptr) {
     const Accepted others = accepted_;
     accepted_.bits = Dtype::kBFloat16;
-    const View view = look(nodes.copy(), nodes.count + 1, path, where_);
+    look(copy, nodes.copy(), count + 1, path, where_, dtype);
     accepted_ = others;
-    check(view, nodes.count + 1, parameter, path);
-    job.copy = view.tensor.data;
+    check(copy, count + 1, parameter, path);
+    walked = walked && is_walked(copy, count + 1, dtype);
     if (counts_versions(nodes.copy())) counting_versions.push_back(nodes.copy());
   }
+  std::optional<double> decay;
+  if (nodes.decay() != nullptr) decay = number(nodes.decay(), count + 2, path);
+  job.variant = group_of(dtype, decay);
+  if (device_ >= 0 && job.variant > 0) refuse_group(job.variant, path);
+  if (walked) {
+    for (std::size_t k = 0; k < count; ++k) pointers_.push_back(found_[k].view.tensor.data);
+    if (rates.given) job.step_sizes = rates.view.tensor.data;
+    if (copy.given) job.copy = copy.view.tensor.data;
+  } else {
+    arrange(path, job);
+  }
   jobs.push_back(job);
+  decays_.push_back(decay);
   elements += job.size;
   if (recallable_) remember(nodes);
   if (counts_versions(nodes.at[0])) counting_versions.push_back(nodes.at[0]);
 }
 
-bool Leaves::fits(const View& view, std::size_t tree, const View& parameter) const {
-  bool same = (view.tensor.dtype == expected_[tree]) & (view.rank == parameter.rank) &
-              (view.strides == nullptr) & (parameter.strides == nullptr) &
-              (view.tensor.writable | !written_[tree]) & (view.tensor.place.device == device_) &
-              (tree != rule_->stream_count + 1 || dtype == Dtype::kFloat32);
-  for (int k = 0; same && k < view.rank; ++k) same = view.shape[k] == parameter.shape[k];
-  return same;
+// All arrays of a device share a dtype and a decay.
+void Leaves::refuse_group(std::size_t group, const Path& path) const {
+  const std::string where = " of all arrays on " + memory_name(device_);
+  const Dtype dtype = groups[group].dtype;
+  if (groups[0].dtype == dtype) {
+    throw Error(named(trees_->names.size() + 2, path) + ": expected the one number" + where);
+  }
+  throw TypeError(named(0, path) + " has dtype " + info(dtype).name + ", expected " +
+                  info(groups[0].dtype).name + ", the one" + where);
 }
 
-// Says what does not fit; arrays that all have the same strides do.
-void Leaves::refuse(const View& view, std::size_t tree, const View& parameter,
-                    const Path& path) const {
-  const auto& [tensor, shape, rank, strides] = view;
-  if (tensor.place.device != device_) {
-    throw Error(named(tree, path) + " lives on " + memory_name(tensor.place.device) +
-                ", expected " + memory_name(device_) + " (as the first of " + name_of(0) + ")");
+std::size_t Leaves::group_of(Dtype dtype, const std::optional<double>& decay) {
+  const Updater::Group group{dtype, decay};
+  const auto known = std::find(groups.begin(), groups.end(), group);
+  if (known == groups.end()) {
+    groups.push_back(group);
+    return groups.size() - 1;
   }
-  if (tensor.dtype != expected_[tree]) {
-    throw TypeError(named(tree, path) + " has dtype " + info(tensor.dtype).name + ", expected " +
-                    info(expected_[tree]).name);
-  }
-  if (tree == rule_->stream_count + 1 && dtype != Dtype::kFloat32) {
-    throw TypeError(named(tree, path) + ": a bfloat16 copy needs float32 parameters, got " +
-                    info(dtype).name);
-  }
-  if (rank != parameter.rank || !std::equal(shape, shape + rank, parameter.shape)) {
-    throw Error(named(tree, path) + " has shape " + in_words(shape, rank) + ", expected " +
-                in_words(parameter.shape, parameter.rank) + " (as " + path.below(name_of(0)) + ")");
-  }
-  if (!same_order(view, parameter)) {
-    throw Error(named(tree, path) + " orders its elements in memory unlike " +
-                path.below(name_of(0)) + ", expected the same strides");
-  }
-  if (written_[tree] && !tensor.writable) {
-    throw Error(named(tree, path) + " is read-only, expected a writable array");
-  }
+  return static_cast<std::size_t>(known - groups.begin());
 }
 
 }  // namespace mdbopt::bind

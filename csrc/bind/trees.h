@@ -6,10 +6,11 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "../launch.h"
+#include "../update/updater.h"
 #include "numpy.h"
 
 namespace mdbopt::bind {
@@ -24,13 +25,20 @@ struct Path {
 };
 
 // The trees of one step: params, grads, the state's, and what else comes. All have the structure of
-// params, but that a missing gradient (None) leaves out what stands there, and that a step size may
-// be a number for all below it.
+// params, but that a missing gradient (None) leaves out what stands there, and that a step size or a
+// decay may be a number for all below it. None among the params is nothing.
 struct Trees {
   std::string optimizer;           // in messages
   std::vector<std::string> names;  // of params, grads and the state's streams
   std::vector<pybind11::object> roots;
-  pybind11::object lr, copy;  // None when absent
+  pybind11::object lr, copy, decay;  // None when absent
+};
+
+// An array of a leaf; its memory is the owner's.
+struct Found {
+  bool given = false;
+  View view;
+  const std::int64_t* strides = nullptr;  // in bytes; null: row-major, and aligned
 };
 
 // The leaves of a step, checked. What was found is remembered: when all arrays of the next step are
@@ -51,10 +59,11 @@ class Leaves {
   void release();
 
   std::vector<Job> jobs;
+  std::vector<Updater::Group> groups;  // of the jobs' variants; at least one
   std::size_t elements = 0;
   // Tensors of PyTorch that the caller sees written: params and copies.
   std::vector<pybind11::handle> counting_versions;
-  Dtype dtype = Dtype::kFloat64;
+  pybind11::handle first() const { return first_leaf_; }  // of the params
   // Of all arrays.
   Place place() const { return device_ < 0 ? Place{} : where_.place(); }
   const CallPlace& where() const { return where_; }
@@ -63,6 +72,7 @@ class Leaves {
   struct Nodes;
   Nodes roots() const;
   bool recall(const Nodes& nodes, int depth);
+  bool recall_leaf(const Nodes& nodes);
   bool recall_all();
   void read_all();
   void remember(const Nodes& nodes);
@@ -73,14 +83,27 @@ class Leaves {
   void visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t size);
   void visit_dict(const Nodes& nodes, const Path& path);
   void leaf(const Nodes& nodes, const Path& path);
-  View look(pybind11::handle object, std::size_t tree, const Path& path, CallPlace& where);
+  void look(Found& found, pybind11::handle object, std::size_t tree, const Path& path,
+            CallPlace& where, Dtype dtype);
+  void convert(Found& found, pybind11::handle object, std::size_t tree, const Path& path,
+               Dtype dtype);
+  void hold(pybind11::handle object);
   void expect(const Tensor& parameter);
-  bool fits(const View& view, std::size_t tree, const View& parameter) const;
-  void refuse(const View& view, std::size_t tree, const View& parameter, const Path& path) const;
-  void check(const View& view, std::size_t tree, const View& parameter, const Path& path) const {
-    if (!fits(view, tree, parameter)) refuse(view, tree, parameter, path);
+  bool fits(const Found& found, std::size_t tree, const Found& parameter) const;
+  void refuse(const Found& found, std::size_t tree, const Found& parameter, const Path& path) const;
+  void check(const Found& found, std::size_t tree, const Found& parameter, const Path& path) const {
+    if (!fits(found, tree, parameter)) refuse(found, tree, parameter, path);
   }
-  void read_lr(pybind11::handle lr, const View& parameter, const Path& path, Job& job);
+  bool is_walked(const Found& found, std::size_t tree, Dtype dtype) const {
+    return found.strides == nullptr && found.view.tensor.dtype == expected(tree, dtype);
+  }
+  // Where arrays lie in the order of the walk: sets their pointers or the job's layouts.
+  void arrange(const Path& path, Job& job);
+  void read_lr(Found& found, pybind11::handle lr, const Found& parameter, const Path& path,
+               Job& job);
+  double number(pybind11::handle node, std::size_t tree, const Path& path) const;
+  [[noreturn]] void refuse_group(std::size_t group, const Path& path) const;
+  std::size_t group_of(Dtype dtype, const std::optional<double>& decay);
   const std::string& name_of(std::size_t tree) const;
   std::string named(std::size_t tree, const Path& path) const;
 
@@ -92,6 +115,10 @@ class Leaves {
     bool operator==(const Range&) const = default;
   };
   void find_ranges();
+  void sort_written();
+  void remember_memory();
+  const Layout* layout_of(const Range& range) const;
+  bool share(const Range& a, const Range& b) const;
   std::string named(const Range& range) const;
   [[noreturn]] void overlapping(const Range& a, const Range& b) const;
 
@@ -99,20 +126,32 @@ class Leaves {
   const Trees* trees_ = nullptr;
   Accepted accepted_;
   bool first_ = true;
+  pybind11::handle first_leaf_;
   bool hold_ = true;
   CallPlace where_;
-  int device_ = -1;                  // of all arrays
-  Dtype expected_[kMaxStreams + 2];  // by tree
+  int device_ = -1;                               // of all arrays
+  Dtype expected_[kDtypeCount][kMaxStreams + 2];  // by the parameter's dtype and tree
   bool written_[kMaxStreams + 2];
+  Dtype expected(std::size_t tree, Dtype dtype) const {
+    return expected_[static_cast<std::size_t>(dtype)][tree];
+  }
+  Dtype dtype_of(const Job& job) const { return groups[job.variant].dtype; }
+  Found found_[kMaxStreams + 2];  // of the leaf that is being read: by stream, then of lr and copy
   std::vector<void*> pointers_;
+  // Of jobs that have layouts: by stream, then of lr and copy; and their axes.
+  std::deque<std::vector<Layout>> layouts_;
+  std::deque<std::vector<std::int64_t>> axes_;
   std::vector<PyObject*> held_;
   std::deque<Borrowed> borrowed_;  // those that a glance does not read
-  std::vector<Seen> seen_;         // by leaf and tree
-  bool recallable_ = false;        // so far, while they are read
+  std::deque<std::vector<std::int64_t>> strides_;
+  std::vector<Seen> seen_;   // by leaf and tree
+  bool recallable_ = false;  // so far, while they are read
   bool can_recall_ = false;
   std::size_t recalled_ = 0;
+  std::vector<std::optional<double>> decays_;  // by leaf
   // What the check for overlap depends on, now and at the last check; its working memory.
   std::vector<std::uintptr_t> memory_, checked_memory_;
+  bool interleaved_ = false;  // whether memory of one written array lies between that of another
   std::vector<Range> ranges_written_, ranges_read_, checked_written_, sorted_;
 };
 

@@ -9,6 +9,17 @@
 namespace py = pybind11;
 
 namespace mdbopt::bind {
+namespace {
+
+double positive(double value, const std::string& what) {
+  if (!std::isfinite(value) || value < 0.0) {
+    throw Error(what + ": expected a finite number >= 0, got " +
+                py::str(py::float_(value)).cast<std::string>());
+  }
+  return value;
+}
+
+}  // namespace
 
 bool is_other_number(PyObject* node) {
   if (PyLong_Check(node)) return !PyBool_Check(node);
@@ -18,54 +29,58 @@ bool is_other_number(PyObject* node) {
   return rank.is_none() ? !py::hasattr(node, "__dlpack__") : rank.equal(py::int_(0));
 }
 
-std::vector<double> numbers_of(const View& view, const Place& place) {
-  const Tensor& tensor = view.tensor;
+std::vector<double> numbers_of(const Found& found, const Place& place) {
+  const Tensor& tensor = found.view.tensor;
   std::vector<double> numbers(tensor.size);
-  const std::size_t width = info(tensor.dtype).bytes;
+  if (tensor.size == 0) return numbers;
+  const auto width = static_cast<std::int64_t>(info(tensor.dtype).bytes);
+  const std::int64_t size = found.view.rank == 0 ? 1 : found.view.shape[0];
+  Layout layout{tensor.data, tensor.dtype, 1, &size, found.strides ? found.strides : &width};
   std::vector<char> copied;
-  const void* data = tensor.data;
-  if (!tensor.place.on_cpu() && tensor.size > 0) {
-    copied.resize(tensor.size * width);
-    device_library().copy(place, copied.data(), data, copied.size());
+  if (!tensor.place.on_cpu()) {
+    copied.resize(tensor.size * static_cast<std::size_t>(width));
+    device_library().copy(place, copied.data(), tensor.data, copied.size());
     device_library().synchronize(place);
-    data = copied.data();
+    layout.data = copied.data();
   }
-  for (std::size_t k = 0; k < tensor.size; ++k) {
-    const bool wide = tensor.dtype == Dtype::kFloat64;
-    numbers[k] =
-        wide ? static_cast<const double*>(data)[k] : double{static_cast<const float*>(data)[k]};
-  }
+  load(layout, 0, tensor.size, Dtype::kFloat64, numbers.data());
   return numbers;
 }
 
-void Leaves::read_lr(py::handle lr, const View& parameter, const Path& path, Job& job) {
-  const std::size_t tree = trees_->names.size();
-  const auto positive = [&](double value) {
-    if (!std::isfinite(value) || value < 0.0) {
-      throw Error(named(tree, path) + ": expected a finite number >= 0, got " +
-                  py::str(py::float_(value)).cast<std::string>());
-    }
-    return value;
-  };
-  if (is_number(lr.ptr())) {
-    const double value = PyFloat_AsDouble(lr.ptr());
-    const bool failed = PyErr_Occurred() != nullptr;
-    const bool too_large = failed && PyErr_ExceptionMatches(PyExc_OverflowError) != 0;
+// A finite number that is not negative.
+double Leaves::number(py::handle node, std::size_t tree, const Path& path) const {
+  if (!is_number(node.ptr())) {
+    throw TypeError(named(tree, path) + ": expected a number, got " + kind_of(node));
+  }
+  double value = PyFloat_AsDouble(node.ptr());
+  if (PyErr_Occurred() != nullptr) {
+    const bool too_large = PyErr_ExceptionMatches(PyExc_OverflowError) != 0;
     PyErr_Clear();
-    if (failed && !too_large) {
-      throw TypeError(named(tree, path) + ": expected a number or an array, got " + kind_of(lr));
+    if (!too_large) {
+      throw TypeError(named(tree, path) + ": expected a number, got " + kind_of(node));
     }
-    job.lr = positive(too_large ? std::numeric_limits<double>::infinity() : value);
+    value = std::numeric_limits<double>::infinity();
+  }
+  return positive(value, named(tree, path));
+}
+
+// A number in the job, or an array of one for each coordinate.
+void Leaves::read_lr(Found& found, py::handle lr, const Found& parameter, const Path& path,
+                     Job& job) {
+  const std::size_t tree = trees_->names.size();
+  if (is_number(lr.ptr())) {
+    job.lr = number(lr, tree, path);
     return;
   }
-  const View view = look(lr, tree, path, where_);
-  const bool near = view.tensor.place.on_cpu() || view.tensor.place.device == device_;
-  if (near && view.rank == 0 && parameter.rank > 0 && !is_half(view.tensor.dtype)) {
-    job.lr = positive(numbers_of(view, where_.place())[0]);
+  look(found, lr, tree, path, where_, parameter.view.tensor.dtype);
+  const Tensor& tensor = found.view.tensor;
+  const bool near = tensor.place.on_cpu() || tensor.place.device == device_;
+  if (near && found.view.rank == 0 && parameter.view.rank > 0) {
+    job.lr = positive(numbers_of(found, where_.place())[0], named(tree, path));
+    found.given = false;
     return;
   }
-  check(view, tree, parameter, path);
-  job.step_sizes = view.tensor.data;
+  check(found, tree, parameter, path);
 }
 
 }  // namespace mdbopt::bind

@@ -8,11 +8,14 @@ namespace mdbopt::bind {
 // Deeper trees, cyclic ones among them, are for the full walk.
 constexpr int kDeepest = 100;
 
-// Whether all arrays are as they were when they were read; only the step size may be another.
+// Whether all arrays and decays are as they were when they were read; only the step size may be
+// another.
 bool Leaves::recall_all() {
   const Nodes nodes = roots();
   const bool one_rate = nodes.lr() != nullptr && is_number(nodes.lr());
   if (!can_recall_ || !one_rate || nodes.copy() != nullptr) return false;
+  const bool decays = nodes.decay() != nullptr;
+  if (!decays_.empty() && decays_.front().has_value() != decays) return false;
   const double lr = PyFloat_AsDouble(nodes.lr());
   if (PyErr_Occurred() != nullptr) PyErr_Clear();  // lr is -1 then; the full walk says why
   if (!std::isfinite(lr) || lr < 0.0) return false;
@@ -25,34 +28,48 @@ bool Leaves::recall_all() {
 bool Leaves::recall(const Nodes& nodes, int depth) {
   if (depth > kDeepest) return false;
   PyObject* node = nodes.at[0];
+  if (!is_sequence(node) && !PyDict_Check(node)) return recall_leaf(nodes);
+  PyObject* decay = nodes.decay();  // a number is for all below it
   Nodes below = nodes;
   if (is_sequence(node)) {
     const Py_ssize_t size = length(node);
     for (std::size_t k = 1; k < nodes.count; ++k) {
       if (!is_sequence(nodes.at[k]) || length(nodes.at[k]) != size) return false;
     }
+    const bool spread = decay != nullptr && is_sequence(decay);
+    if (spread && length(decay) != size) return false;
     for (Py_ssize_t i = 0; i < size; ++i) {
       for (std::size_t k = 0; k < nodes.count; ++k) below.at[k] = item(nodes.at[k], i);
+      if (spread) below.decay() = item(decay, i);
       if (!recall(below, depth + 1)) return false;
     }
     return true;
   }
-  if (PyDict_Check(node)) {
+  for (std::size_t k = 1; k < nodes.count; ++k) {
+    if (!PyDict_Check(nodes.at[k]) || PyDict_Size(nodes.at[k]) != PyDict_Size(node)) return false;
+  }
+  const bool spread = decay != nullptr && PyDict_Check(decay);
+  if (spread && PyDict_Size(decay) != PyDict_Size(node)) return false;
+  PyObject* key = nullptr;
+  for (Py_ssize_t at = 0; PyDict_Next(node, &at, &key, &below.at[0]) != 0;) {
+    if (!PyUnicode_CheckExact(key)) return false;  // to compare it might run code of its own
     for (std::size_t k = 1; k < nodes.count; ++k) {
-      if (!PyDict_Check(nodes.at[k]) || PyDict_Size(nodes.at[k]) != PyDict_Size(node)) return false;
+      below.at[k] = PyDict_GetItem(nodes.at[k], key);
+      if (below.at[k] == nullptr) return false;
     }
-    PyObject* key = nullptr;
-    for (Py_ssize_t at = 0; PyDict_Next(node, &at, &key, &below.at[0]) != 0;) {
-      if (!PyUnicode_CheckExact(key)) return false;  // to compare it might run code of its own
-      for (std::size_t k = 1; k < nodes.count; ++k) {
-        below.at[k] = PyDict_GetItem(nodes.at[k], key);
-        if (below.at[k] == nullptr) return false;
-      }
-      if (!recall(below, depth + 1)) return false;
-    }
-    return true;
+    if (spread && (below.decay() = PyDict_GetItem(decay, key)) == nullptr) return false;
+    if (!recall(below, depth + 1)) return false;
   }
+  return true;
+}
+
+bool Leaves::recall_leaf(const Nodes& nodes) {
+  if (nodes.at[0] == Py_None) return nodes.at[kGrads] == Py_None;
   if (recalled_ + nodes.count > seen_.size()) return false;
+  if (PyObject* decay = nodes.decay(); decay != nullptr) {
+    const std::optional<double>& before = decays_[recalled_ / nodes.count];
+    if (!PyFloat_CheckExact(decay) || before != PyFloat_AS_DOUBLE(decay)) return false;
+  }
   for (std::size_t k = 0; k < nodes.count; ++k) {
     if (!seen_[recalled_++].still(nodes.at[k])) return false;
   }

@@ -13,6 +13,7 @@
 #include "../update/updater.h"
 #include "bind.h"
 #include "constructor.h"
+#include "device_array.h"
 #include "dlpack.h"
 #include "trees.h"
 
@@ -44,6 +45,7 @@ Updater::Options options_of(const py::dict& given, const std::string& optimizer)
   options.rule = find_rule(given["rule"].cast<std::string>().c_str());
   const Description& rule = rule_description(options.rule);
   const auto scalars = given["scalars"].cast<py::dict>();
+  options.decay = given["decay"].cast<std::string>();
   for (std::size_t k = 0; k < rule.scalar_count; ++k) {
     const char* name = rule.scalars[k].name;
     const bool known = scalars.contains(name);
@@ -80,17 +82,21 @@ class Update {
     updater_.configure(options_of(options, trees_.optimizer));
   }
 
-  bool step(const py::object& params, const py::object& grads, const py::object& lr,
-            double grad_scale, bool skip, double max_norm, const py::object& copy,
-            const py::object& scalars, const py::object& there) {
+  // False when the step is skipped; else the norm of the gradients where one is bounded, or True. On a
+  // device the norm is an array there, but none is made while a graph is recorded.
+  py::object step(const py::object& params, const py::object& grads, const py::object& lr,
+                  double grad_scale, bool skip, double max_norm, const py::object& copy,
+                  const py::object& scalars, const py::object& there,
+                  const py::object& weight_decay) {
     const Alone alone(busy_, trees_.optimizer);
     const Borrow borrowed{*this};
     trees_.roots[0] = params;
     trees_.roots[1] = grads;
     trees_.lr = lr;
     trees_.copy = copy;
-    leaves_.read(updater_.rule(), trees_, accepted_);
-    if (skip) return false;
+    trees_.decay = weight_decay;
+    read();
+    if (skip) return py::bool_(false);
     Updater::Call call{grad_scale, max_norm, leaves_.place()};
     check_options(call.place);
     std::vector<Borrowed> numbers;
@@ -101,14 +107,24 @@ class Update {
       }
     }
     const CallPlace before = std::exchange(at_, leaves_.where());
+    DeviceArray norm_there;
+    if (max_norm > 0.0 && !call.place.on_cpu() && !device_library().capturing(call.place)) {
+      norm_there.memory = std::make_shared<DeviceMemory>(call.place, sizeof(double));
+    }
+    double norm = 0.0;
     if (leaves_.held()) {
       const py::gil_scoped_release release;
-      updater_.step(leaves_.dtype, leaves_.jobs, call);
+      norm = updater_.step(leaves_.groups, leaves_.jobs, call);
     } else {
-      updater_.step(leaves_.dtype, leaves_.jobs, call);
+      norm = updater_.step(leaves_.groups, leaves_.jobs, call);
     }
     count_versions(leaves_.counting_versions);
-    return true;
+    if (max_norm > 0.0 && call.place.on_cpu()) return py::float_(norm);
+    if (norm_there.memory == nullptr) return py::bool_(true);
+    updater_.copy_norm(norm_there.memory->data());
+    return py::module_::import("mdbopt._arrays")
+        .attr("Library")(leaves_.first())
+        .attr("from_device")(std::move(norm_there));
   }
 
   Updater& updater() { return updater_; }
@@ -120,6 +136,32 @@ class Update {
   void set_number(const std::string& name, double value) { updater_.set_number(name, value); }
 
  private:
+  // Generators, views and mappings among the trees, which a refused reading has not touched, are
+  // listed before a second one.
+  void read() {
+    try {
+      leaves_.read(updater_.rule(), trees_, accepted_);
+      return;
+    } catch (const Error&) {
+      if (!list_trees()) throw;
+    }
+    leaves_.read(updater_.rule(), trees_, accepted_);
+  }
+  bool list_trees() {
+    const py::object plain = py::module_::import("mdbopt._foreign").attr("plain");
+    bool listed = false;
+    try {
+      for (py::object* tree :
+           {&trees_.roots[0], &trees_.roots[1], &trees_.lr, &trees_.copy, &trees_.decay}) {
+        const py::object given = std::exchange(*tree, plain(*tree));
+        listed = listed || !given.is(*tree);
+      }
+    } catch (const py::error_already_set& error) {
+      if (!error.matches(PyExc_RecursionError)) throw;  // of a tree that holds itself
+    }
+    return listed;
+  }
+
   // Numbers that the step reads on the device when it runs.
   void read_there(const py::dict& there, Updater::Call& call,
                   std::vector<Borrowed>& numbers) const {
@@ -165,14 +207,14 @@ class Update {
     ~Borrow() {
       owner.leaves_.release();
       owner.trees_.roots[0] = owner.trees_.roots[1] = py::object();
-      owner.trees_.lr = owner.trees_.copy = py::object();
+      owner.trees_.lr = owner.trees_.copy = owner.trees_.decay = py::object();
     }
   };
 
   // Holds the stream that the updater's numbers are used on, for as long as there are any.
   CallPlace at_;
   Updater updater_;
-  Accepted accepted_{true};
+  Accepted accepted_{true, {}, true};
   Trees trees_;
   Leaves leaves_;
   std::atomic<bool> busy_{false};
@@ -191,7 +233,8 @@ void bind_update(py::module_& module) {
   define_init(update, &make_update, "options"_a, "optimizer"_a, "state"_a, "dtype"_a = py::none());
   update.def("configure", &Update::configure, "options"_a)
       .def("step", &Update::step, "params"_a, "grads"_a, "lr"_a, "grad_scale"_a, "skip"_a,
-           "max_norm"_a, "copy"_a, "scalars"_a = py::none(), "there"_a = py::none())
+           "max_norm"_a, "copy"_a, "scalars"_a = py::none(), "there"_a = py::none(),
+           "weight_decay"_a = py::none())
       .def_property(
           "t", [](Update& self) { return self.updater().t(); },
           [](Update& self, std::uint64_t t) { self.updater().set_t(t); })

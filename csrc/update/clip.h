@@ -3,7 +3,7 @@
 //   total = ‖g‖ / grad_scale,   factor = min(1, max_norm / (total + 1e-6))   (as PyTorch's
 //                                                                             clip_grad_norm_)
 //
-// It is 1 where the norm is within its bound and NaN where the norm is.
+// It is 1 where the norm is within its bound, or the bound is inf; else NaN where the norm is.
 #pragma once
 
 #include "../fold.h"
@@ -21,11 +21,15 @@ MDBOPT_INLINE double second_scale(double norm2, double largest) {
 }
 
 // norm2 is of the gradients times `scale`.
-MDBOPT_INLINE double factor(double norm2, double scale, double grad_scale, double max_norm) {
+MDBOPT_INLINE double total(double norm2, double scale, double grad_scale) {
+  return __builtin_sqrt(norm2) / scale / grad_scale;
+}
+
+MDBOPT_INLINE double factor(double total, double max_norm) {
   constexpr double kNormOffset = 1e-6;
-  const double total = __builtin_sqrt(norm2) / scale / grad_scale;
+  constexpr double kMost = 1.7976931348623157e308;
   const double bounded = max_norm / (total + kNormOffset);
-  return bounded >= 1.0 ? 1.0 : bounded;
+  return max_norm > kMost || bounded >= 1.0 ? 1.0 : bounded;
 }
 
 }  // namespace mdbopt::clip

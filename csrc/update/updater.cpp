@@ -49,6 +49,7 @@ void Updater::configure(Options options) {
   values_ = options_.scalars;
   t_scalar_ = scalar_named(description, "t");
   grad_scale_scalar_ = scalar_named(description, "grad_scale");
+  decay_scalar_ = scalar_named(description, options_.decay.c_str());
 }
 
 void Updater::set_scalar(const std::string& name, double value) {
@@ -57,37 +58,66 @@ void Updater::set_scalar(const std::string& name, double value) {
   values_[scalar] = value;
 }
 
-double Updater::clip(Dtype dtype, std::span<const Job> jobs, const Call& call) const {
-  static const std::size_t norm = find_rule("norm");
+double Updater::norm(std::span<const Group> groups, std::span<const Job> jobs,
+                     double grad_scale) const {
+  static const std::size_t rule = find_rule("norm");
   thread_local std::vector<Job> gradients;
+  thread_local std::vector<Variant> variants;
   gradients.clear();
-  for (const Job& job : jobs) gradients.push_back({job.streams + 1, job.size});
+  variants.clear();
+  for (const Job& job : jobs) {
+    Job& gradient = gradients.emplace_back(Job{job.streams + 1, job.size});
+    gradient.variant = job.variant;
+    if (job.layouts != nullptr) gradient.layouts = job.layouts + 1;
+  }
   double scale = 1.0;
+  for (const Group& group : groups) variants.push_back({group.dtype, &scale});
   double sums[kMaxSums];
-  launch(norm, dtype, gradients, &scale, sums, options_.execution);
+  launch(rule, variants, gradients, sums, options_.execution);
   if (const double again = clip::second_scale(sums[0], sums[1]); again != 0.0) {
     scale = again;
-    launch(norm, dtype, gradients, &scale, sums, options_.execution);
+    launch(rule, variants, gradients, sums, options_.execution);
   }
-  return clip::factor(sums[0], scale, call.grad_scale, call.max_norm);
+  return clip::total(sums[0], scale, grad_scale);
 }
 
-void Updater::step(Dtype dtype, std::span<const Job> jobs, const Call& call) {
+double Updater::step(std::span<const Group> groups, std::span<const Job> jobs, const Call& call) {
   if (t_ >= kMostSteps) {
     throw Error(options_.name + ": t: " + std::to_string(t_) +
                 " steps are taken, expected fewer than 2^53");
   }
   move_to(call.place);
+  double norm = 0.0;
   if (residence_ == nullptr) {
-    step_on_cpu(dtype, jobs, call);
+    norm = step_on_cpu(groups, jobs, call);
   } else {
-    step_on_device(dtype, jobs, call);
+    step_on_device(groups.front().dtype, jobs, call);
   }
   ++t_;
+  return norm;
 }
 
-void Updater::step_on_cpu(Dtype dtype, std::span<const Job> jobs, const Call& call) {
-  const double clipped = call.max_norm > 0.0 ? clip(dtype, jobs, call) : 1.0;
+// The scalars of the next step with the decay of each group.
+std::span<const Variant> Updater::variants_of(std::span<const Group> groups) const {
+  thread_local std::vector<double> scalars;
+  thread_local std::vector<Variant> variants;
+  const std::size_t count = values_.size();
+  scalars.resize(groups.size() * count);
+  variants.clear();
+  for (std::size_t k = 0; k < groups.size(); ++k) {
+    double* own = scalars.data() + k * count;
+    std::copy(values_.begin(), values_.end(), own);
+    if (groups[k].decay) own[decay_scalar_] = *groups[k].decay;
+    variants.push_back({groups[k].dtype, own});
+  }
+  return variants;
+}
+
+double Updater::step_on_cpu(std::span<const Group> groups, std::span<const Job> jobs,
+                            const Call& call) {
+  const bool bounds = call.max_norm > 0.0;
+  const double total = bounds ? norm(groups, jobs, call.grad_scale) : 0.0;
+  const double clipped = bounds ? clip::factor(total, call.max_norm) : 1.0;
   const double sign = options_.maximize ? -1.0 : 1.0;
   values_[grad_scale_scalar_] = sign * clipped / call.grad_scale;
   if (t_scalar_ != kNone) values_[t_scalar_] = static_cast<double>(t_ + 1);
@@ -95,9 +125,13 @@ void Updater::step_on_cpu(Dtype dtype, std::span<const Job> jobs, const Call& ca
   Execution execution = options_.execution;
   if (execution.stochastic) execution.key = rounding_key(options_.seed, t_ + 1);
   double sums[kMaxSums];
-  // A device is not waited for where no number comes back.
-  launch(options_.rule, dtype, jobs, values_.data(), numbers_.empty() ? nullptr : sums, execution);
+  if (groups.size() == 1 && !groups[0].decay) {
+    launch(options_.rule, groups[0].dtype, jobs, values_.data(), sums, execution);
+  } else {
+    launch(options_.rule, variants_of(groups), jobs, sums, execution);
+  }
   for (Number& number : numbers_) number.value = sums[number.sum];
+  return total;
 }
 
 void Updater::step_on_device(Dtype dtype, std::span<const Job> jobs, const Call& call) {

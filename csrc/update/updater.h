@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,7 +23,8 @@ class Updater {
   struct Options {
     std::string name;  // in messages
     std::size_t rule = 0;
-    std::vector<double> scalars;  // in the order of the rule's description
+    std::vector<double> scalars;         // in the order of the rule's description
+    std::string decay = "weight_decay";  // the scalar that a group may replace, or "l2"
     bool maximize = false;
     std::uint64_t seed = 0;  // of the random bits of execution.stochastic
     Execution execution;     // its key is made anew at each step
@@ -32,10 +34,16 @@ class Updater {
     std::size_t scalar, sum;
     double value;
   };
+  // What differs between the arrays of a step; a job's `variant` counts them.
+  struct Group {
+    Dtype dtype = Dtype::kFloat64;
+    std::optional<double> decay = {};  // none: that of the options
+    bool operator==(const Group&) const = default;
+  };
   // What one step may bring.
   struct Call {
     double grad_scale = 1.0;  // gradients are divided by it
-    double max_norm = 0.0;    // bounds their norm after that; 0: no bound
+    double max_norm = 0.0;    // bounds their norm after that; 0: no bound, inf: only looks at it
     Place place = {};         // of all arrays
     // On a device these may be read there, when the step runs; `data` is null where they are not.
     DeviceNumber lr_there = {}, grad_scale_there = {}, found_inf_there = {};
@@ -44,9 +52,17 @@ class Updater {
   // Throws Error unless the rule is an update and has as many scalars.
   explicit Updater(Options options);
 
-  // Steps; jobs hold the rule's streams. Trusts them, as launch does. Throws Error when t would
+  // Steps; jobs hold the rule's streams. Trusts them, as launch does. Returns the norm of the
+  // gradients where one is bounded, divided by their scale; 0 on a device. Throws Error when t would
   // leave the whole numbers that a double counts.
-  void step(Dtype dtype, std::span<const Job> jobs, const Call& call);
+  double step(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
+  double step(Dtype dtype, std::span<const Job> jobs, const Call& call) {
+    const Group one{dtype};
+    return step({&one, 1}, jobs, call);
+  }
+
+  // Copies the norm that the last step on a device looked at, a double, to memory there.
+  void copy_norm(void* to) { residence_->copy_norm(to); }
 
   // Replaces the hyperparameters and keeps t and the numbers.
   void configure(Options options);
@@ -63,8 +79,9 @@ class Updater {
   static constexpr std::uint64_t kMostSteps = std::uint64_t{1} << 53;
 
  private:
-  double clip(Dtype dtype, std::span<const Job> jobs, const Call& call) const;
-  void step_on_cpu(Dtype dtype, std::span<const Job> jobs, const Call& call);
+  double norm(std::span<const Group> groups, std::span<const Job> jobs, double grad_scale) const;
+  std::span<const Variant> variants_of(std::span<const Group> groups) const;
+  double step_on_cpu(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
   void step_on_device(Dtype dtype, std::span<const Job> jobs, const Call& call);
   void move_to(const Place& place);
   void fetch();
@@ -73,7 +90,7 @@ class Updater {
   Options options_;
   std::vector<Number> numbers_;
   std::vector<double> values_;  // the scalars of the next step
-  std::size_t t_scalar_, grad_scale_scalar_;
+  std::size_t t_scalar_, grad_scale_scalar_, decay_scalar_;
   std::uint64_t t_ = 0;
   std::unique_ptr<Residence> residence_;  // null: on the CPU
 };

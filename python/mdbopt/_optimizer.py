@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator, Mapping, ValuesView
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
-from mdbopt import _checks, _core
-from mdbopt._arrays import dtype_name, is_device, real_value
+from mdbopt import _checks, _core, _foreign, _trees
+from mdbopt._arrays import Library, dtype_name, is_device, real_value
+from mdbopt._hints import unknown_option
 from mdbopt._plan import Plan
 from mdbopt._update_state import UpdateState, fresh, restored
 from mdbopt.kernels import ROUNDINGS
@@ -20,7 +22,7 @@ class Optimizer:
     """A frozen set of hyperparameters; see the module `mdbopt.optimizers`."""
 
     lr: float = field(default=1e-3, kw_only=False)
-    weight_decay: float = 0.0
+    weight_decay: Any = 0.0
     decoupled: bool = True
     maximize: bool = False
     rounding: str = "nearest"
@@ -32,9 +34,21 @@ class Optimizer:
     # What a state's arrays hold before the first step; None is a copy of the parameters.
     _START: ClassVar[Mapping[str, float | None]] = {}
 
+    def __new__(cls, *given: Any, **options: Any) -> Optimizer:
+        for lr in (*given[:1], options.get("lr")):
+            if _foreign.holds_arrays(lr):
+                raise TypeError(
+                    f"{cls.__name__}: lr: expected a number, got {type(lr).__name__}; parameters "
+                    "are the argument of init and of step, step sizes for each that of step"
+                )
+        known = {option.name for option in fields(cls)}
+        for name in options.keys() - known:
+            raise TypeError(unknown_option(cls.__name__, name, known))
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
-        self._check("lr", least=0.0, strict=True)
-        self._check("weight_decay", least=0.0)
+        self._set("lr", self._number("lr", self.lr))
+        self._set("weight_decay", self._decays(self.weight_decay))
         _checks.choice(self._where("rounding"), self.rounding, ROUNDINGS)
         self._set("seed", _checks.whole(self._where("seed"), self.seed, least=0, below=2**64))
         for name in ("decoupled", "maximize", "flush_subnormals"):
@@ -55,6 +69,26 @@ class Optimizer:
         value = _checks.real(self._where(name), getattr(self, name), least=least, strict=strict)
         self._set(name, value)
         return value
+
+    def _decays(self, given: Any) -> Any:
+        """Check a decay: a number, or a tree of numbers made one that cannot change."""
+        if getattr(given, "ndim", 0) == 1:
+            given = Library(given).to_host(given, self._where("weight_decay")).tolist()
+        tree = _foreign.plain(given)
+        if not isinstance(tree, (list, tuple, dict)):
+            return self._number("weight_decay", tree)
+
+        def one(keys: _trees.Keys, decay: Any) -> Any:
+            if getattr(decay, "ndim", 0) == 1:
+                return tuple(one((*keys, k), each) for k, each in enumerate(decay))
+            return self._number(f"weight_decay{_trees.text(keys)}", decay)
+
+        return _trees.frozen(_trees.mapped(one, tree))
+
+    @property
+    def _each_decay(self) -> Any:
+        """Give the decays of the arrays, None where one number is for all."""
+        return None if isinstance(self.weight_decay, float) else self.weight_decay
 
     def _check_fraction(self, name: str) -> None:
         """Raise unless the hyperparameter is in [0, 1)."""
@@ -87,9 +121,11 @@ class Optimizer:
 
     def _options(self) -> dict[str, Any]:
         decay = "weight_decay" if self.decoupled else "l2"
+        one = 0.0 if self._each_decay is not None else self.weight_decay
         return {
             "rule": self._rule(),
-            "scalars": {decay: self.weight_decay, **self._scalars()},
+            "scalars": {decay: one, **self._scalars()},
+            "decay": decay,
             "maximize": self.maximize,
             "seed": self.seed,
             "stochastic": self.rounding == "stochastic",
@@ -104,7 +140,8 @@ class Optimizer:
         Parameters
         ----------
         params : array, or nested lists, tuples or dicts of arrays
-            float64, float32, bfloat16 or float16, all of one; not written.
+            float64, float32, bfloat16 or float16, each of its own; not written. None below the root
+            is nothing. Generators and views are listed, other mappings read as dicts.
         dtype : {"bfloat16", "float16"}, optional
             What arrays of uint16 are read as.
 
@@ -117,8 +154,10 @@ class Optimizer:
         ------
         TypeError
             When a leaf is no array, is immutable (JAX), or has another dtype.
+        MemoryError
+            When there is no room for it.
         """
-        return fresh(self, params, dtype)
+        return fresh(self, _foreign.plain(params), dtype)
 
     def restore(
         self, params: Any, saved: Mapping[str, Any], *, dtype: str | None = None
@@ -139,10 +178,13 @@ class Optimizer:
 
         Raises
         ------
-        ValueError
-            When something is missing or left over, a shape differs, or another optimizer made it.
+        TypeError, ValueError
+            When something is missing or left over, a shape differs, another optimizer made it, `t`
+            is not a whole number from 0 to 2**53, or a value is not one that steps by finite
+            gradients leave: not finite in the state's dtype, or negative where squares or step
+            sizes are kept.
         """
-        return restored(self, params, saved, dtype)
+        return restored(self, _foreign.plain(params), saved, dtype)
 
     def step(
         self,
@@ -155,23 +197,27 @@ class Optimizer:
         found_inf: Any = None,
         max_norm: float | None = None,
         copy: Any = None,
-    ) -> bool:
+        weight_decay: Any = None,
+    ) -> Any:
         """Update parameters and state in place, in one pass over memory.
 
         Parameters
         ----------
         params : array, or nested lists, tuples or dicts of arrays
             Written in place: NumPy, PyTorch, or any array with ``__dlpack__`` that may be written,
-            all of a step on the CPU or on one CUDA device.
+            all of a step on the CPU or on one CUDA device. On the CPU each may have its own dtype
+            and any strides (``w.T``, ``w[::2]``), as long as no two elements share memory.
         grads : the same structure
-            Read. None in place of an array leaves its parameters and state as they are.
+            Read. None in place of an array leaves its parameters and state as they are; None in
+            ``params`` has None here. On the CPU with any strides and of any type that widens to the
+            parameter's without rounding: a narrower dtype, integers, a foreign byte order, lists.
         state : UpdateState
             Written in place.
         lr : float, array or nested structure, optional
             Overrides the step size: a number >= 0 for all; one for each array (a list like
             ``params``, or an array of shape ``(len(params),)``); or arrays shaped as the
-            parameters, of the state's dtype, with a step size for each coordinate, taken as they
-            are.
+            parameters, of the state's dtype or one that widens to it, with a step size for each
+            coordinate, taken as they are.
         grad_scale : float or 0-d array, optional
             Gradients are divided by it, as PyTorch's ``GradScaler`` needs.
         found_inf : bool, float or 0-d array, optional
@@ -179,21 +225,26 @@ class Optimizer:
         max_norm : float, optional
             Bounds the norm of all (unscaled) gradients together: they are multiplied by
             ``max_norm/(norm + 1e-6)`` when that is below 1, at the cost of reading them once more.
+            With inf the norm is only returned.
         copy : the structure of params, of bfloat16 arrays, optional
             Receives the new float32 parameters, rounded to nearest.
+        weight_decay : float, array or nested structure, optional
+            Overrides the weight decay: a number >= 0 for all, or one for each array as for ``lr``.
 
         Returns
         -------
-        bool
-            False when the step was skipped; True, too, where only the device will know.
+        bool or float
+            False when the step was skipped. Else, with ``max_norm``, the norm of all (unscaled)
+            gradients before they were bounded: a float or, on a device, a 0-d float64 array there.
+            Else True; on a device also where only that will know whether a step is skipped.
 
         Raises
         ------
         TypeError, ValueError
-            When structures, shapes, dtypes or memory orders differ, an array is read-only,
-            broadcast or has gaps, arrays live apart, what is written overlaps something else, or
-            the state is of another optimizer, of other parameters, or being stepped by another
-            thread. Nothing has been written then.
+            When structures or shapes differ, a dtype would be rounded, an array is read-only, what
+            is written overlaps itself or something else, arrays live apart, or the state is of
+            another optimizer, of other parameters, or being stepped by another thread. On a device
+            also for unlike dtypes, decays and strides. Nothing has been written then.
         RuntimeError
             When CUDA cannot be used, or for what went wrong in work queued there before.
 
@@ -209,9 +260,11 @@ class Optimizer:
         ``flush_subnormals`` has no effect. ``t`` and the state's numbers are waited for when they
         are read. A ``grad_scale``, ``found_inf`` or 0-d ``lr`` that lives on the device is read
         there when the step runs, unchecked. A CUDA graph can record the step after one outside of
-        the recording; other numbers are then those of the recording.
+        the recording; other numbers are then those of the recording, and no norm is returned.
         """
-        return self._take_step(params, grads, state, lr, grad_scale, found_inf, max_norm, copy)
+        return self._take_step(
+            params, grads, state, lr, grad_scale, found_inf, max_norm, copy, weight_decay
+        )
 
     def _take_step(
         self,
@@ -223,8 +276,9 @@ class Optimizer:
         found_inf: Any = None,
         max_norm: float | None = None,
         copy: Any = None,
+        weight_decay: Any = None,
         scalars: dict[str, float] | None = None,
-    ) -> bool:
+    ) -> Any:
         """Take a step, for which some scalars of the rule may be set."""
         if state.__class__ is not UpdateState:
             raise TypeError(
@@ -243,13 +297,14 @@ class Optimizer:
         return state._core.step(
             params,
             grads,
-            self.lr if lr is None else self._rates(lr),
+            self.lr if lr is None else self._each("lr", lr),
             1.0 if grad_scale is None else self._positive("grad_scale", grad_scale),
             found_inf is not None and real_value(self._where("found_inf"), found_inf) != 0.0,
-            0.0 if max_norm is None else self._positive("max_norm", max_norm),
+            0.0 if max_norm is None else self._bound(max_norm),
             copy,
             scalars,
             there or None,
+            self._each_decay if weight_decay is None else self._each("weight_decay", weight_decay),
         )
 
     def plan(self, params: Any, grads: Any, state: UpdateState) -> Plan:
@@ -259,14 +314,15 @@ class Optimizer:
         ----------
         params, grads, state
             As for `step`. The lists and dicts are kept by reference and looked at in each step, so
-            arrays may be replaced in them.
+            arrays may be replaced in them; a generator is listed once.
 
         Returns
         -------
         Plan
             ``plan.step()`` does what ``step(params, grads, state)`` does.
         """
-        return Plan(self, params, grads, state, type(self).step is Optimizer.step)
+        trees = _foreign.plain(params), _foreign.plain(grads)
+        return Plan(self, *trees, state, type(self).step is Optimizer.step)
 
     def _positive(self, name: str, value: Any) -> float:
         return self._number(name, value, strict=True)
@@ -276,11 +332,18 @@ class Optimizer:
         plain = value if isinstance(value, bool) else real_value(where, value)
         return _checks.real(where, plain, least=0.0, strict=strict)
 
-    def _rates(self, lr: Any) -> Any:
-        foreign = hasattr(lr, "__dlpack__") and not hasattr(lr, "ndim")
-        if isinstance(lr, (list, tuple, dict)) or foreign or getattr(lr, "ndim", 0) > 0:
-            return lr
-        return self._number("lr", lr)
+    def _bound(self, max_norm: Any) -> float:
+        where = self._where("max_norm")
+        plain = max_norm if isinstance(max_norm, bool) else real_value(where, max_norm)
+        return math.inf if plain == math.inf else self._positive("max_norm", plain)
+
+    def _each(self, name: str, given: Any) -> Any:
+        """Give a number, checked, or what may hold one for each array as it is."""
+        foreign = hasattr(given, "__dlpack__") and not hasattr(given, "ndim")
+        trees = isinstance(given, (list, tuple, dict, Iterator, ValuesView))
+        if trees or foreign or getattr(given, "ndim", 0) > 0:
+            return given
+        return self._number(name, given)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 class Plan:
     """A step with its arguments bound; see `Optimizer.plan`.
 
+    Pickled or copied, it takes what it binds along: a deep copy has arrays and a state of its own.
+
     Parameters
     ----------
     optimizer : Optimizer
@@ -37,9 +39,15 @@ class Plan:
         self._state = state
         self._core_step = state._core.step
         self._direct = direct
-        self._arguments = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
+        plain = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
+        decay = optimizer._each_decay
+        self._arguments: tuple[Any, ...] = plain if decay is None else (*plain, None, None, decay)
 
-    def step(self, **options: Any) -> bool:
+    def __reduce__(self) -> tuple[Any, ...]:
+        params, grads, *_ = self._arguments
+        return Plan, (self._optimizer, params, grads, self._state, self._direct)
+
+    def step(self, **options: Any) -> Any:
         """Take a step; options are those of `Optimizer.step`."""
         if options or not self._direct or self._state._optimizer is not self._optimizer:
             params, grads, *_ = self._arguments

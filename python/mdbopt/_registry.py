@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from mdbopt import _core
 
@@ -27,7 +28,7 @@ class Stream:
 
     name: str
     role: str
-    dtypes: dict[str, str]
+    dtypes: dict[str, str] = field(hash=False)
     gathered: bool
 
     @property
@@ -78,8 +79,11 @@ class Rule:
     scalars: tuple[tuple[str, float], ...]
     sums: tuple[tuple[str, str], ...]
     walks: int
-    bytes: dict[str, int]
+    bytes: dict[str, int] = field(hash=False)
     update: bool
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rule_named, (self.name,)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,10 @@ def _rules() -> tuple[Rule, ...]:
         )
         for rule in _core.rules()
     )
+
+
+def _rule_named(name: str) -> Rule:
+    return next(rule for rule in _rules() if rule.name == name)
 
 
 def rules() -> tuple[Rule, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,9 @@ def parameter_dtype(where: str, leaf: Any, dtype: str | None) -> str:
     except RuntimeError:  # PyTorch's nested tensors have no shape and say so
         is_array = False
     if not is_array or isinstance(leaf, np.generic):
-        raise TypeError(f"{where}: expected an array, got {type(leaf).__name__}")
+        model = callable(getattr(leaf, "parameters", None))
+        hint = "; pass list(model.parameters())" if model else ""
+        raise TypeError(f"{where}: expected an array, got {type(leaf).__name__}{hint}")
     if getattr(getattr(leaf, "device", None), "type", "") == "meta":
         raise TypeError(f"{where}: has no memory (device meta), expected an array on the CPU")
     if isinstance(leaf, np.ma.MaskedArray):
@@ -163,18 +166,15 @@ def fresh(optimizer: Optimizer, params: Any, dtype: str | None) -> UpdateState:
     label = type(optimizer).__name__
     if dtype is not None:
         _checks.choice(f"{label}: dtype", dtype, ("bfloat16", "float16"))
-    found = list(_trees.leaves(params))
     kinds = {
-        parameter_dtype(f"{label}: params{_trees.text(keys)}", leaf, dtype) for keys, leaf in found
+        keys: parameter_dtype(f"{label}: params{_trees.text(keys)}", leaf, dtype)
+        for keys, leaf in _trees.leaves(params)
     }
-    if len(kinds) > 1:
-        several = ", ".join(sorted(kinds))
-        raise TypeError(f"{label}: params: expected arrays of one dtype, got {several}")
-    arithmetic = "float64" if kinds == {"float64"} else "float32"
 
     def made(value: float | None) -> Any:
         def one(keys: _trees.Keys, leaf: Any) -> Any:
             library = Library(leaf)
+            arithmetic = "float64" if kinds[keys] == "float64" else "float32"
             if value is None and dtype_name(leaf) == "uint16":
                 leaf = library.from_numpy(_from_bits(library.to_numpy(leaf, "params"), dtype))
             try:
@@ -182,6 +182,8 @@ def fresh(optimizer: Optimizer, params: Any, dtype: str | None) -> UpdateState:
             except (AttributeError, NotImplementedError, RuntimeError) as error:
                 reason = str(error).partition("\n")[0]
                 where = f"{label}: params{_trees.text(keys)}"
+                if "alloc" in reason or "memory" in reason:  # PyTorch's own kind of RuntimeError
+                    raise MemoryError(f"{where}: no room for a state: {reason}") from error
                 raise TypeError(f"{where}: no state like it: {reason}") from error
 
         return _trees.mapped(one, params)
@@ -215,20 +217,44 @@ def restored(
         raise ValueError(
             f"{label}: saved: made by {saved['optimizer']}, expected a state of {label}"
         )
-    t = real_value(f"{label}: saved: 't'", saved["t"])
-    steps = _checks.whole(f"{label}: saved: 't'", t, least=0, below=2**53 + 1)
-    numbers = {
-        name: real_value(f"{label}: saved: {name!r}", saved[name]) for name in state._numbers()
-    }
+    steps = _steps(f"{label}: saved: 't'", saved["t"])
+    numbers = {}
+    for name in state._numbers():
+        where = f"{label}: saved: {name!r}"
+        numbers[name] = real_value(where, saved[name])
+        # The lowest value so far is inf before the first.
+        if numbers[name] != math.inf or name not in state._extra:
+            _check_range(where, name, numbers[name])
     for name, (array, keys) in state._places.items():
         leaf = _trees.leaf_at(state._arrays[array], keys)
-        source = _saved_array(f"{label}: saved: {name!r}", saved[name], leaf)
+        where = f"{label}: saved: {name!r}"
+        source = _saved_array(where, saved[name], leaf)
         if isinstance(source, np.ndarray):
+            _check_range(where, array, source)
             Library(leaf).assign(leaf, source)
         else:
             leaf[...] = source
     state._set_numbers(steps, numbers)
     return state
+
+
+# What sums or averages squares, or scales a step, and so is never negative.
+_NOT_NEGATIVE = frozenset(("eta", "norm2", "p", "sum_of_squares", "v", "v_max"))
+
+
+def _steps(where: str, given: Any) -> int:
+    """Return a number of steps, or raise."""
+    one = given.item() if getattr(given, "size", None) == 1 and hasattr(given, "item") else given
+    number = one if isinstance(one, int) else real_value(where, one)
+    return _checks.whole(where, number, least=0, below=2**53 + 1)
+
+
+def _check_range(where: str, name: str, values: Any) -> None:
+    """Raise unless a saved number or array is finite and, where it has to be, not negative."""
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"{where}: expected finite values, got NaN or inf")
+    if name in _NOT_NEGATIVE and np.any(np.less(values, 0.0)):
+        raise ValueError(f"{where}: expected values >= 0, got {np.min(values)}")
 
 
 def _saved_array(where: str, saved: Any, like: Any) -> Any:
@@ -246,4 +272,7 @@ def _saved_array(where: str, saved: Any, like: Any) -> Any:
         raise TypeError(f"{where}: has dtype {source.dtype}, expected floating point")
     if tuple(source.shape) != tuple(like.shape):
         raise ValueError(f"{where}: has shape {tuple(source.shape)}, expected {tuple(like.shape)}")
-    return source if stays else np.array(source, dtype=dtype_name(like))
+    if stays:
+        return source
+    with np.errstate(over="ignore"):  # what becomes inf is refused by name
+        return np.array(source, dtype=dtype_name(like))

@@ -136,12 +136,27 @@ class Kernel:
             _checks.choice(f"{self.rule.name}: dtype", dtype, HALF_DTYPES)
         return {"dtype": dtype}
 
+    def __reduce__(self) -> str:
+        return self.rule.name  # a global of this module
+
     def __repr__(self) -> str:
         return f"<kernel {self.rule.name}({', '.join(s.name for s in self.rule.streams)})>"
 
 
 def _result_type(rule: Rule) -> Any:
-    return namedtuple(rule.name, [*(name for name, _ in rule.sums), "applied"])
+    fields = [*(name for name, _ in rule.sums), "applied"]
+    named = namedtuple(rule.name, fields)  # type: ignore[misc]
+    # Its module has the kernel under this name, so that a pickle finds the type through it.
+    body = {"__slots__": (), "__doc__": f"What `{rule.name}` returns.", "__reduce__": _as_sent}
+    return type(rule.name, (named,), body)
+
+
+def _as_sent(result: Any) -> tuple[Any, ...]:
+    return _received, (type(result).__name__, tuple(result))
+
+
+def _received(name: str, values: tuple[Any, ...]) -> Any:
+    return _KERNELS[name]._result(*values)
 
 
 def _docstring(rule: Rule) -> str:

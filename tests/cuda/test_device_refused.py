@@ -222,7 +222,27 @@ def test_out_of_memory(emulated, failing):
     assert len(_core.to_device(np.ones(100), 0)) == 100
 
 
-@pytest.mark.parametrize("after", range(5))
+def test_what_only_the_cpu_has_for_optimizers(library):
+    """Mixed dtypes, decays of each array, narrower gradients: one of each on a device."""
+    one, other = np.full(3, 7, np.float32), np.full(4, 7.0)
+    x, y, z = library.array(one), library.array(other), library.array(other.astype(np.float32))
+    adamw = mdbopt.AdamW()
+
+    def step(params, grads, **options):
+        return lambda: adamw.step(params, grads, adamw.init(params), **options)
+
+    grads = [library.array(one), library.array(other)]
+    text = "AdamW: params[1] has dtype float64, expected float32, the one of all arrays on cuda:0"
+    refused(TypeError, text, step([x, y], grads), x, y)
+    grads = [library.array(one), library.array(np.ones(4, np.float32))]
+    text = "AdamW: weight_decay[1]: expected the one number of all arrays on cuda:0"
+    refused(ValueError, text, step([x, z], grads, weight_decay=[0.1, 0.2]), x, z)
+    half = library.array(one.astype(np.float16))
+    refused(TypeError, "AdamW: grads has dtype float16, expected float32", step(x, half), x)
+    assert step([x, z], grads, weight_decay=[0.1, 0.1])()
+
+
+@pytest.mark.parametrize("after", range(6))
 def test_a_step_without_memory_changes_nothing(emulated, failing, after):
     host = [np.full(40 + k, 1.0 + k) for k in range(9)]
     params, grads = ([emulated.array(values) for values in host] for _ in range(2))
@@ -230,10 +250,11 @@ def test_a_step_without_memory_changes_nothing(emulated, failing, after):
     state, here = adam.init(params), adam.init(host)
     failing.emulated_fail_next(b"allocation", after)
     try:
-        stepped = adam.step(params, grads, state, max_norm=1.0)
+        stepped = adam.step(params, grads, state, max_norm=1.0) is not False
     except MemoryError:
         stepped = False
-    assert stepped == (after == 4)  # memory for numbers, two tables and sums, each its own
+    # Memory for the norm, numbers, two tables and sums, each its own.
+    assert stepped == (after == 5)
     failing.emulated_recover()
     assert state.t == int(stepped)
     if not stepped:

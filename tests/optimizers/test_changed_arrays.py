@@ -88,19 +88,19 @@ def test_strides_changed_in_place(bound):
     )
     step, state = sgd(bound, x, g)
     assert same(np.ascontiguousarray(x), np.ascontiguousarray(-g + 0.0))
+    before = x.copy()
     g.strides = (16, 32, 8)
-    with (
-        nothing_written(state, x),
-        pytest.raises(ValueError, match="orders its elements in memory"),
-    ):
-        step()
+    assert step()
+    assert same(x.copy(), before - g)
+    assert state.t == 2
 
 
 def test_other_axes_over_the_same_memory():
     x, memory = np.zeros((2, 2, 2)).transpose(0, 2, 1), np.arange(8.0).reshape(2, 2, 2)
     optimizer = mdbopt.SGD(1.0)
     state = optimizer.init(x)
-    optimizer.step(x, memory.transpose(0, 2, 1), state)
-    for axes in ((1, 0, 2), (2, 1, 0), (0, 1, 2)):
-        with nothing_written(state, x), pytest.raises(ValueError, match="orders its elements in m"):
-            optimizer.step(x, memory.transpose(axes), state)
+    expected = np.zeros((2, 2, 2))
+    for axes in ((0, 2, 1), (1, 0, 2), (2, 1, 0), (0, 1, 2)):
+        optimizer.step(x, memory.transpose(axes), state)
+        expected = expected - memory.transpose(axes)
+        assert np.array_equal(x, expected)

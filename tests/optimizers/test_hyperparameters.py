@@ -15,14 +15,13 @@ from mdbopt import optimizers
 
 FRACTION = (1.0, 1.5, -0.1, math.nan, math.inf, "0.9", True, None, 1j)
 NOT_NEGATIVE = (-1e-9, math.nan, math.inf, -math.inf, "0", True, None, np.ones(2), [1.0])
-POSITIVE = (0, 0.0, *NOT_NEGATIVE)
 BOOL = (1, 0.0, "yes", None)
 WORD = ("none", "", None, 3, b"log")
 
 # What is refused of what all optimizers take.
 COMMON = {
-    "lr": POSITIVE,
-    "weight_decay": NOT_NEGATIVE,
+    "lr": NOT_NEGATIVE,
+    "weight_decay": (-1e-9, math.nan, math.inf, "0", True, None, np.ones((2, 2)), [-1.0]),
     "decoupled": BOOL,
     "maximize": BOOL,
     "rounding": WORD,
@@ -102,6 +101,8 @@ def test_the_ends_of_the_ranges_are_taken(label):
             assert getattr(optimizer(0.1, **extra, **{name: value}), name) == value
     for name, value in (("weight_decay", 0), ("seed", 2**64 - 1), ("threads", 1), ("lr", 5e-324)):
         given = {"step_sizes": (5e-324, 50)} if label == "Rprop" else {}
+        if label != "Rprop":
+            assert optimizer(0.0).lr == 0.0
         assert getattr(optimizer(**{"lr": 0.1} | given | {name: value}), name) == value
 
 
@@ -146,6 +147,29 @@ def test_rprop_starts_within_its_step_sizes():
     with pytest.raises(ValueError, match=text):
         mdbopt.Rprop(0.1, step_sizes=(0.2, 1.0))
     assert mdbopt.Rprop(0.1, step_sizes=(0.1, 0.1)).lr == 0.1
+
+
+@pytest.mark.parametrize(
+    "kind", [mdbopt.HypergradientSGD, mdbopt.HypergradientAdam, mdbopt.DiagonalHypergradient]
+)
+def test_a_learned_multiple_of_0_is_refused(kind):
+    text = rf"^{kind.__name__}: lr: expected a number > 0 with mode='additive', .* got 0\.0$"
+    with pytest.raises(ValueError, match=text):
+        kind(0.0, mode="additive")
+    with pytest.raises(ValueError, match=r"^Rprop: step_sizes: expected a range that holds lr=0"):
+        mdbopt.Rprop(0.0)
+
+
+def test_a_step_size_of_0_in_every_place(case):
+    optimizers = [] if case.label == "Rprop" or "mode" in case.options else [case]
+    for each in (case.make(), *(dataclasses.replace(o.make(), lr=0.0) for o in optimizers)):
+        for zero in (0, 0.0, np.array(0.0), np.float32(0), np.array(0)):
+            x = [np.ones(2), np.ones(3)]
+            state = each.init(x)
+            options = {} if each.lr == 0.0 else {"lr": zero}
+            assert each.step(x, [np.ones(2), np.ones(3)], state, **options)
+            assert each.step(x, [np.ones(2), np.ones(3)], state, lr=[zero, zero])
+            assert all(np.all(a == 1) for a in x)
 
 
 # --- what they are -------------------------------------------------------------------------------
@@ -206,7 +230,7 @@ def test_whole_numbers_and_flags_of_any_kind_become_plain(one):
 
 
 def test_pairs_in_any_form_are_the_same():
-    listed = mdbopt.Rprop(0.1, etas=[0.5, 2], step_sizes=[np.float64(0.01), 1])
+    listed = mdbopt.Rprop(0.1, etas=np.array([0.5, 2]), step_sizes=[np.float64(0.01), 1])
     assert listed == mdbopt.Rprop(0.1, etas=(0.5, 2.0), step_sizes=(0.01, 1.0))
     assert isinstance(hash(listed), int)
 

@@ -126,8 +126,6 @@ INIT = {
     "object": (np.ones(2, object), "params: has dtype object, expected one of"),
     "swapped": (np.ones(2, ">f8"), "params: has dtype >f8, expected one of"),
     "masked": (np.ma.ones(2), "params: expected an array without a mask, got MaskedArray"),
-    "mixed": ([np.ones(2), np.ones(2, "f4")], "one dtype, got float32, float64"),
-    "mixed half": ([np.ones(2, "f2"), np.ones(2, "f4")], "one dtype, got float16, float32"),
 }
 
 

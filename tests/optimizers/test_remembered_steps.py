@@ -33,7 +33,7 @@ def test_plan_and_step_have_the_same_bits(case):
     options = ({}, {"lr": 0.3}, {}, {"max_norm": 0.5, "grad_scale": 2.0}, {"found_inf": True}, {})
     for k, each in enumerate(options):
         grads["w"][...] = k
-        assert plan.step(**each) is optimizer.step(others, grads, other, **each)
+        assert plan.step(**each) == optimizer.step(others, grads, other, **each)
     assert same_all(params, others)
     assert_same_state(state, other)
     assert state.t == len(options) - 1

@@ -158,7 +158,7 @@ REFUSED = {
     "max_norm 0": ({"max_norm": 0}, ValueError, f"max_norm: {POSITIVE} 0.0"),
     "max_norm -1": ({"max_norm": -1.0}, ValueError, f"max_norm: {POSITIVE} -1.0"),
     "max_norm NaN": ({"max_norm": math.nan}, ValueError, f"max_norm: {POSITIVE} nan"),
-    "max_norm inf": ({"max_norm": math.inf}, ValueError, f"max_norm: {POSITIVE} inf"),
+    "max_norm -inf": ({"max_norm": -math.inf}, ValueError, f"max_norm: {POSITIVE} -inf"),
     "max_norm str": ({"max_norm": "1"}, TypeError, "max_norm: expected a real number, got str"),
     "max_norm bool": ({"max_norm": True}, TypeError, "max_norm: expected a"),
     "found_inf str": ({"found_inf": "no"}, TypeError, "found_inf: expected a real number, got str"),

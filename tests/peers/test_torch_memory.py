@@ -40,11 +40,9 @@ def test_orders_of_memory(optimizer, order):
         assert optimizer.step(plain, g, plain_state)
     # The dot products of OSGM are summed in the order of memory.
     assert torch.allclose(x, plain, rtol=1e-5, atol=1e-6)
-    t, kept = state.t, x.detach().clone()
-    with pytest.raises(ValueError, match="grads orders its elements in memory unlike params"):
-        optimizer.step(x, g, state)
-    assert state.t == t
-    assert torch.equal(x, kept)
+    assert optimizer.step(x, g, state)
+    assert optimizer.step(plain, g, plain_state)
+    assert torch.allclose(x, plain, rtol=1e-5, atol=1e-6)
 
 
 def test_strides_of_axes_of_one_element_do_not_matter():
@@ -65,19 +63,11 @@ def test_empty_and_single_elements():
     assert params[1].item() == params[2].item() == 0.5
 
 
-def test_gaps_and_shared_memory_are_refused_by_name():
+def test_shared_memory_is_refused_by_name():
     optimizer = mdbopt.Adam(0.5)
-    wide = torch.ones(4, 6)
-    x = wide[:, :3]
-    state = optimizer.init(x)
-    with pytest.raises(ValueError, match="Adam: params has gaps between its elements"):
-        optimizer.step(x, torch.ones(4, 3), state)
-    with pytest.raises(ValueError, match=r"Adam: grads has a zero \(broadcast\) stride"):
-        optimizer.step(x.contiguous(), torch.ones(1).expand(4, 3), state)
     tied = [torch.nn.Parameter(torch.ones(3))] * 2
     with pytest.raises(ValueError, match=r"params\[1\] overlaps params\[0\]"):
         optimizer.step(tied, [torch.ones(3), torch.ones(3)], optimizer.init(tied))
-    assert torch.equal(wide, torch.ones(4, 6))
     assert torch.equal(tied[0], torch.ones(3))
 
 
@@ -133,7 +123,7 @@ UNREADABLE = {
     "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(2)]),
     "complex": lambda: torch.ones(4, dtype=torch.complex64),
     "conjugate": lambda: torch.ones(4, dtype=torch.complex64).conj(),
-    "integers": lambda: torch.ones(4, dtype=torch.int32),
+    "booleans": lambda: torch.ones(4, dtype=torch.bool),
     "float8": lambda: torch.ones(4, dtype=torch.float8_e4m3fn),
 }
 

@@ -3,7 +3,7 @@
 An optimizer is a frozen set of hyperparameters. Its `init` makes the state for some parameters, its
 `step` updates parameters and state in place. Parameters and gradients are arrays, or nested lists,
 tuples and dicts of arrays, of NumPy, PyTorch (CPU) or any library whose arrays can be written
-through DLPack; all of one dtype.
+through DLPack; each with a dtype and strides of its own.
 
 =======================  ===============================================================
 `SGD`                    gradient steps; momentum, Nesterov, Polyak's heavy ball
@@ -24,8 +24,9 @@ through DLPack; all of one dtype.
 
 Every optimizer takes
 
-* ``lr``: the step size, > 0, in units of parameters (over gradients where it multiplies them);
-* ``weight_decay`` w ≥ 0 with ``decoupled``: True multiplies the parameters by 1 − lr·w, False adds
+* ``lr``: the step size, ≥ 0, in units of parameters (over gradients where it multiplies them);
+* ``weight_decay`` w ≥ 0, a number or one for each array in lists, tuples and dicts like the
+  parameters; with ``decoupled``: True multiplies the parameters by 1 − lr·w, False adds
   w·x to the gradient (L2), which is what PyTorch does but in AdamW;
 * ``maximize``: climbs;
 * ``rounding``: how bfloat16 and float16 parameters are rounded, ``"nearest"`` or ``"stochastic"``:

@@ -21,6 +21,15 @@ DIAGONAL_RULES = {
 }
 
 
+def _check_additive(optimizer: Any) -> None:
+    """Raise where a learned factor of lr is to be added to, and lr is 0."""
+    if optimizer.mode == "additive" and optimizer.lr == 0.0:
+        raise ValueError(
+            f"{optimizer._where('lr')}: expected a number > 0 with mode='additive', of which the "
+            "learned step size is a multiple, got 0.0"
+        )
+
+
 def _learned_rate(optimizer: Any) -> dict[str, float]:
     """Scalars of the learned factor of lr; the additive form adds to lr itself."""
     multiplicative = optimizer.mode == "multiplicative"
@@ -85,6 +94,7 @@ class HypergradientSGD(Optimizer):
         super().__post_init__()
         self._check("hyper_lr", least=0.0)
         _checks.choice(self._where("mode"), self.mode, MODES)
+        _check_additive(self)
         self._check_fraction("momentum")
 
     def _rule(self) -> str:
@@ -141,6 +151,7 @@ class HypergradientAdam(Adam):
         super().__post_init__()
         self._check("hyper_lr", least=0.0)
         _checks.choice(self._where("mode"), self.mode, MODES)
+        _check_additive(self)
 
     def _rule(self) -> str:
         return "hypergradient_adam"
@@ -212,6 +223,7 @@ class DiagonalHypergradient(Optimizer):
         super().__post_init__()
         self._check("hyper_lr", least=0.0)
         _checks.choice(self._where("mode"), self.mode, list(DIAGONAL_RULES))
+        _check_additive(self)
         if self.mode != "additive" and self.hyper_lr > LARGEST_EXPONENT:
             raise ValueError(
                 f"{self._where('hyper_lr')}: expected at most {LARGEST_EXPONENT}, the largest "
@@ -296,7 +308,7 @@ class OSGM(Optimizer):
 
     def step(
         self, params: Any, grads: Any, state: UpdateState, *, value: Any = None, **options: Any
-    ) -> bool:
+    ) -> Any:
         """Update parameters and state in place; see `Optimizer.step`.
 
         Parameters
@@ -309,14 +321,14 @@ class OSGM(Optimizer):
 
         Returns
         -------
-        bool
-            False when the step was skipped (``found_inf``).
+        bool or float
+            As for the other optimizers.
         """
         now = None if value is None else real_value(self._where("value"), value)
         kept = getattr(state, "_extra", {}).get("value", math.inf)
         moved = now is None or now < kept
         scalars = {"moved": float(moved)}
         taken = self._take_step(params, grads, state, **options, scalars=scalars)
-        if taken and moved and now is not None:
+        if taken is not False and moved and now is not None:
             state._extra["value"] = now
         return taken

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
+
 from mdbopt import _checks
 from mdbopt._optimizer import Optimizer
 
@@ -77,6 +79,8 @@ class Rprop(Optimizer):
 
     def _pair(self, name: str) -> tuple[float, float]:
         pair = getattr(self, name)
+        if isinstance(pair, np.ndarray):
+            pair = pair.tolist()
         if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
             raise TypeError(f"{self._where(name)}: expected two numbers, got {pair!r}")
         low, high = (
