@@ -1,7 +1,6 @@
 // device_array – what Python sees of an array on a device.
 #include "device_array.h"
 
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <functional>
@@ -15,20 +14,13 @@
 #include "array.h"
 #include "bind.h"
 #include "export.h"
+#include "numpy.h"
 
 namespace py = pybind11;
 using namespace py::literals;
 
 namespace mdbopt::bind {
 namespace {
-
-// bfloat16 is no dtype of NumPy before ml_dtypes is imported.
-py::dtype numpy_dtype(Dtype dtype) {
-  if (dtype == Dtype::kBFloat16) {
-    return py::dtype::from_args(py::module_::import("ml_dtypes").attr("bfloat16"));
-  }
-  return py::dtype(info(dtype).name);
-}
 
 // From the device into NumPy's memory, waiting until it is there.
 void fetch(const Place& place, py::array& into, const void* from) {

@@ -7,6 +7,9 @@
 
 namespace mdbopt::bind {
 
+// NumPy's dtype; bfloat16 is none of its own, but that of ml_dtypes.
+pybind11::dtype numpy_dtype(Dtype dtype);
+
 Borrowed from_numpy(const pybind11::array& array, const std::string& what,
                     const Accepted& accepted);
 

@@ -1,18 +1,15 @@
 // search_fields – the state of a search as a flat mapping of names to numbers and NumPy arrays.
 #pragma once
 
-#include <pybind11/numpy.h>
-
 #include <cstdint>
 #include <string>
 
 #include "../error.h"
 #include "../search/fields.h"
 #include "array.h"
+#include "numpy.h"
 
 namespace mdbopt::bind {
-
-inline pybind11::dtype numpy_dtype(Dtype dtype) { return pybind11::dtype(info(dtype).name); }
 
 // Copies on the host, which are there once the search's stream has been waited for.
 class Saver final : public search::Fields {
