@@ -24,7 +24,7 @@ CONFIGURE = cmake --preset release -DMDBOPT_PYTHON=ON -DPython_EXECUTABLE="$(CUR
   -DMDBOPT_WERROR=$(WERROR) $(NATIVE) --log-level=WARNING
 NATIVE = -DMDBOPT_NATIVE=OFF
 
-.PHONY: help demo test check bench lint format stubs clean prerequisites release example compile-cuda \
+.PHONY: help demo test check bench lint format stubs clean prerequisites release example compile-cuda check-threads \
   bench-cpp google-benchmark cuda test-cuda bench-cuda sanitize-cuda
 .NOTPARALLEL:
 
@@ -58,7 +58,7 @@ test: $(VENV)/.with-test
 	$(PYTEST) -m 'not slow and not gpu'
 
 # pytest comes last: its closing line is the one to read.
-check: $(VENV)/.with-test check-release example check-asan check-tsan compile-cuda
+check: $(VENV)/.with-test check-release example check-asan check-threads compile-cuda
 	$(PYTEST) -m 'slow or gpu'
 
 release: $(VENV)/.build
@@ -72,6 +72,12 @@ check-%: $(VENV)/.build
 	@cmake --preset $* --log-level=WARNING >/dev/null
 	@cmake --build --preset $*
 	ctest --preset $*
+
+# What runs on several threads; `make check-tsan` builds the rest, too.
+check-threads: $(VENV)/.build
+	@cmake --preset tsan --log-level=WARNING >/dev/null
+	@cmake --build --preset tsan --target chain groups launch pool updater
+	ctest --preset tsan --tests-regex '^(chain|groups|launch|pool|updater)$$'
 
 example: release
 	@cmake --build --preset release --target mdbopt_core -- --quiet
