@@ -50,7 +50,7 @@ help:
 demo: NATIVE = $(if $(wildcard build/release/CMakeCache.txt),,-DMDBOPT_NATIVE=ON)
 demo: $(VENV)/.with-data,plot
 	@mkdir -p build
-	$(BIN)/mdbopt fit --compare guarded,box,ellipsoid,lbfgs --plot build/demo.png
+	$(BIN)/mdbopt fit --compare guarded,box,ellipsoid,lbfgs --maxfun 5000 --plot build/demo.png
 
 PYTEST = $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
