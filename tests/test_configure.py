@@ -1,4 +1,4 @@
-"""What CMake decides before anything is compiled: which instruction sets, and CUDA when asked for."""
+"""What CMake decides before anything is compiled: instruction sets, and CUDA when asked for."""
 
 import os
 import re
@@ -18,7 +18,7 @@ OLD = "does not know architecture 999 of MDBOPT_CUDA_ARCHITECTURES (80-real;999)
 
 @pytest.fixture
 def configure(tmp_path):
-    """Give what configures the extension; it returns the exit status, what was said, and the plan."""
+    """Give what configures the extension: it returns exit status, what was said, and the plan."""
     if shutil.which("cmake") is None or shutil.which("ninja") is None:
         pytest.skip("cmake or ninja is not installed")
     pytest.importorskip("pybind11")

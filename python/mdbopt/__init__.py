@@ -76,8 +76,8 @@ __all__ = [
 ]
 
 
-# They bring in SciPy, scikit-learn or matplotlib, which take longer than all else, and which not every
-# program needs.
+# They bring in SciPy, scikit-learn or matplotlib, which take longer than all else, and which not
+# every program needs.
 _LATER = {
     "data": "mdbopt.data",
     "minimize": "mdbopt._minimize",
