@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --progress-bar off
+# Python compiles the modules that it imports when it does; all of SciPy's take longer than ours.
+PIP := $(BIN)/python -m pip install --quiet --no-input --no-compile --disable-pip-version-check --progress-bar off
 
 # What the user has, whatever .venv holds: for a GPU's PyTorch.
 SYSTEM_PYTHON := $(shell command -v $(PYTHON))
@@ -16,13 +17,22 @@ BUILD_REQUIRES = $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml |
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard cmake/*) \
   $(shell find csrc cuda -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 
-.PHONY: help demo test bench lint format stubs clean prerequisites example \
+# One tree for the Python extension, the C++ tests, the example and the bench. CUDA is for `make cuda`.
+# Under CI, or with WERROR=ON, warnings are errors.
+WERROR ?= $(if $(CI),ON,OFF)
+CONFIGURE = cmake --preset release -DMDBOPT_PYTHON=ON -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
+  -DMDBOPT_WERROR=$(WERROR) $(NATIVE) --log-level=WARNING
+NATIVE = -DMDBOPT_NATIVE=OFF
+
+.PHONY: help demo test check bench lint format stubs clean prerequisites release example compile-cuda check-threads \
   bench-cpp google-benchmark cuda test-cuda bench-cuda sanitize-cuda
 .NOTPARALLEL:
 
 help:
 	@echo 'make demo      fit a model with several solvers and draw build/demo.png'
-	@echo 'make test      C++ tests (release and sanitized), the example, Python tests'
+	@echo 'make test      Python tests and doctests, without the slow ones'
+	@echo 'make check     what else CI runs: C++ tests (release, sanitized), the example, GPU code on its'
+	@echo '               stand-in, the slow Python tests; compiles for CUDA where nvcc is found'
 	@echo 'make lint      formatting, lint, types, spelling'
 	@echo 'make bench     benchmarks, as % of the copy rate of this machine'
 	@echo 'make bench-cpp the same for the rules alone, in C++ (Google Benchmark)'
@@ -31,24 +41,46 @@ help:
 	@echo 'make format    rewrite the sources in the house look'
 	@echo 'make stubs     write python/mdbopt/_core.pyi anew'
 	@echo 'make check-X   C++ tests alone, X = release, debug, asan or tsan'
+	@echo 'make cuda      build with the kernels for GPUs, in build/cuda'
 	@echo 'make clean     remove .venv and everything built'
 	@echo 'PYTHON=python3.12 and CXX=clang++ choose other tools'
 
-# The data are scikit-learn's.
+# The data are scikit-learn's. A tree that is new gets this processor's instruction set alone: that is
+# all that the demo runs. `make test` adds the others.
+demo: NATIVE = $(if $(wildcard build/release/CMakeCache.txt),,-DMDBOPT_NATIVE=ON)
 demo: $(VENV)/.with-data,plot
 	@mkdir -p build
-	$(BIN)/mdbopt fit --compare guarded,box,ellipsoid,lbfgs --plot build/demo.png
+	$(BIN)/mdbopt fit --compare guarded,box,ellipsoid,lbfgs --maxfun 5000 --plot build/demo.png
+
+PYTEST = $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+
+test: $(VENV)/.with-test
+	$(PYTEST) -m 'not slow and not gpu'
 
 # pytest comes last: its closing line is the one to read.
-test: $(VENV)/.with-test check-release example check-asan
-	$(BIN)/python -m pytest
+check: $(VENV)/.with-test check-release example check-asan check-threads compile-cuda
+	$(PYTEST) -m 'slow or gpu'
+
+release: $(VENV)/.build
+	@$(CONFIGURE) >/dev/null
+
+check-release: release
+	@cmake --build --preset release
+	ctest --preset release
 
 check-%: $(VENV)/.build
 	@cmake --preset $* --log-level=WARNING >/dev/null
-	@cmake --build --preset $* -- --quiet
+	@cmake --build --preset $*
 	ctest --preset $*
 
-example: check-release
+# What runs on several threads; `make check-tsan` builds the rest, too.
+check-threads: $(VENV)/.build
+	@cmake --preset tsan --log-level=WARNING >/dev/null
+	@cmake --build --preset tsan --target chain groups launch pool updater
+	ctest --preset tsan --tests-regex '^(chain|groups|launch|pool|updater)$$'
+
+example: release
+	@cmake --build --preset release --target mdbopt_core -- --quiet
 	@cmake --install build/release --prefix build/prefix --component core >/dev/null
 	@cmake -G Ninja -S examples/cpp -B build/example -DCMAKE_PREFIX_PATH="$(CURDIR)/build/prefix" \
 	  -DCMAKE_BUILD_TYPE=Release --log-level=WARNING >/dev/null
@@ -59,9 +91,8 @@ bench: $(VENV)/.with-data,plot
 	$(BIN)/python bench/run.py $(ARGS)
 
 # As the example, it uses an installed copy.
-bench-cpp: google-benchmark $(VENV)/.build
-	@cmake --preset release --log-level=WARNING >/dev/null
-	@cmake --build --preset release --target mdbopt_core -- --quiet
+bench-cpp: google-benchmark release
+	@cmake --build --preset release --target mdbopt_core
 	@cmake --install build/release --prefix build/prefix --component core >/dev/null
 	@cmake -G Ninja -S bench/cpp -B build/bench -DCMAKE_PREFIX_PATH="$(CURDIR)/build/prefix" \
 	  -DCMAKE_BUILD_TYPE=Release --log-level=WARNING >/dev/null
@@ -109,6 +140,14 @@ sanitize-cuda: cuda
 	  done; done; \
 	else echo 'mdbopt: no compute-sanitizer here, its checks are left out'; fi
 
+# That it compiles, for one generation of GPUs; all of them take four times as long.
+compile-cuda: $(VENV)/.build
+	@if command -v nvcc >/dev/null; then \
+	  cmake --preset release -B build/cuda-compiled -DMDBOPT_PYTHON=ON -DMDBOPT_TESTS=OFF -DMDBOPT_CUDA=ON \
+	    -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" -DMDBOPT_CUDA_ARCHITECTURES=90-real \
+	    --log-level=WARNING >/dev/null && cmake --build build/cuda-compiled --target mdbopt_cuda; \
+	else echo 'mdbopt: no nvcc here, the CUDA sources are not compiled'; fi
+
 bench-cuda: cuda
 	$(CUDA_ENV) $(SYSTEM_PYTHON) bench/cuda.py $(ARGS)
 
@@ -138,15 +177,35 @@ clean:
 	find python tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- the environment -----------------------------------------------------------------------------
-# Wheels have machine code for four generations of GPUs; here two, to save half of the time.
-CUDA_ARCHITECTURES := 80-real;90
+define REQUIREMENTS
+import sys
+try:
+    import tomllib
+except ImportError:
+    import tomli as tomllib  # of scikit-build-core
+with open("pyproject.toml", "rb") as file:
+    project = tomllib.load(file)["project"]
+def needed(extras):
+    for extra in extras.split(","):
+        for line in project["optional-dependencies"][extra]:
+            if line.startswith("mdbopt["):
+                yield from needed(line[len("mdbopt[") : -1])
+            else:
+                yield line
+print(*project["dependencies"], *needed(sys.argv[1]), sep="\n")
+endef
+export REQUIREMENTS
 
 # Editable: Python sources need no reinstall, and each set of extras has its own stamp, so that the
-# demo does not wait for the tools of the tests.
+# demo does not wait for the tools of the tests. pip installs what others wrote while the compiler
+# works; it then finds all compiled.
 $(VENV)/.with-%: $(VENV)/.build $(SOURCES)
-	@echo 'mdbopt: building and installing into $(VENV) ($* extras)'
-	@$(PIP) --no-build-isolation --config-settings=build-dir=build/python \
-	  --config-settings=cmake.define.MDBOPT_CUDA_ARCHITECTURES='$(CUDA_ARCHITECTURES)' --editable '.[$*]'
+	@echo 'mdbopt: compiling, and installing into $(VENV) ($* extras); the first time takes a minute or two'
+	@$(BIN)/python -c "$$REQUIREMENTS" '$*' >$(VENV)/requirements.txt
+	@$(PIP) --requirement $(VENV)/requirements.txt & others=$$!; \
+	$(CONFIGURE) >/dev/null && cmake --build --preset release --target mdbopt_python; \
+	built=$$?; wait $$others && exit $$built
+	@$(PIP) --no-deps --no-build-isolation --config-settings=build-dir=build/release --editable .
 	@touch $@
 
 .PRECIOUS: $(VENV)/.with-%

@@ -18,3 +18,24 @@ function(mdbopt_device_library target)
   endforeach()
   set(${target}_targets ${targets} PARENT_SCOPE)
 endfunction()
+
+# mdbopt_why_no_cuda(<variable>): why the CUDA kernels cannot be compiled here; empty where they can.
+function(mdbopt_why_no_cuda variable)
+  set(${variable} "" PARENT_SCOPE)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(NOT CMAKE_CUDA_COMPILER)
+    set(${variable} "no CUDA compiler (nvcc) that works is found" PARENT_SCOPE)
+    return()
+  endif()
+  execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch
+    OUTPUT_VARIABLE known ERROR_QUIET)
+  foreach(architecture IN LISTS MDBOPT_CUDA_ARCHITECTURES)
+    string(REGEX MATCH "^[0-9]+" number "${architecture}") # none in native, all and the like
+    if(number AND NOT known MATCHES "compute_${number}\n")
+      set(${variable} "${CMAKE_CUDA_COMPILER} does not know architecture ${number} of \
+MDBOPT_CUDA_ARCHITECTURES (${MDBOPT_CUDA_ARCHITECTURES}): use a newer nvcc, or ask for others" PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+endfunction()

@@ -10,21 +10,51 @@ function(mdbopt_options target)
     "-iquote${PROJECT_SOURCE_DIR}/csrc")
   target_compile_definitions(${target} PRIVATE MDBOPT_VERSION="${PROJECT_VERSION}")
   if(MDBOPT_SANITIZE)
+    # A third of the time to compile that -O2 -g takes, and errors still come with their lines.
     target_compile_options(${target} PRIVATE
-      -fsanitize=${MDBOPT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+      -fsanitize=${MDBOPT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1)
     target_link_options(${target} PUBLIC -fsanitize=${MDBOPT_SANITIZE})
+  endif()
+endfunction()
+
+# mdbopt_native_instruction_set(<variable>): the best one that this processor has.
+function(mdbopt_native_instruction_set variable)
+  include(CheckCXXSourceCompiles)
+  set(CMAKE_REQUIRED_FLAGS -march=native)
+  set(CMAKE_REQUIRED_QUIET ON)
+  check_cxx_source_compiles("
+    #if !(__AVX512F__ && __AVX512DQ__ && __AVX512VL__ && __AVX512BW__)
+    #error
+    #endif
+    int main() {}" MDBOPT_NATIVE_AVX512)
+  check_cxx_source_compiles("
+    #if !__AVX2__
+    #error
+    #endif
+    int main() {}" MDBOPT_NATIVE_AVX2)
+  if(MDBOPT_NATIVE_AVX512)
+    set(${variable} avx512 PARENT_SCOPE)
+  elseif(MDBOPT_NATIVE_AVX2)
+    set(${variable} avx2 PARENT_SCOPE)
+  else()
+    set(${variable} baseline PARENT_SCOPE)
   endif()
 endfunction()
 
 # mdbopt_instruction_set(<name> [flag...]): adds csrc/backend_<name>.cpp to the core.
 #
-# -O3 holds in every configuration: at -O0 helpers are not inlined, and a weak symbol with AVX code
-# could be the copy that the linker keeps for everybody. Without -fno-math-errno and
-# -fno-trapping-math GCC leaves square roots and selects scalar.
+# -O3 holds in every configuration but under sanitizers, whose code runs where it was built: at -O0
+# helpers are not inlined, and a weak symbol with AVX code could be the copy that the linker keeps for
+# everybody. Without -fno-math-errno and -fno-trapping-math GCC leaves square roots and selects scalar.
 function(mdbopt_instruction_set name)
   set(source ${PROJECT_SOURCE_DIR}/csrc/backend_${name}.cpp)
+  set(optimised -O3)
+  if(MDBOPT_SANITIZE)
+    set(optimised -O1)
+  endif()
   target_sources(mdbopt_core PRIVATE ${source})
   set_source_files_properties(${source} PROPERTIES
-    COMPILE_OPTIONS "-O3;-fno-math-errno;-fno-trapping-math;-ffp-contract=off;-fopenmp-simd;${ARGN}"
+    SKIP_UNITY_BUILD_INCLUSION ON
+    COMPILE_OPTIONS "${optimised};-fno-math-errno;-fno-trapping-math;-ffp-contract=off;-fopenmp-simd;${ARGN}"
     COMPILE_DEFINITIONS MDBOPT_ISA=${name})
 endfunction()

@@ -10,26 +10,19 @@
 
 namespace mdbopt {
 
-#define MDBOPT_DECLARE_BACKEND(isa) \
-  namespace isa {                   \
-  extern const Backend kBackend;    \
+// MDBOPT_BACKENDS, of the build, is MDBOPT_BACKEND(name) for each that is compiled, best first.
+#define MDBOPT_BACKEND(isa)      \
+  namespace isa {                \
+  extern const Backend kBackend; \
   }
-MDBOPT_DECLARE_BACKEND(baseline)
-#ifdef MDBOPT_HAVE_X86
-MDBOPT_DECLARE_BACKEND(avx2)
-MDBOPT_DECLARE_BACKEND(avx512)
-#endif
-#undef MDBOPT_DECLARE_BACKEND
+MDBOPT_BACKENDS
+#undef MDBOPT_BACKEND
 
 namespace {
 
-const Backend* const kBackends[] = {
-#ifdef MDBOPT_HAVE_X86
-    &avx512::kBackend,
-    &avx2::kBackend,
-#endif
-    &baseline::kBackend,
-};
+#define MDBOPT_BACKEND(isa) &isa::kBackend,
+const Backend* const kBackends[] = {MDBOPT_BACKENDS};
+#undef MDBOPT_BACKEND
 constexpr std::size_t kBackendCount = sizeof(kBackends) / sizeof(kBackends[0]);
 
 template <class List>
@@ -61,7 +54,8 @@ const Backend& choose() {
   for (const Backend* backend : kBackends) {
     if (backend->supported()) return *backend;
   }
-  return baseline::kBackend;
+  throw Error("backend: none that this library was built with can run here: " + names() +
+              "; build it without MDBOPT_NATIVE");
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ enum class Fold : std::uint8_t { kAdd, kMax };
 
 // max keeps a NaN once it has seen one, so that a maximum also answers "is everything finite?".
 MDBOPT_INLINE double combine(Fold fold, double a, double b) {
-  const double larger = (b > a) | (b != b) ? b : a;
+  const double larger = ((b > a) | (b != b)) ? b : a;
   return fold == Fold::kAdd ? a + b : larger;
 }
 

@@ -137,7 +137,7 @@ MDBOPT_INLINE Real min(Real a, Real b) {
 // NaN when either is.
 template <class Real>
 MDBOPT_INLINE Real maximum(Real a, Real b) {
-  return (b > a) | (b != b) ? b : a;
+  return ((b > a) | (b != b)) ? b : a;
 }
 // sign(0) = 0, and NaN stays NaN.
 template <class Real>

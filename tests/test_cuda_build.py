@@ -82,6 +82,7 @@ def compiled(tmp_path_factory):
     return {re.match(r"\.entry (\S+?)\(", kernel)[1]: kernel for kernel in kernels}
 
 
+@pytest.mark.slow
 def test_no_instruction_rounds_otherwise(compiled):
     assert len(compiled) > 20
     found = {
@@ -98,6 +99,7 @@ def adam(compiled, dtype):
     return next(kernel for name, kernel in compiled.items() if re.search(pattern, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "loads", "stores"),
     [
@@ -115,6 +117,7 @@ def test_adam_moves_16_bytes_at_a_time(compiled, dtype, loads, stores):
     assert not re.search(r"\b(?:ld|st)\.v[24]", kernel)
 
 
+@pytest.mark.slow
 def test_adam_divides_and_takes_roots_as_ieee_does(compiled):
     kernel = adam(compiled, "f")
     assert re.search(r"\bdiv\.rn\.f32", kernel)

@@ -63,6 +63,7 @@ def test_bits(rule, row, dtypes, salt):
             check(rule, row, dtype, arrays, scalars, offsets, ways, update)
 
 
+@pytest.mark.slow
 def test_bits_of_a_large_array(rule, row, dtypes):
     rng = np.random.default_rng(len(rule.name) + 1)
     ways = list(itertools.product(BACKENDS, (1, 7)))

@@ -1,7 +1,6 @@
 // device_array – what Python sees of an array on a device.
 #include "device_array.h"
 
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <functional>

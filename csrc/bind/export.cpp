@@ -43,12 +43,12 @@ DLDataType dlpack_dtype(Dtype dtype) {
 
 // A tensor and what it points to.
 template <class Managed>
-struct Lent {
+struct Handed {
   Managed managed{};
   DeviceArray array;
   std::vector<std::int64_t> strides;
 
-  static void let_go(Managed* managed) { delete static_cast<Lent*>(managed->manager_ctx); }
+  static void let_go(Managed* managed) { delete static_cast<Handed*>(managed->manager_ctx); }
 };
 
 // A consumer renames the capsule when it takes the tensor over.
@@ -64,7 +64,7 @@ void let_go_unless_taken(PyObject* capsule) {
 template <class Managed>
 py::object capsule_of(DeviceArray array, [[maybe_unused]] bool copied) {
   constexpr bool versioned = std::is_same_v<Managed, DLManagedTensorVersioned>;
-  auto lent = std::make_unique<Lent<Managed>>();
+  auto lent = std::make_unique<Handed<Managed>>();
   lent->strides = row_major_strides(array.shape);
   lent->array = std::move(array);
   Managed& managed = lent->managed;
@@ -76,7 +76,7 @@ py::object capsule_of(DeviceArray array, [[maybe_unused]] bool copied) {
                        lent->strides.data(),
                        0};
   managed.manager_ctx = lent.get();
-  managed.deleter = &Lent<Managed>::let_go;
+  managed.deleter = &Handed<Managed>::let_go;
   if constexpr (versioned) {
     managed.version = {DLPACK_MAJOR_VERSION, 0};
     managed.flags = (lent->array.writable ? 0 : DLPACK_FLAG_BITMASK_READ_ONLY) |

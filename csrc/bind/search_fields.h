@@ -1,8 +1,6 @@
 // search_fields – the state of a search as a flat mapping of names to numbers and NumPy arrays.
 #pragma once
 
-#include <pybind11/numpy.h>
-
 #include <cstdint>
 #include <string>
 

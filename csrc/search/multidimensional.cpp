@@ -6,7 +6,7 @@
 namespace mdbopt::search {
 namespace {
 
-constexpr double kForward = 1.1;  // the growth after an accepted step in the paper's experiments
+constexpr double kGrowth = 1.1;  // the growth after an accepted step in the paper's experiments
 constexpr double kSeekGrowth = 10.0;
 // The first set reaches this far beyond the step that the scalar search found; cuts are cheap,
 // growth is slow.
@@ -23,7 +23,7 @@ void Multidimensional::allocate_more() {
   seeker_ = std::make_unique<Set>(one, "backtracking", walks_);
   spare_x_ = walks_.zeros();
   spare_g_ = walks_.zeros();
-  if (std::isnan(options_.forward)) options_.forward = kForward;
+  if (std::isnan(options_.forward)) options_.forward = kGrowth;
 }
 
 void Multidimensional::start() {

@@ -7,14 +7,12 @@ common objectives; `plot` draws runs.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mdbopt import cuda, kernels, optimizers, problems
+from mdbopt import cuda, kernels, optimizers
 from mdbopt._core import __version__
 from mdbopt._methods import methods
-from mdbopt._minimize import minimize
 from mdbopt._registry import backends, rules
-from mdbopt._scipy import scipy_method
 from mdbopt._update_state import UpdateState
 from mdbopt.optimizers import (
     OSGM,
@@ -35,6 +33,11 @@ from mdbopt.optimizers import (
     Signum,
 )
 from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, Simplex, State
+
+if TYPE_CHECKING:
+    from mdbopt import problems
+    from mdbopt._minimize import minimize
+    from mdbopt._scipy import scipy_method
 
 __all__ = [
     "OSGM",
@@ -73,8 +76,24 @@ __all__ = [
 ]
 
 
+# They bring in SciPy, scikit-learn or matplotlib, which take longer than all else, and which not
+# every program needs.
+_LATER = {
+    "data": "mdbopt.data",
+    "minimize": "mdbopt._minimize",
+    "plot": "mdbopt.plot",
+    "problems": "mdbopt.problems",
+    "scipy_method": "mdbopt._scipy",
+}
+
+
 def __getattr__(name: str) -> Any:
-    # They bring in matplotlib's and scikit-learn's readers, which not every program needs.
-    if name in ("data", "plot"):
-        return import_module(f"mdbopt.{name}")
-    raise AttributeError(f"module 'mdbopt' has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module 'mdbopt' has no attribute {name!r}")
+    module = import_module(_LATER[name])
+    value = module if module.__name__ == f"mdbopt.{name}" else getattr(module, name)
+    return globals().setdefault(name, value)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

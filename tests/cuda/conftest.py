@@ -32,6 +32,12 @@ LIBRARIES = {name: device_arrays.library(name) for name in device_arrays.NAMES}
 HERE = [name for name, library in LIBRARIES.items() if not isinstance(library, str)]
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if {"library", "emulated"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("gpu")
+
+
 @pytest.fixture(params=HERE or [None])
 def library(request):
     """Give what makes device arrays: `array`, `numpy`, `new_stream`, `devices`, `module`."""

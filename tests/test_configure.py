@@ -1,0 +1,91 @@
+"""What CMake decides before anything is compiled: instruction sets, and CUDA when asked for."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from test_build import CSRC, ROOT
+
+pytestmark = pytest.mark.slow
+needs_nvcc = pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
+NOWHERE = {"CUDACXX": "/nowhere/nvcc"}
+MISSING = "no CUDA compiler (nvcc) that works is found"
+OLD = "does not know architecture 999 of MDBOPT_CUDA_ARCHITECTURES (80-real;999)"
+
+
+@pytest.fixture
+def configure(tmp_path):
+    """Give what configures the extension: it returns exit status, what was said, and the plan."""
+    if shutil.which("cmake") is None or shutil.which("ninja") is None:
+        pytest.skip("cmake or ninja is not installed")
+    pytest.importorskip("pybind11")
+    pytest.importorskip("tvm_ffi")
+
+    def run(*definitions, environment=None):
+        command = ["cmake", "-G", "Ninja", "-S", ROOT, "-B", tmp_path, "-DMDBOPT_PYTHON=ON"]
+        command += [f"-DPython_EXECUTABLE={sys.executable}", *(f"-D{each}" for each in definitions)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, **(environment or {})}
+        )
+        plan = tmp_path / "build.ninja"
+        said = " ".join((done.stdout + done.stderr).split())
+        return done.returncode, said, plan.read_text() if plan.is_file() else ""
+
+    return run
+
+
+def test_nothing_of_cuda_unless_asked_for(configure):
+    status, said, plan = configure()
+    assert status == 0, said
+    assert "CUDA" not in said
+    assert "mdbopt_cuda" not in plan
+
+
+def test_cuda_without_a_compiler(configure):
+    status, said, _ = configure("MDBOPT_CUDA=ON", environment=NOWHERE)
+    assert status != 0
+    assert f"MDBOPT_CUDA is ON, but {MISSING}" in said
+    status, said, plan = configure("MDBOPT_CUDA=AUTO", environment=NOWHERE)
+    assert status == 0, said
+    assert f"mdbopt: without CUDA, for {MISSING}" in said
+    assert "mdbopt_cuda" not in plan
+
+
+@needs_nvcc
+def test_cuda_with_a_compiler_that_is_too_old(configure):
+    asked = "MDBOPT_CUDA_ARCHITECTURES=80-real;999"
+    status, said, plan = configure("MDBOPT_CUDA=AUTO", asked)
+    assert status == 0, said
+    assert "mdbopt: without CUDA, for" in said
+    assert OLD in said
+    assert "mdbopt_cuda" not in plan
+    status, said, _ = configure("MDBOPT_CUDA=ON", asked)
+    assert status != 0
+    assert OLD in said
+    assert "use a newer nvcc, or ask for others" in said
+    status, said, plan = configure("MDBOPT_CUDA=ON", "MDBOPT_CUDA_ARCHITECTURES=80-real")
+    assert status == 0, said
+    assert "mdbopt_cuda" in plan
+
+
+def test_another_word_for_cuda(configure):
+    status, said, _ = configure("MDBOPT_CUDA=perhaps")
+    assert status != 0
+    assert "MDBOPT_CUDA is perhaps, expected OFF, ON or AUTO" in said
+
+
+def test_instruction_sets(configure):
+    def compiled(plan):
+        return set(re.findall(r"backend_(\w+)\.cpp\.o", plan))
+
+    every = {path.stem.removeprefix("backend_") for path in CSRC.glob("backend_*.cpp")}
+    status, said, plan = configure()
+    assert status == 0, said
+    assert compiled(plan) in (every, {"baseline"})  # of x86, of others
+    status, said, plan = configure("MDBOPT_NATIVE=ON")
+    assert status == 0, said
+    assert len(compiled(plan)) == 1
+    assert compiled(plan) <= every

@@ -1,0 +1,27 @@
+"""The package as a whole: what it offers, and what importing it brings in."""
+
+import subprocess
+import sys
+
+import mdbopt
+
+
+def test_every_name_is_there_and_listed():
+    assert set(mdbopt.__all__) <= set(dir(mdbopt))
+    assert {"data", "plot"} <= set(dir(mdbopt))
+    assert all(getattr(mdbopt, name) is not None for name in mdbopt.__all__)
+    assert not hasattr(mdbopt, "minimise")
+
+
+def test_importing_brings_in_numpy_alone():
+    """SciPy takes three times as long as all else; what needs it brings it in."""
+    code = """
+import sys, mdbopt
+heavy = {"scipy", "sklearn", "matplotlib", "pandas", "torch", "jax"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+mdbopt.AdamW(), mdbopt.Guarded(), mdbopt.kernels.adam
+assert "scipy" not in sys.modules
+assert mdbopt.minimize(lambda x: (x @ x, 2 * x), [1.0, 2.0], jac=True).success
+assert "scipy" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
