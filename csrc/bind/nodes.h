@@ -22,8 +22,6 @@ inline std::string kind_of(pybind11::handle node) {
 
 // The numbers of an array with at most one axis; those on a device are waited for.
 std::vector<double> numbers_of(const Found& found, const Place& place);
-// A shape as Python writes it.
-std::string in_words(const std::int64_t* shape, int rank);
 
 // The nodes of all trees at one place; lr, copy and decay are null where they are absent.
 struct Leaves::Nodes {

@@ -49,13 +49,6 @@ bool is_plain_numpy(py::handle object) {
   return Py_TYPE(object.ptr()) == py::detail::npy_api::get().PyArray_Type_;
 }
 
-py::dtype numpy_dtype(Dtype dtype) {
-  if (dtype == Dtype::kBFloat16) {
-    return py::dtype::from_args(py::module_::import("ml_dtypes").attr("bfloat16"));
-  }
-  return py::dtype(info(dtype).name);
-}
-
 Borrowed from_numpy(const py::array& array, const std::string& what, const Accepted& accepted) {
   Borrowed result;
   const std::optional<Dtype> known = dtype_of(array, accepted);
