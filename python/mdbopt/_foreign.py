@@ -58,7 +58,7 @@ def exact(given: Any, where: str, dtype: str) -> NDArray[Any] | None:
     try:
         if hasattr(given, "__dlpack__") and not isinstance(given, (np.ndarray, np.generic)):
             array = np.from_dlpack(given)
-            # Floating point was refused for another reason; PyTorch's negative bit is not seen here.
+            # Floats were refused for another reason, and PyTorch's negative bit does not show here.
             negative = hasattr(given, "is_neg") and given.is_neg()
             without_memory = array.size > 0 and array.ctypes.data == 0
             if negative or without_memory or array.dtype.kind not in ("i", "u"):

@@ -294,6 +294,10 @@ class Optimizer:
             lr, grad_scale, found_inf = (
                 None if name in there else number for name, number in given.items()
             )
+        if weight_decay is not None:
+            weight_decay = self._each("weight_decay", weight_decay)
+        elif self.weight_decay.__class__ is not float:
+            weight_decay = self.weight_decay
         return state._core.step(
             params,
             grads,
@@ -304,7 +308,7 @@ class Optimizer:
             copy,
             scalars,
             there or None,
-            self._each_decay if weight_decay is None else self._each("weight_decay", weight_decay),
+            weight_decay,
         )
 
     def plan(self, params: Any, grads: Any, state: UpdateState) -> Plan:

@@ -88,11 +88,11 @@ def filled(template, arrays):
 
 
 @pytest.mark.parametrize("name", NONES)
-def test_none_among_parameters_is_nothing(name, case, bound):
+def test_none_among_parameters_is_nothing(name, one, bound):
     here, there = NONES[name]
     x, y = drawn(1, SIZES), drawn(1, SIZES)
     params, flat = filled(here, x), [a for a in leaves(filled(here, y)) if a is not None]
-    optimizer = case.make()
+    optimizer = one.make()
     state, other = optimizer.init(params), optimizer.init(flat)
     for step in range(3):  # the last ones are remembered
         grads = filled(there, drawn(2, SIZES))

@@ -107,12 +107,12 @@ def anything(rng, value):
 
 @pytest.mark.parametrize("name", CASES)
 def test_any_state_is_refused_or_goes_on(name):
-    """A hundred and more of each: no crash, no hang, nothing that is not named."""
+    """Two thousand in all: no crash, no hang, nothing that is not named."""
     case, rng = CASES[name], np.random.default_rng(sum(map(ord, name)))
     optimizer, params, state = begin(case)
     saved, grads = dict(state), built(TEMPLATE, drawn(9, SIZES))
     taken = 0
-    for _ in range(120):
+    for _ in range(60):
         hostile = dict(saved)
         for key in rng.choice(list(saved), rng.integers(1, 3), replace=False):
             hostile[str(key)] = anything(rng, saved[key])
@@ -131,4 +131,4 @@ def test_any_state_is_refused_or_goes_on(name):
         for _ in range(2):
             assert optimizer.step(others, grads, twin)
         assert twin.t >= 2
-    assert taken < 120
+    assert taken < 60
