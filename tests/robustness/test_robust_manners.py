@@ -212,7 +212,7 @@ def test_no_status(method):
 
 
 @pytest.mark.parametrize(
-    ("value", "error"), [("bfgs", TypeError), (-1, ValueError), (1.5, TypeError), (None, TypeError)]
+    ("value", "error"), [("bfgs", TypeError), (-1, ValueError), (1.5, TypeError)]
 )
 def test_refine_argument(value, error):
     objective = Counted()
