@@ -1,5 +1,8 @@
 """PyTorch's negative bit: the memory of such a tensor holds the opposite of what it means."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from arrays import call, expected, streams
@@ -160,6 +163,32 @@ def test_a_saved_state_means_what_it_says(kind):
     x = torch.tensor(VALUES)
     saved = {**optimizer.init(x), "m": made(kind)}
     assert optimizer.restore(x, saved).m.tolist() == list(VALUES)
+
+
+# In a process of its own, since the bit is looked for once.
+ASKED = """
+import torch
+{}
+from mdbopt import kernels
+plain, negative = torch.ones(3), torch._neg_view(torch.ones(3))
+assert kernels.dot(plain, plain).dot == 3.0
+assert kernels.dot(negative, plain).dot == -3.0
+"""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "del torch._C._dispatch_keys",
+        "torch._C._dispatch_keys = lambda tensor: 3",
+        "torch._C._dispatch_keys = lambda tensor: type('', (), {'raw_repr': lambda self: 7})()",
+    ],
+)
+def test_where_the_bit_is_not_found_every_tensor_is_asked(change):
+    run = subprocess.run(
+        [sys.executable, "-c", ASKED.format(change)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def test_complex_numbers_are_refused_by_name():
