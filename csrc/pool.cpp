@@ -14,7 +14,6 @@
 #include <deque>
 #include <fstream>
 #include <mutex>
-#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -90,9 +89,9 @@ class Pool {
     const std::uint32_t number = Ticket::of(ticket_.load(std::memory_order_relaxed)).region + 1;
     ticket_.store(Ticket{number, static_cast<std::uint16_t>(parts), 0}.word(),
                   std::memory_order_release);
-    for (std::size_t k = 0; k < std::min(helpers, started_); ++k) {
-      calls_[k].store(number, std::memory_order_release);
-      calls_[k].notify_one();
+    for (std::size_t k = 0; k < std::min(helpers, workers_.size()); ++k) {
+      workers_[k].store(number, std::memory_order_release);
+      workers_[k].notify_one();
     }
     take_parts(number);
     wait_until(left_, [](std::size_t left) { return left == 0; });
@@ -116,15 +115,15 @@ class Pool {
     }
   }
 
-  // As far as the system and its memory allow.
   void grow(std::size_t wanted) {
-    try {
-      for (; started_ < wanted; ++started_) {
-        if (calls_.size() == started_) calls_.emplace_back(0);
-        std::thread(&Pool::work, this, &calls_[started_]).detach();
+    while (workers_.size() < wanted) {
+      workers_.emplace_back(0);
+      try {
+        std::thread(&Pool::work, this, &workers_.back()).detach();
+      } catch (const std::system_error&) {
+        workers_.pop_back();
+        return;
       }
-    } catch (const std::system_error&) {
-    } catch (const std::bad_alloc&) {
     }
   }
 
@@ -139,9 +138,8 @@ class Pool {
   }
 
   std::mutex region_;
-  // The region that each worker is called to: only those called wake up.
-  std::deque<std::atomic<std::uint32_t>> calls_;
-  std::size_t started_ = 0;
+  std::deque<std::atomic<std::uint32_t>>
+      workers_;  // the region each is called to: only those called wake up
   std::atomic<std::uint64_t> ticket_{0};
   std::atomic<std::size_t> left_{0};  // parts not yet done
   std::atomic<std::size_t> spinning_{0};
@@ -222,9 +220,8 @@ void parallel(std::size_t parts, std::size_t threads, void (*body)(void*, std::s
   // A region inside a region: its thread may hold the pool already.
   thread_local bool inside = false;
   if (parts > 1 && threads > 1 && !inside) {
-    Pool& workers = pool();
     inside = true;
-    const bool shared = workers.run(parts, threads, body, context);
+    const bool shared = pool().run(parts, threads, body, context);
     inside = false;
     if (shared) return;
   }
