@@ -10,6 +10,7 @@ from arrays import BFLOAT, INT, Producer, call, expected, streams
 
 import mdbopt
 from mdbopt import kernels
+from mdbopt._arrays import widened
 
 # Whole, so that every dtype below holds them.
 VALUES = np.array([3.0, -2.0, 1.0, 5.0, -7.0, 4.0])
@@ -86,6 +87,14 @@ FORMS = {
     "pandas column": lambda a: pytest.importorskip("pandas").DataFrame({"a": a})["a"],
 }
 forms = pytest.mark.parametrize("form", FORMS)
+
+
+def test_narrower_floats_are_widened_by_their_own_library():
+    wide = widened(VALUES.astype(np.float16), "float32")
+    assert wide.dtype == np.float32
+    assert np.array_equal(wide, VALUES)
+    for same in (VALUES, VALUES.astype(int), Producer(VALUES)):
+        assert widened(same, "float64") is same
 
 
 HALF = {form for form in FORMS if "float16" in form}

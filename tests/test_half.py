@@ -105,6 +105,23 @@ def test_arrays_of_every_kind_are_the_same(name):
         assert_same(got, wanted, name)
 
 
+def test_gradients_with_gaps_are_read(name):
+    x = finite(name)
+    g = np.random.default_rng(3).permutation(x)
+    wanted, got, shown = x.copy(), x.copy(), x.copy()
+    kernels.sgd(wanted, g, lr=0.125, dtype=name)
+    kernels.sgd(got.view(NATIVE[name]), np.repeat(g, 2).view(NATIVE[name])[::2], lr=0.125)
+    assert_same(got, wanted, name)
+    for gaps in (np.repeat(g, 2)[::2], of_dlpack(np.repeat(g, 2)[::2], name)):
+        with pytest.raises(ValueError, match=r"'g' has gaps between its elements.*pass a copy"):
+            kernels.sgd(shown, gaps, lr=0.125, dtype=name)
+    with pytest.raises(TypeError, match=f"'g' has dtype float32, expected {name}.*in {name}"):
+        kernels.sgd(shown, g.astype(np.float32), lr=0.125, dtype=name)
+    with pytest.raises(TypeError, match="'g' has dtype int64, expected"):
+        kernels.sgd(shown, g.astype(np.int64), lr=0.125, dtype=name)
+    assert_same(shown, x, name)
+
+
 def of_dlpack(bits, name):
     return Producer(bits, code={"float16": 2, "bfloat16": 4}[name])
 

@@ -131,7 +131,8 @@ Borrowed borrow(py::handle object, const std::string& what, const Accepted& acce
 
 Borrowed read(py::handle object, const std::string& what, const Wanted& wanted,
               const Accepted& accepted, CallPlace* where) {
-  const bool half = wanted.dtype && is_half(*wanted.dtype);  // NumPy has half of it
+  // NumPy need not know bfloat16, so nothing is converted to half precision.
+  const bool half = wanted.dtype && is_half(*wanted.dtype);
   if (cuda_device_of(object) || (half && !py::isinstance<py::array>(object)))
     return borrow(object, what, accepted, where);
   // The forms that numbers come in are NumPy's and pandas', best told apart in Python.
@@ -145,7 +146,8 @@ Borrowed read(py::handle object, const std::string& what, const Wanted& wanted,
                 std::to_string(*wanted.size) + wanted.like);
   }
   // What stands for another dtype is no whole number.
-  if (accepted.bits && numbers.dtype().kind() == 'u') return borrow(numbers, what, accepted);
+  const bool bits = numbers.dtype().kind() == 'u' && numbers.itemsize() == 2;
+  if (accepted.bits && bits) return borrow(numbers, what, accepted);
   if (has_dtype(numbers, accepted)) {
     Borrowed as_it_is = from_numpy(numbers, what, accepted);
     const bool fits = !wanted.dtype || as_it_is.tensor.dtype == *wanted.dtype;
@@ -153,7 +155,7 @@ Borrowed read(py::handle object, const std::string& what, const Wanted& wanted,
   }
   py::object dtype = py::none();
   py::object axes = py::none();
-  if (wanted.dtype) dtype = numpy_dtype(*wanted.dtype);
+  if (wanted.dtype) dtype = half ? numbers.dtype() : numpy_dtype(*wanted.dtype);
   const Borrowed* order = wanted.order;
   const bool arranged =
       order != nullptr && std::equal(order->shape.begin(), order->shape.end(), numbers.shape(),

@@ -227,9 +227,9 @@ Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted&
   const std::optional<Dtype> known = dtype_of(lent.tensor->dtype, accepted);
   if (!known) wrong_dtype(what, in_words(lent.tensor->dtype), accepted);
   if (is_negative(object)) {
-    throw TypeError(what +
-                    " has PyTorch's negative bit set: its memory holds the opposite of what it "
-                    "means; pass what its resolve_neg() gives");
+    throw Error(what +
+                " has PyTorch's negative bit set: its memory holds the opposite of what it means; "
+                "pass what its resolve_neg() gives");
   }
   Borrowed result{{lent.data(), 1, *known, lent.writable, lent.place},
                   lent.shape(),

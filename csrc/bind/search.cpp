@@ -176,10 +176,10 @@ class State {
     }
   };
 
-  // What a gradient comes as; on a device as it is.
+  // What a gradient comes as; on a device, which to ask for x would wait for, as it is.
   std::optional<Wanted> like_x() const {
+    if (!search_->place().on_cpu()) return {};
     const Buffer& x = search_->x();
-    if (!x.place().on_cpu()) return {};
     return Wanted{x.dtype(), x.size(), " (as x)", &kRowMajor};
   }
 

@@ -300,7 +300,7 @@ def real_value(name: str, f: Any) -> float:
         return float(f)
     except OverflowError:
         return math.inf if f > 0 else -math.inf
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise _not_real(name, f) from error
 
 

@@ -3,9 +3,10 @@
 Streams are NumPy arrays or any array with ``__dlpack__``, float64 or float32, dense, all of one
 size; a search's step sizes (``b``, ``axes``, ``u``, ``p``) are float64 always, secant pairs
 float32. On the CPU, streams that are only read may have any strides and come in any form whose
-numbers that dtype holds (integers, lists, narrower floats). Output streams are written in place. A call returns a named tuple of the rule's sums,
-float64, and ``applied``: False when the rule refused its input, in which case nothing was written.
-The same bits come back whatever the number of threads and the backend.
+numbers that dtype holds (integers, lists, narrower floats). Output streams are written in place. A
+call returns a named tuple of the rule's sums, float64, and ``applied``: False when the rule refused
+its input, in which case nothing was written. The same bits come back whatever the number of threads
+and the backend.
 
 They live on the CPU or all on one CUDA device (`mdbopt.cuda`). There, a call is queued on the
 stream that the library of the first array works on at the time, and waits for the device only when
