@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Callable
@@ -60,14 +61,34 @@ def ours(
     return Run(recorder.array(), str(result.message), time.perf_counter() - begin)
 
 
-def lbfgsb(problem: Any) -> Run:
+def lbfgsb(problem: Any, pairs: int = 10) -> Run:
     """Run SciPy's L-BFGS-B with no stop but CAP evaluations (and its own failures)."""
+    return _scipy(problem, "L-BFGS-B", {"maxcor": pairs, "ftol": 0.0, "maxfun": CAP})
+
+
+def bfgs(problem: Any) -> Run:
+    """Run SciPy's BFGS, which keeps a matrix of d x d, likewise."""
+    return _scipy(problem, "BFGS", {})
+
+
+class _SpentError(Exception):
+    """CAP evaluations, for what has no such limit."""
+
+
+def _scipy(problem: Any, method: str, options: dict[str, Any]) -> Run:
     recorder = _Recorder(problem, None)
-    limits = {"maxcor": 10, "ftol": 0.0, "gtol": 0.0, "maxfun": CAP, "maxiter": 10 * CAP}
+
+    def limited(x: Any) -> tuple[float, Any]:
+        if len(recorder.values) >= CAP:
+            raise _SpentError
+        return recorder(x)
+
+    limits = {"gtol": 0.0, "maxiter": 10 * CAP}
     begin = time.perf_counter()
-    with warnings.catch_warnings():
+    message = "CAP evaluations"
+    with warnings.catch_warnings(), contextlib.suppress(_SpentError):
         warnings.simplefilter("ignore", RuntimeWarning)
-        result = scipy.optimize.minimize(
-            recorder, problem.x0, jac=True, method="L-BFGS-B", options=limits
-        )
-    return Run(recorder.array(), str(result.message), time.perf_counter() - begin)
+        message = scipy.optimize.minimize(
+            limited, problem.x0, jac=True, method=method, options=limits | options
+        ).message
+    return Run(recorder.array(), str(message), time.perf_counter() - begin)

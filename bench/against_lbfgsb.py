@@ -4,6 +4,8 @@ The counts of L-BFGS-B (m = 10, ftol = gtol = 0) come from lbfgsb_evaluations.cs
 installed SciPy with --recompute, and always from there with --held-out. Nobody gets more than 3000
 evaluations, and a goal that is not reached counts as 3000. f* is the least value that anybody saw.
 
+--peers adds SciPy's L-BFGS-B with as many pairs as we keep by default at this size, and, up to 400
+variables, its BFGS, which keeps a whole matrix.
 --dtype float32 asks whether float32 needs more evaluations than our own float64 to tau = 1e-4.
 --held-out uses data that no setting was chosen on: scikit-learn's bundled tables, raw and with
 scaled columns, and random problems whose columns differ by up to six orders of magnitude.
@@ -18,7 +20,9 @@ from typing import Any
 
 import _common
 import numpy as np
-from _solvers import CAP, Run, lbfgsb, ours
+from _solvers import CAP, Run, bfgs, lbfgsb, ours
+
+import mdbopt
 
 TAUS = (1e-2, 1e-4, 1e-8)
 COLUMNS = {tau: f"evaluations_{tau:.0e}".replace("e-0", "e-") for tau in TAUS}
@@ -30,6 +34,7 @@ RAW = (
 )  # fmt: skip
 FLOAT32_TAU = 1e-4
 FLOAT32_LIMIT = 1.3
+LARGEST_MATRIX = 400  # variables up to which BFGS takes part
 
 
 def reference_sets(args: Any) -> Iterator[tuple[str, Any, Any, float, dict[float, int] | None]]:
@@ -76,6 +81,21 @@ def capped(counts: dict[float, int]) -> dict[float, int]:
     return {tau: CAP if count < 0 else min(CAP, count) for tau, count in counts.items()}
 
 
+def pairs_of(size: int) -> int:
+    """How many pairs `Guarded` keeps by default."""
+    search = mdbopt.Guarded()
+    state = search.init(np.zeros(size), 1.0, np.ones(size))
+    return int(state["memory"])
+
+
+def peers_of(problem: Any) -> dict[str, Run]:
+    """Run the strongest peers there are at this size."""
+    peers = {"L-BFGS-B, as many pairs": lbfgsb(problem, pairs_of(problem.d))}
+    if problem.d <= LARGEST_MATRIX:
+        peers["BFGS"] = bfgs(problem)
+    return peers
+
+
 def compare(args: Any) -> list[dict[str, Any]]:
     """Run every method on every data set; one row for each pair."""
     options = {"proposer": args.proposer} if args.proposer else {}
@@ -84,7 +104,8 @@ def compare(args: Any) -> list[dict[str, Any]]:
     for name, problem, narrow, known, table in sets:
         runs = {method: ours(problem, method, options) for method in args.method}
         rival = lbfgsb(problem) if table is None or args.recompute else None
-        everyone = [*runs.values(), *([rival] if rival else [])]
+        peers = peers_of(problem) if args.peers else {}
+        everyone = [*runs.values(), *([rival] if rival else []), *peers.values()]
         best = min([known, *(float(run.values.min()) for run in everyone)])
         f0 = problem(problem.x0)[0]
         theirs = counts_of(rival, f0, best) if rival else capped(table)
@@ -95,6 +116,10 @@ def compare(args: Any) -> list[dict[str, Any]]:
             row["evaluations"] = {f"{tau:.0e}": mine[tau] for tau in TAUS}
             row["lbfgsb"] = {f"{tau:.0e}": theirs[tau] for tau in TAUS}
             row["ratio"] = {f"{tau:.0e}": mine[tau] / theirs[tau] for tau in TAUS}
+            row["peers"] = {
+                peer: {f"{tau:.0e}": count for tau, count in counts_of(other, f0, best).items()}
+                for peer, other in peers.items()
+            }
             if args.dtype == "float32":
                 # the same goal for both: float64 values, of a float64 problem
                 goal = best + FLOAT32_TAU * (f0 - best)
@@ -108,6 +133,8 @@ def report(rows: list[dict[str, Any]], dtype: str) -> dict[str, Any]:
     """Print a row per data set and method, the geometric means, and the worst."""
     keys = [f"{tau:.0e}" for tau in TAUS]
     head = ["data set", "method", "d", *(f"ours : L-BFGS-B {k}  ratio" for k in keys)]
+    peers = list(dict.fromkeys(peer for row in rows for peer in row["peers"]))
+    head += [f"{peer} {keys[-1]}" for peer in peers]
     lines = []
     for row in rows:
         line = [row["dataset"] + (" (raw)" if row["raw"] else ""), row["method"], row["d"]]
@@ -115,6 +142,8 @@ def report(rows: list[dict[str, Any]], dtype: str) -> dict[str, Any]:
             f"{_count(row['evaluations'][k])} : {_count(row['lbfgsb'][k])}  {row['ratio'][k]:5.2f}"
             for k in keys
         ]
+        line += [_count(counts[keys[-1]]) for counts in row["peers"].values()]
+        line += ["-"] * (len(peers) - len(row["peers"]))
         if dtype == "float32":
             narrow = row["float32"]
             line.append(f"{_count(narrow['evaluations'])}  {narrow['ratio']:5.2f}")
@@ -149,7 +178,7 @@ def _summary(rows: list[dict[str, Any]], keys: list[str], dtype: str) -> dict[st
         row = max(rows, key=lambda r: r["ratio"][k])
         worst[k] = [row["dataset"], row["ratio"][k]]
     print("worst: " + ", ".join(f"{k} {name} {ratio:.2f}" for k, (name, ratio) in worst.items()))
-    summary = {"means": means, "worst": worst}
+    summary = {"means": means, "worst": worst, "peers": _beside_peers(rows, keys[-1])}
     if dtype == "float32":
         over = {r["dataset"]: r["float32"]["ratio"] for r in rows}
         beyond = [name for name, ratio in over.items() if ratio > FLOAT32_LIMIT]
@@ -162,6 +191,30 @@ def _summary(rows: list[dict[str, Any]], keys: list[str], dtype: str) -> dict[st
     return summary
 
 
+def _beside_peers(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    summary = {}
+    for peer in dict.fromkeys(peer for row in rows for peer in row["peers"]):
+        over = {
+            row["dataset"]: row["evaluations"][key] / row["peers"][peer][key]
+            for row in rows
+            if peer in row["peers"]
+        }
+        worst = max(over, key=lambda name: over[name])
+        fewer = sum(ratio < 1 for ratio in over.values())
+        mean = _common.geometric_mean(over.values())
+        print(
+            f"beside {peer}, {key}: mean {mean:.3f}, fewer on {fewer} of {len(over)}, "
+            f"worst {worst} {over[worst]:.2f}"
+        )
+        summary[peer] = {
+            "mean": mean,
+            "fewer": fewer,
+            "of": len(over),
+            "worst": [worst, over[worst]],
+        }
+    return summary
+
+
 def main() -> None:
     """Read the command line and run."""
     parser = _common.parser(__doc__, data=True)
@@ -169,6 +222,7 @@ def main() -> None:
     parser.add_argument("--proposer", help="of guarded: lbfgs, heavy-ball, nesterov, cg")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64")
     parser.add_argument("--recompute", action="store_true", help="run the installed L-BFGS-B")
+    parser.add_argument("--peers", action="store_true", help="more of SciPy's methods, see above")
     parser.add_argument("--held-out", action="store_true", help="see above; needs scikit-learn")
     parser.add_argument("--only", metavar="NAME", action="append", help="these data sets only")
     args = parser.parse_args()

@@ -61,8 +61,8 @@ def minimize(
     method : str, default "guarded"
         One of `mdbopt.methods`, in small or capital letters.
     jac : True, callable, None, False, "2-point", "3-point" or "cs"
-        Whether ``fun`` returns the gradient too (True), or ``jac(x, *args) -> g``, of shape (d,) and any
-        form whose numbers x's dtype holds: integers, lists, narrower floats, any strides;
+        Whether ``fun`` returns the gradient too (True), or ``jac(x, *args) -> g``, of shape (d,)
+        and any form whose numbers x's dtype holds: integers, lists, narrower floats, any strides;
         otherwise the differences that stand for it (None and False: "2-point"). They need
         x0 on the CPU.
     callback : callable, optional

@@ -113,10 +113,10 @@ class Run:
         core, objective, limits = self.state._core, self._objective, self._limits
         copied = core.device is not None  # on the CPU the objective is given a copy of it anyhow
         while True:
+            if core.gmax <= limits.gtol and core.status in (-1, PRECISION):
+                return CONVERGED
             if core.status != -1:
                 return int(core.status)
-            if core.gmax <= limits.gtol:
-                return CONVERGED
             if self._exhausts_calls() or core.evaluations > limits.maxiter:
                 return LIMIT
             trial = core.propose(copied)
