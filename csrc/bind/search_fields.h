@@ -11,6 +11,16 @@
 
 namespace mdbopt::bind {
 
+// Words are saved as numbers, so that a state is arrays and numbers throughout: FNV-1a, to as many bits
+// as any type of number holds.
+inline std::int64_t mark_of(const std::string& word) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char letter : word) {
+    hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3U;
+  }
+  return static_cast<std::int64_t>(hash >> 11U);
+}
+
 // Copies on the host, which are there once the search's stream has been waited for.
 class Saver final : public search::Fields {
  public:
@@ -18,7 +28,7 @@ class Saver final : public search::Fields {
   // All fields, or one of them.
   explicit Saver(const char* only = nullptr) : only_(only) {}
   void word(const std::string& name, const std::string& value) override {
-    if (wanted(name)) saved[name.c_str()] = value;
+    if (wanted(name)) saved[name.c_str()] = mark_of(value);
   }
   void number(const std::string& name, double& value, const search::Range&) override {
     if (wanted(name)) saved[name.c_str()] = value;
@@ -63,8 +73,10 @@ class Loader final : public search::Fields {
   }
   void word(const std::string& name, const std::string& value) override {
     const pybind11::object came = find(name);
-    if (!pybind11::isinstance<pybind11::str>(came)) wrong_type(name, "a word", came);
-    if (came.cast<std::string>() != value) refuse(name, "'" + value + "' (as this search)");
+    if (!whole(came)) wrong_type(name, "a whole number", came);
+    if (!came.equal(pybind11::int_(mark_of(value)))) {
+      refuse(name, "the mark of '" + value + "' (as this search)");
+    }
   }
   void number(const std::string& name, double& value, const search::Range& range) override {
     const pybind11::object came = find(name);
