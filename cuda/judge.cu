@@ -119,7 +119,7 @@ __global__ void begin_kernel(const __grid_constant__ Beginning b) {
   if (!j.proposal.finite()) {
     shrink(c, search::kQuarter);
   } else if (!search::is_finite(c.f_trial)) {
-    if (!search::has_no_minimum(n, c.facts.limits)) shrink(c, search::kQuarter);
+    if (!search::has_no_minimum(n)) shrink(c, search::kQuarter);
   } else if (search::noise(n, c.f_trial, c.facts.limits) ||
              !search::keeps_promise(n, j.proposal, c.f_trial)) {
     c.skip.secant = 0;

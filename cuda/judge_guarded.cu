@@ -2,6 +2,7 @@
 // them on the host.
 #include "judge_guarded.cuh"
 
+#include "../csrc/rules/direction.h"
 #include "../csrc/rules/pair.h"
 #include "../csrc/rules/vector.h"
 #include "prepare.cuh"
@@ -32,7 +33,7 @@ __device__ inline void grow(GuardedControl& c, double factor) {
 __device__ inline void reopen(GuardedControl& c) {
   rescale(c, search::kReopening);
   c.judging.pairs.count = 0;
-  clear_delta(c);
+  c.clears = true;
   search::reopen(c.judging.guard, c.judging.now);
   c.next = Next::kFirst;
 }
@@ -89,7 +90,7 @@ __device__ inline void move(GuardedControl& c) {
 __device__ inline void hole(GuardedControl& c) {
   GuardedJudging& j = c.judging;
   if (j.guard.state == search::kPlain) grow(c, search::kShorter);
-  c.next = search::after_hole(j.guard, j.now, c.facts.limits);
+  c.next = search::after_hole(j.guard, j.now);
   if (j.guard.reopening != 0) reopen(c);
 }
 
@@ -100,7 +101,7 @@ __global__ void begin_kernel(const __grid_constant__ GuardedBeginning b) {
   c.skip = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
   for_bundles(c, [](Bundle& bundle, bool) { bundle.skip_products = bundle.skip_direction = 1; });
   c.next = Next::kNone;
-  c.counts = c.moved = c.promise_kept = false;
+  c.counts = c.moved = c.promise_kept = c.clears = false;
   if (search::ended(n)) return;
   c.g_trial = b.g;
   c.moving = n.moved;
@@ -113,7 +114,7 @@ __global__ void begin_kernel(const __grid_constant__ GuardedBeginning b) {
   } else if (search::is_finite(c.f_trial)) {
     c.counts = true;
     measure(c);
-  } else if (!search::has_no_minimum(n, c.facts.limits)) {
+  } else if (!search::has_no_minimum(n)) {
     hole(c);
   }
 }
@@ -160,7 +161,7 @@ __global__ void decide_kernel(GuardedControl* control) {
       rescale(c, search::kFold);
     }
     if (c.trial.curved) remember(c, fit);
-    if (!won) c.next = search::after_plain_failure(j.guard, j.now, c.facts.limits);
+    if (!won) c.next = search::after_plain_failure(j.guard, j.now);
     if (j.guard.reopening != 0) reopen(c);
   } else if (won) {
     if (c.trial.curved) remember(c, fit);

@@ -2,7 +2,6 @@
 // of pairs there are.
 #pragma once
 
-#include "../csrc/rules/direction.h"
 #include "arrange.cuh"
 #include "judge_guarded.h"
 
@@ -24,14 +23,6 @@ __device__ inline void* s_of(const GuardedControl& c, std::int64_t slot) {
 }
 __device__ inline void* y_of(const GuardedControl& c, std::int64_t slot) {
   return c.arrays.y.data()[slot];
-}
-
-// delta ← 0: x − x is 0 whatever delta holds.
-__device__ inline void clear_delta(GuardedControl& c) {
-  void* x = now(c).x;
-  c.skip.clear = 0;
-  arrange(c.clear, c.arrays.size, x, x, c.arrays.delta);
-  give<Along>(c.clear_coef.bytes, -1.0);
 }
 
 // Calls with each bundle and whether it is there: fives as far as they go, then singles.

@@ -46,6 +46,7 @@ struct GuardedControl {
   search::Next next;
   bool counts;  // f is finite there
   bool moved, promise_kept;
+  bool clears;  // delta
   GuardedSkip skip;
   // Sums of the walks.
   double pair_sums[kMaxSums], learn_sums[kMaxSums], decrease_sums[kMaxSums];

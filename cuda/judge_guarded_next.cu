@@ -2,6 +2,7 @@
 // between the walks, as Guarded and its proposer do on the host.
 #include "judge_guarded.cuh"
 
+#include "../csrc/rules/direction.h"
 #include "../csrc/rules/trial.h"
 #include "queue.h"
 
@@ -17,6 +18,14 @@ __device__ inline void give_weights(const Bundle& bundle, Coefs& coefs, const do
   const double* w = weights + bundle.first;
   if (bundle.pairs == 1) return give<Add<AddPair>>(coefs.bytes, sign * w[0]);
   give<Add<AddPairs>>(coefs.bytes, sign * w[0], sign * w[1], sign * w[2], sign * w[3], sign * w[4]);
+}
+
+// delta ← 0: x − x is 0 whatever delta holds.
+__device__ inline void clear_delta(GuardedControl& c) {
+  void* x = now(c).x;
+  c.skip.clear = 0;
+  arrange(c.clear, c.arrays.size, x, x, c.arrays.delta);
+  give<Along>(c.clear_coef.bytes, -1.0);
 }
 
 // From x, where the search is now.
@@ -119,6 +128,7 @@ __global__ void arrive_kernel(GuardedControl* control) {
   GuardedControl& c = *control;
   GuardedJudging& j = c.judging;
   Numbers& n = j.now;
+  if (c.clears) clear_delta(c);
   if (c.skip.first != 0 && c.skip.along != 0) return;
   n.moved = c.skip.first == 0 ? c.first_sums[2] : c.along_sums[0];
   if (c.skip.direction == 0 && !search::downhill(c.slope_sums[0] * n.scale)) {

@@ -176,8 +176,8 @@ def pair(v, s, put):
     return {"s": ss, "y": ys, "g_copy": v["g_trial"]}, (*sums, g * ss, g_trial * ss, ss * ys)
 
 
-def learn(v, w):
-    b = shrink("box", v["b"], w, 0.0, UNLIMITED)
+def learn(v, w, depth):
+    b = shrink("box", v["b"], w, 0.0, depth)
     y2, s2, root, inverse = v["y"] * v["y"], v["s"] * v["s"], np.sqrt(b), 1.0 / b
     sums = (y2, y2 * root, y2 * b, s2, s2 * (root * inverse), s2 * inverse, w * v["b"])
     return {"b": b}, sums
@@ -279,13 +279,13 @@ ROWS = (
         ),
         "learn": Row(
             {"s": SIGNED, "y": SIGNED, "b": POSITIVE},
-            ({"cut": 0.7},),
-            apply=lambda v, s, _put: learn(v, s["cut"] * (v["y"] * v["y"])),
+            ({"cut": 0.7, "depth": UNLIMITED}, {"cut": 70.0, "depth": 3.0}),
+            apply=lambda v, s, _put: learn(v, s["cut"] * (v["y"] * v["y"]), s["depth"]),
         ),
         "learn_from": Row(
             {"s": SIGNED, "y": SIGNED, "u": POSITIVE, "b": POSITIVE},
-            ({"cut": 0.7},),
-            apply=lambda v, s, _put: learn(v, s["cut"] * v["u"]),
+            ({"cut": 0.7, "depth": UNLIMITED}, {"cut": 70.0, "depth": 3.0}),
+            apply=lambda v, s, _put: learn(v, s["cut"] * v["u"], s["depth"]),
         ),
         "decrease": Row(
             {"g": SIGNED, "b": POSITIVE},

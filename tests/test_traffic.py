@@ -83,9 +83,9 @@ def test_traffic_does_not_depend_on_threads(threads):
 
 
 def test_a_guarded_step_reads_each_s_twice_and_each_y_once():
-    search = mdbopt.Guarded()
-    state = search.init(X0, *FUN(X0))
     pairs = 10
+    search = mdbopt.Guarded(memory=pairs)
+    state = search.init(X0, *FUN(X0))
     # The trial's walk, the cut's, the two of a direction; the settlement of a window now and then.
     trial, cut, directions, settlement = 64, 24, 80, 16
     for moved, _, walks, each in judgements(search, state):

@@ -250,14 +250,14 @@ std::unique_ptr<State> make_state(const std::string& method, double gamma, doubl
 }  // namespace
 
 void bind_search(py::module_& module) {
-  py::class_<State> state(module, "State",
+  py::class_<State> bound(module, "State",
                           "A search at work: its point, its set and its counters.");
-  define_init(state, &make_state, py::kw_only(), "method"_a, "gamma"_a = search::kDefault,
+  define_init(bound, &make_state, py::kw_only(), "method"_a, "gamma"_a = search::kDefault,
               "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault,
               "cocoercive"_a = true, "refine"_a = 0, "gradient_direction"_a = true,
               "groups"_a = Labels(0), "memory"_a = Options{}.memory,
               "proposer"_a = Options{}.proposer, "backend"_a = py::none(), "threads"_a = 0);
-  state
+  bound
       .def("init", &State::init, "x"_a, "f"_a, "g"_a,
            "Start at x, where the objective is f and its gradient g.")
       .def(

@@ -102,7 +102,7 @@ bool Guarded::judge_plain(const Measured& trial, const Tensor& g) {
   if (!promise_kept && break_promise(guard_, now_, metric_, trial, fit)) rescale();
   if (trial.curved) remember(trial, fit);
   if (wins(now_, trial)) return move(trial, promise_kept);
-  next(after_plain_failure(guard_, now_, limits_));
+  next(after_plain_failure(guard_, now_));
   return false;
 }
 
@@ -126,7 +126,7 @@ bool Guarded::move(const Measured& trial, bool promise_kept) {
 
 void Guarded::fail_trial() {
   if (guard_.state == kPlain) grow(kShorter);
-  next(after_hole(guard_, now_, limits_));
+  next(after_hole(guard_, now_));
 }
 
 Fit Guarded::learn(const Measured& trial) {

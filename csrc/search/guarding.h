@@ -83,8 +83,8 @@ inline constexpr double kReopening = 1e300;
 // sizes in the box this is the end, as none of them moves x. Where f is not smooth in one metric,
 // pairs from far away may have cut the box down to nothing: it is opened anew, if anything was won
 // since the last time.
-MDBOPT_INLINE void spend(Guarding& guard, Numbers& n, const Precision& limits) {
-  if (guard.reopened == n.gains) return end(n, Status::kPrecision, limits);
+MDBOPT_INLINE void spend(Guarding& guard, Numbers& n) {
+  if (guard.reopened == n.gains) return end(n, Status::kPrecision);
   guard.reopened = n.gains;
   guard.reopening = 1;
 }
@@ -202,18 +202,18 @@ MDBOPT_INLINE Next after_failure(Guarding& guard, const Measured& trial, bool re
   return Next::kAlong;
 }
 
-MDBOPT_INLINE Next after_plain_failure(Guarding& guard, Numbers& n, const Precision& limits) {
+MDBOPT_INLINE Next after_plain_failure(Guarding& guard, Numbers& n) {
   constexpr std::int64_t kPlainFails = 60;  // in a row: nothing will help
   if (++guard.plain_fails < kPlainFails) return Next::kPlain;
-  spend(guard, n, limits);
+  spend(guard, n);
   return Next::kNone;
 }
 
 // f or g is not finite there. Where it was a plain step, the box is to be quartered first.
-MDBOPT_INLINE Next after_hole(Guarding& guard, Numbers& n, const Precision& limits) {
+MDBOPT_INLINE Next after_hole(Guarding& guard, Numbers& n) {
   constexpr std::int64_t kFirstHoles = 400;  // tenths that take any first step to nothing
   ++guard.tries;
-  if (guard.state == kPlain) return after_plain_failure(guard, n, limits);
+  if (guard.state == kPlain) return after_plain_failure(guard, n);
   guard.t *= kShorter;
   if (guard.tries >= (guard.state == kFirst ? kFirstHoles : kMostTries)) return Next::kPlain;
   return guard.state == kFirst ? Next::kFirst : Next::kAlong;
@@ -289,7 +289,7 @@ MDBOPT_INLINE bool downhill(double slope) { return slope < 0.0 && is_finite(slop
 
 MDBOPT_INLINE void settle_plain(Guarding& guard, Numbers& n, double decrease,
                                 const Precision& limits) {
-  if (too_short(n, n.moved, limits) || !(decrease > 0.0)) spend(guard, n, limits);
+  if (too_short(n, n.moved, limits) || !(decrease > 0.0)) spend(guard, n);
 }
 
 // What a judgement on a device changes beside the arrays and the tables of the recursion. A trial

@@ -41,7 +41,7 @@ MDBOPT_INLINE void settle(Numbers& n, const Proposal& proposal, const Precision&
   n.moved = proposal.moved;
   if (n.gmax > 0.0 &&
       (!proposal.finite() || too_short(n, n.moved, limits) || !(proposal.decrease > 0.0))) {
-    end(n, Status::kPrecision, limits);
+    end(n, Status::kPrecision);
   }
 }
 

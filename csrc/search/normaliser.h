@@ -14,17 +14,16 @@
 namespace mdbopt::search {
 
 struct Precision {
-  double noise;       // |Δf| ≤ noise·|f| is rounding, not information
-  double roundoff;    // relative error of a sum of terms of the size of f
-  double bottomless;  // f below minus this, in units of the first gradient, has no minimum
-  double epsilon;     // of x
+  double noise;     // |Δf| ≤ noise·|f| is rounding, not information
+  double roundoff;  // relative error of a sum of terms of the size of f
+  double epsilon;   // of x
 };
 
 // float32 objectives accumulate their rounding over the data: about a hundred units in the last
-// place are seen. The range of x is the limit for how far f may fall.
+// place are seen.
 constexpr Precision precision(Dtype dtype) {
-  return dtype == Dtype::kFloat64 ? Precision{1e-9, 1e-14, 1e60, epsilon_of(dtype)}
-                                  : Precision{1e-5, 1e-5, 1e30, epsilon_of(dtype)};
+  return dtype == Dtype::kFloat64 ? Precision{1e-9, 1e-14, epsilon_of(dtype)}
+                                  : Precision{1e-5, 1e-5, epsilon_of(dtype)};
 }
 
 // slope = ⟨g⁺, x − x⁺⟩, curvature = ⟨s, y⟩.

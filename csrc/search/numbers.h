@@ -43,10 +43,11 @@ MDBOPT_INLINE double unscaled(const Numbers& n, double value) { return value * (
 // No judgement changes anything any more.
 MDBOPT_INLINE bool ended(const Numbers& n) { return n.status != Status::kRunning || n.gmax == 0.0; }
 
-MDBOPT_INLINE void end(Numbers& n, Status status, const Precision& limits) {
+MDBOPT_INLINE void end(Numbers& n, Status status) {
+  constexpr double kBottomless = 1e30;  // in units of the first gradient: f has no minimum there
   // No step is left because f runs away downwards, not because x is good.
   const bool falls = n.infinite_descents > 0 ||
-                     n.f < -limits.bottomless * larger(1.0, absolute(scaled(n, n.f_start_told)));
+                     n.f < -kBottomless * larger(1.0, absolute(scaled(n, n.f_start_told)));
   n.status = status == Status::kPrecision && falls ? Status::kNotFinite : status;
 }
 
@@ -62,9 +63,9 @@ MDBOPT_INLINE double begin_trial(Numbers& n, double f) {
 inline constexpr std::int64_t kInfiniteDescents = 30;
 
 // For an f that is not finite: whether that was the end.
-MDBOPT_INLINE bool has_no_minimum(Numbers& n, const Precision& limits) {
+MDBOPT_INLINE bool has_no_minimum(Numbers& n) {
   if (!(n.f_trial_told < 0.0) || ++n.infinite_descents < kInfiniteDescents) return false;
-  end(n, Status::kNotFinite, limits);
+  end(n, Status::kNotFinite);
   return true;
 }
 
@@ -128,7 +129,7 @@ MDBOPT_INLINE void count_gain(Numbers& n, double f_trial, std::int64_t patience,
     return;
   }
   ++n.quiet;
-  if (n.quiet >= patience && !ended(n)) end(n, Status::kPrecision, limits);
+  if (n.quiet >= patience && !ended(n)) end(n, Status::kPrecision);
 }
 
 // Whether a trial that moves x by `moved` can no longer tell anything: it must move x at all, and not

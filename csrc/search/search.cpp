@@ -122,7 +122,7 @@ bool Search::judge(double f, const Tensor& g) {
   const double moving = now_.moved;
   if (is_finite(f_trial)) {
     moved = judge_trial(f_trial, g);
-  } else if (!has_no_minimum(now_, limits_)) {
+  } else if (!has_no_minimum(now_)) {
     fail_trial();
   }
   if (moved) move(now_, f_trial, moving);

@@ -92,7 +92,7 @@ class Search {
   virtual bool judge_trial(double f, const Tensor& g) = 0;  // f over the scale, finite
   virtual void fail_trial() = 0;                            // f or g is not finite at the trial
 
-  void end(Status status) { search::end(now_, status, limits_); }
+  void end(Status status) { search::end(now_, status); }
   bool out_of_range(double f_trial, double gmax_trial, double huge) {
     return search::out_of_range(now_, f_trial, gmax_trial, huge);
   }

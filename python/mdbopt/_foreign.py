@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mdbopt import _core
 from mdbopt._arrays import is_device
 
 # The largest whole number up to which all are numbers of a dtype.
@@ -57,7 +58,7 @@ def exact(given: Any, where: str, dtype: str) -> NDArray[Any] | None:
         return None
     try:
         if hasattr(given, "__dlpack__") and not isinstance(given, (np.ndarray, np.generic)):
-            array = np.from_dlpack(given)
+            array = _core.as_numpy(given, where)
             # Floats were refused for another reason, and PyTorch's negative bit does not show here.
             negative = hasattr(given, "is_neg") and given.is_neg()
             without_memory = array.size > 0 and array.ctypes.data == 0
