@@ -2,6 +2,7 @@
 
 import ctypes
 from ctypes import POINTER, c_int32, c_int64, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
+from typing import ClassVar
 
 import numpy as np
 
@@ -48,12 +49,10 @@ new_capsule.argtypes = [c_void_p, ctypes.c_char_p, Destructor]
 
 
 class Producer:
-    """Shows a NumPy array through `__dlpack__` as it is told to; counts capsules alive.
+    """Shows a NumPy array through `__dlpack__` as it is told to."""
 
-    The description lives in the producer, so a capsule is valid while its producer is.
-    """
-
-    alive = 0
+    # By address, so that a capsule keeps what it describes.
+    producer_of_capsule: ClassVar[dict] = {}
 
     def __init__(
         self,
@@ -96,13 +95,14 @@ class Producer:
             raise TypeError(
                 f"__dlpack__() got an unexpected keyword argument {next(iter(request))!r}"
             )
-        Producer.alive += 1
-        return new_capsule(ctypes.addressof(self.managed), self.name, count_down)
+        capsule = new_capsule(ctypes.addressof(self.managed), self.name, let_go)
+        Producer.producer_of_capsule[id(capsule)] = self
+        return capsule
 
 
 @Destructor
-def count_down(_capsule):
-    Producer.alive -= 1
+def let_go(capsule):
+    del Producer.producer_of_capsule[capsule]
 
 
 def call(x, g, b, x_trial, **options):
