@@ -2,7 +2,6 @@
 
 import ctypes
 from ctypes import POINTER, c_int32, c_int64, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
-from typing import ClassVar
 
 import numpy as np
 
@@ -43,16 +42,20 @@ class Versioned(ctypes.Structure):
 
 
 Destructor = ctypes.CFUNCTYPE(None, c_void_p)
+# These take the capsule while it is being freed, and so by its address.
+get_context = ctypes.PYFUNCTYPE(c_void_p, c_void_p)(("PyCapsule_GetContext", ctypes.pythonapi))
+release = ctypes.PYFUNCTYPE(None, c_void_p)(("Py_DecRef", ctypes.pythonapi))
+set_context = ctypes.pythonapi.PyCapsule_SetContext
+set_context.argtypes = [ctypes.py_object, c_void_p]
 new_capsule = ctypes.pythonapi.PyCapsule_New
 new_capsule.restype = ctypes.py_object
 new_capsule.argtypes = [c_void_p, ctypes.c_char_p, Destructor]
 
 
 class Producer:
-    """Shows a NumPy array through `__dlpack__` as it is told to."""
+    """Shows a NumPy array through `__dlpack__` as it is told to; counts capsules, which keep it."""
 
-    # By address, so that a capsule keeps what it describes.
-    producer_of_capsule: ClassVar[dict] = {}
+    alive = 0
 
     def __init__(
         self,
@@ -96,13 +99,16 @@ class Producer:
                 f"__dlpack__() got an unexpected keyword argument {next(iter(request))!r}"
             )
         capsule = new_capsule(ctypes.addressof(self.managed), self.name, let_go)
-        Producer.producer_of_capsule[id(capsule)] = self
+        Producer.alive += 1
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
+        set_context(capsule, id(self))
         return capsule
 
 
 @Destructor
 def let_go(capsule):
-    del Producer.producer_of_capsule[capsule]
+    Producer.alive -= 1
+    release(get_context(capsule))
 
 
 def call(x, g, b, x_trial, **options):

@@ -127,7 +127,7 @@ def test_it_is_refused_by_name(entry, case):
     assert str(caught.value).startswith(entry.removesuffix(" at start"))
     del caught
     gc.collect()
-    assert not Producer.producer_of_capsule
+    assert Producer.alive == 0
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
