@@ -49,11 +49,6 @@ void Leaves::look(Found& found, py::handle object, std::size_t tree, const Path&
     if (!found.given) throw;
     return;
   }
-  // PyTorch makes tensors with gaps that are meant negated, as the imaginary part of a conjugate.
-  if (counts_versions(object) && py::bool_(object.attr("is_neg")())) {
-    throw TypeError(named(tree, path) +
-                    " has the negative bit set, expected what resolve_neg() makes of it");
-  }
   const Borrowed& array = borrowed_.back();
   const std::size_t width = info(array.tensor.dtype).bytes;
   const auto address = reinterpret_cast<std::uintptr_t>(array.tensor.data);
