@@ -196,7 +196,8 @@ __global__ void settle_kernel(Control* control) {
   Control& c = *control;
   if (c.skip.again == 0) settle(c);
   if (c.counts) {
-    search::count_gain(c.judging.now, c.f_trial, search::kSetPatience, c.facts.limits);
+    Numbers& n = c.judging.now;
+    search::count_gain(n, c.f_trial, search::patience_of_set(n), c.facts.limits);
   }
 }
 

@@ -29,6 +29,7 @@ class Guarded final : public Search {
   void start() override;
   bool judge_trial(double f, const Tensor& g) override;
   void fail_trial() override;
+  std::int64_t patience() const override { return kPatience; }
   bool judged_there(double f, const Tensor& g, bool& moved) override;
   void fetch() override;
   const Groups& groups() const override { return groups_; }

@@ -14,7 +14,13 @@ inline constexpr double kHuge = 1e60;
 // How the set shrinks where a trial is not finite, and where a pair gives no cut.
 inline constexpr double kQuarter = 0.25;
 inline constexpr double kHalf = 0.5;
-inline constexpr std::int64_t kSetPatience = 270;  // see count_gain
+
+// See count_gain. Until the first accepted step there is no end to it: a first set that is far too
+// large takes many cuts, and each brings that step nearer.
+MDBOPT_INLINE std::int64_t patience_of_set(const Numbers& n) {
+  constexpr std::int64_t kPatienceOfSets = 200;
+  return n.accepted > 0 ? kPatienceOfSets : INT64_MAX;
+}
 
 // Outside of the noise of f.
 MDBOPT_INLINE bool keeps_promise(const Numbers& n, const Proposal& proposal, double f_trial) {

@@ -19,7 +19,7 @@ namespace mdbopt::search {
 
 class Multidimensional final : public Search {
  public:
-  explicit Multidimensional(const Options& options) : Search(options, kSetPatience) {}
+  explicit Multidimensional(const Options& options) : Search(options) {}
   void step_sizes(double* out) const override;
   void fields(Fields& fields) override;
   void loaded() override;
@@ -30,6 +30,7 @@ class Multidimensional final : public Search {
   void start() override;
   bool judge_trial(double f, const Tensor& g) override;
   void fail_trial() override;
+  std::int64_t patience() const override { return patience_of_set(now_); }
   bool judged_there(double f, const Tensor& g, bool& moved) override;
   void fetch() override;
   const Groups& groups() const override { return set_->groups(); }

@@ -101,8 +101,8 @@ inline constexpr double kSmallDifference = 1e-5;
 inline constexpr double kUnknownSlope = 1e300;
 
 // Between x and the trial a convex f changes by no less than the slope ⟨g, x⁺ − x⟩ and no more than the
-// slope at the trial. By how much a small difference leaves that interval says how
-// large the noise of f is. Before x moves.
+// slope at the trial. By how much a small difference leaves that interval says how large the noise of
+// f is. Before x moves.
 MDBOPT_INLINE void measure_noise(Numbers& n, double f_trial, double slope, double slope_trial) {
   const double difference = f_trial - n.f;
   const double outside = larger(slope - difference, difference - slope_trial);

@@ -126,7 +126,7 @@ bool Search::judge(double f, const Tensor& g) {
     fail_trial();
   }
   if (moved) move(now_, f_trial, moving);
-  if (is_finite(f_trial)) count_gain(now_, f_trial, patience_, limits_);
+  if (is_finite(f_trial)) count_gain(now_, f_trial, patience(), limits_);
   return moved;
 }
 
@@ -166,7 +166,7 @@ void Search::fields(Fields& fields) {
   fields.number("least_gmax_scaled", now_.least_gmax, kNotNegative);
   fields.number("noise_scaled", now_.noise, kNotNegative);
   fields.count("gains", now_.gains, 0, judged);
-  fields.count("quiet", now_.quiet, 0, patience_);
+  fields.count("quiet", now_.quiet, 0, judged);
   fields.array("x", x_, kFinite);
   fields.array("g", g_, finite);
   const bool waits = fields.judged_later() && !is_finite(now_.moved);

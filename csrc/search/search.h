@@ -82,14 +82,12 @@ class Search {
   virtual void loaded() = 0;
 
  protected:
-  // Patience: see count_gain.
-  Search(const Options& options, std::int64_t patience)
-      : options_(options),
-        execution_(std::make_shared<Execution>(options.execution)),
-        patience_(patience) {}
+  explicit Search(const Options& options)
+      : options_(options), execution_(std::make_shared<Execution>(options.execution)) {}
 
   virtual void start() = 0;  // x_, g_, f_ are set: propose the first trial
   virtual bool judge_trial(double f, const Tensor& g) = 0;  // f over the scale, finite
+  virtual std::int64_t patience() const = 0;                // see count_gain
   virtual void fail_trial() = 0;                            // f or g is not finite at the trial
 
   void end(Status status) { search::end(now_, status); }
@@ -138,7 +136,6 @@ class Search {
   void follow(const Place& place);
 
   std::shared_ptr<Execution> execution_;
-  std::int64_t patience_;
   std::int64_t proposed_ = 0;
 };
 
