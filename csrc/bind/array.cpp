@@ -38,12 +38,14 @@ std::string fault_of(const Borrowed& array) {
   for (std::size_t k = 0; k < array.shape.size(); ++k) {
     if (array.shape[k] > 1 && array.strides[k] <= 0) {
       return std::string(" has a ") + (array.strides[k] < 0 ? "negative" : "zero (broadcast)") +
-             " stride, expected a dense array; pass a copy";
+             " stride, expected a dense array; use a dense copy in its place";
     }
   }
-  if (!dense(array)) return " has gaps between its elements, expected a dense array; pass a copy";
+  if (!dense(array))
+    return " has gaps between its elements, expected a dense array; use a dense copy in its place";
   if (reinterpret_cast<std::uintptr_t>(array.tensor.data) % info(array.tensor.dtype).bytes != 0)
-    return " is not aligned to its element size, expected an aligned array; pass a copy";
+    return " is not aligned to its element size, expected an aligned array; use an aligned copy in "
+           "its place";
   return {};
 }
 
