@@ -209,7 +209,7 @@ MDBOPT_INLINE Next after_plain_failure(Guarding& guard, Numbers& n) {
   return Next::kNone;
 }
 
-// f or g is not finite there. Where it was a plain step, the box is to be quartered first.
+// f or g is not finite there. Where it was a plain step, a tenth of the box is to be taken first.
 MDBOPT_INLINE Next after_hole(Guarding& guard, Numbers& n) {
   constexpr std::int64_t kFirstHoles = 400;  // tenths that take any first step to nothing
   ++guard.tries;
@@ -277,7 +277,7 @@ MDBOPT_INLINE void begin_plain(Guarding& guard) {
   open_box(guard, guard.unit_step);
 }
 
-// The trial just written is not finite. A plain one needs a quarter of the box, too.
+// The trial just written is not finite. A plain one needs a tenth of the box, too.
 MDBOPT_INLINE Next after_overshoot(Guarding& guard) {
   if (guard.state == kPlain) return Next::kPlain;
   guard.t *= kShorter;

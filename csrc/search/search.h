@@ -94,7 +94,6 @@ class Search {
   bool out_of_range(double f_trial, double gmax_trial, double huge) {
     return search::out_of_range(now_, f_trial, gmax_trial, huge);
   }
-  bool no_worse_than_start() const { return search::no_worse_than_start(now_); }
   double scaled(double value) const { return search::scaled(now_, value); }
   double unscaled(double value) const { return search::unscaled(now_, value); }
   bool noise(double f_trial) const { return search::noise(now_, f_trial, limits_); }
