@@ -2,6 +2,8 @@
 #include "dlpack.h"
 #include "nodes.h"
 
+#include <pybind11/stl.h>
+
 #include <algorithm>
 
 #include "../check.h"
@@ -59,7 +61,6 @@ void Leaves::read(const Description& rule, const Trees& trees, const Accepted& a
   rule_ = &rule;
   trees_ = &trees;
   accepted_ = accepted;
-  release();
   hold_ = kFewElements == 0 || elements > kFewElements;
   if (!recall_all()) read_all();
 }
@@ -151,10 +152,10 @@ void Leaves::check_size(const Nodes& nodes, std::size_t tree, Py_ssize_t size,
   }
 }
 
-void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t size) {
+void Leaves::visit_sequence(Nodes nodes, const Path& path, Py_ssize_t size) {
   const std::size_t trees = nodes.trees();
   bool spread[kMostTrees] = {};  // a list here, too; else the node holds for all below
-  std::vector<double> numbers[kMostTrees];
+  std::vector<py::object> listed;
   for (std::size_t k = 1; k < trees; ++k) {
     PyObject* node = nodes.at[k];
     if (node == nullptr) continue;
@@ -171,7 +172,8 @@ void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t siz
                     ", expected (" + std::to_string(size) + ",), one for each array of " +
                     path.below(name_of(0)));
       }
-      numbers[k] = numbers_of(found, own.place());
+      nodes.at[k] = listed.emplace_back(py::cast(numbers_of(found, own.place()))).ptr();
+      spread[k] = true;
       continue;
     }
     throw Error(named(k, path) + ": expected " + std::to_string(size) + " items as " +
@@ -180,12 +182,7 @@ void Leaves::visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t siz
   }
   for (Py_ssize_t i = 0; i < size; ++i) {
     Nodes below = nodes;
-    py::object number[kMostTrees];
     for (std::size_t k = 0; k < trees; ++k) {
-      if (!numbers[k].empty()) {
-        number[k] = py::float_(numbers[k][static_cast<std::size_t>(i)]);
-        below.at[k] = number[k].ptr();
-      }
       if (k > 0 && !spread[k]) continue;
       check_size(nodes, k, size, path);
       below.at[k] = item(nodes.at[k], i);

@@ -5,7 +5,6 @@
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,9 +50,9 @@ class Leaves {
   Leaves& operator=(const Leaves&) = delete;
 
   // Reads the trees; throws TypeError or Error that names the place, or DeviceError. All arrays are
-  // held until
-  // release(), so that other threads cannot free them meanwhile; but a few small ones of NumPy, which
-  // are updated faster than the interpreter is handed over.
+  // held until release(), which comes before the next call, so that other threads cannot free them
+  // meanwhile; but a few small ones of NumPy, which are updated faster than the interpreter is handed
+  // over.
   void read(const Description& rule, const Trees& trees, const Accepted& accepted);
   bool held() const { return !held_.empty(); }
   void release();
@@ -80,7 +79,7 @@ class Leaves {
   void hold(const Nodes& nodes);
   void visit(const Nodes& nodes, const Path& path);
   void check_size(const Nodes& nodes, std::size_t tree, Py_ssize_t size, const Path& path) const;
-  void visit_sequence(const Nodes& nodes, const Path& path, Py_ssize_t size);
+  void visit_sequence(Nodes nodes, const Path& path, Py_ssize_t size);
   void visit_dict(const Nodes& nodes, const Path& path);
   void leaf(const Nodes& nodes, const Path& path);
   void look(Found& found, pybind11::handle object, std::size_t tree, const Path& path,
@@ -138,12 +137,13 @@ class Leaves {
   Dtype dtype_of(const Job& job) const { return groups[job.variant].dtype; }
   Found found_[kMaxStreams + 2];  // of the leaf that is being read: by stream, then of lr and copy
   std::vector<void*> pointers_;
-  // Of jobs that have layouts: by stream, then of lr and copy; and their axes.
-  std::deque<std::vector<Layout>> layouts_;
-  std::deque<std::vector<std::int64_t>> axes_;
+  // Of jobs that have layouts: by stream, then of lr and copy; and their axes. Pointers lead into the
+  // inner vectors, here and below, which stay where they are when the outer one grows.
+  std::vector<std::vector<Layout>> layouts_;
+  std::vector<std::vector<std::int64_t>> axes_;
   std::vector<PyObject*> held_;
-  std::deque<Borrowed> borrowed_;  // those that a glance does not read
-  std::deque<std::vector<std::int64_t>> strides_;
+  std::vector<Borrowed> borrowed_;  // those that a glance does not read
+  std::vector<std::vector<std::int64_t>> strides_;
   std::vector<Seen> seen_;   // by leaf and tree
   bool recallable_ = false;  // so far, while they are read
   bool can_recall_ = false;

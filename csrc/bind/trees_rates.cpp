@@ -11,12 +11,11 @@ namespace py = pybind11;
 namespace mdbopt::bind {
 namespace {
 
-double positive(double value, const std::string& what) {
-  if (!std::isfinite(value) || value < 0.0) {
-    throw Error(what + ": expected a finite number >= 0, got " +
-                py::str(py::float_(value)).cast<std::string>());
-  }
-  return value;
+bool is_positive(double value) { return std::isfinite(value) && value >= 0.0; }
+
+[[noreturn]] void not_positive(double value, const std::string& what) {
+  throw Error(what + ": expected a finite number >= 0, got " +
+              py::str(py::float_(value)).cast<std::string>());
 }
 
 }  // namespace
@@ -61,7 +60,8 @@ double Leaves::number(py::handle node, std::size_t tree, const Path& path) const
     }
     value = std::numeric_limits<double>::infinity();
   }
-  return positive(value, named(tree, path));
+  if (!is_positive(value)) not_positive(value, named(tree, path));
+  return value;
 }
 
 // A number in the job, or an array of one for each coordinate.
@@ -76,7 +76,8 @@ void Leaves::read_lr(Found& found, py::handle lr, const Found& parameter, const 
   const Tensor& tensor = found.view.tensor;
   const bool near = tensor.place.on_cpu() || tensor.place.device == device_;
   if (near && found.view.rank == 0 && parameter.view.rank > 0) {
-    job.lr = positive(numbers_of(found, where_.place())[0], named(tree, path));
+    job.lr = numbers_of(found, where_.place())[0];
+    if (!is_positive(job.lr)) not_positive(job.lr, named(tree, path));
     found.given = false;
     return;
   }

@@ -65,7 +65,7 @@ class Update {
  public:
   Update(const py::dict& options, const std::string& optimizer, const py::dict& state,
          const std::optional<std::string>& dtype)
-      : updater_(options_of(options, optimizer)) {
+      : updater_(options_of(options, optimizer)), decays_(options["decays"]) {
     if (dtype) accepted_.bits = half_named(*dtype);
     trees_.optimizer = optimizer;
     trees_.names = {"params", "grads"};
@@ -80,6 +80,7 @@ class Update {
   void configure(const py::dict& options) {
     const Alone alone(busy_, trees_.optimizer);
     updater_.configure(options_of(options, trees_.optimizer));
+    decays_ = options["decays"];
   }
 
   // False when the step is skipped; else the norm of the gradients where one is bounded, or True. On a
@@ -94,7 +95,7 @@ class Update {
     trees_.roots[1] = grads;
     trees_.lr = lr;
     trees_.copy = copy;
-    trees_.decay = weight_decay;
+    trees_.decay = weight_decay.is_none() ? decays_ : weight_decay;
     read();
     if (skip) return py::bool_(false);
     Updater::Call call{grad_scale, max_norm, leaves_.place()};
@@ -214,6 +215,7 @@ class Update {
   // Holds the stream that the updater's numbers are used on, for as long as there are any.
   CallPlace at_;
   Updater updater_;
+  py::object decays_;  // of the options: a tree, or None where one number is for all
   Accepted accepted_{true, {}, true};
   Trees trees_;
   Leaves leaves_;

@@ -126,6 +126,7 @@ class Optimizer:
             "rule": self._rule(),
             "scalars": {decay: one, **self._scalars()},
             "decay": decay,
+            "decays": self._each_decay,
             "maximize": self.maximize,
             "seed": self.seed,
             "stochastic": self.rounding == "stochastic",
@@ -296,8 +297,6 @@ class Optimizer:
             )
         if weight_decay is not None:
             weight_decay = self._each("weight_decay", weight_decay)
-        elif self.weight_decay.__class__ is not float:
-            weight_decay = self.weight_decay
         return state._core.step(
             params,
             grads,

@@ -39,9 +39,7 @@ class Plan:
         self._state = state
         self._core_step = state._core.step
         self._direct = direct
-        plain = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
-        decay = optimizer._each_decay
-        self._arguments: tuple[Any, ...] = plain if decay is None else (*plain, None, None, decay)
+        self._arguments = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         params, grads, *_ = self._arguments
