@@ -48,7 +48,7 @@ help:
 # The data are scikit-learn's. A tree that is new gets this processor's instruction set alone: that is
 # all that the demo runs. `make test` adds the others.
 demo: NATIVE = $(if $(wildcard build/release/CMakeCache.txt),,-DMDBOPT_NATIVE=ON)
-demo: $(VENV)/.with-data,plot
+demo: $(VENV)/.with-scikit-learn,plot
 	@mkdir -p build
 	$(BIN)/mdbopt fit --compare guarded,box,ellipsoid,lbfgs --maxfun 5000 --plot build/demo.png
 
@@ -185,9 +185,11 @@ except ImportError:
     import tomli as tomllib  # of scikit-build-core
 with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
-def needed(extras):
-    for extra in extras.split(","):
-        for line in project["optional-dependencies"][extra]:
+extras = project["optional-dependencies"]
+def needed(names):
+    for name in names.split(","):
+        others = [line for lines in extras.values() for line in lines if line.startswith(name)]
+        for line in extras.get(name) or others or sys.exit("pyproject.toml has no extra " + name):
             if line.startswith("mdbopt["):
                 yield from needed(line[len("mdbopt[") : -1])
             else:
@@ -196,11 +198,11 @@ print(*project["dependencies"], *needed(sys.argv[1]), sep="\n")
 endef
 export REQUIREMENTS
 
-# Editable: Python sources need no reinstall, and each set of extras has its own stamp, so that the
-# demo does not wait for the tools of the tests. pip installs what others wrote while the compiler
+# Editable: Python sources need no reinstall, and each set of extras, or of packages out of them, has its
+# own stamp, so that the demo does not wait for the tools of the tests. pip installs what others wrote while the compiler
 # works; it then finds all compiled.
 $(VENV)/.with-%: $(VENV)/.build $(SOURCES)
-	@echo 'mdbopt: compiling, and installing into $(VENV) ($* extras); the first time takes a minute or two'
+	@echo 'mdbopt: compiling, and installing into $(VENV) ($*); the first time takes a minute or two'
 	@$(BIN)/python -c "$$REQUIREMENTS" '$*' >$(VENV)/requirements.txt
 	@$(PIP) --requirement $(VENV)/requirements.txt & others=$$!; \
 	$(CONFIGURE) >/dev/null && cmake --build --preset release --target mdbopt_python; \

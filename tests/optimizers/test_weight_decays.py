@@ -73,6 +73,18 @@ def test_sums_of_every_optimizer_see_the_decay_of_each_array(case):
     assert_same_state(state, other)
 
 
+def test_a_state_goes_on_with_the_decays_of_another_optimizer():
+    params, state = stepped(mdbopt.AdamW(0.1, weight_decay=0.5), {})
+    others, other = stepped(mdbopt.AdamW(0.1, weight_decay=0.5), {})
+    last = mdbopt.AdamW(0.1, weight_decay=0.5)
+    for k, decay in enumerate((DECAYS, 0.25, DECAYS, {"w": 0.0, "b": 2.0})):
+        grads = trees(5 + k)
+        mdbopt.AdamW(0.1, weight_decay=decay).step(params, grads, state)
+        last.step(others, grads, other, weight_decay=decay)
+    assert same_all(params, others)
+    assert_same_state(state, other)
+
+
 def test_decays_by_plan_and_when_they_change():
     optimizer = mdbopt.AdamW(0.1, weight_decay=DECAYS)
     params, others, grads = trees(1), trees(1), trees(2)
