@@ -151,7 +151,7 @@ compile-cuda: $(VENV)/.build
 bench-cuda: cuda
 	$(CUDA_ENV) $(SYSTEM_PYTHON) bench/cuda.py $(ARGS)
 
-CXX_FILES = $(shell find csrc cuda tests/cpp examples/cpp bench/cpp \
+CXX_FILES = $(shell find csrc cuda tests/cpp tests/cuda_runtime examples/cpp bench/cpp \
   -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 
 lint: $(VENV)/.with-lint

@@ -6,21 +6,18 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "emulated.h"
 
 namespace emulated {
 namespace {
 
-constexpr int kVersion = CUDART_VERSION;
 constexpr int kMaxDevices = 64;
 constexpr int kMultiprocessors = 2;
 constexpr int kMajor = 9;
 constexpr int kMinor = 0;
 constexpr int kThreadsPerBlock = 1024;
-constexpr int kThreadsPerMultiprocessor = 2048;
-constexpr int kL2Bytes = 4 << 20;
-constexpr std::size_t kSharedBytes = 48 << 10;
 constexpr std::size_t kArgumentAlignment = 64;
 
 struct Settings {
@@ -69,16 +66,13 @@ constexpr ErrorText kErrors[] = {
     EMULATED_ERROR(cudaErrorInvalidValue, "invalid argument"),
     EMULATED_ERROR(cudaErrorMemoryAllocation, "out of memory"),
     EMULATED_ERROR(cudaErrorInvalidConfiguration, "invalid configuration argument"),
-    EMULATED_ERROR(cudaErrorInvalidMemcpyDirection, "invalid copy direction for memcpy"),
     EMULATED_ERROR(cudaErrorInsufficientDriver,
                    "CUDA driver version is insufficient for CUDA runtime version"),
     EMULATED_ERROR(cudaErrorNoDevice, "no CUDA-capable device is detected"),
     EMULATED_ERROR(cudaErrorInvalidDevice, "invalid device ordinal"),
     EMULATED_ERROR(cudaErrorInvalidResourceHandle, "invalid resource handle"),
     EMULATED_ERROR(cudaErrorIllegalState, "the operation cannot be performed in the present state"),
-    EMULATED_ERROR(cudaErrorNotReady, "device not ready"),
     EMULATED_ERROR(cudaErrorIllegalAddress, "an illegal memory access was encountered"),
-    EMULATED_ERROR(cudaErrorLaunchFailure, "unspecified launch failure"),
     EMULATED_ERROR(cudaErrorNotSupported, "operation not supported"),
     EMULATED_ERROR(cudaErrorStreamCaptureUnsupported,
                    "operation not permitted when stream is capturing"),
@@ -97,7 +91,6 @@ constexpr ErrorText kErrors[] = {
                    "operation not permitted on an event last recorded in a capturing stream"),
     EMULATED_ERROR(cudaErrorStreamCaptureWrongThread,
                    "attempt to terminate a thread-local capture sequence from another thread"),
-    EMULATED_ERROR(cudaErrorUnknown, "unknown error"),
 };
 #undef EMULATED_ERROR
 
@@ -190,15 +183,10 @@ const char* cudaGetErrorName(cudaError_t error) {
   return found == nullptr ? "unrecognized error code" : found->name;
 }
 
-cudaError_t cudaPeekAtLastError() {
-  const std::lock_guard lock(emulated::mutex());
-  return emulated::standing != cudaSuccess ? emulated::standing : emulated::last_error;
-}
-
 cudaError_t cudaGetLastError() {
-  const cudaError_t error = cudaPeekAtLastError();
-  emulated::last_error = cudaSuccess;
-  return error;
+  const std::lock_guard lock(emulated::mutex());
+  const cudaError_t last = std::exchange(emulated::last_error, cudaSuccess);
+  return emulated::standing != cudaSuccess ? emulated::standing : last;
 }
 
 // --- devices -------------------------------------------------------------------------------------
@@ -230,15 +218,9 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
     if (!emulated::known_device(device)) return cudaErrorInvalidDevice;
     *properties = {.name = "emulated",
                    .totalGlobalMem = emulated::device_bytes(),
-                   .sharedMemPerBlock = emulated::kSharedBytes,
-                   .warpSize = warpSize,
-                   .maxThreadsPerBlock = emulated::kThreadsPerBlock,
                    .major = emulated::kMajor,
                    .minor = emulated::kMinor,
-                   .multiProcessorCount = emulated::kMultiprocessors,
-                   .l2CacheSize = emulated::kL2Bytes,
-                   .maxThreadsPerMultiProcessor = emulated::kThreadsPerMultiprocessor,
-                   .memoryPoolsSupported = 1};
+                   .multiProcessorCount = emulated::kMultiprocessors};
     return cudaSuccess;
   });
 }
@@ -247,49 +229,10 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   return locked([&] {
     if (value == nullptr) return cudaErrorInvalidValue;
     if (!emulated::known_device(device)) return cudaErrorInvalidDevice;
-    switch (attribute) {
-      case cudaDevAttrMaxThreadsPerBlock:
-        *value = emulated::kThreadsPerBlock;
-        break;
-      case cudaDevAttrWarpSize:
-        *value = warpSize;
-        break;
-      case cudaDevAttrMultiProcessorCount:
-        *value = emulated::kMultiprocessors;
-        break;
-      case cudaDevAttrL2CacheSize:
-        *value = emulated::kL2Bytes;
-        break;
-      case cudaDevAttrMaxThreadsPerMultiProcessor:
-        *value = emulated::kThreadsPerMultiprocessor;
-        break;
-      case cudaDevAttrComputeCapabilityMajor:
-        *value = emulated::kMajor;
-        break;
-      case cudaDevAttrComputeCapabilityMinor:
-        *value = emulated::kMinor;
-        break;
-      case cudaDevAttrMemoryPoolsSupported:
-        *value = 1;
-        break;
-      default:
-        return cudaErrorInvalidValue;
-    }
+    if (attribute != cudaDevAttrMultiProcessorCount) return cudaErrorInvalidValue;
+    *value = emulated::kMultiprocessors;
     return cudaSuccess;
   });
-}
-
-cudaError_t cudaDriverGetVersion(int* version) {
-  if (version == nullptr) return emulated::remember(cudaErrorInvalidValue);
-  const bool driver = emulated::settings().without != cudaErrorInsufficientDriver;
-  *version = driver ? emulated::kVersion : 0;
-  return cudaSuccess;
-}
-
-cudaError_t cudaRuntimeGetVersion(int* version) {
-  if (version == nullptr) return emulated::remember(cudaErrorInvalidValue);
-  *version = emulated::kVersion;
-  return cudaSuccess;
 }
 
 // --- launches ------------------------------------------------------------------------------------
@@ -329,11 +272,6 @@ std::uint64_t emulated_count(const char* what) {
   if (name == "allocated") return emulated::live_bytes();
   if (name == "host_allocations") return emulated::live_host_allocations();
   return ~std::uint64_t{0};
-}
-
-void emulated_reset() {
-  const std::lock_guard lock(emulated::mutex());
-  emulated::counters() = {};
 }
 
 void emulated_fail_next(const char* what, int after) {

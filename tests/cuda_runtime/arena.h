@@ -14,7 +14,6 @@ constexpr int kInvalidDevice = -2;
 
 struct Pool {
   int device;
-  std::uint64_t threshold = 0, used = 0, high = 0;
 };
 
 struct Allocation {
@@ -43,18 +42,15 @@ struct Memory {
   std::vector<Arena> arenas;
   std::map<std::byte*, Pinned> pinned;
   std::unordered_map<std::uintptr_t, std::shared_ptr<Pool>> pools;
-  std::vector<std::uintptr_t> default_pools;
   std::uintptr_t last_pool = 0x3000;
   std::uint64_t last_allocation = 0;
 };
 
 Memory& memory();
-std::uintptr_t add_pool(Memory& memory, int device);
 // Null for what is no device's memory.
 Arena* arena_of(const void* pointer);
 int number_of(const Arena& arena);
 // Memory with its guard, not filled yet; null where no gap is large enough.
 std::byte* take(Arena& arena, std::size_t bytes, std::shared_ptr<Pool> pool);
-void give_back(Allocation& allocation);
 
 }  // namespace emulated

@@ -22,18 +22,7 @@ namespace emulated {
 namespace {
 
 // --- one block -----------------------------------------------------------------------------------
-enum class Collective {
-  kNone,
-  kSyncthreads,
-  kSyncwarp,
-  kBallot,
-  kAny,
-  kAll,
-  kIndex,
-  kUp,
-  kDown,
-  kXor
-};
+enum class Collective { kNone, kSyncthreads, kIndex, kDown };
 
 const char* name_of(Collective kind) {
   switch (kind) {
@@ -41,22 +30,10 @@ const char* name_of(Collective kind) {
       break;
     case Collective::kSyncthreads:
       return "__syncthreads";
-    case Collective::kSyncwarp:
-      return "__syncwarp";
-    case Collective::kBallot:
-      return "__ballot_sync";
-    case Collective::kAny:
-      return "__any_sync";
-    case Collective::kAll:
-      return "__all_sync";
     case Collective::kIndex:
       return "__shfl_sync";
-    case Collective::kUp:
-      return "__shfl_up_sync";
     case Collective::kDown:
       return "__shfl_down_sync";
-    case Collective::kXor:
-      return "__shfl_xor_sync";
   }
   return "no collective";
 }
@@ -119,13 +96,6 @@ Thread& wait_in(Collective kind, unsigned mask) {
   return thread;
 }
 
-unsigned vote_in(Collective kind, unsigned mask, int predicate) {
-  Thread& thread = wait_in(kind, mask);
-  thread.value = predicate != 0 ? 1 : 0;
-  leave();
-  return static_cast<unsigned>(thread.result);
-}
-
 // --- collectives ---------------------------------------------------------------------------------
 struct Warp {
   Thread* threads;
@@ -139,11 +109,8 @@ std::string describe(const Thread& thread) {
   if (thread.kind == Collective::kSyncthreads) return text;
   char mask[32];
   std::snprintf(mask, sizeof mask, ", mask 0x%08x", thread.mask);
-  text += mask;
-  if (thread.kind >= Collective::kIndex) {
-    text += ", " + std::to_string(thread.bytes) + " bytes, width " + std::to_string(thread.width);
-  }
-  return text;
+  return text + mask + ", " + std::to_string(thread.bytes) + " bytes, width " +
+         std::to_string(thread.width);
 }
 
 [[noreturn]] void die_apart(const Warp& warp, unsigned lane, unsigned other) {
@@ -163,46 +130,20 @@ bool named(unsigned mask, unsigned lane) { return (mask >> lane & 1) != 0; }
 int source_of(const Thread& thread, int lane) {
   const int first = lane & ~(thread.width - 1);
   const int end = first + thread.width;
-  switch (thread.kind) {
-    case Collective::kIndex:
-      return first | (thread.lane & (thread.width - 1));
-    case Collective::kUp:
-      return thread.lane > lane - first ? lane : lane - thread.lane;
-    case Collective::kDown:
-      return thread.lane >= end - lane ? lane : lane + thread.lane;
-    default: {
-      const int source = lane ^ thread.lane;
-      return source < 0 || source >= end ? lane : source;
-    }
-  }
+  if (thread.kind == Collective::kIndex) return first | (thread.lane & (thread.width - 1));
+  return thread.lane >= end - lane ? lane : lane + thread.lane;
 }
 
 bool takes_part(const Warp& warp, unsigned mask, unsigned lane) {
   return lane < warp.lanes && named(mask, lane) && warp.threads[lane].state == Thread::kWaiting;
 }
 
-std::uint64_t vote(const Warp& warp, const Thread& thread) {
-  unsigned voters = 0;
-  unsigned votes = 0;
-  for (unsigned lane = 0; lane < warp.lanes; ++lane) {
-    if (!takes_part(warp, thread.mask, lane)) continue;
-    voters |= 1u << lane;
-    if (warp.threads[lane].value != 0) votes |= 1u << lane;
-  }
-  if (thread.kind == Collective::kBallot) return votes;
-  return thread.kind == Collective::kAny ? votes != 0 : votes == voters;
-}
-
 void exchange(const Warp& warp, unsigned lane) {
   Thread& thread = warp.threads[lane];
-  if (thread.kind >= Collective::kIndex) {
-    const unsigned source = static_cast<unsigned>(source_of(thread, static_cast<int>(lane)));
-    // What a lane that takes no part would give is undefined: a NaN.
-    const bool given = takes_part(warp, thread.mask, source);
-    thread.result = given ? warp.threads[source].value : ~std::uint64_t{0};
-  } else if (thread.kind >= Collective::kBallot) {
-    thread.result = vote(warp, thread);
-  }
+  const unsigned source = static_cast<unsigned>(source_of(thread, static_cast<int>(lane)));
+  // What a lane that takes no part would give is undefined: a NaN.
+  const bool given = takes_part(warp, thread.mask, source);
+  thread.result = given ? warp.threads[source].value : ~std::uint64_t{0};
 }
 
 // The lanes that the lane's collective brings together. All of them must be there.
@@ -309,27 +250,10 @@ void __syncthreads() {
   emulated::leave();
 }
 
-void __syncwarp(unsigned mask) {
-  emulated::wait_in(Collective::kSyncwarp, mask);
-  emulated::leave();
-}
-
-unsigned __ballot_sync(unsigned mask, int predicate) {
-  return emulated::vote_in(Collective::kBallot, mask, predicate);
-}
-int __any_sync(unsigned mask, int predicate) {
-  return static_cast<int>(emulated::vote_in(Collective::kAny, mask, predicate));
-}
-int __all_sync(unsigned mask, int predicate) {
-  return static_cast<int>(emulated::vote_in(Collective::kAll, mask, predicate));
-}
-
 void emulated_shuffle(emulated_shuffle_kind kind, unsigned mask, void* value, std::size_t bytes,
                       int lane, int width) {
-  Collective collective = Collective::kIndex;
-  if (kind == emulated_shuffle_up) collective = Collective::kUp;
-  if (kind == emulated_shuffle_down) collective = Collective::kDown;
-  if (kind == emulated_shuffle_xor) collective = Collective::kXor;
+  const Collective collective =
+      kind == emulated_shuffle_index ? Collective::kIndex : Collective::kDown;
   if (width < 1 || width > warpSize || !std::has_single_bit(static_cast<unsigned>(width))) {
     emulated::die("%s has width %d", emulated::name_of(collective), width);
   }

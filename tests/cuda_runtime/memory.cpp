@@ -92,12 +92,6 @@ void for_each_live(Visit visit) {
 }  // namespace
 
 // --- arena.h -------------------------------------------------------------------------------------
-std::uintptr_t add_pool(Memory& memory, int device) {
-  memory.last_pool += 0x10;
-  memory.pools[memory.last_pool] = std::make_shared<Pool>(Pool{.device = device});
-  return memory.last_pool;
-}
-
 Memory& memory() {
   static Memory& instance = *[] {
     Memory* made = new Memory;
@@ -113,7 +107,6 @@ Memory& memory() {
       arena.bytes = bytes;
       arena.spare[arena.base] = bytes;
       madvise(arena.base, mapped, MADV_HUGEPAGE);
-      made->default_pools.push_back(add_pool(*made, device));
     }
     return made;
   }();
@@ -140,10 +133,6 @@ std::byte* take(Arena& arena, std::size_t bytes, std::shared_ptr<Pool> pool) {
   if (size > block) arena.spare[start + block] = size - block;
   const std::size_t end = static_cast<std::size_t>(start - arena.base) + block;
   arena.touched = std::max(arena.touched, end);
-  if (pool != nullptr) {
-    pool->used += bytes;
-    pool->high = std::max(pool->high, pool->used);
-  }
   const Allocation& allocation = arena.live[start] =
       Allocation{.bytes = bytes,
                  .block = block,
@@ -153,11 +142,6 @@ std::byte* take(Arena& arena, std::size_t bytes, std::shared_ptr<Pool> pool) {
   write_guard(start, allocation);
   close_memory();
   return start;
-}
-
-void give_back(Allocation& allocation) {
-  allocation.given_back = true;
-  if (allocation.pool != nullptr) allocation.pool->used -= allocation.bytes;
 }
 
 // --- emulated.h ----------------------------------------------------------------------------------

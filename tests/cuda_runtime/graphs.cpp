@@ -123,12 +123,8 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mo
     if (stream == nullptr) return cudaErrorInvalidResourceHandle;
     if (stream->legacy) return cudaErrorStreamCaptureUnsupported;
     if (stream->capture != nullptr) return cudaErrorIllegalState;
-    stream->capture =
-        std::make_shared<emulated::Capture>(emulated::Capture{.origin = stream.get(),
-                                                              .mode = mode,
-                                                              .thread = std::this_thread::get_id(),
-                                                              .id = ++streams().last_capture,
-                                                              .nodes = {}});
+    stream->capture = std::make_shared<emulated::Capture>(emulated::Capture{
+        .origin = stream.get(), .mode = mode, .thread = std::this_thread::get_id(), .nodes = {}});
     return cudaSuccess;
   });
 }
@@ -162,12 +158,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t* graph) {
   });
 }
 
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
-  return cudaStreamGetCaptureInfo(stream, status, nullptr);
-}
-
-cudaError_t cudaStreamGetCaptureInfo(cudaStream_t handle, cudaStreamCaptureStatus* status,
-                                     unsigned long long* id) {
+cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* status) {
   return locked([&] {
     const StreamPointer stream = emulated::stream_of(handle);
     if (stream == nullptr) return cudaErrorInvalidResourceHandle;
@@ -176,7 +167,6 @@ cudaError_t cudaStreamGetCaptureInfo(cudaStream_t handle, cudaStreamCaptureStatu
     if (stream->capture != nullptr) {
       *status = stream->capture->invalid ? cudaStreamCaptureStatusInvalidated
                                          : cudaStreamCaptureStatusActive;
-      if (id != nullptr) *id = stream->capture->id;
     } else if (stream->legacy) {
       return emulated::check_capture(*stream);
     }

@@ -48,13 +48,6 @@ std::vector<Point> ends(const std::function<bool(const Stream&)>& wanted) {
   return points;
 }
 
-// A caller that polls would wait for ever if nothing ran.
-cudaError_t poll(const Point& point) {
-  if (done(point)) return cudaSuccess;
-  const cudaError_t error = run_to({{point.stream, point.stream->queue.front().ticket}});
-  return error == cudaSuccess ? cudaErrorNotReady : error;
-}
-
 StreamPointer this_threads_stream() {
   const std::thread::id thread = std::this_thread::get_id();
   for (const auto& [owner, stream] : streams().per_thread) {
@@ -64,14 +57,6 @@ StreamPointer this_threads_stream() {
   streams().all.push_back(made);
   streams().per_thread.emplace_back(thread, made);
   return made;
-}
-
-cudaError_t create_stream(cudaStream_t* handle, bool blocking) {
-  if (handle == nullptr) return cudaErrorInvalidValue;
-  StreamPointer made = std::make_shared<Stream>(current_device(), blocking);
-  streams().all.push_back(made);
-  *handle = reinterpret_cast<cudaStream_t>(streams().handles.add(std::move(made)));
-  return cudaSuccess;
 }
 
 // What nothing waited for runs before the process ends, and may not fail unseen.
@@ -189,14 +174,15 @@ using emulated::StreamPointer;
 using emulated::streams;
 
 // --- streams -------------------------------------------------------------------------------------
-cudaError_t cudaStreamCreate(cudaStream_t* stream) {
-  return locked([&] { return emulated::create_stream(stream, true); });
-}
-
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* handle, unsigned flags) {
   return locked([&] {
     if ((flags & ~cudaStreamNonBlocking) != 0) return cudaErrorInvalidValue;
-    return emulated::create_stream(stream, flags == cudaStreamDefault);
+    if (handle == nullptr) return cudaErrorInvalidValue;
+    auto made =
+        std::make_shared<emulated::Stream>(emulated::current_device(), flags == cudaStreamDefault);
+    streams().all.push_back(made);
+    *handle = reinterpret_cast<cudaStream_t>(streams().handles.add(std::move(made)));
+    return cudaSuccess;
   });
 }
 
@@ -222,15 +208,6 @@ cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
     }
     ++emulated::counters().synchronizations;
     return emulated::wait_for(stream);
-  });
-}
-
-cudaError_t cudaStreamQuery(cudaStream_t handle) {
-  return locked([&] {
-    const StreamPointer stream = emulated::stream_of(handle);
-    if (stream == nullptr) return cudaErrorInvalidResourceHandle;
-    if (stream->capture != nullptr) return emulated::refuse_in_capture(*stream);
-    return emulated::poll(emulated::end_of(stream));
   });
 }
 
@@ -267,25 +244,14 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event_handle, u
   });
 }
 
-cudaError_t cudaStreamGetDevice(cudaStream_t handle, int* device) {
-  return locked([&] {
-    const StreamPointer stream = emulated::stream_of(handle);
-    if (stream == nullptr) return cudaErrorInvalidResourceHandle;
-    if (device == nullptr) return cudaErrorInvalidValue;
-    *device = stream->device;
-    return cudaSuccess;
-  });
-}
-
 // --- events --------------------------------------------------------------------------------------
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* handle, unsigned flags) {
   return locked([&] {
-    if (handle == nullptr || (flags & ~(cudaEventBlockingSync | cudaEventDisableTiming)) != 0) {
+    if (handle == nullptr || (flags & ~cudaEventDisableTiming) != 0) {
       return cudaErrorInvalidValue;
     }
     auto made = std::make_shared<emulated::Event>();
     made->device = emulated::current_device();
-    made->timed = (flags & cudaEventDisableTiming) == 0;
     *handle = reinterpret_cast<cudaEvent_t>(streams().events.add(std::move(made)));
     return cudaSuccess;
   });
@@ -304,52 +270,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event_handle, cudaStream_t handle) {
     event->capture = stream->capture;
     event->tail = stream->tail;
     if (stream->capture != nullptr) return cudaSuccess;
-    auto time = std::make_shared<std::optional<emulated::Clock::time_point>>();
-    emulated::enqueue(stream,
-                      [time] {
-                        *time = emulated::Clock::now();
-                        return cudaSuccess;
-                      },
-                      nullptr, {});
+    emulated::enqueue(stream, [] { return cudaSuccess; }, nullptr, {});
     event->point = emulated::end_of(stream);
-    event->time = std::move(time);
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
-  return locked([&] {
-    const std::shared_ptr<emulated::Event> event = streams().events.find(handle);
-    if (event == nullptr) return cudaErrorInvalidResourceHandle;
-    if (event->capture != nullptr) return cudaErrorCapturedEvent;
-    ++emulated::counters().synchronizations;
-    return event->point.stream == nullptr ? cudaSuccess : emulated::run_to({event->point});
-  });
-}
-
-cudaError_t cudaEventQuery(cudaEvent_t handle) {
-  return locked([&] {
-    const std::shared_ptr<emulated::Event> event = streams().events.find(handle);
-    if (event == nullptr) return cudaErrorInvalidResourceHandle;
-    if (event->capture != nullptr) return cudaErrorCapturedEvent;
-    if (const cudaError_t error = emulated::refuse_while_capturing(); error != cudaSuccess) {
-      return error;
-    }
-    return event->point.stream == nullptr ? cudaSuccess : emulated::poll(event->point);
-  });
-}
-
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
-  return locked([&] {
-    const std::shared_ptr<emulated::Event> first = streams().events.find(start);
-    const std::shared_ptr<emulated::Event> last = streams().events.find(end);
-    if (first == nullptr || last == nullptr || first->device != last->device || !first->timed ||
-        !last->timed || first->time == nullptr || last->time == nullptr) {
-      return cudaErrorInvalidResourceHandle;
-    }
-    if (milliseconds == nullptr) return cudaErrorInvalidValue;
-    if (!first->time->has_value() || !last->time->has_value()) return cudaErrorNotReady;
-    *milliseconds = std::chrono::duration<float, std::milli>(**last->time - **first->time).count();
     return cudaSuccess;
   });
 }

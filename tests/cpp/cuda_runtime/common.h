@@ -22,16 +22,25 @@ cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStr
 
 template <class T>
 T* device_array(std::size_t n) {
-  T* pointer = nullptr;
+  void* pointer = nullptr;
   CHECK_EQUAL(cudaMalloc(&pointer, n * sizeof(T)), cudaSuccess);
-  return pointer;
+  return static_cast<T*>(pointer);
 }
 
 template <class T>
 T* pinned_array(std::size_t n) {
-  T* pointer = nullptr;
-  CHECK_EQUAL(cudaMallocHost(&pointer, n * sizeof(T)), cudaSuccess);
-  return pointer;
+  void* pointer = nullptr;
+  CHECK_EQUAL(cudaHostAlloc(&pointer, n * sizeof(T), cudaHostAllocPortable), cudaSuccess);
+  return static_cast<T*>(pointer);
+}
+
+inline cudaMemPool_t new_pool() {
+  cudaMemPoolProps properties{};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location = {cudaMemLocationTypeDevice, 0};
+  cudaMemPool_t pool = nullptr;
+  CHECK_EQUAL(cudaMemPoolCreate(&pool, &properties), cudaSuccess);
+  return pool;
 }
 
 inline cudaStream_t new_stream(unsigned flags) {

@@ -1,5 +1,4 @@
 // allocations – the calls that allocate and free memory, at once or in a stream's order.
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -45,26 +44,9 @@ cudaError_t allocate_in_order(void** pointer, std::size_t bytes, std::shared_ptr
   });
 }
 
-cudaError_t allocate_pinned(void** pointer, std::size_t bytes) {
-  if (pointer == nullptr) return cudaErrorInvalidValue;
-  if (const cudaError_t error = refuse_while_capturing(); error != cudaSuccess) return error;
-  *pointer = nullptr;
-  if (bytes == 0) return cudaSuccess;
-  if (allocation_fails()) return cudaErrorMemoryAllocation;
-  if (posix_memalign(pointer, 4096, bytes) != 0) return cudaErrorMemoryAllocation;
-  std::memset(*pointer, kFresh, bytes);
-  memory().pinned[static_cast<std::byte*>(*pointer)] = {bytes, current_device()};
-  return cudaSuccess;
-}
-
 std::shared_ptr<Pool> pool_of(cudaMemPool_t handle) {
   const auto found = memory().pools.find(reinterpret_cast<std::uintptr_t>(handle));
   return found == memory().pools.end() ? nullptr : found->second;
-}
-
-std::shared_ptr<Pool> default_pool(int device) {
-  Memory& m = memory();
-  return m.pools.at(m.default_pools[static_cast<std::size_t>(device)]);
 }
 
 // Null for what is not an allocation's start, or was freed before.
@@ -115,20 +97,10 @@ cudaError_t cudaFree(void* pointer) {
       const cudaError_t error = emulated::wait_for_device(emulated::number_of(*arena));
       if (error != cudaSuccess) return error;
     }
-    emulated::give_back(*allocation);
+    allocation->given_back = true;
     emulated::release(pointer);
     emulated::close_memory();
     return cudaSuccess;
-  });
-}
-
-cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t handle) {
-  return locked([&] {
-    if (pointer == nullptr) return cudaErrorInvalidValue;
-    const emulated::StreamPointer stream = emulated::stream_of(handle);
-    if (stream == nullptr) return cudaErrorInvalidResourceHandle;
-    return emulated::allocate_in_order(
-        pointer, bytes, emulated::default_pool(emulated::device_of(*stream)), stream);
   });
 }
 
@@ -153,7 +125,7 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t handle) {
     emulated::Arena* arena = nullptr;
     emulated::Allocation* allocation = emulated::freeable(pointer, arena);
     if (allocation == nullptr || allocation->pool == nullptr) return cudaErrorInvalidValue;
-    emulated::give_back(*allocation);
+    allocation->given_back = true;
     return emulated::submit(
         stream,
         [pointer] {
@@ -161,18 +133,6 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t handle) {
           return cudaSuccess;
         },
         [pointer] { emulated::release(pointer); });
-  });
-}
-
-cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
-  return locked([&] {
-    if (free == nullptr || total == nullptr) return cudaErrorInvalidValue;
-    const std::size_t device = static_cast<std::size_t>(emulated::current_device());
-    const emulated::Arena& arena = memory().arenas[device];
-    *total = arena.bytes;
-    *free = 0;
-    for (const auto& [start, bytes] : arena.spare) *free += bytes;
-    return cudaSuccess;
   });
 }
 
@@ -186,17 +146,11 @@ cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* prope
     }
     const int device = properties->location.id;
     if (device < 0 || device >= emulated::device_count()) return cudaErrorInvalidDevice;
-    *pool = reinterpret_cast<cudaMemPool_t>(emulated::add_pool(memory(), device));
+    emulated::Memory& m = memory();
+    m.last_pool += 0x10;
+    m.pools[m.last_pool] = std::make_shared<emulated::Pool>(emulated::Pool{device});
+    *pool = reinterpret_cast<cudaMemPool_t>(m.last_pool);
     return cudaSuccess;
-  });
-}
-
-cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
-  return locked([&] {
-    const std::uintptr_t key = reinterpret_cast<std::uintptr_t>(pool);
-    const std::vector<std::uintptr_t>& kept = memory().default_pools;
-    if (std::find(kept.begin(), kept.end(), key) != kept.end()) return cudaErrorInvalidValue;
-    return memory().pools.erase(key) == 0 ? cudaErrorInvalidValue : cudaSuccess;
   });
 }
 
@@ -204,56 +158,25 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t handle, cudaMemPoolAttr attrib
   return locked([&] {
     const std::shared_ptr<emulated::Pool> pool = emulated::pool_of(handle);
     if (pool == nullptr || value == nullptr) return cudaErrorInvalidValue;
-    if (attribute != cudaMemPoolAttrReleaseThreshold) return cudaErrorNotSupported;
-    pool->threshold = *static_cast<const std::uint64_t*>(value);
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t handle, cudaMemPoolAttr attribute, void* value) {
-  return locked([&] {
-    const std::shared_ptr<emulated::Pool> pool = emulated::pool_of(handle);
-    if (pool == nullptr || value == nullptr) return cudaErrorInvalidValue;
-    std::uint64_t& got = *static_cast<std::uint64_t*>(value);
-    switch (attribute) {
-      case cudaMemPoolAttrReleaseThreshold:
-        got = pool->threshold;
-        return cudaSuccess;
-      case cudaMemPoolAttrReservedMemCurrent:
-      case cudaMemPoolAttrUsedMemCurrent:
-        got = pool->used;
-        return cudaSuccess;
-      case cudaMemPoolAttrReservedMemHigh:
-      case cudaMemPoolAttrUsedMemHigh:
-        got = pool->high;
-        return cudaSuccess;
-    }
-    return cudaErrorInvalidValue;
-  });
-}
-
-cudaError_t cudaMemPoolTrimTo(cudaMemPool_t handle, std::size_t) {
-  return locked(
-      [&] { return emulated::pool_of(handle) == nullptr ? cudaErrorInvalidValue : cudaSuccess; });
-}
-
-cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
-  return locked([&] {
-    if (pool == nullptr) return cudaErrorInvalidValue;
-    if (device < 0 || device >= emulated::device_count()) return cudaErrorInvalidDevice;
-    *pool =
-        reinterpret_cast<cudaMemPool_t>(memory().default_pools[static_cast<std::size_t>(device)]);
-    return cudaSuccess;
+    return attribute == cudaMemPoolAttrReleaseThreshold ? cudaSuccess : cudaErrorNotSupported;
   });
 }
 
 // --- pinned memory -------------------------------------------------------------------------------
 cudaError_t cudaHostAlloc(void** pointer, std::size_t bytes, unsigned) {
-  return locked([&] { return emulated::allocate_pinned(pointer, bytes); });
-}
-
-cudaError_t cudaMallocHost(void** pointer, std::size_t bytes) {
-  return locked([&] { return emulated::allocate_pinned(pointer, bytes); });
+  return locked([&] {
+    if (pointer == nullptr) return cudaErrorInvalidValue;
+    if (const cudaError_t error = emulated::refuse_while_capturing(); error != cudaSuccess) {
+      return error;
+    }
+    *pointer = nullptr;
+    if (bytes == 0) return cudaSuccess;
+    if (emulated::allocation_fails()) return cudaErrorMemoryAllocation;
+    if (posix_memalign(pointer, 4096, bytes) != 0) return cudaErrorMemoryAllocation;
+    std::memset(*pointer, emulated::kFresh, bytes);
+    memory().pinned[static_cast<std::byte*>(*pointer)] = {bytes, emulated::current_device()};
+    return cudaSuccess;
+  });
 }
 
 cudaError_t cudaFreeHost(void* pointer) {
@@ -268,21 +191,6 @@ cudaError_t cudaFreeHost(void* pointer) {
     if (const cudaError_t error = emulated::wait_for_all(); error != cudaSuccess) return error;
     memory().pinned.erase(found);
     std::free(pointer);
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* pointer) {
-  return locked([&] {
-    if (attributes == nullptr) return cudaErrorInvalidValue;
-    const emulated::Place place = emulated::place_of(pointer, 1);
-    void* const address = const_cast<void*>(pointer);
-    *attributes = {cudaMemoryTypeUnregistered, emulated::kInvalidDevice, nullptr, address};
-    if (place.kind == emulated::Place::kPinned) {
-      *attributes = {cudaMemoryTypeHost, place.device, address, address};
-    } else if (place.kind == emulated::Place::kDevice && place.whole && !place.given_back) {
-      *attributes = {cudaMemoryTypeDevice, place.device, address, nullptr};
-    }
     return cudaSuccess;
   });
 }

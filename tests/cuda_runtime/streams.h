@@ -1,9 +1,7 @@
 // streams – a stream's queue, the points of streams that events mark, and what is being captured.
 #pragma once
 
-#include <chrono>
 #include <deque>
-#include <optional>
 #include <set>
 #include <thread>
 #include <unordered_map>
@@ -13,7 +11,6 @@
 
 namespace emulated {
 
-using Clock = std::chrono::steady_clock;
 using Body = std::function<cudaError_t()>;
 
 struct Point {
@@ -37,16 +34,13 @@ struct Capture {
   Stream* origin;
   cudaStreamCaptureMode mode;
   std::thread::id thread;
-  unsigned long long id;
   std::vector<Node> nodes;
   bool invalid = false;
 };
 
 struct Event {
   int device;
-  bool timed;
   Point point;  // without a stream before the first record
-  std::shared_ptr<std::optional<Clock::time_point>> time;
   std::shared_ptr<Capture> capture;
   std::set<std::size_t> tail;  // of the capture
 };
@@ -107,7 +101,6 @@ struct Streams {
   Handles<Graph> graphs{0x40000004};
   Handles<Executable> executables{0x6000000c};
   std::uint64_t last_ticket = 0;
-  unsigned long long last_capture = 0;
 };
 
 Streams& streams();

@@ -129,10 +129,6 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   return locked([&] { return emulated::copy(to, from, bytes, kind, stream, true); });
 }
 
-cudaError_t cudaMemset(void* to, int value, std::size_t bytes) {
-  return locked([&] { return emulated::set(to, value, bytes, cudaStreamLegacy); });
-}
-
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
   return locked([&] { return emulated::set(to, value, bytes, stream); });
 }
