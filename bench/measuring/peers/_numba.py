@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mdbopt._bench.clock import Call
-from mdbopt._bench.methods import ADAM_BETAS, EPS, LION_BETAS, Method
+from measuring.clock import Call
+from measuring.methods import ADAM_BETAS, EPS, LION_BETAS, Method
 
 
 def set_threads(count: int) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from mdbopt._bench.clock import Call
-from mdbopt._bench.methods import LION_BETAS, Method
-from mdbopt._bench.peers._torch import set_threads, trainable
+from measuring.clock import Call
+from measuring.methods import LION_BETAS, Method
+from measuring.peers._torch import set_threads, trainable
 
 __all__ = ["set_threads", "step"]
 

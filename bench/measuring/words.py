@@ -16,7 +16,7 @@ def size(count: int) -> str:
 
     Examples
     --------
-    >>> from mdbopt._bench import words
+    >>> from measuring import words
     >>> words.size(30_000), words.size(25_557_032)
     ('3e4', '25,557,032')
     """

@@ -8,9 +8,9 @@ import os
 import sys
 from typing import Any
 
-from mdbopt._bench.clock import Call
-from mdbopt._bench.methods import ADAM_BETAS, EPS, LION_BETAS, Method
-from mdbopt._bench.peers._torch import set_threads, trainable
+from measuring.clock import Call
+from measuring.methods import ADAM_BETAS, EPS, LION_BETAS, Method
+from measuring.peers._torch import set_threads, trainable
 
 __all__ = ["set_threads", "step"]
 

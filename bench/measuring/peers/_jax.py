@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from mdbopt._bench.clock import Call, all_threads
-from mdbopt._bench.methods import ADAM_BETAS, EPS, LION_BETAS, Method
+from measuring.clock import Call, all_threads
+from measuring.methods import ADAM_BETAS, EPS, LION_BETAS, Method
 
 DTYPES = ("float32", "bfloat16")
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mdbopt._bench.clock import Call
-from mdbopt._bench.machine import version
-from mdbopt._bench.methods import Method
+from measuring.clock import Call
+from measuring.machine import version
+from measuring.methods import Method
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from mdbopt._bench.clock import Call
-from mdbopt._bench.methods import ADAM_BETAS, EPS, Method
+from measuring.clock import Call
+from measuring.methods import ADAM_BETAS, EPS, Method
 
 
 def set_threads(count: int) -> bool:

@@ -4,8 +4,8 @@ A ratio is the other's time over ours, or our rate over the copy rate, so that m
 row takes turns with its other, A B A B …, and is told as the ratio of medians with the quartiles.
 
     make bench-cuda ARGS='--json cuda.json'
-    python bench/cuda.py --only adamw
-    python bench/cuda.py --device cpu --scale 1e-4     # tries the script out where there is no GPU
+    python bench/gpu.py --only adamw
+    python bench/gpu.py --device cpu --scale 1e-4     # tries the script out where there is no GPU
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 import _common
 import numpy as np
 import torch
+from measuring import values
 
 import mdbopt
-from mdbopt._bench import values
 
 Step = Callable[[], Any]
 

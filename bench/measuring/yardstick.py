@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from mdbopt._bench.clock import BURST, burst
+from measuring.clock import BURST, burst
 
 PAGE = 4096
 

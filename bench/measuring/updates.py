@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mdbopt._bench import ours, values
-from mdbopt._bench.clock import Pair, Turn, paired
-from mdbopt._bench.kernels import traffic
-from mdbopt._bench.methods import Method
-from mdbopt._bench.peers import Peer
-from mdbopt._bench.yardstick import fastest
+from measuring import ours, values
+from measuring.clock import Pair, Turn, paired
+from measuring.kernels import traffic
+from measuring.methods import Method
+from measuring.peers import Peer
+from measuring.yardstick import fastest
 
 
 @dataclass(frozen=True)

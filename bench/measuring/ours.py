@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import mdbopt
-from mdbopt._bench import values
-from mdbopt._bench.clock import Call
-from mdbopt._bench.methods import Method
 from mdbopt._registry import Rule
+from measuring import values
+from measuring.clock import Call
+from measuring.methods import Method
 
 # "plan" has its arguments bound, "step" is given them in each call.
 FORMS = ("step", "plan")

@@ -15,7 +15,7 @@ import numpy as np
 import scipy
 
 import mdbopt
-from mdbopt._bench.clock import all_threads
+from measuring.clock import all_threads
 
 
 def machine() -> dict[str, Any]:

@@ -1,24 +1,5 @@
-"""bench – Measure kernels, updates and solvers on this machine, beside what else is installed."""
+"""Measure kernels, updates and solvers on this machine, beside what else is installed.
 
-from __future__ import annotations
-
-import argparse
-import dataclasses
-import json
-import math
-import pathlib
-import sys
-from collections.abc import Callable
-from typing import Any
-
-from mdbopt import _files
-from mdbopt._bench import kernels, peers, solvers, updates, values, words, yardstick
-from mdbopt._bench.machine import machine, told
-from mdbopt._bench.methods import METHODS
-from mdbopt.cli._asked import DTYPES, PARTS, SECONDS, SIZES, Asked
-from mdbopt.cli._table import say
-
-EPILOG = """\
 kernels: GB/s of every rule called from Python and, in brackets, % of the faster of two NumPy loops
   that move as many bytes on as many threads: a copy into another array, and a walk that updates in
   place, copies and reads as much as the rule does.
@@ -31,15 +12,30 @@ Peers are imported only if they are installed. DeepSpeed compiles its steps when
 takes a minute each. Figures count on a quiet machine only.
 
 examples:
-  mdbopt bench
-  mdbopt bench kernels --rules dot,box_trial --sizes 1e4,1e6 --threads 1,all
-  mdbopt bench updates --rules adamw --peers torch --models resnet50 --seconds 1
+  python bench/measure.py
+  python bench/measure.py kernels --rules dot,box_trial --sizes 1e4,1e6 --threads 1,all
+  python bench/measure.py updates --rules adamw --peers torch --models resnet50 --seconds 1
 """
 
+from __future__ import annotations
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of ``mdbopt bench``."""
-    parser.epilog = EPILOG
+import argparse
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import _common
+from measuring import kernels, peers, solvers, updates, values, words, yardstick
+from measuring.asked import DTYPES, PARTS, SECONDS, SIZES, Asked
+from measuring.methods import METHODS
+
+from mdbopt.cli._table import say
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _common.parser(__doc__)
     sizes = ",".join(map(words.size, SIZES))
     add = parser.add_argument
     add("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default all)")
@@ -51,32 +47,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--backends", metavar="A,...", help="of the kernels; or all (the active one)")
     add("--peers", metavar="A,...", help=f"of {', '.join(peers.PEERS)}; or none (all)")
     add("--seconds", type=float, metavar="X", help=f"for each pair that takes turns ({SECONDS})")
-    add("--json", nargs="?", const="-", metavar="FILE", help="write JSON; no FILE: print it alone")
     add("--plot", type=pathlib.Path, metavar="FILE", help="draw GB/s over size: .png, .svg, ...")
+    return parser
 
 
-def run(args: argparse.Namespace) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure, print, save and draw what the command line asks for."""
-    asked = Asked(args)
-    show: Callable[[str], None] = (lambda text: None) if args.json == "-" else say
-    figures: dict[str, Any] = {"machine": machine()}
-    show(told(figures["machine"]))
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        asked = Asked(args)
+    except (ImportError, OSError, TypeError, ValueError) as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+    figures: dict[str, Any] = {}
+    _common.print_machine()
     for part in asked.parts:
         found, text = MEASURES[part](asked)
         figures |= found
-        show(f"\n{text}")
+        say(f"{text}\n")
     yardstick.release()
-    if args.json is not None:
-        text = json.dumps(_plain(figures), indent=1, allow_nan=False)
-        if asked.json is None:
-            say(text)
-        else:
-            _files.replace(asked.json, lambda file: file.write(f"{text}\n".encode()))
+    _common.write_json(args.json, figures)
     if args.plot is not None:
-        from mdbopt._bench import picture
+        from measuring import picture
 
         picture.draw(args.plot, figures)
-        show(f"\npicture: {args.plot}")
+        say(f"picture: {args.plot}")
 
 
 def _kernels(asked: Asked) -> tuple[dict[str, Any], str]:
@@ -157,12 +152,5 @@ def _progress(text: str) -> None:
         print(f"\r{text:<60}", end="" if text else "\r", file=sys.stderr, flush=True)
 
 
-def _plain(value: Any) -> Any:
-    """Make what JSON knows: a number that is not finite becomes null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+if __name__ == "__main__":
+    _common.run_main(main)

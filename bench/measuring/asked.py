@@ -1,4 +1,4 @@
-"""What the command line of ``mdbopt bench`` asks for, checked before a clock runs."""
+"""What the command line of measure.py asks for, checked before a clock runs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import mdbopt
 from mdbopt import _checks
-from mdbopt._bench import peers, values
-from mdbopt._bench.clock import all_threads
-from mdbopt._bench.methods import METHODS
-from mdbopt._bench.peers import Peer
 from mdbopt.cli import _outputs
+from measuring import peers, values
+from measuring.clock import all_threads
+from measuring.methods import METHODS
+from measuring.peers import Peer
 
 PARTS = ("kernels", "updates", "solvers")
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -56,12 +56,8 @@ class Asked:
         self.seconds = SECONDS
         if args.seconds is not None:
             self.seconds = _checks.real("--seconds", args.seconds, least=0.0, strict=True)
-        self.json: pathlib.Path | None = None
-        if args.json is not None and args.json != "-":
-            if args.json in PARTS:
-                raise ValueError(f"--json: {args.json} is a part; put it before the options")
-            self.json = pathlib.Path(args.json)
-            _outputs.check_place("--json", self.json, None)
+        if args.json is not None:
+            _outputs.check_place("--json", pathlib.Path(args.json), None)
         if args.plot is not None:
             _outputs.check_place("--plot", args.plot, None)
             _outputs.check_picture("--plot", args.plot)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mdbopt._bench.clock import Call
-from mdbopt._bench.methods import ADAM_BETAS, EPS, LION_BETAS, Method
+from measuring.clock import Call
+from measuring.methods import ADAM_BETAS, EPS, LION_BETAS, Method
 
 Update = Callable[..., None]
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import mdbopt
 from mdbopt import kernels
-from mdbopt._bench import values
-from mdbopt._bench.clock import Turn, interleaved, seconds
-from mdbopt._bench.yardstick import Copy, Loop, Traffic
 from mdbopt._registry import Rule
+from measuring import values
+from measuring.clock import Turn, interleaved, seconds
+from measuring.yardstick import Copy, Loop, Traffic
 
 ROUNDS = 3
 # Calls between two refills: what shrinks by half at every one stays an ordinary number.
