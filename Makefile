@@ -149,9 +149,9 @@ compile-cuda: $(VENV)/.build
 	else echo 'mdbopt: no nvcc here, the CUDA sources are not compiled'; fi
 
 bench-cuda: cuda
-	$(CUDA_ENV) $(SYSTEM_PYTHON) bench/cuda.py $(ARGS)
+	$(CUDA_ENV) $(SYSTEM_PYTHON) bench/gpu.py $(ARGS)
 
-CXX_FILES = $(shell find csrc cuda tests/cpp examples/cpp bench/cpp \
+CXX_FILES = $(shell find csrc cuda tests/cpp tests/cuda_runtime examples/cpp bench/cpp \
   -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 
 lint: $(VENV)/.with-lint

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from measuring.machine import machine, told
 
 import mdbopt
-from mdbopt._bench.machine import machine, told
 
 DATA_VARIABLE = "MDBOPT_BENCH_DATA"
 REFERENCE_VARIABLE = "MDBOPT_BENCH_REFERENCE"
@@ -123,17 +123,19 @@ def write_json(path: str | None, figures: Mapping[str, Any]) -> None:
     """Write the figures, with the machine they come from, when a file is asked for."""
     if path is None:
         return
-    with open(path, "w") as file:
-        json.dump({"machine": machine(), **figures}, file, indent=1, default=_plain)
-        file.write("\n")
+    text = json.dumps(_plain({"machine": machine(), **figures}), indent=1, allow_nan=False)
+    pathlib.Path(path).write_text(f"{text}\n")
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+    """Make what JSON knows: a number that is not finite becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def geometric_mean(values: Iterable[float]) -> float:

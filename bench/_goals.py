@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from measuring import kernels, ours, updates, values, words
+from measuring.clock import Pair, Turn, paired
+from measuring.methods import METHODS, Method
+from measuring.peers import PEERS
+from measuring.yardstick import Yardstick
+
 import mdbopt
-from mdbopt._bench import kernels, ours, updates, values, words
-from mdbopt._bench.clock import Pair, Turn, paired
-from mdbopt._bench.methods import METHODS, Method
-from mdbopt._bench.peers import PEERS
-from mdbopt._bench.yardstick import Yardstick
 from mdbopt._registry import Rule
 
 # Threads, seconds and arrays to use; None when something is not there.
@@ -228,7 +229,7 @@ def _subnormal(part: str, flush: bool) -> Measure:
 
 
 def _turn_of_torch(part: str | None) -> Turn:
-    from mdbopt._bench.peers import _torch
+    from measuring.peers import _torch
 
     params, grads = values.parameters([(10**6,)], "float32", "torch")
     grads[0].zero_()

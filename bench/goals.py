@@ -1,7 +1,7 @@
 """The goals of the updates, each beside what is measured on this machine; a quarter of an hour.
 
 A ratio is the other's time over ours, so that more is better; "copy" is the faster of two NumPy
-loops of the same traffic (`mdbopt bench --help`). Every row takes turns with its other, A B A B …,
+loops of the same traffic (`measure.py --help`). Every row takes turns with its other, A B A B …,
 and is told as the ratio of medians with the quartiles over the turns. A row that others disturbed
 is measured again; what stays disturbed has a star.
 
@@ -18,12 +18,11 @@ from typing import Any
 
 import _common
 from _goals import GOALS, RUNNING, Goal
-
-from mdbopt._bench import values
-from mdbopt._bench.clock import Pair, all_threads
-from mdbopt._bench.machine import Others
-from mdbopt._bench.peers import PEERS
-from mdbopt._bench.words import number
+from measuring import values
+from measuring.clock import Pair, all_threads
+from measuring.machine import Others
+from measuring.peers import PEERS
+from measuring.words import number
 
 # The part of the processors that others may take.
 QUIET = 0.05

@@ -24,10 +24,10 @@ import _common
 import numpy as np
 import scipy.optimize
 from _steps import Gradients, Numpy, Ours
+from measuring.clock import all_threads, blas_threads, burst, interleaved
+from measuring.yardstick import Copy
 
 import mdbopt
-from mdbopt._bench.clock import all_threads, blas_threads, burst, interleaved
-from mdbopt._bench.yardstick import Copy
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 MEMORY = 10

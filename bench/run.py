@@ -1,7 +1,7 @@
 """All benches with moderate settings, a few minutes: what `make bench` runs.
 
-`mdbopt bench` and the time of the solvers always; the comparisons on data when their folders are
-given (--data and --reference, or their environment variables), which nothing here downloads.
+Kernels, updates, solvers and the time of a step always; the comparisons on data when their folders
+are given (--data and --reference, or their environment variables), which nothing here downloads.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import _common
 
 HERE = pathlib.Path(__file__).resolve().parent
 BENCHES = {
-    "command": ["-m", "mdbopt", "bench", "--threads", "1,all"],
+    "measure": [HERE / "measure.py", "--threads", "1,all"],
     "overhead": [HERE / "overhead.py", "--sizes", "1e3,1e4,1e5,1e6", "--rounds", "3"],
 }
 ON_DATA = {

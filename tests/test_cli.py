@@ -290,7 +290,6 @@ ERRORS = [
         ["fit", "two.npz", "--metho", "box"],
         "unrecognized arguments: --metho box; perhaps --method is meant (see mdbopt fit --help)",
     ),
-    (["bench", "--size", "3"], "perhaps --sizes is meant (see mdbopt bench --help)"),
     (["predict", "two.npz", "two.npz"], "is not a model that this version of mdbopt fit --save"),
     (["fit", "broken.csv"], "the target, column 'b' holds 'two' (row 2, line 3) among numbers"),
     (["fit", "empty.npz"], "the file is empty"),

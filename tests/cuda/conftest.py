@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-EMULATED = ROOT / "build/release/cuda/emulated/libmdbopt_cuda_emulated.so"
+EMULATED = ROOT / "build/release/tests/cuda_runtime/libmdbopt_cuda_emulated.so"
 
 
 def has_driver():

@@ -1,0 +1,1 @@
+"""What the benches measure with: clocks, yardsticks, cases, and peers that may be installed."""

@@ -1,0 +1,58 @@
+"""optax, compiled whole by jax.jit with the old arrays donated to the new ones."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from measuring.clock import Call, all_threads
+from measuring.methods import ADAM_BETAS, EPS, LION_BETAS, Method
+
+DTYPES = ("float32", "bfloat16")
+
+
+def set_threads(count: int) -> bool:
+    """Say whether it is this number: XLA's pool has the size of the machine from its start on."""
+    return count == all_threads()
+
+
+def step(name: str, method: Method, params: list[Any], grads: list[Any]) -> Call | None:
+    """Give a compiled step that waits for its result."""
+    del name
+    optax, jax = importlib.import_module("optax"), importlib.import_module("jax")
+    transformation = _transformation(optax, method)
+    if transformation is None or params[0].dtype.name not in DTYPES:
+        return None
+
+    def update(x: Any, state: Any, g: Any) -> tuple[Any, Any]:
+        moves, state = transformation.update(g, state, x)
+        return optax.apply_updates(x, moves), state
+
+    compiled = jax.jit(update, donate_argnums=(0, 1))
+    x, g = ([jax.numpy.array(array) for array in arrays] for arrays in (params, grads))
+    kept = [x, transformation.init(x)]
+
+    def call() -> None:
+        kept[:] = jax.block_until_ready(compiled(kept[0], kept[1], g))
+
+    return call
+
+
+def _transformation(optax: Any, method: Method) -> Any:
+    lr, decay = method["lr"], method["weight_decay"]
+    b1, b2 = LION_BETAS if method.name == "lion" else ADAM_BETAS
+    makers = {
+        "adamw": lambda: optax.adamw(lr, b1=b1, b2=b2, eps=EPS, weight_decay=decay),
+        "adam": lambda: optax.adam(lr, b1=b1, b2=b2, eps=EPS),
+        "lion": lambda: optax.lion(lr, b1=b1, b2=b2, weight_decay=decay),
+        "signum": lambda: optax.signum(lr, beta=method["momentum"]),
+        "sign_descent": lambda: optax.sign_sgd(lr),
+        "sgd": lambda: optax.sgd(lr),
+        "sgd_momentum": lambda: optax.sgd(lr, momentum=method["momentum"]),
+        "adagrad": lambda: optax.adagrad(lr),
+        "rmsprop": lambda: optax.rmsprop(lr),
+    }
+    try:
+        return makers[method.name]()
+    except (KeyError, AttributeError):  # an older optax
+        return None

@@ -1,0 +1,74 @@
+"""PyTorch's own optimizers: fused, foreach, and the function that the fused one calls."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from measuring.clock import Call
+from measuring.methods import ADAM_BETAS, EPS, Method
+
+
+def set_threads(count: int) -> bool:
+    """Hold PyTorch, and what shares its OpenMP, to so many threads."""
+    importlib.import_module("torch").set_num_threads(count)
+    return True
+
+
+def trainable(params: list[Any], grads: list[Any]) -> list[Any]:
+    """Make parameters of the tensors, on their memory, with their gradients."""
+    torch = importlib.import_module("torch")
+    made = [torch.nn.Parameter(param) for param in params]
+    for param, grad in zip(made, grads, strict=True):
+        param.grad = grad
+    return made
+
+
+def step(name: str, method: Method, params: list[Any], grads: list[Any]) -> Call | None:
+    """Give one of PyTorch's steps."""
+    if name == "torch-functional":
+        return _functional(method, params, grads)
+    made = optimizer(method, trainable(params, grads), fused=name == "torch")
+    call: Call | None = None if made is None else made.step
+    return call
+
+
+def optimizer(method: Method, params: list[Any], *, fused: bool) -> Any:
+    """Build PyTorch's optimizer; None when it has none of this form."""
+    optim = importlib.import_module("torch").optim
+    lr, decay = method["lr"], method["weight_decay"]
+    form = {"fused": True} if fused else {"foreach": True}
+    if method.name in ("adam", "adamw", "amsgrad"):
+        made = optim.AdamW if method.name == "adamw" else optim.Adam
+        form["amsgrad"] = method.name == "amsgrad"
+        return made(params, lr=lr, betas=ADAM_BETAS, eps=EPS, weight_decay=decay, **form)
+    if method.name in ("sgd", "sgd_momentum"):
+        return optim.SGD(params, lr=lr, momentum=method["momentum"], **form)
+    if method.name == "adagrad":
+        return optim.Adagrad(params, lr=lr, **form)
+    if method.optimizer == "RMSProp" and not fused:
+        form["centered"] = bool(method["centered"])
+        return optim.RMSprop(params, lr=lr, momentum=method["momentum"], **form)
+    if method.name == "rprop" and not fused:
+        return optim.Rprop(params, lr=lr, **form)
+    return None
+
+
+def _functional(method: Method, params: list[Any], grads: list[Any]) -> Call | None:
+    """Give the function under the fused AdamW, which leaves counting the steps to its caller."""
+    torch = importlib.import_module("torch")
+    if method.name != "adamw" or not hasattr(torch, "_fused_adamw_"):
+        return None
+    first, second = ([torch.zeros_like(param) for param in params] for _ in range(2))
+    counts = [torch.tensor(1.0) for _ in params]
+    lists: Any = (params, grads, first, second, [], counts)
+    keywords = {
+        "lr": method["lr"],
+        "beta1": ADAM_BETAS[0],
+        "beta2": ADAM_BETAS[1],
+        "weight_decay": method["weight_decay"],
+        "eps": EPS,
+        "amsgrad": False,
+        "maximize": False,
+    }
+    return lambda: torch._fused_adamw_(*lists, **keywords)

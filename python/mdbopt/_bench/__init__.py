@@ -1,1 +1,0 @@
-"""What ``mdbopt bench`` is made of: clocks, yardsticks, cases, and peers that may be installed."""
