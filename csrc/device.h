@@ -11,10 +11,8 @@
 #include <span>
 #include <string>
 
-#include "backend.h"
-#include "launch.h"
+#include "execution.h"
 #include "program.h"
-#include "tensor.h"
 
 namespace mdbopt {
 
@@ -124,12 +122,11 @@ class DeviceLibrary {
   virtual std::unique_ptr<Residence> reside(const Place& place) = 0;
   virtual std::unique_ptr<DeviceProgram> load(const Program& program, const Place& place) = 0;
 
-  // As partition.h's, everything on the device; where a flag is given that is not 0, nothing.
+  // As partition.h's, everything on the device.
   virtual void sum_groups(const Place& place, const Partition& partition, const double* values,
-                          double* sums, const std::uint32_t* skip = nullptr) = 0;
+                          double* sums) = 0;
   virtual void spread_groups(const Place& place, const Partition& partition,
-                             const double* per_group, double* values,
-                             const std::uint32_t* skip = nullptr) = 0;
+                             const double* per_group, double* values) = 0;
 };
 
 // The library, opened at the first call; throws DeviceError, saying why, where it cannot be. Opened

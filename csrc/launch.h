@@ -2,23 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
-#include <vector>
 
-#include "backend.h"
-#include "tensor.h"
+#include "execution.h"
 
 namespace mdbopt {
-
-struct Execution {
-  const Backend* backend = nullptr;  // nullptr: the active one
-  std::size_t threads = 0;           // 0: default_threads()
-  bool flush_subnormals = false;     // see flush.h
-  bool stochastic = false;           // how half-precision parameters are rounded,
-  std::uint64_t key = 0;             // and what their random bits follow from
-  Place place = {};  // of all arrays; a device has no use for backend, threads and flushing
-};
 
 // What one thread walks from the second cache level or beyond; a guide to whether threads are worth
 // their start.
@@ -45,11 +33,6 @@ inline bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, con
   const Variant one{dtype, scalars};
   return launch(rule, {&one, 1}, jobs, sums, execution);
 }
-
-// Room for what a rule's gather and apply need of the scalars.
-struct alignas(64) Coef {
-  unsigned char bytes[kMaxCoefBytes];
-};
 
 // The gather or the apply of a rule, with the coef that its prepare has made.
 struct PassWalk {

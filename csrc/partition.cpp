@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "device.h"
-#include "group_sum.h"
+#include "launch.h"
 #include "pool.h"
 
 namespace mdbopt {

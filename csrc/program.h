@@ -14,8 +14,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "launch.h"
-#include "partition.h"
+#include "backend.h"
+#include "group_sum.h"
 
 namespace mdbopt {
 
@@ -72,8 +72,5 @@ struct Program {
   Partition partition;
   void* control = nullptr;  // begins with Told
 };
-
-// On the CPU.
-void run(const Program& program, const Told& told, const Execution& execution);
 
 }  // namespace mdbopt

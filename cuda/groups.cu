@@ -119,15 +119,15 @@ __global__ void __launch_bounds__(kWalkThreads) spread_kernel(const __grid_const
 
 }  // namespace
 
+std::size_t group_scratch(const Partition& partition) { return places_of(partition); }
+
 void queue_sum_groups(const Place& place, const Partition& partition, const double* values,
-                      double* sums, const std::uint32_t* skip) {
+                      double* sums, double* scratch, const std::uint32_t* skip) {
   const OnDevice scope(place.device);
   if (partition.groups == 0) return;
   constexpr std::size_t kWarps = kWalkThreads / kWarp;
   const std::size_t places = places_of(partition);
-  const Scratch partials(place, places * sizeof(double));
-  const Summing summing{values, partition, reinterpret_cast<double*>(partials.memory()), sums,
-                        skip};
+  const Summing summing{values, partition, scratch, sums, skip};
   launch(chunks_kernel, blocks_for(places, kWarps, place), kWalkThreads, summing, place,
          "summing groups");
   launch(groups_kernel, blocks_for(partition.groups, kWarps, place), kWalkThreads, summing, place,

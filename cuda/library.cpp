@@ -64,12 +64,14 @@ class Library final : public DeviceLibrary {
     return load_program(program, place);
   }
   void sum_groups(const Place& place, const Partition& partition, const double* values,
-                  double* sums, const std::uint32_t* skip) override {
-    queue_sum_groups(place, partition, values, sums, skip);
+                  double* sums) override {
+    const Scratch scratch(place, group_scratch(partition) * sizeof(double));
+    queue_sum_groups(place, partition, values, sums, reinterpret_cast<double*>(scratch.memory()),
+                     nullptr);
   }
   void spread_groups(const Place& place, const Partition& partition, const double* per_group,
-                     double* values, const std::uint32_t* skip) override {
-    queue_spread_groups(place, partition, per_group, values, skip);
+                     double* values) override {
+    queue_spread_groups(place, partition, per_group, values, nullptr);
   }
 };
 

@@ -3,12 +3,14 @@
 #include "program.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "device.h"
 #include "groups.cuh"
 #include "memory.h"
 #include "queue.h"
+#include "results.h"
 #include "table.h"
 
 namespace mdbopt::cuda {
@@ -27,6 +29,7 @@ class Loaded final : public DeviceProgram {
       most = std::max(most, chunks * sums);
       scratch = std::max(scratch, fold_scratch(chunks, sums));
     }
+    if (program_.partition.groups > 0) most = std::max(most, group_scratch(program_.partition));
     const OnDevice scope(place.device);
     partials_ = static_cast<double*>(allocate(place, (most + scratch) * sizeof(double)));
     scratch_ = partials_ + most;
@@ -48,9 +51,7 @@ class Loaded final : public DeviceProgram {
   void read(void* to, const void* from, std::size_t bytes) override {
     const OnDevice scope(place_.device);
     catch_up(place_, recorded_);
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_of(place_)),
-          place_.device, "reading a search's numbers");
-    check(cudaStreamSynchronize(stream_of(place_)), place_.device, "in work queued before");
+    std::memcpy(to, fetch(from, bytes, place_), bytes);
   }
 
   void write(void* to, const void* from, std::size_t bytes) override {
@@ -71,7 +72,8 @@ class Loaded final : public DeviceProgram {
       case Step::Kind::kDecide:
         return queue_decision(step.what, program_.control, place_);
       case Step::Kind::kSumGroups:
-        return queue_sum_groups(place_, program_.partition, step.from, step.to, step.skip);
+        return queue_sum_groups(place_, program_.partition, step.from, step.to, partials_,
+                                step.skip);
       case Step::Kind::kSpreadGroups:
         return queue_spread_groups(place_, program_.partition, step.from, step.to, step.skip);
       default:

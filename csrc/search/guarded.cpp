@@ -11,7 +11,7 @@ constexpr double kForward = 1.1;  // growth of the box after a plain step that k
 
 }  // namespace
 
-Guarded::Guarded(const Options& options) : Search(options, control_, sizeof control_) {
+Guarded::Guarded(const Options& options) : Search(options, control_) {
   if (std::isnan(options_.forward)) options_.forward = kForward;
   make_proposer(options.proposer, {});
 }

@@ -16,8 +16,7 @@ namespace mdbopt::search {
 
 class Multidimensional final : public Search {
  public:
-  explicit Multidimensional(const Options& options)
-      : Search(options, control_, sizeof control_) {}
+  explicit Multidimensional(const Options& options) : Search(options, control_) {}
   void step_sizes(double* out) const override;
   void fields(Fields& fields) override;
 

@@ -8,6 +8,7 @@
 
 #include "../device.h"
 #include "../error.h"
+#include "../runner.h"
 
 namespace mdbopt::search {
 namespace {
@@ -85,7 +86,7 @@ void Search::work(Told told) {
 }
 
 void Search::fetch() {
-  there_->read(&judgement_, control_there_.data(), control_bytes_);
+  there_->read(&judgement_, control_there_.data(), numbers_bytes_);
   stale_ = there_->recorded();
   adopt();
 }

@@ -81,12 +81,15 @@ class Search {
   void loaded();
 
  protected:
-  // The control of the derived search, of so many bytes, begins with this judgement.
-  Search(const Options& options, Judgement& judgement, std::size_t control_bytes)
+  // The control of the derived search begins with a judgement; its slots come last.
+  template <class Control>
+  Search(const Options& options, Control& control)
       : options_(options),
         execution_(std::make_shared<Execution>(options.execution)),
-        judgement_(judgement),
-        control_bytes_(control_bytes) {}
+        judgement_(control),
+        control_bytes_(sizeof control),
+        numbers_bytes_(static_cast<std::size_t>(reinterpret_cast<char*>(&control.slots) -
+                                                reinterpret_cast<char*>(&control))) {}
 
   // The partition of the coordinates; empty: none.
   virtual const Groups& groups() const = 0;
@@ -137,7 +140,7 @@ class Search {
 
   std::shared_ptr<Execution> execution_;
   Judgement& judgement_;
-  std::size_t control_bytes_;
+  std::size_t control_bytes_, numbers_bytes_;  // of the whole control; of what comes before its slots
   Program program_;
   Memory control_there_;
   bool away_ = false;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "../error.h"
+#include "../partition.h"
 
 namespace mdbopt::search {
 namespace {

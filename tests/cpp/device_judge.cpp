@@ -93,6 +93,7 @@ void every_guarded(bool brief, Seen& seen) {
     }
     for (const char* proposer : {"lbfgs", "heavy-ball", "nesterov", "cg"}) {
       options = {};
+      options.memory = 6;
       options.proposer = proposer;
       judged(options, objective, brief ? 5 : 12);
       options.groups = groups_of_seven();
@@ -115,6 +116,7 @@ void answers(bool brief) {
   for (const double forward : {mdbopt::search::kDefault, 1.3}) {
     if (brief && forward == 1.3) continue;
     Options options;
+    options.memory = 6;
     options.forward = forward;
     every_answer("guarded", options);
     // Plain steps, until none is left.

@@ -1,5 +1,6 @@
 // groups – sums over groups in the fixed order, and one number per group back to its coordinates.
 #include <mdbopt/device.h>
+#include <mdbopt/partition.h>
 #include <mdbopt/search/buffer.h>
 #include <mdbopt/search/groups.h>
 

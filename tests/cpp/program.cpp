@@ -1,7 +1,8 @@
 // program – walks that join one pass give the bits of one pass each, and move each array once; walks that
 // are not wanted do nothing.
-#include <mdbopt/program.h>
+#include <mdbopt/launch.h>
 #include <mdbopt/rules.h>
+#include <mdbopt/runner.h>
 
 #include "check.h"
 

@@ -1,5 +1,8 @@
-// program – the steps one by one, neighbouring walks in one pass.
-#include "program.h"
+// runner – the steps one by one, neighbouring walks in one pass.
+#include "runner.h"
+
+#include "launch.h"
+#include "partition.h"
 
 namespace mdbopt {
 namespace {
