@@ -227,6 +227,10 @@ void launch_on_device(Dtype dtype, std::span<DeviceLibrary::Call> calls,
 // Each array comes from memory once, whatever the number of walks that read it, and goes back once if
 // any writes it.
 std::size_t pass_bytes(std::span<const PassWalk> walks, Dtype dtype) {
+  if (walks.size() == 1) {
+    const Description& rule = rule_description(walks.front().rule);
+    return walks.front().gathers ? gather_bytes(rule, dtype) : apply_bytes(rule, dtype);
+  }
   thread_local std::vector<const void*> read;
   thread_local std::vector<const void*> written;
   read.clear();
@@ -337,8 +341,10 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
 
 void run_pass(std::span<const PassWalk> walks, Dtype dtype, std::size_t size,
               const Execution& execution) {
-  thread_local std::vector<Stage> stages;
-  thread_local std::vector<double*> results;
+  thread_local std::vector<Stage> stage_memory;
+  thread_local std::vector<double*> result_memory;
+  std::vector<Stage>& stages = stage_memory;
+  std::vector<double*>& results = result_memory;
   stages.clear();
   results.clear();
   const Backend& backend = backend_of(execution);

@@ -11,7 +11,7 @@ namespace {
 class PendingPass {
  public:
   PendingPass(const Program& program, const Execution& execution)
-      : program_(program), execution_(execution) {
+      : program_(program), execution_(execution), walks_(memory()) {
     walks_.clear();
   }
   void add(const Step& step) {
@@ -29,13 +29,16 @@ class PendingPass {
   }
 
  private:
+  static std::vector<PassWalk>& memory() {
+    thread_local std::vector<PassWalk> walks;
+    return walks;
+  }
+
   const Program& program_;
   const Execution& execution_;
-  static thread_local std::vector<PassWalk> walks_;
+  std::vector<PassWalk>& walks_;
   std::size_t size_ = 0;
 };
-
-thread_local std::vector<PassWalk> PendingPass::walks_;
 
 }  // namespace
 
