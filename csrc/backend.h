@@ -23,6 +23,11 @@ struct Job {
   const Layout* layouts = nullptr;
 };
 
+// Room for what a rule's gather and apply need of the scalars.
+struct alignas(64) Coef {
+  unsigned char bytes[kMaxCoefBytes];
+};
+
 // How a walk goes, the same for all its jobs.
 struct Course {
   const void* coef;

@@ -11,17 +11,8 @@
 #include <span>
 #include <string>
 
-#include "backend.h"
-#include "launch.h"
-#include "tensor.h"
-
-namespace mdbopt::search {
-struct Judging;         // search/judging.h
-struct JudgingFacts;    // too
-struct GuardedJudging;  // search/guarding.h
-struct GuardingFacts;   // too
-struct Tables;          // search/recursion.h
-}  // namespace mdbopt::search
+#include "execution.h"
+#include "program.h"
 
 namespace mdbopt {
 
@@ -76,59 +67,17 @@ class Residence {
   virtual const Place& place() const = 0;
 };
 
-// The arrays of a search that judges on a device, and the rules it walks; see Multidimensional
-// (search/multidimensional.h).
-struct DeviceSearch {
-  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-
-  Dtype dtype;
-  std::size_t size;
-  std::size_t secant, accept, trial;
-  std::size_t cut;   // kNone: of one step size. Proposes, too, unless there is a norm
-  std::size_t norm;  // kNone: the candidate is not divided by one
-  std::size_t rescale;
-  void *x, *spare_x, *g, *spare_g, *x_trial;
-  void* set;  // null: one step size
-};
-
-// A search's judgements on a device: its scalars and all decisions on them live there, so that a
-// graph may record a judgement.
-class Judgement {
+// A program whose control lies on a device, where it runs without being waited for.
+class DeviceProgram {
  public:
-  virtual ~Judgement() = default;
-  // Judges the point in x_trial and writes the next one there.
-  virtual void queue(const DeviceNumber& f, void* g, const Place& place) = 0;
-  // Whether a graph has recorded a judgement, which may then run at any time.
+  virtual ~DeviceProgram() = default;
+  // `told`, whose f is this number, then the steps, in the order of the stream of the place.
+  virtual void run(const Told& told, const DeviceNumber& f, const Place& place) = 0;
+  // Whether a graph has recorded a run, which may then happen at any time.
   virtual bool recorded() const = 0;
-  // read waits for the device.
-  virtual void read(search::Judging& judging) = 0;
-  virtual void write(const search::Judging& judging) = 0;
-};
-
-// The arrays of a guarded search by L-BFGS that judges on a device, and the rules it walks; see
-// Guarded (search/guarded.h).
-struct DeviceGuarded {
-  struct Rules {
-    std::size_t pair, product, products, learn, rescale, decrease, scaled, add, adds, metric;
-    std::size_t pair_dot, pair_dots, dot, coast, along, first, plain;
-  };
-
-  Rules rules;
-  Dtype dtype;
-  std::size_t size;
-  void *x, *spare_x, *g, *spare_g, *x_trial, *delta, *b;
-  std::span<void* const> s, y;  // by slot
-};
-
-// As Judgement.
-class GuardedJudgement {
- public:
-  virtual ~GuardedJudgement() = default;
-  virtual void queue(const DeviceNumber& f, void* g, const Place& place) = 0;
-  virtual bool recorded() const = 0;
-  // The tables are those of the host.
-  virtual void read(search::GuardedJudging& judging, const search::Tables& tables) = 0;
-  virtual void write(const search::GuardedJudging& judging, const search::Tables& tables) = 0;
+  // Between memory of the host and what the program works on; read waits for the device.
+  virtual void read(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void write(void* to, const void* from, std::size_t bytes) = 0;
 };
 
 class DeviceLibrary {
@@ -171,26 +120,13 @@ class DeviceLibrary {
   virtual void launch(Dtype dtype, std::span<Call> calls, const Execution& execution) = 0;
 
   virtual std::unique_ptr<Residence> reside(const Place& place) = 0;
-  virtual std::unique_ptr<Judgement> judge(const DeviceSearch& search,
-                                           const search::JudgingFacts& facts,
-                                           const Place& place) = 0;
-  virtual std::unique_ptr<GuardedJudgement> judge_guarded(const DeviceGuarded& search,
-                                                          const search::GuardingFacts& facts,
-                                                          const Place& place) = 0;
+  virtual std::unique_ptr<DeviceProgram> load(const Program& program, const Place& place) = 0;
 
-  // Coordinates in groups (search/groups.h), everything on the device. A partition lists its members,
-  // group after group; group j are member[first[j]] … member[first[j + 1] − 1].
-  struct Partition {
-    const std::size_t* member;
-    const std::size_t* first;
-    std::size_t groups, coordinates;
-  };
-  // sums[j] = sum_members (group_sum.h) of group j.
-  virtual void sum_groups(const Place& place, const double* values, const Partition& partition,
+  // As partition.h's, everything on the device.
+  virtual void sum_groups(const Place& place, const Partition& partition, const double* values,
                           double* sums) = 0;
-  // values[i] = per_group[group_of[i]], i < size.
-  virtual void spread_groups(const Place& place, const double* per_group,
-                             const std::size_t* group_of, std::size_t size, double* values) = 0;
+  virtual void spread_groups(const Place& place, const Partition& partition,
+                             const double* per_group, double* values) = 0;
 };
 
 // The library, opened at the first call; throws DeviceError, saying why, where it cannot be. Opened

@@ -1,4 +1,5 @@
-// group_sum – the sum of scattered elements in the order of fold.h, on host and device.
+// group_sum – a partition of the coordinates, and the sum of scattered elements in the order of fold.h, on
+// host and device.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +7,15 @@
 #include "fold.h"
 
 namespace mdbopt {
+
+// Lists the members, group after group: group j are member[first[j]] … member[first[j + 1] − 1], and
+// coordinate i is in group_of[i]. Not owned; it lies where the arrays do.
+struct Partition {
+  const std::size_t* member = nullptr;
+  const std::size_t* first = nullptr;
+  const std::size_t* group_of = nullptr;
+  std::size_t groups = 0, coordinates = 0;
+};
 
 // Σ values[member[i]] for i < count ≤ kChunk.
 MDBOPT_INLINE double sum_member_chunk(const double* values, const std::size_t* member,

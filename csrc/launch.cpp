@@ -3,13 +3,9 @@
 #include "launch.h"
 
 #include <algorithm>
-#include <cmath>
-#include <string>
 #include <vector>
 
-#include "check.h"
 #include "device.h"
-#include "error.h"
 #include "flush.h"
 #include "fold.h"
 #include "pool.h"
@@ -24,7 +20,7 @@ struct Stage {
   const Sum* sums;
   std::size_t sum_count;
   const Coef* coefs;     // by variant
-  void* const* streams;  // of a chain, whose stages have one job each
+  void* const* streams;  // of stages that have one job each
   double* partials;
   bool stochastic = false;
 
@@ -36,7 +32,7 @@ struct Stage {
 
 // One pass over memory: every stage on a chunk before the next chunk.
 struct Pass {
-  const Description* rule;  // null for a chain
+  const Description* rule;  // null for several stages
   std::span<Stage> stages;
   std::span<const Variant> variants;
   std::span<const Job> jobs;
@@ -228,6 +224,38 @@ void launch_on_device(Dtype dtype, std::span<DeviceLibrary::Call> calls,
   }
 }
 
+// Each array comes from memory once, whatever the number of walks that read it, and goes back once if
+// any writes it.
+std::size_t pass_bytes(std::span<const PassWalk> walks, Dtype dtype) {
+  if (walks.size() == 1) {
+    const Description& rule = rule_description(walks.front().rule);
+    return walks.front().gathers ? gather_bytes(rule, dtype) : apply_bytes(rule, dtype);
+  }
+  thread_local std::vector<const void*> read;
+  thread_local std::vector<const void*> written;
+  read.clear();
+  written.clear();
+  const auto add = [](std::vector<const void*>& arrays, const void* array) {
+    if (std::find(arrays.begin(), arrays.end(), array) != arrays.end()) return false;
+    arrays.push_back(array);
+    return true;
+  };
+  std::size_t bytes = 0;
+  for (const PassWalk& walk : walks) {
+    const Description& rule = rule_description(walk.rule);
+    for (std::size_t k = 0; k < rule.stream_count; ++k) {
+      const Role role = rule.streams[k].role;
+      const std::size_t width = width_of(rule.streams[k], dtype);
+      const bool reads = role != Role::kOut && (!walk.gathers || (rule.gather_reads >> k & 1U) != 0);
+      const bool made_here =
+          std::find(written.begin(), written.end(), walk.streams[k]) != written.end();
+      if (reads && !made_here && add(read, walk.streams[k])) bytes += width;
+      if (!walk.gathers && role != Role::kIn && add(written, walk.streams[k])) bytes += width;
+    }
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Traffic& traffic() {
@@ -311,85 +339,27 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
   return true;
 }
 
-std::size_t Chain::add(std::size_t rule, std::initializer_list<void*> streams,
-                       std::initializer_list<double> scalars) {
-  check_counts(rule, streams.size(), scalars.size());
-  Link link{};
-  link.rule = rule;
-  std::copy(streams.begin(), streams.end(), link.streams);
-  std::copy(scalars.begin(), scalars.end(), link.scalars);
-  links_.push_back(link);
-  return links_.size() - 1;
-}
-
-// Each array comes from memory once, whatever the number of links that read it, and goes back once
-// if any writes it.
-std::size_t Chain::bytes(Dtype dtype) const {
-  thread_local std::vector<const void*> read;
-  thread_local std::vector<const void*> written;
-  read.clear();
-  written.clear();
-  const auto add = [](std::vector<const void*>& arrays, const void* array) {
-    if (std::find(arrays.begin(), arrays.end(), array) != arrays.end()) return false;
-    arrays.push_back(array);
-    return true;
-  };
-  std::size_t bytes = 0;
-  for (const Link& link : links_) {
-    const Description& rule = rule_description(link.rule);
-    for (std::size_t k = 0; k < rule.stream_count; ++k) {
-      const Role role = rule.streams[k].role;
-      const std::size_t width = width_of(rule.streams[k], dtype);
-      const bool made_here =
-          std::find(written.begin(), written.end(), link.streams[k]) != written.end();
-      if (role != Role::kOut && !made_here && add(read, link.streams[k])) bytes += width;
-      if (role != Role::kIn && add(written, link.streams[k])) bytes += width;
-    }
-  }
-  return bytes;
-}
-
-// One link's walk after the other: what they share is too large for a device's cache anyway.
-void Chain::run_on_device(Dtype dtype, std::size_t size, const Execution& execution) {
-  thread_local std::vector<Job> jobs;
-  thread_local std::vector<DeviceLibrary::Call> calls;
-  jobs.clear();
-  calls.clear();
-  for (Link& link : links_) jobs.push_back({link.streams, size});
-  for (std::size_t k = 0; k < links_.size(); ++k) {
-    Link& link = links_[k];
-    const bool sums = rule_description(link.rule).sum_count() > 0;
-    calls.push_back({link.rule, {&jobs[k], 1}, link.scalars, sums ? link.sums : nullptr});
-  }
-  launch_on_device(dtype, calls, execution);
-}
-
-void Chain::run(Dtype dtype, std::size_t size, const Execution& execution) {
-  if (!execution.place.on_cpu()) {
-    run_on_device(dtype, size, execution);
-    return;
-  }
-  thread_local std::vector<Stage> stages;
-  thread_local std::vector<double*> results;
+void run_pass(std::span<const PassWalk> walks, Dtype dtype, std::size_t size,
+              const Execution& execution) {
+  thread_local std::vector<Stage> stage_memory;
+  thread_local std::vector<double*> result_memory;
+  std::vector<Stage>& stages = stage_memory;
+  std::vector<double*>& results = result_memory;
   stages.clear();
   results.clear();
-  for (Link& link : links_) {
-    const Sweep* row = backend_of(execution).table[link.rule];
-    const Sweep& sweep = row[static_cast<std::size_t>(dtype)];
-    const Description& rule = rule_description(link.rule);
-    if (!sweep.prepare(link.scalars, static_cast<double>(size), &link.coef)) {
-      throw Error(std::string(rule.name) + ": refused its scalars within a chain");
-    }
-    const bool gathers = sweep.gather != nullptr;
-    stages.push_back({row, gathers ? &Sweep::gather : &Sweep::apply,
-                      gathers ? rule.gathered : rule.emitted, rule.sum_count(), &link.coef,
-                      link.streams, nullptr});
-    results.push_back(link.sums);
+  const Backend& backend = backend_of(execution);
+  for (const PassWalk& walk : walks) {
+    const Description& rule = rule_description(walk.rule);
+    stages.push_back({backend.table[walk.rule], walk.gathers ? &Sweep::gather : &Sweep::apply,
+                      walk.gathers ? rule.gathered : rule.emitted,
+                      walk.gathers ? rule.gathered_count : rule.emitted_count, walk.coef,
+                      walk.streams, nullptr});
+    results.push_back(walk.sums);
   }
-  const Job job{links_.front().streams, size};
+  const Job job{walks.front().streams, size};
   const Variant variant{dtype, nullptr};
-  mdbopt::run({nullptr, stages, {&variant, 1}, {&job, 1}, 0, 0, 0, false}, bytes(dtype) * size,
-              execution, results.data());
+  run({nullptr, stages, {&variant, 1}, {&job, 1}, 0, 0, 0, false}, pass_bytes(walks, dtype) * size,
+      execution, results.data());
 }
 
 }  // namespace mdbopt

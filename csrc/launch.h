@@ -2,24 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <initializer_list>
 #include <span>
-#include <vector>
 
-#include "backend.h"
-#include "tensor.h"
+#include "execution.h"
 
 namespace mdbopt {
-
-struct Execution {
-  const Backend* backend = nullptr;  // nullptr: the active one
-  std::size_t threads = 0;           // 0: default_threads()
-  bool flush_subnormals = false;     // see flush.h
-  bool stochastic = false;           // how half-precision parameters are rounded,
-  std::uint64_t key = 0;             // and what their random bits follow from
-  Place place = {};  // of all arrays; a device has no use for backend, threads and flushing
-};
 
 // What one thread walks from the second cache level or beyond; a guide to whether threads are worth
 // their start.
@@ -47,36 +34,19 @@ inline bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, con
   return launch(rule, {&one, 1}, jobs, sums, execution);
 }
 
-// Room for what a rule's gather and apply need of the scalars.
-struct alignas(64) Coef {
-  unsigned char bytes[kMaxCoefBytes];
+// The gather or the apply of a rule, with the coef that its prepare has made.
+struct PassWalk {
+  std::size_t rule;
+  bool gathers;
+  void* const* streams;
+  const Coef* coef;
+  double* sums;  // of the walk
 };
 
-// Several rules in one pass over arrays of one size: all of them on a chunk before the next chunk,
-// so that what they share comes from memory once. No rule may gather and apply both, none may
-// refuse, and none may need a sum of an earlier one.
-class Chain {
- public:
-  void clear() { links_.clear(); }
-  std::size_t size() const { return links_.size(); }
-  // Appends a rule; returns its place.
-  std::size_t add(std::size_t rule, std::initializer_list<void*> streams,
-                  std::initializer_list<double> scalars);
-  void run(Dtype dtype, std::size_t size, const Execution& execution);
-  double sum(std::size_t link, std::size_t k) const { return links_[link].sums[k]; }
-
- private:
-  struct Link {
-    std::size_t rule;
-    void* streams[kMaxStreams];
-    double scalars[kMaxScalars];
-    double sums[kMaxSums];
-    Coef coef;
-  };
-  void run_on_device(Dtype dtype, std::size_t size, const Execution& execution);
-  std::size_t bytes(Dtype dtype) const;
-  std::vector<Link> links_;
-};
+// Several walks in one pass over arrays of one size: all of them on a chunk before the next chunk, so
+// that what they share comes from memory once. None may need a sum of an earlier one. On the CPU.
+void run_pass(std::span<const PassWalk> walks, Dtype dtype, std::size_t size,
+              const Execution& execution);
 
 // The walks and bytes that launches on this thread have moved, for tests of the promised traffic.
 struct Traffic {

@@ -11,22 +11,23 @@ namespace {
 
 struct Summing {
   const double* values;
-  DeviceLibrary::Partition partition;
+  Partition partition;
   double* partials;
   double* sums;
+  const std::uint32_t* skip;
 };
 
 // Where the sums of a group's chunks lie: group j has as many places as chunks, or more, from
 // first[j] / 1024 + j on, so that no table of them is needed.
-__device__ inline std::size_t place_of(const DeviceLibrary::Partition& p, std::size_t group) {
+__device__ inline std::size_t place_of(const Partition& p, std::size_t group) {
   return p.first[group] / kChunk + group;
 }
-__host__ __device__ inline std::size_t places_of(const DeviceLibrary::Partition& p) {
+__host__ __device__ inline std::size_t places_of(const Partition& p) {
   return p.coordinates / kChunk + p.groups;
 }
 
 // The group that a place belongs to: the last that begins at or before it.
-__device__ inline std::size_t group_at(const DeviceLibrary::Partition& p, std::size_t place) {
+__device__ inline std::size_t group_at(const Partition& p, std::size_t place) {
   std::size_t group = 0;
   for (std::size_t count = p.groups; count > 1;) {
     const std::size_t half = count / 2;
@@ -49,11 +50,15 @@ struct Spreading {
   const std::size_t* group_of;
   std::size_t size;
   double* values;
+  const std::uint32_t* skip;
 };
+
+__device__ inline bool skipped(const std::uint32_t* skip) { return skip != nullptr && *skip != 0; }
 
 // A warp sums a chunk of a group.
 __global__ void __launch_bounds__(kWalkThreads) chunks_kernel(const __grid_constant__ Summing s) {
-  const DeviceLibrary::Partition& p = s.partition;
+  if (skipped(s.skip)) return;
+  const Partition& p = s.partition;
   const unsigned lane = threadIdx.x % kWarp;
   for (std::size_t place = warp_of_grid(); place < places_of(p); place += warps_of_grid()) {
     const std::size_t j = group_at(p, place);
@@ -86,7 +91,8 @@ __device__ inline double fold_neighbours(double value, unsigned count) {
 
 // A warp folds the chunks of a group, 32 of them to a node of its tree.
 __global__ void __launch_bounds__(kWalkThreads) groups_kernel(const __grid_constant__ Summing s) {
-  const DeviceLibrary::Partition& p = s.partition;
+  if (skipped(s.skip)) return;
+  const Partition& p = s.partition;
   const unsigned lane = threadIdx.x % kWarp;
   for (std::size_t j = warp_of_grid(); j < p.groups; j += warps_of_grid()) {
     const std::size_t members = p.first[j + 1] - p.first[j];
@@ -103,6 +109,7 @@ __global__ void __launch_bounds__(kWalkThreads) groups_kernel(const __grid_const
 }
 
 __global__ void __launch_bounds__(kWalkThreads) spread_kernel(const __grid_constant__ Spreading s) {
+  if (skipped(s.skip)) return;
   const std::size_t stride = std::size_t{gridDim.x} * blockDim.x;
   for (std::size_t i = std::size_t{blockIdx.x} * blockDim.x + threadIdx.x; i < s.size;
        i += stride) {
@@ -112,26 +119,29 @@ __global__ void __launch_bounds__(kWalkThreads) spread_kernel(const __grid_const
 
 }  // namespace
 
-void queue_sum_groups(const Place& place, const double* values,
-                      const DeviceLibrary::Partition& partition, double* sums) {
+std::size_t group_scratch(const Partition& partition) { return places_of(partition); }
+
+void queue_sum_groups(const Place& place, const Partition& partition, const double* values,
+                      double* sums, double* scratch, const std::uint32_t* skip) {
   const OnDevice scope(place.device);
   if (partition.groups == 0) return;
   constexpr std::size_t kWarps = kWalkThreads / kWarp;
   const std::size_t places = places_of(partition);
-  const Scratch partials(place, places * sizeof(double));
-  const Summing summing{values, partition, reinterpret_cast<double*>(partials.memory()), sums};
+  const Summing summing{values, partition, scratch, sums, skip};
   launch(chunks_kernel, blocks_for(places, kWarps, place), kWalkThreads, summing, place,
          "summing groups");
   launch(groups_kernel, blocks_for(partition.groups, kWarps, place), kWalkThreads, summing, place,
          "summing groups");
 }
 
-void queue_spread_groups(const Place& place, const double* per_group, const std::size_t* group_of,
-                         std::size_t size, double* values) {
+void queue_spread_groups(const Place& place, const Partition& partition, const double* per_group,
+                         double* values, const std::uint32_t* skip) {
   const OnDevice scope(place.device);
+  const std::size_t size = partition.coordinates;
   if (size == 0) return;
   launch(spread_kernel, blocks_for(size, kWalkThreads, place), kWalkThreads,
-         Spreading{per_group, group_of, size, values}, place, "spreading over groups");
+         Spreading{per_group, partition.group_of, size, values, skip}, place,
+         "spreading over groups");
 }
 
 }  // namespace mdbopt::cuda

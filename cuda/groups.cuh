@@ -5,10 +5,12 @@
 
 namespace mdbopt::cuda {
 
+// Doubles that summing groups needs beside its arrays.
+std::size_t group_scratch(const Partition& partition);
 // As DeviceLibrary::sum_groups and spread_groups.
-void queue_sum_groups(const Place& place, const double* values,
-                      const DeviceLibrary::Partition& partition, double* sums);
-void queue_spread_groups(const Place& place, const double* per_group, const std::size_t* group_of,
-                         std::size_t size, double* values);
+void queue_sum_groups(const Place& place, const Partition& partition, const double* values,
+                      double* sums, double* scratch, const std::uint32_t* skip);
+void queue_spread_groups(const Place& place, const Partition& partition, const double* per_group,
+                         double* values, const std::uint32_t* skip);
 
 }  // namespace mdbopt::cuda

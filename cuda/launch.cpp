@@ -89,7 +89,8 @@ void queue(const Queued& queued, unsigned char* memory, const Layout& layout, st
 
 // Copies the results to the host and waits for them.
 void answer(std::vector<Queued>& all, const Results* results, const Place& place) {
-  const Results* found = fetch(results, all.size(), place);
+  const auto* found =
+      static_cast<const Results*>(fetch(results, all.size() * sizeof(Results), place));
   for (std::size_t k = 0; k < all.size(); ++k) {
     if (!all[k].answers()) continue;
     std::copy_n(found[k].sums, all[k].rule.sum_count(), all[k].call.sums);

@@ -5,9 +5,9 @@
 #include "../csrc/device.h"
 #include "device.h"
 #include "groups.cuh"
-#include "judge.h"
 #include "launch.h"
 #include "memory.h"
+#include "program.h"
 #include "residence.h"
 
 namespace mdbopt::cuda {
@@ -60,22 +60,18 @@ class Library final : public DeviceLibrary {
     launch_calls(dtype, calls, execution);
   }
   std::unique_ptr<Residence> reside(const Place& place) override { return make_residence(place); }
-  std::unique_ptr<Judgement> judge(const DeviceSearch& search, const search::JudgingFacts& facts,
-                                   const Place& place) override {
-    return make_judgement(search, facts, place);
+  std::unique_ptr<DeviceProgram> load(const Program& program, const Place& place) override {
+    return load_program(program, place);
   }
-  std::unique_ptr<GuardedJudgement> judge_guarded(const DeviceGuarded& search,
-                                                  const search::GuardingFacts& facts,
-                                                  const Place& place) override {
-    return make_guarded_judgement(search, facts, place);
-  }
-  void sum_groups(const Place& place, const double* values, const Partition& partition,
+  void sum_groups(const Place& place, const Partition& partition, const double* values,
                   double* sums) override {
-    queue_sum_groups(place, values, partition, sums);
+    const Scratch scratch(place, group_scratch(partition) * sizeof(double));
+    queue_sum_groups(place, partition, values, sums, reinterpret_cast<double*>(scratch.memory()),
+                     nullptr);
   }
-  void spread_groups(const Place& place, const double* per_group, const std::size_t* group_of,
-                     std::size_t size, double* values) override {
-    queue_spread_groups(place, per_group, group_of, size, values);
+  void spread_groups(const Place& place, const Partition& partition, const double* per_group,
+                     double* values) override {
+    queue_spread_groups(place, partition, per_group, values, nullptr);
   }
 };
 

@@ -32,15 +32,14 @@ class Pinned {
 
 }  // namespace
 
-const Results* fetch(const Results* results, std::size_t count, const Place& place) {
+const void* fetch(const void* numbers, std::size_t bytes, const Place& place) {
   thread_local Pinned pinned;
-  const std::size_t bytes = count * sizeof(Results);
   void* here = pinned.of(bytes, place.device);
-  check(cudaMemcpyAsync(here, results, bytes, cudaMemcpyDeviceToHost, stream_of(place)),
-        place.device, "copying sums to the host");
+  check(cudaMemcpyAsync(here, numbers, bytes, cudaMemcpyDeviceToHost, stream_of(place)),
+        place.device, "copying numbers to the host");
   check(cudaStreamSynchronize(stream_of(place)), place.device,
         "in this call or in work queued before it");
-  return static_cast<const Results*>(here);
+  return here;
 }
 
 }  // namespace mdbopt::cuda

@@ -1,6 +1,7 @@
 // results – what a call leaves on the device, and its way to the host.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "../csrc/rule.h"
@@ -13,7 +14,7 @@ struct Results {
   std::uint32_t refused;  // not 0: by solve, or before it
 };
 
-// Copies results to the host and waits for the stream; valid until the next call on this thread.
-const Results* fetch(const Results* results, std::size_t count, const Place& place);
+// Copies numbers to the host and waits for the stream; valid until the next call on this thread.
+const void* fetch(const void* numbers, std::size_t bytes, const Place& place);
 
 }  // namespace mdbopt::cuda

@@ -4,20 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../csrc/backend.h"
-#include "../csrc/rule.h"
+#include "../csrc/program.h"
 
 namespace mdbopt::cuda {
-
-// A Job (backend.h) as a device sees it.
-struct DeviceJob {
-  void* streams[kMaxStreams];
-  std::size_t size;
-  std::size_t first_chunk;  // of all jobs' chunks, numbered through
-  double lr;
-  const void* step_sizes;
-  void* copy;
-};
 
 // So few jobs travel with the launch itself; more lie in a table on the device.
 inline constexpr std::uint32_t kFewJobs = 4;

@@ -51,7 +51,7 @@ inline constexpr double kSmallestGrowth = 0x1p-900;
 // Cuts lower single step sizes and growth lowers none, so that the size runs away upwards: it goes
 // into the array then.
 inline constexpr double kFold = 0x1p300;
-inline constexpr double kFolding[] = {kFold, 1.0};  // the scalars of that walk, rescale
+inline constexpr double kUnitSet = 1.0;  // the most that this walk, rescale, leaves in it
 // The largest factor by which one pair may cut one step size: far beyond the 2 that the proofs
 // need.
 inline constexpr double kDepth = 100.0;

@@ -1,13 +1,12 @@
-// groups – a partition of the coordinates: sums over a group, and one number per group spread over
-// its coordinates.
+// groups – a partition of the coordinates by labels, and its arrays.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 
-#include "../launch.h"
-#include "buffer.h"
+#include "../group_sum.h"
+#include "memory.h"
 
 namespace mdbopt::search {
 
@@ -24,10 +23,9 @@ class Groups {
   // The same words for the same partition, whatever its labels.
   const std::string& identity() const { return identity_; }
 
-  // sums[j] = Σ over group j of values[i], in the order of fold.h within each group.
-  void sum(const Buffer& values, Buffer& sums, const Execution& execution) const;
-  // values[i] = per_group[group of i].
-  void spread(const Buffer& per_group, Buffer& values, const Execution& execution) const;
+  Partition partition() const {
+    return {indices(member_), indices(first_), indices(group_of_), count_, labels_};
+  }
 
  private:
   static const std::size_t* indices(const Memory& memory) {
@@ -35,6 +33,7 @@ class Groups {
   }
 
   std::size_t count_ = 0;
+  std::size_t labels_ = 0;
   std::string identity_ = "none";
   // Of std::size_t, where the arrays are that they index.
   Memory group_of_;

@@ -292,14 +292,4 @@ MDBOPT_INLINE void settle_plain(Guarding& guard, Numbers& n, double decrease,
   if (too_short(n, n.moved, limits) || !(decrease > 0.0)) spend(guard, n);
 }
 
-// What a judgement on a device changes beside the arrays and the tables of the recursion. A trial
-// that is not finite shows in now.moved, a box to be opened anew in guard.reopening.
-struct GuardedJudging {
-  Numbers now;
-  Guarding guard;
-  DiagonalMetric metric;
-  Ring pairs;
-  std::int64_t swapped = 0;  // not 0: x and g lie in each other's spare arrays
-};
-
 }  // namespace mdbopt::search

@@ -51,19 +51,4 @@ MDBOPT_INLINE void settle(Numbers& n, const Proposal& proposal, const Precision&
   }
 }
 
-// What a judgement changes beside the arrays.
-struct Judging {
-  Numbers now;
-  Extent set;
-  Proposal proposal;
-  std::int64_t swapped = 0;  // not 0: x and g lie in each other's spare arrays
-};
-
-// What it keeps.
-struct JudgingFacts {
-  SetFacts set;
-  Precision limits;
-  double forward;
-};
-
 }  // namespace mdbopt::search

@@ -31,7 +31,7 @@ struct Block {
   void* data;
 };
 
-// Chains walk many arrays side by side, a page of each at a time: large arrays ask for huge pages,
+// Passes walk many arrays side by side, a page of each at a time: large arrays ask for huge pages,
 // or looking pages up costs as much as the walk.
 Block host_block(std::size_t bytes) {
   Block block{nullptr, nullptr};

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "../launch.h"
+#include "../execution.h"
 
 namespace mdbopt::search {
 

@@ -12,7 +12,8 @@
 
 #include "buffer.h"
 #include "fields.h"
-#include "recursion.h"
+#include "guarded_control.h"
+#include "image.h"
 #include "walks.h"
 
 namespace mdbopt::search {
@@ -30,63 +31,51 @@ inline std::size_t auto_memory(std::size_t size) {
 // More than any run can keep; sizes of tables stay far from overflow.
 inline constexpr std::size_t kMostPairs = std::size_t{1} << 30U;
 
-// It takes memory for the pairs that there are, not for those there may be.
+// It takes memory for the pairs that there are, not for those there may be. The ring is the control's.
 class Pairs {
  public:
   Pairs() = default;
-  Pairs(std::size_t memory, const Walks& walks)
-      : memory_(std::min(memory, kMostPairs)), walks_(walks) {
+  Pairs(std::size_t memory, const Walks& walks, Ring& ring)
+      : memory_(std::min(memory, kMostPairs)), walks_(walks), ring_(&ring) {
     make_room(1);
   }
 
-  const Ring& ring() const { return ring_; }
-  void set_ring(const Ring& ring) { ring_ = ring; }
-  std::size_t count() const { return static_cast<std::size_t>(ring_.count); }
-  // Pair k, 0 the newest.
-  const Buffer& s(std::size_t k) const { return s_[slot(k)]; }
-  const Buffer& y(std::size_t k) const { return y_[slot(k)]; }
+  std::size_t count() const { return static_cast<std::size_t>(ring_->count); }
+  const Ring& ring() const { return *ring_; }
+  // Of pair k, 0 the newest.
   std::size_t slot(std::size_t k) const {
-    return static_cast<std::size_t>(ring_.slot(static_cast<std::int64_t>(k)));
+    return static_cast<std::size_t>(ring_->slot(static_cast<std::int64_t>(k)));
   }
-  // The whole ring, by slot.
-  const std::vector<Buffer>& all_s() const { return s_; }
-  const std::vector<Buffer>& all_y() const { return y_; }
-  double* curvatures() const { return curvature_.doubles(); }
-  double* scales() const { return scale_.doubles(); }
+  // Of the tables by slot.
+  std::size_t slots() const { return curvature_.size(); }
 
   // Takes memory for all pairs there may be, where it must not move any more.
   void reserve() { make_room(memory_ + 1); }
-
-  // Where the next pair is written, until keep makes it the newest.
-  Buffer& next_s() { return s_[next()]; }
-  Buffer& next_y() { return y_[next()]; }
-  // The pair last written, kept or not.
-  const Buffer& last_s() const { return s_[last()]; }
-  const Buffer& last_y() const { return y_[last()]; }
-  double last_scale() const { return scales()[last()]; }
-  void written(double scale) {
-    ring_.last = ring_.next;
-    scales()[next()] = scale;
-  }
-
-  void keep(double curvature) {
-    curvatures()[next()] = curvature;
+  // For the pair that a judgement may keep, and one beside it. True: the tables have moved.
+  bool make_way() {
+    const std::size_t before = slots();
     // As long as slots are added in place of the oldest pair's being taken, they follow each other.
-    if (next() + 1 == s_.size() && s_.size() <= memory_) make_room(s_.size() + 1);
-    ring_.keep();
+    const auto next = static_cast<std::size_t>(ring_->next);
+    if (next + 1 == s_.size() && s_.size() <= memory_) make_room(s_.size() + 1);
+    return slots() != before;
   }
-  void forget() { ring_.count = 0; }
+  void link(GuardedControl& control, Image& image) {
+    control.s = image.add(s_at_.data(), s_at_.size());
+    control.y = image.add(y_at_.data(), y_at_.size());
+    control.tables.curvature = image.add(curvature_.doubles(), slots());
+    control.tables.scale = image.add(scale_.doubles(), slots());
+  }
 
   void fields(Fields& fields) {
     fields.same_count("memory", static_cast<std::int64_t>(memory_));
     const auto most = static_cast<std::int64_t>(memory_ + 1);
-    fields.count("pairs_used", ring_.used, 1, most);
-    const auto used = static_cast<std::size_t>(ring_.used);
-    if (fields.loading()) ring_.slots = static_cast<std::int64_t>(table_size(used));
-    fields.count("pairs_next", ring_.next, 0, ring_.used - 1);
-    fields.count("pairs_last", ring_.last, 0, ring_.used - 1);
+    fields.count("pairs_used", ring_->used, 1, most);
+    const auto used = static_cast<std::size_t>(ring_->used);
+    if (fields.loading()) ring_->slots = static_cast<std::int64_t>(table_size(used));
+    fields.count("pairs_next", ring_->next, 0, ring_->used - 1);
+    fields.count("pairs_last", ring_->last, 0, ring_->used - 1);
     // The ring closes once it has all its slots.
-    fields.count("pairs", ring_.count, 0, ring_.used < most ? ring_.next : ring_.used - 1);
+    fields.count("pairs", ring_->count, 0, ring_->used < most ? ring_->next : ring_->used - 1);
     for (std::size_t slot = 0; slot < used; ++slot) {
       if (slot == s_.size()) add_slot();
       const std::string number = std::to_string(slot);
@@ -99,20 +88,17 @@ class Pairs {
     table(fields, "pairs_curvature", curvature_, 1, used, used, kAnything);
     table(fields, "pairs_scale", scale_, 1, used, used, kPositive);
     for (std::size_t k = 0; k < count(); ++k) {
-      fields.agree("pairs_curvature", kPositive.holds(curvatures()[slot(k)]),
+      fields.agree("pairs_curvature", kPositive.holds(curvature_.doubles()[slot(k)]),
                    "finite numbers > 0 where pairs are kept");
     }
   }
   // Whether the slot holds a pair.
   bool keeps(std::size_t at) const {
-    return (ring_.next + ring_.slots - 1 - static_cast<std::int64_t>(at)) % ring_.slots <
-           ring_.count;
+    return (ring_->next + ring_->slots - 1 - static_cast<std::int64_t>(at)) % ring_->slots <
+           ring_->count;
   }
 
  private:
-  std::size_t next() const { return static_cast<std::size_t>(ring_.next); }
-  std::size_t last() const { return static_cast<std::size_t>(ring_.last); }
-
   void add_slot() {
     s_.push_back(walks_.zeros(Dtype::kFloat32));
     y_.push_back(walks_.zeros(Dtype::kFloat32));
@@ -129,15 +115,22 @@ class Pairs {
     if (size > curvature_.size()) {
       curvature_ = grown(curvature_, size, 0.0);
       scale_ = grown(scale_, size, 1.0);
+      s_at_.resize(size);
+      y_at_.resize(size);
     }
-    ring_.slots = static_cast<std::int64_t>(size);
+    for (std::size_t slot = 0; slot < s_.size(); ++slot) {
+      s_at_[slot] = s_[slot].data();
+      y_at_[slot] = y_[slot].data();
+    }
+    ring_->slots = static_cast<std::int64_t>(size);
   }
 
   std::size_t memory_ = 0;
   Walks walks_;
+  Ring* ring_ = nullptr;
   std::vector<Buffer> s_, y_;
+  std::vector<void*> s_at_, y_at_;  // where they are
   Buffer curvature_, scale_;
-  Ring ring_;
 };
 
 }  // namespace mdbopt::search

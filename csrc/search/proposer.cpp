@@ -1,10 +1,9 @@
-// proposer – L-BFGS, heavy ball, Nesterov's method and nonlinear conjugate gradients as sources of
-// directions.
+// proposer – L-BFGS, heavy ball, Nesterov's method and nonlinear conjugate gradients: the walks between
+// the decisions of proposers.h.
 #include "proposer.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <string>
 #include <vector>
 
 #include "../error.h"
@@ -12,93 +11,54 @@
 namespace mdbopt::search {
 namespace {
 
-template <class Body>
-void for_bundles(std::size_t m, Body body) {
-  constexpr auto kWhole = static_cast<std::size_t>(kBundle);
-  std::size_t k = 0;
-  for (; k + kWhole <= m; k += kWhole) body(k, true);
-  for (; k < m; ++k) body(k, false);
-}
-
-// The two-loop recursion on H₀ (recursion.h). Each s is read twice, each y once.
-class Lbfgs final : public Proposer {
+class LbfgsWalks final : public Proposer {
  public:
-  bool relearns() const override { return true; }
+  ProposerKind kind() const override { return ProposerKind::kLbfgs; }
 
-  void measure(Chain& chain, Pairs& pairs, double scale, const Buffer& g_new) override {
-    static const std::size_t one = find_rule("pair_product");
-    static const std::size_t bundle = find_rule("pair_products");
-    const auto s = [&](std::size_t k) { return pairs.s(k).data(); };
-    void* y = pairs.next_y().data();
-    first_link_ = chain.size();
-    for_bundles(pairs.count(), [&](std::size_t k, bool whole) {
-      if (whole)
-        chain.add(bundle, {s(k), s(k + 1), s(k + 2), s(k + 3), s(k + 4), y, g_new.data()}, {scale});
-      else
-        chain.add(one, {s(k), y, g_new.data()}, {scale});
+  void link(GuardedControl& c, const Pairs& pairs, Image& image, Builder& builder) override {
+    follow(pairs.slots());
+    const std::size_t slots = sg_.size();
+    c.tables.sy = image.add(sy_.doubles(), slots * slots);
+    c.tables.sg = image.add(sg_.doubles(), slots);
+    c.tables.fresh_sy = image.add(fresh_sy_.doubles(), slots);
+    c.tables.fresh_sg = image.add(fresh_sg_.doubles(), slots);
+    c.alpha = image.add(alpha_.data(), slots);
+    c.yq = image.add(yq_.data(), slots);
+    c.bundles = image.add(bundles_.data(), bundles_.size());
+    c.fives = static_cast<std::int64_t>(fives_);
+    c.singles = static_cast<std::int64_t>(bundles_.size() - fives_);
+    builder.place(bundles_.data(), bundles_.size() * sizeof(Bundle), c.bundles);
+  }
+
+  void measure(Builder& builder, GuardedControl&) override {
+    for_bundles([&](Bundle& bundle, bool five) {
+      Step& step = five ? builder.gather<rules::Products<rules::PairProducts>>(bundle.products)
+                        : builder.gather<rules::Products<rules::PairProduct>>(bundle.products);
+      step.joins = true;
     });
   }
 
-  void measured(const Chain& chain, const Pairs& pairs, double gs, double gs_new) override {
-    std::size_t link = first_link_;
-    for_bundles(pairs.count(), [&](std::size_t k, bool whole) {
-      for (std::size_t j = 0; j < (whole ? kBundle : 1); ++j) {
-        fresh_sy_.doubles()[pairs.slot(k + j)] = chain.sum(link, 2 * j);
-        fresh_sg_.doubles()[pairs.slot(k + j)] = chain.sum(link, 2 * j + 1);
-      }
-      ++link;
+  void begin(Builder& builder, GuardedControl& c) override {
+    builder.apply<rules::Scaled>(c.walks.scaled);
+    for_bundles([&](Bundle& bundle, bool five) { add(builder, bundle.add_y, five).joins = true; });
+    builder.apply<rules::ApplyMetric>(c.walks.metric).joins = true;
+    for_bundles([&](Bundle& bundle, bool five) {
+      Step& step = five ? builder.gather<rules::Dots<rules::PairDots>>(bundle.dots)
+                        : builder.gather<rules::Dots<rules::PairDot>>(bundle.dots);
+      step.joins = true;
     });
-    next_sg_ = gs;
-    fresh_sg_.doubles()[pairs.ring().next] = gs_new;
   }
 
-  void follow(const Ring& ring) override {
-    const auto slots = static_cast<std::size_t>(ring.slots);
-    const std::size_t before = sg_.size();
-    if (slots == before) return;
-    Buffer sy = filled(slots * slots, 0.0);
-    for (std::size_t row = 0; row < before; ++row) {
-      std::copy_n(sy_.doubles() + row * before, before, sy.doubles() + row * slots);
-    }
-    sy_.swap(sy);
-    for (Buffer* table : {&sg_, &fresh_sy_, &fresh_sg_}) *table = grown(*table, slots, 0.0);
+  void finish(Builder& builder, GuardedControl& c) override {
+    for_bundles([&](Bundle& bundle, bool five) {
+      add(builder, bundle.add_s, five).joins = &bundle != bundles_.data();
+    });
+    builder.gather<rules::Dot>(c.walks.dot).joins = true;
   }
 
-  void learn(const Fit&, double, DiagonalMetric&, const Pairs& pairs) override {
-    take_pair(pairs.ring(), tables(pairs), next_sg_);
-  }
-
-  void moved(double, bool) override {
-    take_gradient(static_cast<std::int64_t>(sg_.size()), fresh_sg_.doubles(), sg_.doubles());
-  }
-
-  Last direction(const Terrain& t, Chain& last) override {
-    static const std::size_t scaled = find_rule("scaled");
-    static const std::size_t apply_metric = find_rule("apply_metric");
-    static const std::size_t dot = find_rule("dot");
-    const Pairs& pairs = t.pairs;
-    const std::size_t m = pairs.count();
-    void* q = t.delta.data();
-    alpha_.resize(m);
-    last.clear();
-    last.add(scaled, {t.g.data(), q}, {-t.scale});
-    first_loop(pairs.ring(), tables(pairs), alpha_.data());
-    add(
-        last, [&](std::size_t k) { return pairs.y(k).data(); },
-        [&](std::size_t k) { return -alpha_[k]; }, m, q);
-    last.add(apply_metric, {t.b.data(), q}, {t.metric.one(), t.metric.root(), t.metric.box()});
-    take_dots(last, t, m);
-    last.clear();
-    second_loop(pairs.ring(), tables(pairs), yq_.data(), alpha_.data());
-    add(
-        last, [&](std::size_t k) { return pairs.s(k).data(); },
-        [&](std::size_t k) { return alpha_[k]; }, m, q);
-    return {last.add(dot, {t.g.data(), q}, {}), t.scale};
-  }
-
-  void fields(Fields& fields, const Pairs& pairs, std::int64_t) override {
-    follow(pairs.ring());
-    const auto slots = static_cast<std::size_t>(pairs.ring().slots);
+  void fields(Fields& fields, const Pairs& pairs, ProposerNumbers&, std::int64_t) override {
+    follow(pairs.slots());
+    const std::size_t slots = pairs.slots();
     const auto used = static_cast<std::size_t>(pairs.ring().used);
     table(fields, "lbfgs_sy", sy_, used, used, slots, kAnything);
     table(fields, "lbfgs_sg", sg_, 1, used, used, kAnything);
@@ -116,185 +76,107 @@ class Lbfgs final : public Proposer {
     fields.agree("lbfgs_sg", sg, "finite numbers where pairs are kept");
     fields.agree("lbfgs_sy", sy, "finite numbers where pairs are kept");
   }
-  bool tables(const Pairs& pairs, Tables& all) const override {
-    all = tables(pairs);
-    return true;
-  }
 
  private:
-  Tables tables(const Pairs& pairs) const {
-    return {pairs.curvatures(), pairs.scales(),      sy_.doubles(),
-            sg_.doubles(),      fresh_sy_.doubles(), fresh_sg_.doubles()};
+  static Step& add(Builder& builder, Slot& slot, bool five) {
+    return five ? builder.apply<rules::Add<rules::AddPairs>>(slot)
+                : builder.apply<rules::Add<rules::AddPair>>(slot);
   }
-
-  // q ← q + Σ weight(k)·vector(k)
-  template <class Vector, class Weight>
-  static void add(Chain& chain, Vector a, Weight c, std::size_t m, void* q) {
-    static const std::size_t one = find_rule("add_pair");
-    static const std::size_t bundle = find_rule("add_pairs");
-    for_bundles(m, [&](std::size_t k, bool whole) {
-      if (whole) {
-        chain.add(bundle, {a(k), a(k + 1), a(k + 2), a(k + 3), a(k + 4), q},
-                  {c(k), c(k + 1), c(k + 2), c(k + 3), c(k + 4)});
-      } else {
-        chain.add(one, {a(k), q}, {c(k)});
-      }
-    });
+  template <class Body>
+  void for_bundles(Body body) {
+    for (std::size_t k = 0; k < bundles_.size(); ++k) body(bundles_[k], k < fives_);
   }
-
-  // Runs the chain with every y·q behind it, into yq_.
-  void take_dots(Chain& chain, const Terrain& t, std::size_t m) {
-    static const std::size_t one = find_rule("pair_dot");
-    static const std::size_t bundle = find_rule("pair_dots");
-    const auto y = [&](std::size_t k) { return t.pairs.y(k).data(); };
-    void* q = t.delta.data();
-    std::size_t link = chain.size();
-    for_bundles(m, [&](std::size_t k, bool whole) {
-      if (whole)
-        chain.add(bundle, {y(k), y(k + 1), y(k + 2), y(k + 3), y(k + 4), q}, {});
-      else
-        chain.add(one, {y(k), q}, {});
-    });
-    t.walks.run(chain);
-    yq_.resize(m);
-    for_bundles(m, [&](std::size_t k, bool whole) {
-      for (std::size_t j = 0; j < (whole ? kBundle : 1); ++j) yq_[k + j] = chain.sum(link, j);
-      ++link;
-    });
+  // As many slots as there may be pairs, and one.
+  void follow(std::size_t slots) {
+    const std::size_t before = sg_.size();
+    if (slots == before) return;
+    Buffer sy = filled(slots * slots, 0.0);
+    for (std::size_t row = 0; row < before; ++row) {
+      std::copy_n(sy_.doubles() + row * before, before, sy.doubles() + row * slots);
+    }
+    sy_.swap(sy);
+    for (Buffer* table : {&sg_, &fresh_sy_, &fresh_sg_}) *table = grown(*table, slots, 0.0);
+    alpha_.resize(slots);
+    yq_.resize(slots);
+    constexpr auto kFive = static_cast<std::size_t>(kBundle);
+    fives_ = (slots - 1) / kFive;
+    bundles_.resize(fives_ + std::min(slots - 1, kFive - 1));
+    for (std::size_t k = 0; k < bundles_.size(); ++k) bundles_[k].pairs = k < fives_ ? kBundle : 1;
   }
 
   Buffer sy_, sg_, fresh_sy_, fresh_sg_;  // by slot of the ring
-  double next_sg_ = 0.0;
-  std::size_t first_link_ = 0;
   std::vector<double> alpha_, yq_;
+  std::vector<Bundle> bundles_;  // of five, then of one
+  std::size_t fives_ = 0;
 };
 
-std::size_t momentum_step(const Terrain& t, Chain& last, const Buffer& metric, double beta) {
-  static const std::size_t rule = find_rule("momentum_step");
-  const bool own = &metric == &t.b;
-  last.clear();
-  return last.add(rule, {t.g.data(), metric.data(), t.delta.data()},
-                  {beta, t.scale, own ? t.metric.one() : 0.0, own ? t.metric.root() : 0.0,
-                   own ? t.metric.box() : 1.0});
-}
-
-// Momentum accumulates steps, so its own are short: in the metric of each D, the smallest ⟨s,
-// y⟩/(y·Dy) seen, grown by a little each time, is classic backtracking for D's step size.
-class Momentum : public Proposer {
+class MomentumWalks : public Proposer {
  public:
-  void learn(const Fit& fit, double curvature, DiagonalMetric& metric, const Pairs&) override {
+  void fields(Fields& fields, const Pairs&, ProposerNumbers& n, std::int64_t judged) override {
+    fields.count("momentum_steps", n.steps, 0, judged);
+    fields.number("momentum_t", n.last_t, kNotNegative);
     for (std::size_t k = 0; k < 3; ++k)
-      length_[k] = std::min(kGrowth * length_[k], curvature / fit.yDy[k]);
-    metric.scale = length_[metric.kind];
-  }
-  void moved(double t, bool plain) override {
-    if (plain) return reset();
-    ++steps_;
-    last_t_ = t;
-  }
-  void reset() override { steps_ = 0; }
-  void fields(Fields& fields, const Pairs&, std::int64_t judged) override {
-    fields.count("momentum_steps", steps_, 0, judged);
-    fields.number("momentum_t", last_t_, kNotNegative);
-    for (std::size_t k = 0; k < 3; ++k)
-      fields.number("momentum_length" + std::to_string(k), length_[k], {0.0, kInfinity});
-  }
-
- protected:
-  std::int64_t steps_ = 0;  // since momentum was last dropped
-  double last_t_ = 0.0;     // the last step was this times delta
-
- private:
-  static constexpr double kGrowth = 1.05;
-  double length_[3] = {std::numeric_limits<double>::max(), std::numeric_limits<double>::max(),
-                       std::numeric_limits<double>::max()};
-};
-
-// δ = −H₀g + β(x − x₋), β = k/(k + 3) up to 0.99. Source: Polyak 1964.
-class HeavyBall final : public Momentum {
- public:
-  Last direction(const Terrain& t, Chain& last) override {
-    constexpr double kLargestBeta = 0.99;
-    const double k = static_cast<double>(steps_);
-    const double beta = std::min(kLargestBeta, k / (k + 3.0));
-    return {momentum_step(t, last, t.b, steps_ > 0 ? beta * last_t_ : 0.0), 1.0};
+      fields.number("momentum_length" + std::to_string(k), n.length[k], {0.0, kInfinity});
   }
 };
 
-// Nesterov's method seen from the extrapolated points, where it evaluates: z⁺ − x = −H₀g, then a
-// step beyond z⁺ by β(z⁺ − z), β = (a − 1)/a⁺. Source: Nesterov 1983; O'Donoghue and Candès 2015
-// for starting afresh uphill.
-class Nesterov final : public Momentum {
+class HeavyBallWalks final : public MomentumWalks {
  public:
-  explicit Nesterov(const Walks& walks) : z_(walks.zeros()) {}
-  Last direction(const Terrain& t, Chain& last) override {
-    static const std::size_t rule = find_rule("nesterov_step");
-    const double a = 0.5 * (1.0 + std::sqrt(1.0 + 4.0 * a_ * a_));
-    const double beta = steps_ > 0 ? (a_ - 1.0) / a : 0.0;
-    a_ = a;
-    last.clear();
-    return {
-        last.add(rule, {t.g.data(), t.b.data(), t.pairs.last_s().data(), z_.data(), t.delta.data()},
-                 {beta, t.scale, t.metric.one(), t.metric.root(), t.metric.box(),
-                  1.0 / t.pairs.last_scale()}),
-        1.0};
+  ProposerKind kind() const override { return ProposerKind::kHeavyBall; }
+  void finish(Builder& builder, GuardedControl& c) override {
+    builder.apply<rules::MomentumStep>(c.walks.step);
   }
-  void reset() override {
-    Momentum::reset();
-    a_ = 1.0;
+};
+
+class NesterovWalks final : public MomentumWalks {
+ public:
+  explicit NesterovWalks(const Walks& walks) : z_(walks.zeros()) {}
+  ProposerKind kind() const override { return ProposerKind::kNesterov; }
+  void link(GuardedControl& c, const Pairs&, Image&, Builder&) override { c.z = z_.data(); }
+  void finish(Builder& builder, GuardedControl& c) override {
+    builder.apply<rules::NesterovStep>(c.walks.step);
   }
-  void fields(Fields& fields, const Pairs& pairs, std::int64_t judged) override {
-    Momentum::fields(fields, pairs, judged);
+  void fields(Fields& fields, const Pairs& pairs, ProposerNumbers& n,
+              std::int64_t judged) override {
+    MomentumWalks::fields(fields, pairs, n, judged);
     fields.array("nesterov_z", z_, kAnything);
-    fields.number("nesterov_a", a_, {1.0, kLargestNumber});
+    fields.number("nesterov_a", n.a, {1.0, kLargestNumber});
   }
 
  private:
   Buffer z_;
-  double a_ = 1.0;
 };
 
-// δ = −Dg + βδ₋ with β of Hager and Zhang, downhill whatever the line search did. Conjugacy is a
-// property of one metric, so D = H₀ is kept between restarts.
-class ConjugateGradient final : public Proposer {
+class ConjugateGradientWalks final : public Proposer {
  public:
-  explicit ConjugateGradient(const Walks& walks) : metric_(walks.zeros(Dtype::kFloat64)) {}
-  Last direction(const Terrain& t, Chain& last) override {
-    static const std::size_t products = find_rule("cg_products");
-    static const std::size_t keep_metric = find_rule("metric");
-    constexpr std::int64_t kPeriod = 30;
-    if (steps_ > 0 && steps_ < kPeriod) {
-      double sums[kMaxSums];
-      t.walks.run(products, {t.g.data(), metric_.data(), t.delta.data(), t.pairs.last_y().data()},
-                  {t.scale, 0.0, 0.0, 1.0}, sums);
-      const double delta_y = sums[0];
-      const double beta = (sums[1] - 2.0 * sums[2] / delta_y * sums[3]) / delta_y;
-      if (delta_y > 0.0 && std::isfinite(beta)) return {momentum_step(t, last, metric_, beta), 1.0};
-    }
-    steps_ = 0;
-    t.walks.run(keep_metric, {t.b.data(), metric_.data()},
-                {t.metric.one(), t.metric.root(), t.metric.box()});
-    return {momentum_step(t, last, metric_, 0.0), 1.0};
+  explicit ConjugateGradientWalks(const Walks& walks) : metric_(walks.zeros(Dtype::kFloat64)) {}
+  ProposerKind kind() const override { return ProposerKind::kConjugateGradient; }
+  void link(GuardedControl& c, const Pairs&, Image&, Builder&) override {
+    c.kept_metric = metric_.data();
   }
-  void moved(double, bool plain) override { steps_ = plain ? 0 : steps_ + 1; }
-  void reset() override { steps_ = 0; }
-  void fields(Fields& fields, const Pairs&, std::int64_t judged) override {
-    fields.count("cg_steps", steps_, 0, judged);
+  void begin(Builder& builder, GuardedControl& c) override {
+    builder.gather<rules::CgProducts>(c.walks.products);
+  }
+  void finish(Builder& builder, GuardedControl& c) override {
+    builder.apply<rules::KeepMetric>(c.walks.keep_metric);
+    builder.apply<rules::MomentumStep>(c.walks.step);
+  }
+  void fields(Fields& fields, const Pairs&, ProposerNumbers& n, std::int64_t judged) override {
+    fields.count("cg_steps", n.steps, 0, judged);
     fields.array("cg_metric", metric_, kAnything);
   }
 
  private:
   Buffer metric_;
-  std::int64_t steps_ = 0;
 };
 
 }  // namespace
 
 std::unique_ptr<Proposer> make_proposer(const std::string& name, const Walks& walks) {
-  if (name == "lbfgs") return std::make_unique<Lbfgs>();
-  if (name == "heavy-ball") return std::make_unique<HeavyBall>();
-  if (name == "nesterov") return std::make_unique<Nesterov>(walks);
-  if (name == "cg") return std::make_unique<ConjugateGradient>(walks);
+  if (name == "lbfgs") return std::make_unique<LbfgsWalks>();
+  if (name == "heavy-ball") return std::make_unique<HeavyBallWalks>();
+  if (name == "nesterov") return std::make_unique<NesterovWalks>(walks);
+  if (name == "cg") return std::make_unique<ConjugateGradientWalks>(walks);
   throw Error("proposer: expected lbfgs, heavy-ball, nesterov or cg, got '" + name + "'");
 }
 

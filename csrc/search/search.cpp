@@ -8,6 +8,7 @@
 
 #include "../device.h"
 #include "../error.h"
+#include "../runner.h"
 
 namespace mdbopt::search {
 namespace {
@@ -40,12 +41,62 @@ void Search::allocate(std::size_t size, Dtype dtype) {
     throw Error("groups: expected one label per coordinate, " + std::to_string(size) + ", got " +
                 std::to_string(options_.groups.size()));
   }
-  limits_ = precision(dtype);
+  program_ = {};
+  there_.reset();
+  control_there_ = {};
+  judgement_.limits = precision(dtype);
   walks_ = {size, dtype, execution_};
   x_ = walks_.zeros();
   g_ = walks_.zeros();
   trial_ = walks_.zeros();
   allocate_more();
+}
+
+void Search::prepare() {
+  const bool first = program_.control == nullptr;
+  if (!(outgrown() || first)) return;
+  Judgement& j = judgement_;
+  if (on_device() && first) {
+    if (spare_x_.size() == 0) spare_x_ = walks_.zeros();
+    control_there_ = Memory(control_bytes_, walks_.where());
+  }
+  void* control = on_device() ? control_there_.data() : &j;
+  j.at = {x_.data(), spare_x_.data(), g_.data(), spare_g_.data(), trial_.data()};
+  j.trial_stays = on_device();
+  program_ = {{}, walks_.dtype, groups().partition(), control};
+  link(program_, control);
+  if (!on_device()) return;
+  there_ = device_library().load(program_, place());
+  there_->write(control, &j, control_bytes_);
+  send();
+}
+
+void Search::work(Told told) {
+  for (;; told.cause = Cause::kAgain) {
+    if (on_device()) {
+      stale_ = true;
+      there_->run(told, {told.f}, place());
+      fetch();
+    } else {
+      mdbopt::run(program_, told, *execution_);
+      adopt();
+    }
+    if (!judgement_.unfinished) return;
+  }
+}
+
+void Search::fetch() {
+  there_->read(&judgement_, control_there_.data(), numbers_bytes_);
+  stale_ = there_->recorded();
+  adopt();
+}
+
+// The arrays have changed places.
+void Search::adopt() {
+  const Vectors& at = judgement_.at;
+  if (x_.data() != at.x) x_.swap(trial_.data() == at.x ? trial_ : spare_x_);
+  if (trial_.data() != at.trial) trial_.swap(spare_x_);
+  if (g_.data() != at.g) g_.swap(spare_g_);
 }
 
 // The caller's work may move to another stream: what is queued comes first there, all that is still
@@ -58,7 +109,7 @@ void Search::follow(const Place& place) {
 }
 
 void Search::init(const Tensor& x, double f, const Tensor& g) {
-  if (now_.evaluations != 0) throw Error("init: the search has started already; make a new one");
+  if (judgement_.now.evaluations != 0) throw Error("init: the search has started already; make a new one");
   if (x.size == 0) throw Error("x: expected at least one element, got none");
   check_gradient(g, x);
   // Made anew: arrays of an init that failed are freed where they are.
@@ -73,26 +124,29 @@ void Search::init(const Tensor& x, double f, const Tensor& g) {
   walks_.run(norm, {x_.data()}, {1.0}, sums);
   if (!std::isfinite(sums[1])) throw Error("x: expected finite numbers, got NaN or inf");
   walks_.run(norm, {g_.data()}, {1.0}, sums);
-  now_.evaluations = 1;
-  now_.f_told = now_.f_start_told = f;
-  now_.gmax = sums[1];
-  if (!std::isfinite(f) || !std::isfinite(now_.gmax)) return end(Status::kNotFinite);
-  now_.trial_gmax = now_.gmax;
-  now_.f = f;
-  if (now_.gmax == 0.0) return;
-  now_.exponent = std::clamp(std::ilogb(now_.gmax), -kLargestExponent, kLargestExponent);
-  now_.scale = std::ldexp(1.0, static_cast<int>(-now_.exponent));
-  now_.gmax *= now_.scale;
-  now_.trial_gmax = now_.gmax;
-  now_.gmax_start = now_.gmax;
-  now_.f = now_.least_f = scaled(f);
-  now_.least_gmax = now_.gmax;
+  Numbers& n = judgement_.now;
+  n.evaluations = 1;
+  n.f_told = n.f_start_told = f;
+  n.gmax = sums[1];
+  if (!std::isfinite(f) || !std::isfinite(n.gmax)) return end(n, Status::kNotFinite);
+  n.trial_gmax = n.gmax;
+  n.f = f;
+  if (n.gmax == 0.0) return;
+  n.exponent = std::clamp(std::ilogb(n.gmax), -kLargestExponent, kLargestExponent);
+  n.scale = std::ldexp(1.0, static_cast<int>(-n.exponent));
+  n.gmax *= n.scale;
+  n.trial_gmax = n.gmax;
+  n.gmax_start = n.gmax;
+  n.f = n.least_f = scaled(n, f);
+  n.least_gmax = n.gmax;
   start();
+  prepare();
+  work({Cause::kStart});
 }
 
 const Buffer& Search::propose() {
   if (x_.size() == 0) throw Error("propose: the search has no point yet; call init first");
-  if (ended(here().now_)) {
+  if (ended(now())) {
     throw Error("propose: the search has ended (converged() is true)");
   }
   proposed_ = 1;
@@ -115,68 +169,77 @@ void Search::take(const Tensor& g) {
 bool Search::judge(double f, const Tensor& g) {
   if (proposed_ == 0) throw Error("judge: no point is proposed; call propose first");
   check_fits(g);
+  here();
+  prepare();
   take(g);
-  bool moved = false;
-  if (judged_there(f, g, moved)) return moved;
-  const double f_trial = begin_trial(now_, f);
-  const double moving = now_.moved;
-  if (is_finite(f_trial)) {
-    moved = judge_trial(f_trial, g);
-  } else if (!has_no_minimum(now_)) {
-    fail_trial();
-  }
-  if (moved) move(now_, f_trial, moving);
-  if (is_finite(f_trial)) count_gain(now_, f_trial, patience(), limits_);
-  return moved;
+  work({Cause::kTold, true, f, g.data});
+  return judgement_.moved;
+}
+
+void Search::judge_later(const DeviceNumber& f, const Tensor& g) {
+  if (x_.size() == 0) throw Error("judge: the search has no point yet; call init first");
+  if (!on_device()) throw Error("wait: expected True for arrays on the CPU, got False");
+  check_fits(g);
+  if (program_.control == nullptr) prepare();
+  take(g);
+  away_ = stale_ = true;
+  there_->run({Cause::kTold, false, 0.0, g.data}, f, place());
+}
+
+void Search::loaded() {
+  if (ended(judgement_.now)) return;
+  prepare();
+  if (!ready()) work({Cause::kAgain});
 }
 
 void Search::fields(Fields& fields) {
   here();
+  Numbers& n = judgement_.now;
   fields.word("method", options_.method);
   fields.word("groups", groups().identity());
   fields.word("cut", options_.cocoercive ? "cocoercive" : "hypergradient");
   fields.same("forward", options_.forward);
-  auto status = static_cast<std::int64_t>(now_.status);
+  auto status = static_cast<std::int64_t>(n.status);
   fields.count("status", status, -1, 3);
   fields.agree("status", status != 0 && status != 1, "-1, 2 or 3");
-  now_.status = static_cast<Status>(status);
-  fields.count("evaluations", now_.evaluations, 1, kMostEvaluations);
-  const std::int64_t judged = now_.evaluations - 1;
-  fields.count("accepted", now_.accepted, 0, judged);
-  fields.count("ncut", now_.ncut, 0, judged);
-  fields.count("infinite_descents", now_.infinite_descents, 0, judged);
+  n.status = static_cast<Status>(status);
+  fields.count("evaluations", n.evaluations, 1, kMostEvaluations);
+  const std::int64_t judged = n.evaluations - 1;
+  fields.count("accepted", n.accepted, 0, judged);
+  fields.count("ncut", n.ncut, 0, judged);
+  fields.count("infinite_descents", n.infinite_descents, 0, judged);
   fields.count("proposed", proposed_, 0, 1);
   // A start where f or g is not finite is all that such a search keeps.
-  const bool stillborn = now_.status == Status::kNotFinite && judged == 0;
+  const bool stillborn = n.status == Status::kNotFinite && judged == 0;
   const Range& finite = stillborn ? kAnything : kFinite;
   const Range& size = stillborn ? kAnything : kNotNegative;
-  fields.count("exponent", now_.exponent, -kLargestExponent, kLargestExponent);
-  fields.number("scale", now_.scale, kPositive);
-  fields.agree("scale", now_.scale == std::ldexp(1.0, static_cast<int>(-now_.exponent)),
+  fields.count("exponent", n.exponent, -kLargestExponent, kLargestExponent);
+  fields.number("scale", n.scale, kPositive);
+  fields.agree("scale", n.scale == std::ldexp(1.0, static_cast<int>(-n.exponent)),
                "2 to the power of -exponent");
-  fields.number("gmax_scaled", now_.gmax, size);
-  fields.number("gmax_start", now_.gmax_start, kNotNegative);
-  fields.number("f", now_.f_told, finite);
-  fields.number("f_start", now_.f_start_told, finite);
-  fields.number("f_scaled", now_.f, kAnything);
-  fields.number("moved", now_.moved, of_trial(fields, kNotNegative));
-  fields.number("longest_move", now_.longest_move, kNotNegative);
-  fields.number("trial_gmax_scaled", now_.trial_gmax, {0.0, kInfinity, true});
-  fields.number("least_f_scaled", now_.least_f, finite);
-  fields.number("least_gmax_scaled", now_.least_gmax, kNotNegative);
-  fields.number("noise_scaled", now_.noise, kNotNegative);
-  fields.count("gains", now_.gains, 0, judged);
-  fields.count("quiet", now_.quiet, 0, judged);
+  fields.number("gmax_scaled", n.gmax, size);
+  fields.number("gmax_start", n.gmax_start, kNotNegative);
+  fields.number("f", n.f_told, finite);
+  fields.number("f_start", n.f_start_told, finite);
+  fields.number("f_scaled", n.f, kAnything);
+  fields.number("moved", n.moved, of_trial(fields, kNotNegative));
+  fields.number("longest_move", n.longest_move, kNotNegative);
+  fields.number("trial_gmax_scaled", n.trial_gmax, {0.0, kInfinity, true});
+  fields.number("least_f_scaled", n.least_f, finite);
+  fields.number("least_gmax_scaled", n.least_gmax, kNotNegative);
+  fields.number("noise_scaled", n.noise, kNotNegative);
+  fields.count("gains", n.gains, 0, judged);
+  fields.count("quiet", n.quiet, 0, judged);
   fields.array("x", x_, kFinite);
   fields.array("g", g_, finite);
-  const bool waits = fields.judged_later() && !is_finite(now_.moved);
+  const bool waits = fields.judged_later() && !is_finite(n.moved);
   fields.array("trial", trial_, waits ? kAnything : while_running(kFinite));
   if (!fields.loading() || stillborn) return;
-  fields.agree("f_scaled", now_.f == scaled(now_.f_told), "f times scale");
+  fields.agree("f_scaled", n.f == scaled(n, n.f_told), "f times scale");
   static const std::size_t norm = find_rule("norm");
   double sums[kMaxSums];
   walks_.run(norm, {g_.data()}, {1.0}, sums);
-  fields.agree("gmax_scaled", now_.gmax == scaled(sums[1]), "max|g| times scale");
+  fields.agree("gmax_scaled", n.gmax == scaled(n, sums[1]), "max|g| times scale");
 }
 
 }  // namespace mdbopt::search

@@ -22,7 +22,7 @@
 #include "buffer.h"
 #include "fields.h"
 #include "groups.h"
-#include "numbers.h"
+#include "judgement.h"
 #include "options.h"
 #include "walks.h"
 
@@ -43,12 +43,11 @@ class Search {
   bool judge(double f, const Tensor& g);
 
   // The same with nothing read by the host, in the order of the stream of g, so that a graph may
-  // record it; f is on the device, too, or known here. On a device only; of a set without groups and
-  // refinement whose size is found, or of a guarded search by L-BFGS with co-coercive cuts. From the
-  // first call on, the trial keeps its place in memory, and what is asked of the search waits for the
-  // device. What differs from judge: a trial that is not finite stays, and the next judgement takes a
-  // shorter step, whatever it is told of it; and once the search has ended, nothing happens.
-  virtual void judge_later(const DeviceNumber& f, const Tensor& g) = 0;
+  // record it; f is on the device, too, or known here. On a device only. What is asked of the search
+  // then waits for the device. What differs from judge: a trial that is not finite stays, and the next
+  // judgement takes a shorter step, whatever it is told of it; and once the search has ended, nothing
+  // happens.
+  void judge_later(const DeviceNumber& f, const Tensor& g);
   // As propose, but it neither waits nor says when the search has ended.
   const Buffer& propose_later();
 
@@ -57,16 +56,16 @@ class Search {
 
   // max|g| ≤ gtol, or the search has ended (see status()).
   bool converged(double gtol) const { return status() != Status::kRunning || gmax() <= gtol; }
-  Status status() const { return here().now_.status; }
+  Status status() const { return now().status; }
   const Buffer& x() const { return here().x_; }
   const Buffer& g() const { return here().g_; }
-  double f() const { return here().now_.f_told; }
-  double gmax() const { return unscaled(here().now_.gmax); }
+  double f() const { return now().f_told; }
+  double gmax() const { return unscaled(now(), now().gmax); }
   // max|g| at the point last judged; NaN when f there was not finite, so that g was not looked at.
-  double trial_gmax() const { return unscaled(here().now_.trial_gmax); }
-  std::int64_t ncut() const { return here().now_.ncut; }
-  std::int64_t accepted() const { return here().now_.accepted; }
-  std::int64_t evaluations() const { return here().now_.evaluations; }
+  double trial_gmax() const { return unscaled(now(), now().trial_gmax); }
+  std::int64_t ncut() const { return now().ncut; }
+  std::int64_t accepted() const { return now().accepted; }
+  std::int64_t evaluations() const { return now().evaluations; }
 
   // Where its arrays are; the stream is that of its last work.
   const Place& place() const { return execution_->place; }
@@ -79,62 +78,73 @@ class Search {
   // Visits the whole state; loading into a search made with the same options and size continues to
   // the same bits, once it has been told that all is loaded.
   virtual void fields(Fields& fields);
-  virtual void loaded() = 0;
+  void loaded();
 
  protected:
-  explicit Search(const Options& options)
-      : options_(options), execution_(std::make_shared<Execution>(options.execution)) {}
-
-  virtual void start() = 0;  // x_, g_, f_ are set: propose the first trial
-  virtual bool judge_trial(double f, const Tensor& g) = 0;  // f over the scale, finite
-  virtual std::int64_t patience() const = 0;                // see count_gain
-  virtual void fail_trial() = 0;                            // f or g is not finite at the trial
-
-  void end(Status status) { search::end(now_, status); }
-  bool out_of_range(double f_trial, double gmax_trial, double huge) {
-    return search::out_of_range(now_, f_trial, gmax_trial, huge);
-  }
-  double scaled(double value) const { return search::scaled(now_, value); }
-  double unscaled(double value) const { return search::unscaled(now_, value); }
-  bool noise(double f_trial) const { return search::noise(now_, f_trial, limits_); }
-  bool too_short(double moved) const { return search::too_short(now_, moved, limits_); }
+  // The control of the derived search begins with a judgement; its slots come last.
+  template <class Control>
+  Search(const Options& options, Control& control)
+      : options_(options),
+        execution_(std::make_shared<Execution>(options.execution)),
+        judgement_(control),
+        control_bytes_(sizeof control),
+        numbers_bytes_(static_cast<std::size_t>(reinterpret_cast<char*>(&control.slots) -
+                                                reinterpret_cast<char*>(&control))) {}
 
   // The partition of the coordinates; empty: none.
   virtual const Groups& groups() const = 0;
   // In a state that is loaded, or of one's own: a number that only has a meaning while it runs.
-  const Range& while_running(const Range& range) const { return ended(now_) ? kAnything : range; }
+  const Range& while_running(const Range& range) const {
+    return ended(judgement_.now) ? kAnything : range;
+  }
   // Of a trial, or of what is said of it.
   const Range& of_trial(const Fields& fields, const Range& range) const {
     return fields.judged_later() ? kAnything : while_running(range);
   }
-
-  // Judges on the device where judge_later has; false: it has not.
-  virtual bool judged_there(double, const Tensor&, bool&) { return false; }
-  // Takes the state back from the device, which may have changed it since.
-  virtual void fetch() {}
+  // Takes back from the device what it may have changed since.
   const Search& here() const {
-    if (away_) const_cast<Search*>(this)->fetch();
+    if (stale_) const_cast<Search*>(this)->fetch();
     return *this;
   }
-  // Throws unless g fits x.
-  void check_fits(const Tensor& g) const;
-  // Later work follows g to its stream.
-  void take(const Tensor& g);
+  const Numbers& now() const { return here().judgement_.now; }
+  bool on_device() const { return !execution_->place.on_cpu(); }
 
   Options options_;
-  Precision limits_{};
   Walks walks_;
-  Buffer x_, g_, trial_;
-  Numbers now_;
-  bool away_ = false;
+  Buffer x_, g_, trial_, spare_x_, spare_g_;
+  std::unique_ptr<DeviceProgram> there_;  // on a device, once the search has started
 
  private:
   friend std::unique_ptr<Search> make(const Options& options, std::size_t size, Dtype dtype);
   void allocate(std::size_t size, Dtype dtype);
   virtual void allocate_more() = 0;  // walks_ are set
+  // f, g and the scale are set: sets the first step's length.
+  virtual void start() = 0;
+  // Makes room for what a judgement may add. True: the steps are to be made anew.
+  virtual bool outgrown() { return false; }
+  // Whether the trial is a point to be judged.
+  virtual bool ready() const = 0;
+  // Says where its arrays are and makes the steps of a program whose control will be at `control`.
+  virtual void link(Program& program, void* control) = 0;
+  // What has to be on a device beside the control.
+  virtual void send() {}
+
+  void prepare();
+  // Runs the program as long as it leaves something to do.
+  void work(Told told);
+  void fetch();
+  void adopt();
+  void check_fits(const Tensor& g) const;
+  void take(const Tensor& g);
   void follow(const Place& place);
 
   std::shared_ptr<Execution> execution_;
+  Judgement& judgement_;
+  std::size_t control_bytes_, numbers_bytes_;  // of the whole control; of what comes before its slots
+  Program program_;
+  Memory control_there_;
+  bool away_ = false;
+  bool stale_ = false;  // the device knows better
   std::int64_t proposed_ = 0;
 };
 

@@ -1,11 +1,12 @@
-// set – the sets of candidates as launches of rules: fused walks, or step by step with groups and
-// refinement.
+// set – the sets of candidates as walks in the order of a judgement: fused ones, or step by step with
+// groups and refinement.
 #include "set.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "shape.h"
+#include "../error.h"
+#include "../partition.h"
 
 namespace mdbopt::search {
 namespace {
@@ -13,14 +14,28 @@ namespace {
 // Newton's steps have long met the last digit.
 constexpr int kMostRefinements = 100;
 
+double gamma_of(const SetFacts& facts) {
+  const double d = facts.dimension;
+  if (facts.kind == ShapeKind::kBox) return 1.0 / (2.0 * d);
+  return facts.kind == ShapeKind::kEllipsoid ? 1.0 / std::sqrt(2.0 * d) : 0.5;
+}
+
 }  // namespace
 
-Set::Set(const Options& options, const std::string& method, const Walks& walks)
-    : shape_(&shape_of(method, options.gradient_direction)),
-      walks_(walks),
-      set_walks_(walks),
-      refine_(shape_->kind == Shape::kEllipsoid ? options.refine : 0) {
-  if (shape_->kind != Shape::kOneStepSize) {
+ShapeKind shape_of(const std::string& method) {
+  if (method == "box") return ShapeKind::kBox;
+  if (method == "simplex") return ShapeKind::kSimplex;
+  if (method == "ellipsoid") return ShapeKind::kEllipsoid;
+  if (method == "backtracking") return ShapeKind::kOneStepSize;
+  throw Error("method: expected box, ellipsoid, simplex or backtracking, got '" + method + "'");
+}
+
+Set::Set(const Options& options, const Walks& walks) : walks_(walks), set_walks_(walks) {
+  facts_.kind = shape_of(options.method);
+  facts_.cocoercive = options.cocoercive;
+  facts_.gradient_direction = ellipsoid() && options.gradient_direction;
+  if (ellipsoid()) refine_ = options.refine;
+  if (!uniform()) {
     if (!options.groups.empty()) groups_ = Groups(options.groups, walks_.where());
     if (!groups_.empty()) set_walks_.size = groups_.count();
     set_ = set_walks_.filled(1.0);
@@ -30,182 +45,135 @@ Set::Set(const Options& options, const std::string& method, const Walks& walks)
       point_ = set_walks_.zeros(Dtype::kFloat64);
       candidate_ = walks_.zeros(Dtype::kFloat64);
     }
+    facts_.dimension = static_cast<double>(set_walks_.size);
   }
-  facts_.kind = shape_->kind;
-  facts_.gradient_direction = shape_->gradient_direction;
-  facts_.cocoercive = options.cocoercive;
-  if (shape_->kind != Shape::kOneStepSize) {
-    facts_.dimension = static_cast<double>(groups_.empty() ? walks_.size : groups_.count());
-  }
-  facts_.gamma = std::isnan(options.gamma) ? shape_->gamma(dimension()) : options.gamma;
+  facts_.gamma = std::isnan(options.gamma) ? gamma_of(facts_) : options.gamma;
 }
 
-void Set::resize(double initial_scale) {
-  const bool per_coordinate = shape_->kind == Shape::kBox || shape_->kind == Shape::kEllipsoid;
-  set_growth(
-      std::min(kLargestGrowth, per_coordinate ? initial_scale * dimension() : initial_scale));
+void Set::link(SetsControl& c) const {
+  c.grouped = !groups_.empty();
+  c.refine = refine_;
+  c.array = set_.data();
+  c.normal = normal_.data();
+  c.sums = sums_.data();
+  c.point = point_.data();
+  c.candidate = candidate_.data();
 }
 
-void Set::set_growth(double growth) {
-  static const std::size_t rescale = find_rule("rescale");
-  if (search::set_growth(facts_, extent_, growth)) {
-    set_walks_.run(rescale, {set_.data()}, {kFolding[0], kFolding[1]});
-  }
+void Set::secant(Builder& builder, SetsControl& c) const {
+  if (uniform()) return;
+  if (!groups_.empty() || !ellipsoid())
+    builder.gather<rules::Secant<rules::BoxSecant>>(c.slots.secant);
+  else if (facts_.gradient_direction)
+    builder.gather<rules::Secant<rules::EllipsoidSecant>>(c.slots.secant);
+  else
+    builder.gather<rules::Secant<rules::PlainEllipsoidSecant>>(c.slots.secant);
 }
 
-double Set::gather_norm2(const Tensor& g) {
-  static const std::size_t rule = find_rule("ellipsoid_norm");
-  double sums[kMaxSums];
-  walks_.run(rule, {g.data, set_.data()}, {extent_.scale}, sums);
-  return sums[0];
-}
-
-// With groups: the candidate spread over the coordinates, p for the gradient's direction, else the
-// set itself.
-const Buffer& Set::candidate(const Tensor& g) {
-  if (!shape_->gradient_direction) {
-    groups_.spread(set_, candidate_, *walks_.execution);
-    return candidate_;
-  }
-  static const std::size_t square = find_rule("square");
-  static const std::size_t direction = find_rule("ellipsoid_candidate");
-  walks_.run(square, {g.data, normal_.data()}, {extent_.scale});
-  groups_.sum(normal_, sums_, *walks_.execution);
-  double sums[kMaxSums];
-  set_walks_.run(direction, {sums_.data(), set_.data(), point_.data()},
-                 {facts_.gamma * extent_.growth}, sums);
-  extent_.norm2 = sums[0];
-  if (!(extent_.norm2 > 0.0)) point_.clear();
-  groups_.spread(point_, candidate_, *walks_.execution);
-  return candidate_;
-}
-
-Proposal Set::propose_from(const Buffer& x, const Tensor& g, Buffer& x_trial, Buffer* g_copy) {
-  static const std::size_t box_trial = find_rule("box_trial");
-  static const std::size_t box_accept = find_rule("box_accept");
-  double sums[kMaxSums];
-  if (shape_->kind == Shape::kOneStepSize) {
-    if (g_copy == nullptr)
-      walks_.run(shape_->trial, {x.data(), g.data, x_trial.data()}, {step(), extent_.scale}, sums);
+// What the candidate in the gradient's direction is made of, up to what `slots` wants of it.
+void Set::candidate(Builder& builder, CandidateSlots& slots, bool there) const {
+  const std::size_t groups = groups_.count();
+  const auto take_norm = [&] {
+    if (there)
+      builder.decide<sets::TakeNormThere>();
     else
-      walks_.run(shape_->accept, {x.data(), g.data, x_trial.data(), g_copy->data()},
-                 {step(), extent_.scale}, sums);
-  } else {
-    const bool apart = !groups_.empty();
-    if (!apart && shape_->gradient_direction) extent_.norm2 = gather_norm2(g);
-    const Buffer& set = apart ? candidate(g) : set_;
-    const double factor = apart && shape_->gradient_direction ? 1.0 : step();
-    if (g_copy == nullptr) {
-      walks_.run(apart ? box_trial : shape_->trial, {x.data(), g.data, set.data(), x_trial.data()},
-                 {factor, extent_.scale}, sums);
-    } else {
-      walks_.run(apart ? box_accept : shape_->accept,
-                 {x.data(), g.data, set.data(), x_trial.data(), g_copy->data()},
-                 {factor, extent_.scale}, sums);
+      builder.decide<sets::TakeNormHere>();
+  };
+  if (groups_.empty()) {
+    if (!facts_.gradient_direction) return;
+    builder.gather<rules::EllipsoidNorm>(slots.norm);
+    return take_norm();
+  }
+  if (facts_.gradient_direction) {
+    builder.apply<rules::Square>(slots.square).aligned = false;
+    builder.sum_groups(slots.square, normal_.data(), sums_.data());
+    builder.gather<rules::EllipsoidCandidate>(slots.candidate, groups);
+    take_norm();
+    builder.apply<rules::EllipsoidCandidate>(slots.candidate, groups);
+  }
+  const Buffer& from = facts_.gradient_direction ? point_ : set_;
+  builder.spread_groups(slots.spread, from.data(), candidate_.data());
+}
+
+// With groups or refinement: the normal, its sums, and the cut by them.
+template <class Shape>
+void Set::cut_apart(Builder& builder, SetsControl& c) const {
+  const std::size_t size = set_walks_.size;
+  SetsSlots& slots = c.slots;
+  builder.apply<rules::Hypergradient>(slots.hypergradient).aligned = false;
+  if (!groups_.empty()) builder.sum_groups(slots.hypergradient, normal_.data(), sums_.data());
+  if (ellipsoid() && refine_ == 0) {
+    builder.gather<rules::EllipsoidCut>(slots.cut, size);
+    builder.decide<sets::SolveCut>();
+    builder.apply<rules::EllipsoidCut>(slots.cut, size);
+    return;
+  }
+  if (ellipsoid()) {
+    builder.gather<rules::EllipsoidShrink>(slots.shrink, size);
+    builder.decide<sets::BeginRefining>();
+    for (int k = 0; k < std::min(refine_, kMostRefinements); ++k) {
+      builder.gather<rules::EllipsoidShrink>(slots.shrink, size);
+      builder.decide<sets::Refine>();
     }
+    builder.decide<sets::EndRefining>();
   }
-  return {sums[0], sums[1], sums[2]};
+  builder.apply<rules::Cut<Shape>>(slots.cut, size);
 }
 
-Proposal Set::propose(const Buffer& x, const Buffer& g, Buffer& x_trial) {
-  return propose_from(x, g.tensor(), x_trial, nullptr);
+void Set::cut(Builder& builder, SetsControl& c) const {
+  if (uniform()) return;
+  builder.apply<rules::Rescale>(c.slots.rescale, set_walks_.size);
+  const bool apart = !fused();
+  switch (facts_.kind) {
+    case ShapeKind::kBox:
+      if (apart) return cut_apart<rules::Box>(builder, c);
+      builder.apply<rules::CutTrial<rules::Box>>(c.slots.cut);
+      return;
+    case ShapeKind::kSimplex:
+      if (apart) return cut_apart<rules::Simplex>(builder, c);
+      builder.apply<rules::CutTrial<rules::Simplex>>(c.slots.cut);
+      return;
+    default:
+      if (apart) return cut_apart<rules::Ellipsoid>(builder, c);
+      if (!facts_.gradient_direction) {
+        builder.apply<rules::CutTrial<rules::Ellipsoid>>(c.slots.cut);
+        return;
+      }
+      builder.apply<rules::EllipsoidCutPair>(c.slots.cut);
+      builder.decide<sets::TakeCutNorm>();
+  }
 }
 
-Proposal Set::propose(const Buffer& x, const Tensor& g_new, Buffer& x_trial, Buffer& g) {
-  return propose_from(x, g_new, x_trial, &g);
+void Set::accept(Builder& builder, SetsControl& c) const {
+  if (uniform()) return;
+  candidate(builder, c.slots.there, true);
+  Slot& slot = c.slots.accept;
+  using Linear = rules::LinearCandidate;
+  using Gradient = rules::GradientDirectionCandidate;
+  const bool gradient = groups_.empty() && facts_.gradient_direction;
+  if (c.trial_stays && gradient)
+    builder.apply<rules::Advance<Gradient>>(slot);
+  else if (c.trial_stays)
+    builder.apply<rules::Advance<Linear>>(slot);
+  else if (gradient)
+    builder.apply<rules::Accept<Gradient>>(slot);
+  else
+    builder.apply<rules::Accept<Linear>>(slot);
 }
 
-Secant Set::secant(const Buffer& g, const Tensor& g_trial) {
-  static const std::size_t box_secant = find_rule("box_secant");
-  double sums[kMaxSums] = {};
-  if (shape_->kind == Shape::kOneStepSize) {
-    walks_.run(shape_->secant, {g.data(), g_trial.data}, {step(), extent_.scale, cocoercive()},
-               sums);
-  } else {
-    const bool apart = !groups_.empty();
-    const double factor = apart && shape_->gradient_direction ? 1.0 : step();
-    walks_.run(apart ? box_secant : shape_->secant,
-               {g.data(), g_trial.data, apart ? candidate_.data() : set_.data()},
-               {factor, extent_.scale, cocoercive()}, sums);
-  }
-  return {sums[0], sums[1], sums[2], sums[3]};
+void Set::propose(Builder& builder, SetsControl& c) const {
+  if (uniform()) return;
+  candidate(builder, c.slots.here, false);
+  if (groups_.empty() && facts_.gradient_direction)
+    builder.apply<rules::Trial<rules::GradientDirectionCandidate>>(c.slots.trial);
+  else
+    builder.apply<rules::Trial<rules::LinearCandidate>>(c.slots.trial);
 }
 
-// Newton on the concave log-volume, from the closed form's λ downwards.
-double Set::refined_lambda(const Buffer& u, double cut) const {
-  static const std::size_t shrink = find_rule("ellipsoid_shrink");
-  double sums[kMaxSums];
-  set_walks_.run(shrink, {u.data(), set_.data()}, {cut, 1.0}, sums);
-  const double largest = closed_form_lambda(sums[2], dimension());
-  if (!(largest > 0.0 && largest < 1.0)) return largest;
-  double lambda = largest;
-  for (int k = 0; k < std::min(refine_, kMostRefinements); ++k) {
-    set_walks_.run(shrink, {u.data(), set_.data()}, {cut, lambda}, sums);
-    if (!(sums[1] > 0.0) || !std::isfinite(sums[0])) break;
-    const double before = lambda;
-    lambda = std::clamp(lambda + sums[0] / sums[1], 0.1 * lambda, largest);
-    if (lambda == before) break;
-  }
-  return lambda;
-}
-
-bool Set::cut_apart(const Buffer& g, const Tensor& g_trial, double normaliser) {
-  static const std::size_t hypergradient = find_rule("hypergradient");
-  static const std::size_t cut_at = find_rule("ellipsoid_cut_at");
-  walks_.run(hypergradient, {g.data(), g_trial.data, normal_.data()},
-             {extent_.scale, cocoercive()});
-  if (!groups_.empty()) groups_.sum(normal_, sums_, *walks_.execution);
-  const Buffer& u = groups_.empty() ? normal_ : sums_;
-  const std::initializer_list<void*> streams = {u.data(), set_.data()};
-  // Its λ is of no use for an ellipsoid, whose spread is not known here.
-  const Cutting by = cutting(facts_, extent_, 0.0, normaliser);
-  if (shape_->kind != Shape::kEllipsoid) {
-    set_walks_.run(shape_->cut, streams, {by.cut, by.lambda, depth()});
-  } else if (refine_ > 0) {
-    const double lambda = refined_lambda(u, by.cut);
-    if (!(lambda < 1.0)) return false;
-    set_walks_.run(cut_at, streams, {by.cut, lambda, depth()});
-  } else {
-    double sums[kMaxSums];  // wanted: whether it was applied
-    return set_walks_.run(shape_->cut, streams, {by.cut, depth()}, sums);
-  }
-  return true;
-}
-
-bool Set::cut(const Buffer& x, const Buffer& g, const Tensor& g_trial, const Secant& secant,
-              double normaliser, Buffer& x_trial, Proposal& proposal) {
-  if (shape_->kind == Shape::kOneStepSize) {
-    if (!cut_growth(facts_, extent_, secant.spread, normaliser)) return false;
-    proposal = propose(x, g, x_trial);
-    return true;
-  }
-  if (!fused()) {
-    if (!cut_apart(g, g_trial, normaliser)) return false;
-    proposal = propose(x, g, x_trial);
-    return true;
-  }
-  static const std::size_t cut_pair = find_rule("ellipsoid_cut_pair");
-  const Cutting by = cutting(facts_, extent_, secant.spread, normaliser);
-  if (!by.cuts) return false;
-  double sums[kMaxSums];
-  if (shape_->cut_trial != Shape::kNone) {
-    walks_.run(shape_->cut_trial, {x.data(), g.data(), g_trial.data, set_.data(), x_trial.data()},
-               {by.cut, step(), by.lambda, extent_.scale, cocoercive(), depth()}, sums);
-  } else {
-    walks_.run(cut_pair, {g.data(), g_trial.data, set_.data()},
-               {by.cut, by.lambda, extent_.scale, cocoercive(), depth()}, sums);
-    extent_.norm2 = sums[0];
-    walks_.run(shape_->trial, {x.data(), g.data(), set_.data(), x_trial.data()},
-               {step(), extent_.scale}, sums);
-  }
-  proposal = {sums[0], sums[1], sums[2]};
-  return true;
-}
-
-void Set::step_sizes(double* out) const {
-  const double factor = plain_step(facts_, extent_) * extent_.scale;
+void Set::step_sizes(const Extent& extent, double* out) const {
+  const double factor = plain_step(facts_, extent) * extent.scale;
   const Walks wide = walks_.of(walks_.size, Dtype::kFloat64);
-  if (shape_->kind == Shape::kOneStepSize) {
+  if (uniform()) {
     static const std::size_t fill = find_rule("fill");
     wide.run(fill, {out}, {factor});
     return;
@@ -216,21 +184,22 @@ void Set::step_sizes(double* out) const {
     return;
   }
   Buffer spread = wide.zeros();
-  groups_.spread(set_, spread, *walks_.execution);
+  spread_groups(groups_.partition(), set_.doubles(), spread.doubles(), *walks_.execution);
   wide.run(scaled, {spread.data(), out}, {factor});
 }
 
-void Set::fields(Fields& fields, const std::string& prefix, double scale, const Range& size) {
+void Set::fields(Fields& fields, const std::string& prefix, Extent& extent, double scale,
+                 const Range& size) {
   fields.same(prefix + "gamma", facts_.gamma);
-  if (shape_->kind == Shape::kEllipsoid) {
-    fields.word(prefix + "direction", shape_->gradient_direction ? "gradient" : "plain");
+  if (ellipsoid()) {
+    fields.word(prefix + "direction", facts_.gradient_direction ? "gradient" : "plain");
     fields.same_count(prefix + "refine", refine_);
   }
-  fields.number(prefix + "growth", extent_.growth, {0.0, kLargestGrowth});
-  fields.number(prefix + "norm2", extent_.norm2, size);
-  fields.number(prefix + "gradient_scale", extent_.scale, kPositive);
-  fields.agree(prefix + "gradient_scale", extent_.scale == scale, "the same as scale");
-  if (shape_->set != nullptr) fields.array(prefix + shape_->set, set_, size);
+  fields.number(prefix + "growth", extent.growth, {0.0, kLargestGrowth});
+  fields.number(prefix + "norm2", extent.norm2, size);
+  fields.number(prefix + "gradient_scale", extent.scale, kPositive);
+  fields.agree(prefix + "gradient_scale", extent.scale == scale, "the same as scale");
+  if (!uniform()) fields.array(prefix + (ellipsoid() ? "axes" : "b"), set_, size);
   if (!groups_.empty()) fields.array(prefix + "candidate", candidate_, size);
 }
 

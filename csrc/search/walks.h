@@ -36,7 +36,6 @@ struct Walks {
     const Job job{streams.begin(), size};
     return launch(rule, dtype, {&job, 1}, scalars.begin(), sums, *execution);
   }
-  void run(Chain& chain) const { chain.run(dtype, size, *execution); }
 };
 
 }  // namespace mdbopt::search

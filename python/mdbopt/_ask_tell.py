@@ -256,10 +256,7 @@ class Search:
             Its gradient; read, never kept. As for `init`.
         wait : bool, default True
             False decides on the CUDA device, in the order of its stream and without waiting for
-            it; f may be an array of one number there, of any float dtype. Not with groups or
-            refine > 0, nor for `Guarded` with another proposer than "lbfgs" or with
-            cut="hypergradient", nor before the first set of the others is found: as long as
-            ``state["seeking"]`` is 1, unless initial_scale is given.
+            it; f may be an array of one number there, of any float dtype.
 
         Returns
         -------
@@ -270,12 +267,12 @@ class Search:
         Raises
         ------
         ValueError
-            When no point is proposed, or g's size or device is not x's; or when this search cannot
-            judge without waiting.
+            When no point is proposed, or g's size or device is not x's; or when arrays are on the
+            CPU and wait is False.
         TypeError
             When x's dtype does not hold the numbers of g.
         RuntimeError
-            When a CUDA graph records the first judgement that does not wait.
+            When a CUDA graph is being recorded, and the judgement is to wait.
         """
         if not wait:
             if hasattr(f, "detach"):  # PyTorch lends no tensor that requires a gradient

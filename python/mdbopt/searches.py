@@ -8,13 +8,12 @@ Started from arrays on a CUDA device, a search works and stays there: it propose
 the library of those arrays, and takes gradients on it; only a few sums cross to the host. The path
 has the same bits as on the CPU.
 
-With ``judge(..., wait=False)`` not even those cross: searches without groups then take their
-decisions on the device, and a CUDA graph may record the objective and the judgement together::
+With ``judge(..., wait=False)`` not even those cross: decisions are taken on the device, and a CUDA
+graph may record the objective and the judgement together::
 
     search = mdbopt.Guarded()
     state = search.init(x, *evaluate(x))
     y = search.propose(state, copy=False)  # every next point is written here
-    search.judge(state, *evaluate(y), wait=False)  # makes ready what a graph needs
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         search.judge(state, *evaluate(y), wait=False)

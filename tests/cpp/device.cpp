@@ -2,6 +2,7 @@
 //
 // Skips where no device can be used; MDBOPT_CUDA_LIBRARY may name one that is emulated.
 #include <mdbopt/device.h>
+#include <mdbopt/launch.h>
 
 #include <algorithm>
 #include <string>

