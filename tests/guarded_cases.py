@@ -1,5 +1,5 @@
-"""Problems on which the guarded search and its reference are compared: ordinary ones, and small ones
-that bring out one constant each."""
+"""Where the guarded search and its reference are compared: ordinary problems, and small ones that
+bring out one constant each."""
 
 from dataclasses import dataclass, field
 
@@ -67,7 +67,7 @@ ORDINARY = {
 }
 
 
-# --- problems that bring out one constant ----------------------------------------------------------
+# --- problems that bring out one constant ---------------------------------------------------------
 
 
 def parabola(x0, curvature=1.0, centre=0.0, offset=0.0):
@@ -114,14 +114,15 @@ def spiked(problem, honest=(), first=()):
     return answering(problem, answers)
 
 
-def farther():
-    """Start so far out that the first step, along the other coordinate, has its largest length."""
+def far_out(distance):
+    """Start so far out in one coordinate that the first step, along the other, is longer than 1."""
+    unit = np.sqrt(distance)
 
     def fun(x):
-        away = 1e-80 * x[1] - 1e80
-        return 0.5 * away**2, [0.0, 1e-80 * away]
+        away = x[1] / unit - unit
+        return 0.5 * away**2, [0.0, away / unit]
 
-    return fun, np.array([1e160, 0.0])
+    return fun, np.array([distance, 0.0])
 
 
 def wrong_at_the_start():
@@ -232,9 +233,9 @@ def deep(f):
 
 
 PARTICULAR = {
-    "far start": Case(lambda: parabola(1e9, centre=0.3)),
-    "far start in float32": Case(lambda: parabola(1e5, centre=0.3), dtype="float32"),
-    "farther start": Case(farther, evaluations=20),
+    "far start": Case(lambda: far_out(1e9), evaluations=20),
+    "far start in float32": Case(lambda: far_out(1e5), dtype="float32", evaluations=20),
+    "farther start": Case(lambda: far_out(1e160), evaluations=20),
     "narrow": Case(lambda: parabola(1e-15, curvature=1e15)),
     "wrong at the start": Case(wrong_at_the_start),
     "barely wins": Case(lambda: barely(1.05e-4)),
@@ -248,8 +249,8 @@ PARTICULAR = {
     "rounding of f": Case(lambda: doubtful(0.95, 1e-9), evaluations=20),
     "no rounding of f in float32": Case(lambda: doubtful(1.05, 1e-5), {}, "float32", 20),
     "rounding of f in float32": Case(lambda: doubtful(0.95, 1e-5), {}, "float32", 20),
-    "lopsided": Case(lambda: lopsided(1e7, honest=3), {"initial_scale": 5.0}),
-    "lopsided in float32": Case(lambda: lopsided(2e3, 2), {"initial_scale": 5.0}, "float32"),
+    "lopsided": Case(lambda: lopsided(1e7, honest=3), {"initial_scale": 2.2}),
+    "lopsided in float32": Case(lambda: lopsided(2e3, 2), {"initial_scale": 2.2}, "float32"),
     "plain at once": Case(lambda: spiked(parabola(1.0), honest=range(3, 100))),
     "switched on": Case(switched_on, {"initial_scale": 1.0, "forward": 2.0**75}, evaluations=60),
     "large box": Case(lambda: spiked(parabola(1.0)), {"initial_scale": 1e200}),
@@ -270,3 +271,53 @@ PARTICULAR = {
     "many variables": Case(lambda: hinges(40_000), evaluations=45),
     "very many variables": Case(lambda: hinges(60_000), evaluations=35),
 }
+
+# Each constant of the reference, and the problems whose paths change when it is larger and smaller.
+REVEALED_BY = [
+    ("epsilon", "far start", "far start"),
+    ("epsilon", "far start in float32", "far start in float32"),
+    ("noise", "no rounding of f", "rounding of f"),
+    ("noise", "no rounding of f in float32", "rounding of f in float32"),
+    ("roundoff", "lopsided", "lopsided"),
+    ("roundoff", "lopsided in float32", "lopsided in float32"),
+    ("least_length", "three pairs", "three pairs"),
+    ("largest_length", "farther start", "farther start"),
+    ("least_first", "narrow", "narrow"),
+    ("first_tries", "wrong at the start", "wrong at the start"),
+    ("armijo", "barely wins", "barely fails"),
+    ("least_shorter", "three pairs", "three pairs"),
+    ("most_shorter", "higher", "higher"),
+    ("unknown_shorter", "cliff", "cliff"),
+    ("hole_shorter", "closing domain", "closing domain"),
+    ("far", "three pairs", "three pairs"),
+    ("straight_tries", "three pairs", "three pairs"),
+    ("most_tries", "closing domain", "closing domain"),
+    ("coasting", "not convex", "not convex"),
+    ("gamma_share", "three pairs", "three pairs"),
+    ("promise", "hypergradient", "hypergradient"),
+    ("plain_fails", "closing domain", "closing domain"),
+    ("room", "plain at once", "plain at once"),
+    ("reopened_box", "deep", "deep"),
+    ("halving", "large box", "large box"),
+    ("deep", "cut by 2.1", "cut by 1.9"),
+    ("depth", "exponential", "exponential"),
+    ("safety", "three pairs", "three pairs"),
+    ("forward", "three pairs", "three pairs"),
+    ("direction_share", "three pairs", "three pairs"),
+    ("fold", "switched on", "switched on"),
+    ("largest_growth", "large box", "large box"),
+    ("smallest_b", "needle", "needle"),
+    ("window", "three pairs", "three pairs"),
+    ("margin", "three pairs", "three pairs"),
+    ("most_pairs", "not convex", "not convex"),
+    ("least_pairs", "very many variables", "very many variables"),
+    ("cached", "many variables", "many variables"),
+    ("flatter", "not flatter", "flatter"),
+    ("units", "8.7 units", "7.3 units"),
+    ("small_difference", "contradiction", "noise"),
+    ("forgetting", "noise, larger fall", "noise"),
+    ("patience", "wrong at the start", "wrong at the start"),
+    ("too_steep", "too steep", "steep"),
+    ("falls", "no minimum", "no minimum"),
+    ("bottomless", "deeper", "deep"),
+]

@@ -140,7 +140,7 @@ class Guarded:
         return self.trial.astype(self.dtype)
 
     def tell(self, f, g, at=None):
-        """Take f and g at the point asked for, or at one that differs by rounding; True: x moved."""
+        """Take f and g at the point asked for, or `at` one like it; return whether x moved."""
         if at is not None:
             self._place(at.astype(float))
         f = f * self.scale
@@ -448,7 +448,7 @@ class Guarded:
         return self._added(q, weights, [pair.s for pair in self.pairs])
 
     def _added(self, q, weights, vectors):
-        """Return q + Σ weight·vector, newest first, rounded after each five and each of the rest."""
+        """Return q + Σ weight·vector, newest first, rounded as the walks over them round."""
         whole = len(vectors) // 5 * 5
         for k, (weight, vector) in enumerate(zip(weights, vectors, strict=True)):
             q = q + weight * vector
