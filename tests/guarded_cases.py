@@ -92,19 +92,19 @@ def answering(problem, answers):
     return told, x0
 
 
-def spiked(problem, honest=(), first=()):
+def spiked(problem, honest=(), told=None):
     """Let every trial but the honest ones fail by far, and say nothing of the curvature.
 
-    `first` changes what the first trials say. A spike shortens a first step to 2⁻⁴⁰ of itself, so
-    that with x0 = 1 a plain step comes third, in float32 second.
+    `told` has the f and g of trials that are told something else. A spike shortens a first step to
+    2⁻⁴⁰ of itself, so that with x0 = 1 a plain step comes third, in float32 second.
     """
     fun, x0 = problem
     f0, g0 = fun(x0)
     best = [f0, g0]  # where x is, as far as honest trials with a lower f are accepted
 
     def answers(k, x, f, g):
-        if k <= len(first):
-            f, g = first[k - 1]
+        if told and k in told:
+            f, g = told[k]
         elif k not in honest:
             return abs(f0) + 1e25 * np.abs(x - x0).max(), best[1]
         if f < best[0]:
@@ -199,28 +199,28 @@ def needle():
 
 def rounding(units):
     """Let the first trial alone lower f, by so many units of 2⁻⁵² times 1.5."""
-    return spiked(parabola(1.0, offset=1.0), first=[(1.5 - units * 2.0**-52, [0.95])])
+    return spiked(parabola(1.0, offset=1.0), told={1: (1.5 - units * 2.0**-52, [0.95])})
 
 
 def flatter(largest):
     """Let the first trial alone lower max|g|, and none f."""
-    return spiked(parabola(0.0, centre=-1.0), first=[(1e25, [largest])])
+    return spiked(parabola(0.0, centre=-1.0), told={1: (1e25, [largest])})
 
 
 def higher():
     """Let f rise by rounding where its slopes say that it falls, with a minimum at the far end."""
-    return spiked(parabola(1.0, offset=1e10), first=[(1e10 + 1, [0.05])])
+    return spiked(parabola(1.0, offset=1e10), told={1: (1e10 + 1, [0.05])})
 
 
 def contradiction(outside, decrease):
     """Let f leave the slopes' interval by `outside` of it, then fall within it by `decrease`."""
     f = 1e7
-    first = [(f * (1 + outside) + 500, [-500.0]), (f * (1 - decrease), [-500.0])]
-    return spiked(parabola(1.0, curvature=1e3, offset=f - 500), first=first)
+    told = {1: (f * (1 + outside) + 500, [-500.0]), 2: (f * (1 - decrease), [-500.0])}
+    return spiked(parabola(1.0, curvature=1e3, offset=f - 500), told=told)
 
 
 def steep(largest):
-    return spiked(parabola(1.0), first=[(2.0, [largest])])
+    return spiked(parabola(1.0), told={1: (2.0, [largest])})
 
 
 def bottomless():
@@ -229,7 +229,30 @@ def bottomless():
 
 
 def deep(f):
-    return spiked(parabola(1.0), first=[(f, [0.95])])
+    return spiked(parabola(1.0), told={1: (f, [0.95])})
+
+
+def edge():
+    """Start where the next numbers of float32 are infinite, with the minimum beyond."""
+    unit = 2.0**126
+
+    def fun(x):
+        away = x[0] / unit - 8
+        return 0.5 * away**2, [away / unit]
+
+    return fun, np.array([3.4028e38])
+
+
+def nearly_linear(least):
+    """Let the first pair be curved in one coordinate alone, whose gradient is very small."""
+    problem = (lambda x: (0.0, [1.0, 2 * least])), np.zeros(2)
+    return spiked(problem, told={1: (-0.5, [1.0, least])})
+
+
+def jump():
+    """Let a step of 2⁻¹⁰⁰⁰ win, with a gradient that no H₀ explains."""
+    problem = parabola(0.0, centre=-1.0, offset=-0.5)
+    return spiked(problem, told={26: (-1e-3, [-1e29])})
 
 
 PARTICULAR = {
@@ -268,6 +291,30 @@ PARTICULAR = {
     "no minimum": Case(bottomless),
     "deep": Case(lambda: deep(-0.95e30)),
     "deeper": Case(lambda: deep(-1.05e30)),
+    "edge of float32": Case(edge, dtype="float32"),
+    "large box in float32": Case(
+        lambda: spiked(parabola(1.0)), {"initial_scale": 1e200}, "float32"
+    ),
+    "vanishing box": Case(
+        lambda: spiked(parabola(0.0, centre=-1.0, offset=-0.5)),
+        {"initial_scale": 1e-320, "gamma": 4.0},
+    ),
+    "overflowing direction": Case(lambda: nearly_linear(1e-39), dtype="float32"),
+    "pair that vanishes": Case(lambda: nearly_linear(1e-50)),
+    "pair without H₀": Case(jump),
+    "falling into a steep place": Case(
+        lambda: spiked(parabola(0.0, centre=-1.0), told={1: (-5.0, [2e30])})
+    ),
+    "not convex along a plain step": Case(lambda: lopsided(0.0, 3), {"initial_scale": 5.0}),
+    "not convex, hypergradient": Case(
+        lambda: lopsided(0.0, 3), {"initial_scale": 5.0, "cut": "hypergradient"}
+    ),
+    "lopsided, hypergradient": Case(
+        lambda: lopsided(0.0, 3), {"initial_scale": 2.2, "cut": "hypergradient"}
+    ),
+    "rounding, hypergradient": Case(
+        lambda: lopsided(1e10, 3), {"initial_scale": 5.0, "cut": "hypergradient"}
+    ),
     "many variables": Case(lambda: hinges(40_000), evaluations=45),
     "very many variables": Case(lambda: hinges(60_000), evaluations=35),
 }

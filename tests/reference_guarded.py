@@ -192,8 +192,10 @@ class Guarded:
     def _direct(self):
         if not self.pairs:
             return self._plain()
-        delta = self._two_loops()
-        if not -np.inf < dot(self.g, delta) < 0:
+        with np.errstate(over="ignore", invalid="ignore"):
+            delta = self._two_loops()
+            slope = dot(self.g, delta)
+        if not -np.inf < slope < 0:
             self.pairs = []
             return self._plain()
         return self._begin(delta)
@@ -212,8 +214,6 @@ class Guarded:
         self.state, self.t, self.tries = "plain", 1.0, 0
         self._open(self.unit)
         while True:
-            if self.growth == 0:
-                return self._end(PRECISION)
             p = self.gamma * self.growth * self.b
             decrease = dot(p * self.g, self.g)
             if self._step(-p * self.g) and np.isfinite(decrease):
@@ -221,7 +221,6 @@ class Guarded:
             self._grow(self.c.hole_shorter)
         if self._too_short() or not decrease > 0:
             self._spend()
-        return None
 
     def _spend(self):
         if self.reopened == self.gains:
@@ -393,7 +392,8 @@ class Guarded:
                 u = np.maximum(0, 0.5 * self.g**2 - self.g * trial.g)
         if self.labels is not None:
             u = np.bincount(self.labels, u)[self.labels]
-        w = (c.safety * self.growth / nu if nu > 0 else 0.0) * u * self.b
+        with np.errstate(over="ignore"):
+            w = (c.safety * self.growth / nu if nu > 0 else 0.0) * u * self.b
         depth = c.depth if self.state == "plain" and misleads else np.inf
         self.b = np.maximum(self.b / np.maximum(1, np.minimum(w, depth)), c.smallest_b)
         metrics = (np.ones(self.b.size), np.sqrt(self.b), self.b)
