@@ -61,6 +61,9 @@ ORDINARY = {
     "hypergradient": Case(lambda: valley(37), {"cut": "hypergradient"}),
     "groups": Case(lambda: valley(16), {"groups": np.arange(16) // 3}),
     "holes": Case(lambda: barrier(37)),
+    "heavy ball": Case(lambda: valley(18), {"proposer": "heavy-ball"}),
+    "Nesterov": Case(lambda: barrier(18), {"proposer": "nesterov"}),
+    "conjugate gradients": Case(lambda: hinges(18), {"proposer": "cg"}),
     "float32": Case(lambda: hinges(37), dtype="float32"),
     "float32, not convex": Case(lambda: valley(37), dtype="float32"),
     "float32, holes": Case(lambda: barrier(37), dtype="float32"),
@@ -315,6 +318,7 @@ PARTICULAR = {
     "rounding, hypergradient": Case(
         lambda: lopsided(1e10, 3), {"initial_scale": 5.0, "cut": "hypergradient"}
     ),
+    "long run of momentum": Case(lambda: valley(12), {"proposer": "heavy-ball"}, evaluations=330),
     "many variables": Case(lambda: hinges(40_000), evaluations=45),
     "very many variables": Case(lambda: hinges(60_000), evaluations=35),
 }
@@ -359,6 +363,10 @@ REVEALED_BY = [
     ("most_pairs", "not convex", "not convex"),
     ("least_pairs", "very many variables", "very many variables"),
     ("cached", "many variables", "many variables"),
+    ("length_growth", "heavy ball", "heavy ball"),
+    ("momentum_delay", "heavy ball", "heavy ball"),
+    ("most_momentum", "long run of momentum", "long run of momentum"),
+    ("restart", "conjugate gradients", "conjugate gradients"),
     ("flatter", "not flatter", "flatter"),
     ("units", "8.7 units", "7.3 units"),
     ("small_difference", "contradiction", "noise"),

@@ -1,4 +1,4 @@
-"""The guarded search with L-BFGS in plain NumPy, written from docs/guarded.md alone.
+"""The guarded search in plain NumPy, written from docs/guarded.md alone.
 
 Arrays are float64 throughout; what the search stores in fewer digits is rounded to them.
 """
@@ -7,6 +7,7 @@ from collections import namedtuple
 from dataclasses import dataclass
 
 import numpy as np
+from reference_proposers import dot, proposer_named
 
 RUNNING, PRECISION, NOT_FINITE = -1, 2, 3
 MOST_EXPONENT = 1000  # keeps powers of two and their reciprocals normal
@@ -56,6 +57,11 @@ class Constants:
     most_pairs: int = 80
     least_pairs: int = 10
     cached: int = 2**19  # pairs times variables
+    # momentum and conjugate gradients
+    length_growth: float = 1.05  # of the shortest length seen, with each pair
+    momentum_delay: int = 3
+    most_momentum: float = 0.99
+    restart: int = 30
     # where runs end
     flatter: float = 0.9
     units: float = 8.0  # of rounding in f
@@ -77,14 +83,6 @@ Fit = namedtuple("Fit", "yDy sDs deepest")
 Line = namedtuple("Line", "cubic secant")
 
 
-def dot(a, b):
-    """Return ⟨a, b⟩, halves added to halves: close, and the same bits on every machine."""
-    terms = np.append(a * b, np.zeros((1 << (a.size - 1).bit_length()) - a.size))
-    while terms.size > 1:
-        terms = terms[: terms.size // 2] + terms[terms.size // 2 :]
-    return terms[0]
-
-
 def power_below(a):
     """Return the exponent e with 2^e <= a < 2^(e + 1), within its range."""
     return int(np.clip(np.frexp(a)[1] - 1, -MOST_EXPONENT, MOST_EXPONENT))
@@ -97,15 +95,16 @@ class Guarded:
     """
 
     def __init__(
-        self, x, f, g, *, memory="auto", forward=None, gamma=None, initial_scale=None,
-        cut="cocoercive", groups=None, constants=None,
+        self, x, f, g, *, proposer="lbfgs", memory="auto", forward=None, gamma=None,
+        initial_scale=None, cut="cocoercive", groups=None, constants=None,
     ):  # fmt: skip
         self.c = c = constants or {"float64": FLOAT64, "float32": FLOAT32}[x.dtype.name]
         self.dtype, self.cocoercive = x.dtype, cut == "cocoercive"
         self.labels = None if groups is None else np.unique(groups, return_inverse=True)[1]
         d = x.size if groups is None else self.labels.max() + 1
         auto = min(c.most_pairs, max(c.least_pairs, c.cached // x.size))
-        self.memory = auto if memory == "auto" else memory
+        self.memory = (auto if memory == "auto" else memory) if proposer == "lbfgs" else 1
+        self.proposer = proposer_named(proposer, c, x.size)
         self.forward = c.forward if forward is None else forward
         self.gamma = 1 / (c.gamma_share * d) if gamma is None else gamma
         self.x, g = x.astype(float), g.astype(float)
@@ -118,7 +117,7 @@ class Guarded:
         self.b, self.growth, self.unfolded = np.ones(x.size), 0.0, 0.0
         if initial_scale is not None:
             self._set_growth(initial_scale * d * 2.0**exponent)
-        self.pairs, self.kind, self.h0 = [], 0, 1.0
+        self.pairs, self.kind, self.h0, self.delta = [], 0, 1.0, np.zeros(x.size)
         self.tries = self.plain_fails = self.accepted = self.falls = 0
         self.steps = self.kept = 0
         self.won = 0.0
@@ -161,7 +160,7 @@ class Guarded:
         return moved
 
     # --- writing trials --------------------------------------------------------------------------
-    def _rounded(self, a):
+    def rounded(self, a):
         with np.errstate(over="ignore"):
             return a.astype(self.dtype).astype(float)
 
@@ -173,7 +172,7 @@ class Guarded:
     def _step(self, step):
         """Write x + step; True: it is finite."""
         with np.errstate(over="ignore", invalid="ignore"):
-            self._place(self._rounded(self.x + step))
+            self._place(self.rounded(self.x + step))
         return np.isfinite(self.moved)
 
     def _too_short(self):
@@ -193,12 +192,16 @@ class Guarded:
         if not self.pairs:
             return self._plain()
         with np.errstate(over="ignore", invalid="ignore"):
-            delta = self._two_loops()
+            delta = self.proposer.direction(self)
             slope = dot(self.g, delta)
         if not -np.inf < slope < 0:
-            self.pairs = []
+            self._forget()
             return self._plain()
         return self._begin(delta)
+
+    def _forget(self):
+        self.pairs, self.delta = [], np.zeros(self.x.size)
+        self.proposer.reset()
 
     def _begin(self, delta):
         self.state, self.t, self.delta = "direction", 1.0, delta
@@ -226,7 +229,8 @@ class Guarded:
         if self.reopened == self.gains:
             return self._end(PRECISION)
         self.reopened = self.gains
-        self.b, self.growth, self.pairs = np.full(self.b.size, self.c.reopened_box), 0.0, []
+        self._forget()
+        self.b, self.growth = np.full(self.b.size, self.c.reopened_box), 0.0
         self.t, self.tries, self.plain_fails = 1.0, 0, 0
         self.unit = self.unit_start * (self.gmax_start / self.gmax)
         return self._first()
@@ -234,7 +238,7 @@ class Guarded:
     # --- judging ---------------------------------------------------------------------------------
     def _judge(self, f, g):
         c = self.c
-        trial = self._measure(f, g)
+        trial = self.last = self._measure(f, g)
         self.trial_gmax = np.abs(g).max()
         outside = max(trial.gs - (f - self.f), f - self.f - trial.gs_trial)
         if outside <= c.small_difference * abs(self.f):
@@ -308,7 +312,7 @@ class Guarded:
         straight = trial.curved and not misleads and c.far * line.cubic >= line.secant
         if self.tries >= (c.straight_tries if straight else c.most_tries):
             return self._plain()
-        if straight:
+        if straight and self.proposer.relearns:
             self._remember(trial, fit)
             return self._direct()
         self.t = self._shorter(line.cubic, c.least_shorter)
@@ -337,6 +341,7 @@ class Guarded:
 
     def _move(self, trial, kept):
         c = self.c
+        self.proposer.moved(self.t, self.state == "plain")
         if self.state == "plain":
             self.plain_fails = 0
         self.x, self.g, self.f = self.trial, trial.g, trial.f
@@ -354,7 +359,8 @@ class Guarded:
         if self.steps >= c.window and not self._settled() and self.state != "plain":
             return self._plain()
         if not trial.curved and self.state != "plain" and trial.gs_trial <= trial.gs:
-            return self._begin(self._rounded(c.coasting / trial.unit * trial.s))
+            self.proposer.reset()
+            return self._begin(self.rounded(c.coasting / trial.unit * trial.s))
         return self._direct()
 
     def _settled(self):
@@ -416,7 +422,7 @@ class Guarded:
             return trial.sy if noisy or least <= error else min(trial.sy, 2 * (least + error))
         return 0.5 * trial.sy if noisy or forward <= error else forward
 
-    # --- directions ------------------------------------------------------------------------------
+    # --- H₀ ------------------------------------------------------------------------------
     def _remember(self, trial, fit):
         if not trial.sy_stored > 0:
             return
@@ -432,29 +438,11 @@ class Guarded:
         self.kind, self.h0 = kind, h0
         pair = Pair(trial.s / trial.unit, trial.y, trial.sy_stored / trial.unit)
         self.pairs = [pair, *self.pairs][: self.memory]
+        self.proposer.learn(self, fit, trial.sy)
 
-    def _two_loops(self):
-        """Return δ, whose arrays are rounded to x's dtype and whose weights are not."""
-        q, alphas, weights = -self.g, [], []
-        for pair in self.pairs:
-            alphas.append(dot(pair.s, q) / pair.sy)
-            q = q - alphas[-1] * pair.y
-        q = self._added(-self.g, [-alpha for alpha in alphas], [pair.y for pair in self.pairs])
-        q = self._rounded(self.h0 * (1, np.sqrt(self.b), self.b)[self.kind] * q)
-        delta = q
-        for pair, alpha in zip(reversed(self.pairs), reversed(alphas), strict=True):
-            weights.insert(0, alpha - dot(pair.y, delta) / pair.sy)
-            delta = delta + weights[0] * pair.s
-        return self._added(q, weights, [pair.s for pair in self.pairs])
-
-    def _added(self, q, weights, vectors):
-        """Return q + Σ weight·vector, newest first, rounded as the walks over them round."""
-        whole = len(vectors) // 5 * 5
-        for k, (weight, vector) in enumerate(zip(weights, vectors, strict=True)):
-            q = q + weight * vector
-            if k >= whole or k % 5 == 4:
-                q = self._rounded(q)
-        return q
+    def metric(self):
+        """Return the diagonal of H₀."""
+        return self.h0 * (np.ones(self.b.size), np.sqrt(self.b), self.b)[self.kind]
 
     # --- where runs end --------------------------------------------------------------------------
     def _count_gain(self, f):
