@@ -222,6 +222,14 @@ def contradiction(outside, decrease):
     return spiked(parabola(1.0, curvature=1e3, offset=f - 500), told=told)
 
 
+def fall(outside, decrease):
+    """As `contradiction`, with an f that is too low."""
+    f = 1e7
+    lower = f * (1 - outside) - 1000
+    told = {1: (lower, [-500.0]), 2: (lower - f * decrease, [480.0])}
+    return spiked(parabola(1.0, curvature=1e3, offset=f - 500), told=told)
+
+
 def steep(largest):
     return spiked(parabola(1.0), told={1: (2.0, [largest])})
 
@@ -229,6 +237,14 @@ def steep(largest):
 def bottomless():
     """Let f be −∞ everywhere but at x0."""
     return lambda x: (0.0 if x[0] == 0 else -np.inf, [-1.0]), np.zeros(1)
+
+
+def interrupted():
+    """Let f be −∞ twenty times before and after an accepted step."""
+    return answering(
+        parabola(0.0, centre=-1.0),
+        lambda k, x, f, g: (f, g) if k == 21 or k > 41 else (-np.inf, g),
+    )
 
 
 def deep(f):
@@ -249,7 +265,7 @@ def edge():
 def nearly_linear(least):
     """Let the first pair be curved in one coordinate alone, whose gradient is very small."""
     problem = (lambda x: (0.0, [1.0, 2 * least])), np.zeros(2)
-    return spiked(problem, told={1: (-0.5, [1.0, least])})
+    return spiked(problem, told={1: (-0.5, [1.0, least]), 2: (-1e6, [0.5, least])})
 
 
 def jump():
@@ -289,11 +305,14 @@ PARTICULAR = {
     "noise": Case(lambda: contradiction(0.95e-5, 4.5e-6)),
     "noise, larger fall": Case(lambda: contradiction(0.95e-5, 5e-6)),
     "contradiction": Case(lambda: contradiction(1.05e-5, 4.5e-6)),
+    "too low": Case(lambda: fall(0.95e-5, 4.5e-6)),
     "steep": Case(lambda: steep(0.95e30), evaluations=20),
     "too steep": Case(lambda: steep(1.05e30), evaluations=20),
     "no minimum": Case(bottomless),
+    "interrupted": Case(interrupted),
     "deep": Case(lambda: deep(-0.95e30)),
     "deeper": Case(lambda: deep(-1.05e30)),
+    "kink": Case(lambda: (lambda x: (abs(x[0]), [1.0 if x[0] >= 0 else -1.0]), np.ones(1))),
     "edge of float32": Case(edge, dtype="float32"),
     "large box in float32": Case(
         lambda: spiked(parabola(1.0)), {"initial_scale": 1e200}, "float32"
@@ -318,6 +337,10 @@ PARTICULAR = {
     "rounding, hypergradient": Case(
         lambda: lopsided(1e10, 3), {"initial_scale": 5.0, "cut": "hypergradient"}
     ),
+    "reopened": Case(lambda: hinges(12), dtype="float32"),
+    "reopened, hypergradient": Case(lambda: columns(37), {"cut": "hypergradient"}),
+    "reopened, Nesterov": Case(lambda: columns(6), {"proposer": "nesterov"}, "float32"),
+    "reopened, conjugate gradients": Case(lambda: columns(6), {"proposer": "cg"}),
     "long run of momentum": Case(lambda: valley(12), {"proposer": "heavy-ball"}, evaluations=330),
     "many variables": Case(lambda: hinges(40_000), evaluations=45),
     "very many variables": Case(lambda: hinges(60_000), evaluations=35),

@@ -183,9 +183,9 @@ class Guarded:
 
     def _first(self):
         self.state = "first"
-        while self.t > 0 and not self._step(-(self.t * self.unit) * self.g):
+        while not self._step(-(self.t * self.unit) * self.g):
             self.t *= self.c.hole_shorter
-        if self.t == 0 or self._too_short():
+        if self._too_short():
             self._plain()
 
     def _direct(self):
@@ -208,9 +208,9 @@ class Guarded:
         self._along()
 
     def _along(self):
-        while self.t > 0 and not self._step(self.t * self.delta):
+        while not self._step(self.t * self.delta):
             self.t *= self.c.hole_shorter
-        if self.t == 0 or self._too_short():
+        if self._too_short():
             self._plain()
 
     def _plain(self):

@@ -29,6 +29,7 @@ class Path(NamedTuple):
     start: tuple
     judged: list
     status: int
+    ended: bool
 
 
 @functools.cache
@@ -44,7 +45,7 @@ def path(name):
         x, trial = state.x.copy(), search.propose(state)
         f, g = fun(trial)
         judged.append(Judged(x, trial, f, g, search.judge(state, f, g)))
-    return Path(start, judged, state.status)
+    return Path(start, judged, state.status, search.converged(state))
 
 
 def agree(trial, it):
@@ -59,14 +60,14 @@ def departure(name, constants=None):
     It is told what the library was told, and goes on from the library's own trial: where a pair of
     float64 points is rounded to float32, their last digit would else grow to a difference of 1e-8.
     """
-    _, judged, status = path(name)
-    reference = Guarded(*path(name).start, **CASES[name].options, constants=constants)
+    start, judged, status, ended = path(name)
+    reference = Guarded(*start, **CASES[name].options, constants=constants)
     for k, it in enumerate(judged):
         if reference.ended or not agree(reference.ask(), it):
             return k
         if reference.tell(it.f, it.g, at=it.trial) != it.moved:
             return k
-    return None if reference.status == status else len(judged)
+    return None if (reference.status, reference.ended) == (status, ended) else len(judged)
 
 
 def test_ordinary_problems_take_200_evaluations_and_eight_of_them_alone():
