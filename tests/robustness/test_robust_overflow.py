@@ -1,4 +1,4 @@
-"""The objective, its gradient or the square of that leaves the range, at a trial point or everywhere.
+"""The objective, its gradient or its square leaves the range, at a trial point or everywhere.
 
 Tests are named after what the published code of arXiv 2306.02527 does; they assert what must happen
 instead.
