@@ -201,7 +201,7 @@ export REQUIREMENTS
 # Editable: Python sources need no reinstall, and each set of extras, or of packages out of them, has its
 # own stamp, so that the demo does not wait for the tools of the tests. pip installs what others wrote while the compiler
 # works; it then finds all compiled.
-$(VENV)/.with-%: $(VENV)/.build $(SOURCES)
+$(VENV)/.with-%: $(VENV)/.build $(VENV)/.modules $(SOURCES)
 	@echo 'mdbopt: compiling, and installing into $(VENV) ($*); the first time takes a minute or two'
 	@$(BIN)/python -c "$$REQUIREMENTS" '$*' >$(VENV)/requirements.txt
 	@$(PIP) --requirement $(VENV)/requirements.txt & others=$$!; \
@@ -211,6 +211,13 @@ $(VENV)/.with-%: $(VENV)/.build $(SOURCES)
 	@touch $@
 
 .PRECIOUS: $(VENV)/.with-%
+
+# An editable install knows modules by name, so that it is made anew when one comes, goes or moves.
+$(VENV)/.modules: FORCE | $(VENV)/.build
+	@find python/mdbopt -name '*.py' | sort >$@.now
+	@if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
+
+FORCE:
 
 $(VENV)/.build: pyproject.toml | prerequisites
 	@echo 'mdbopt: preparing $(VENV)'

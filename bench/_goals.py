@@ -14,7 +14,7 @@ from measuring.peers import PEERS
 from measuring.yardstick import Yardstick
 
 import mdbopt
-from mdbopt._registry import Rule
+from mdbopt.kernels._rules import Rule
 
 # Threads, seconds and arrays to use; None when something is not there.
 Measure = Callable[[int, float, values.Streams], "Pair | None"]

@@ -6,7 +6,7 @@ from reference_half import FORMATS, as_given
 from rows_learned import RATE
 
 import mdbopt
-from mdbopt import kernels
+from mdbopt.kernels import _internal as kernels
 
 BACKENDS = [backend.name for backend in mdbopt.backends() if backend.supported]
 GUARD = 16  # sentinels before and after each stream

@@ -11,7 +11,8 @@ import threading
 import numpy as np
 import pytest
 
-from mdbopt import _checkpoint, _files, plot
+from mdbopt import _files, plot
+from mdbopt._minimize import checkpoint
 from mdbopt.cli import main
 
 
@@ -142,7 +143,7 @@ def test_long_names(tmp_path):
 @pytest.mark.parametrize("function", [
     lambda path: _files.check_writable("checkpoint", path),
     lambda path: _files.replace(path, put(b"1")),
-    lambda path: _checkpoint.write(path, {"x": np.ones(3)}),
+    lambda path: checkpoint.write(path, {"x": np.ones(3)}),
 ])  # fmt: skip
 @pytest.mark.parametrize("given", ["missing/run.npz", "./missing/../missing/run", "file/run.npz"])
 def test_errors_name_the_path_as_it_was_given(tmp_path, monkeypatch, function, given):

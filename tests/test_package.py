@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import numpy as np
+
 import mdbopt
 
 
@@ -25,3 +27,16 @@ assert mdbopt.minimize(lambda x: (x @ x, 2 * x), [1.0, 2.0], jac=True).success
 assert "scipy" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_states_have_their_names():
+    assert isinstance(mdbopt.SGD().init(np.ones(2)), mdbopt.OptimizerState)
+    assert isinstance(mdbopt.Box().init(np.ones(2), 1.0, np.ones(2)), mdbopt.SearchState)
+    assert not hasattr(mdbopt, "State")
+    assert not hasattr(mdbopt, "UpdateState")
+
+
+def test_no_search_is_another():
+    kinds = [mdbopt.Backtracking, mdbopt.Box, mdbopt.Simplex, mdbopt.Ellipsoid, mdbopt.Guarded]
+    for kind in kinds:
+        assert [k for k in kinds if isinstance(kind(), k)] == [kind]

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mdbopt import _core, kernels
+from mdbopt import _core
+from mdbopt.kernels import _internal as kernels
 
 N = 300_007  # enough for seven threads
 HAS_FORK = hasattr(os, "fork")

@@ -48,7 +48,7 @@ def test_blocks_run_as_printed(page, tmp_path, monkeypatch):
         exec(compile(source, str(page), "exec"), names)
 
 
-def test_what_the_readme_shows_comes_out(tmp_path, monkeypatch):
+def test_what_the_readme_shows_comes_out(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
     for source in blocks(ROOT / "README.md"):
@@ -56,3 +56,4 @@ def test_what_the_readme_shows_comes_out(tmp_path, monkeypatch):
     assert names["res"].success
     assert names["res"].step_sizes.max() > 1e6 * names["res"].step_sizes.min()
     assert (tmp_path / "state.npz").is_file()
+    assert capsys.readouterr().out.startswith("Converged: ")

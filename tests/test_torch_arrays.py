@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mdbopt import kernels
+from mdbopt.kernels import _internal as kernels
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mdbopt
-from mdbopt import kernels
+from mdbopt.kernels import _internal as kernels
 
 WAYS = {
     "copy": copy.copy,
@@ -31,7 +31,7 @@ def result():
 
 
 def test_kernels_are_the_same_ones(sent):
-    for rule in mdbopt.rules():
+    for rule in kernels.RULES:
         kernel = getattr(kernels, rule.name)
         assert sent(kernel) is kernel
 
@@ -47,12 +47,12 @@ def test_results_keep_their_names(sent):
 
 
 def test_rules_streams_and_backends(sent):
-    for rule in mdbopt.rules():
+    for rule in kernels.RULES:
         assert sent(rule) == rule
         assert hash(sent(rule)) == hash(rule)
         assert [sent(stream) for stream in rule.streams] == list(rule.streams)
         assert len({*rule.streams, *map(sent, rule.streams)}) == len(rule.streams)
-    assert len({*mdbopt.rules(), *map(sent, mdbopt.rules())}) == len(mdbopt.rules())
+    assert len({*kernels.RULES, *map(sent, kernels.RULES)}) == len(kernels.RULES)
     assert [sent(backend) for backend in mdbopt.backends()] == list(mdbopt.backends())
 
 
@@ -103,7 +103,7 @@ def at_work(kernel, first, optimizer, params, grads, state, plan):
     optimizer.step(params, grads, state)
     plan.step()
     again = kernel(np.ones(2), np.ones(2), np.ones(2), np.empty(2), step=0.5)
-    return first, again, params, state, mdbopt.rules()[0]
+    return first, again, params, state, kernels.RULES[0]
 
 
 def test_sent_to_a_worker():
@@ -117,7 +117,7 @@ def test_sent_to_a_worker():
         optimizer.step(params, grads, state)
     assert first == result()
     assert type(again) is type(first)
-    assert rule is mdbopt.rules()[0]
+    assert rule is kernels.RULES[0]
     assert np.array_equal(others["w"], params["w"])
     assert np.array_equal(other.m["w"], state.m["w"])
     assert other.t == state.t == 3

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import mdbopt
 from mdbopt import _checks
 from mdbopt.cli import _outputs
+from mdbopt.kernels._internal import RULES
 from measuring import peers, values
 from measuring.clock import all_threads
 from measuring.methods import METHODS
@@ -112,7 +113,7 @@ def _rules(text: str | None) -> tuple[set[str] | None, list[str]]:
         return None, list(UPDATES)
     if text == "all":
         return None, list(METHODS)
-    known = dict.fromkeys([*(rule.name for rule in mdbopt.rules()), *METHODS])
+    known = dict.fromkeys([*(rule.name for rule in RULES), *METHODS])
     names = _names("--rules", _split(text), list(known))
     methods = [m.name for m in METHODS.values() if m.name in names or m.rule in names]
     return {*names, *(METHODS[name].rule for name in names if name in METHODS)}, methods

@@ -8,9 +8,8 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import mdbopt
-from mdbopt import kernels
-from mdbopt._registry import Rule
+from mdbopt.kernels import _internal
+from mdbopt.kernels._rules import Rule
 from measuring import values
 from measuring.clock import Turn, interleaved, seconds
 from measuring.yardstick import Copy, Loop, Traffic
@@ -37,7 +36,7 @@ class Where:
     Attributes
     ----------
     rule : str
-        Name under `mdbopt.kernels`.
+        Its name.
     dtype : str
         Of the call.
     backend : str
@@ -59,7 +58,7 @@ class Case:
     """A rule with arrays to run on."""
 
     def __init__(self, rule: Rule, where: Where, streams: values.Streams) -> None:
-        self._kernel = getattr(kernels, rule.name)
+        self._kernel = getattr(_internal, rule.name)
         self._refill = streams.refill
         self._streams = [
             streams.get(k, stream.dtype(where.dtype), where.size)
@@ -137,7 +136,7 @@ def cases(
     threads: Sequence[int],
 ) -> Iterator[tuple[Rule, Where]]:
     """Run through the rules and all that is asked of them."""
-    for rule in mdbopt.rules():
+    for rule in _internal.RULES:
         if rules is not None and rule.name not in rules:
             continue
         # a rule on step sizes alone knows one dtype

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import mdbopt
-from mdbopt._registry import Rule
+from mdbopt.kernels._rules import Rule
 from measuring import values
 from measuring.clock import Call
 from measuring.methods import Method

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from mdbopt import cuda, kernels, optimizers
 from mdbopt._core import __version__
-from mdbopt._methods import methods
-from mdbopt._registry import backends, rules
-from mdbopt._update_state import UpdateState
+from mdbopt._minimize.methods import methods
+from mdbopt.kernels._backends import backends
+from mdbopt.kernels._rules import rules
 from mdbopt.optimizers import (
     OSGM,
     SGD,
@@ -32,12 +32,13 @@ from mdbopt.optimizers import (
     SignDescent,
     Signum,
 )
-from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, Simplex, State
+from mdbopt.optimizers._state import OptimizerState
+from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, SearchState, Simplex
 
 if TYPE_CHECKING:
     from mdbopt import problems
-    from mdbopt._minimize import minimize
-    from mdbopt._scipy import scipy_method
+    from mdbopt._minimize.minimize import minimize
+    from mdbopt._minimize.scipy_method import scipy_method
 
 __all__ = [
     "OSGM",
@@ -56,13 +57,13 @@ __all__ = [
     "HypergradientSGD",
     "Lion",
     "NormalizedGD",
+    "OptimizerState",
     "RMSProp",
     "Rprop",
+    "SearchState",
     "SignDescent",
     "Signum",
     "Simplex",
-    "State",
-    "UpdateState",
     "__version__",
     "backends",
     "cuda",
@@ -80,10 +81,10 @@ __all__ = [
 # every program needs.
 _LATER = {
     "data": "mdbopt.data",
-    "minimize": "mdbopt._minimize",
+    "minimize": "mdbopt._minimize.minimize",
     "plot": "mdbopt.plot",
     "problems": "mdbopt.problems",
-    "scipy_method": "mdbopt._scipy",
+    "scipy_method": "mdbopt._minimize.scipy_method",
 }
 
 

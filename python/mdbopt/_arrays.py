@@ -277,36 +277,37 @@ def _check_digits(name: str, whole: NDArray[Any], floats: NDArray[Any]) -> None:
             )
 
 
-def real_value(name: str, f: Any) -> float:
-    """Return a real number given in any library's form, or raise naming the argument."""
+def real_value(name: str, f: Any, expected: str = "a real number") -> float:
+    """Return a real number given in any library's form, finite or not, or raise by its name."""
     if type(f) is float:
         return f
     if hasattr(f, "detach"):  # a tensor that requires a gradient warns when it becomes a number
         f = f.detach()
     kind = getattr(getattr(f, "dtype", None), "kind", "")
     if kind in _NOT_REAL or "complex" in dtype_name(f) or isinstance(f, (str, bytes, complex)):
-        raise _not_real(name, f)
+        raise _not_real(name, f, expected)
     if isinstance(f, np.ma.MaskedArray) and np.ma.getmaskarray(f).any():
-        raise _not_real(name, f, ", masked")
+        raise _not_real(name, f, expected, ", masked")
     try:
         shape = np.shape(f)
     except ValueError as error:
-        raise _not_real(name, f) from error
+        raise _not_real(name, f, expected) from error
     if shape != () or kind == "O":
         if math.prod(shape) != 1:
-            raise _not_real(name, f, f" of shape {tuple(shape)}")
-        return real_value(name, f.item() if hasattr(f, "item") else np.asarray(f).item())
+            raise _not_real(name, f, expected, f" of shape {tuple(shape)}")
+        one = f.item() if hasattr(f, "item") else np.asarray(f).item()
+        return real_value(name, one, expected)
     try:
         return float(f)
     except OverflowError:
         return math.inf if f > 0 else -math.inf
     except (TypeError, ValueError, RuntimeError) as error:
-        raise _not_real(name, f) from error
+        raise _not_real(name, f, expected) from error
 
 
 # Kinds of NumPy's dtypes: complex numbers, texts, times and durations.
 _NOT_REAL = ("c", "S", "U", "T", "M", "m")
 
 
-def _not_real(name: str, f: Any, more: str = "") -> TypeError:
-    return TypeError(f"{name}: expected a real number, got {type(f).__name__}{more}")
+def _not_real(name: str, f: Any, expected: str, more: str = "") -> TypeError:
+    return TypeError(f"{name}: expected {expected}, got {type(f).__name__}{more}")

@@ -8,17 +8,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from mdbopt._arrays import real_value
+
 
 def real(name: str, value: Any, *, least: float = -math.inf, strict: bool = False) -> float:
     """Return a finite number not below (``strict``: above) ``least``, or raise."""
-    if isinstance(value, (bool, complex, str)) or not hasattr(value, "__float__"):
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name}: expected a number, got {type(value).__name__}") from None
-    except OverflowError:
-        number = math.inf
+    number = real_value(name, value, "a number")
     if not math.isfinite(number) or number < least or (strict and number == least):
         bound = "" if least == -math.inf else f" {'>' if strict else '>='} {least:g}"
         raise ValueError(f"{name}: expected a finite number{bound}, got {number}")

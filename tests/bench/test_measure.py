@@ -12,9 +12,10 @@ from measuring.methods import METHODS
 from measuring.peers import _numpy
 
 import mdbopt
+from mdbopt.kernels._internal import RULES
 
 QUICK = ["--seconds", "0.002", "--peers", "none"]
-RULE = next(rule for rule in mdbopt.rules() if rule.name == "along")
+RULE = next(rule for rule in RULES if rule.name == "along")
 
 
 def are_ordinary(array):
@@ -62,7 +63,7 @@ def test_every_rule_runs_on_every_dtype(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(kernels, "ROUNDS", 1)
     path = tmp_path / "bench.json"
     found = run_json(capsys, path, "kernels", "--sizes", "64", "--dtypes", "float64,float32")
-    assert {row["rule"] for row in found["kernels"]} == {rule.name for rule in mdbopt.rules()}
+    assert {row["rule"] for row in found["kernels"]} == {rule.name for rule in RULES}
     for row in found["kernels"]:
         assert row["seconds"] is not None, f"{row['rule']} refuses the arrays of the bench"
         assert row["gb_s"] > 0.0
@@ -96,7 +97,7 @@ def test_numbers_stay_ordinary_over_many_steps(method):
 
 
 def test_traffic_is_that_of_the_description():
-    for rule in mdbopt.rules():
+    for rule in RULES:
         for dtype, moved in rule.bytes.items():
             traffic = kernels.traffic(rule, dtype)
             assert traffic.moved == moved

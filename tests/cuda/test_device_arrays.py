@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import mdbopt
-from mdbopt import _core, kernels
+from mdbopt import _core
 from mdbopt._arrays import Library, device_of, dtype_name, is_device
+from mdbopt.kernels import _internal as kernels
 
 
 def streams(dtype=np.float64, shape=(5, 7)):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import mdbopt
-from mdbopt import _core, kernels
+from mdbopt import _core
+from mdbopt.kernels import _internal as kernels
 
 
 def refused(error, text, call, *untouched):

@@ -1,6 +1,7 @@
-"""Rows 17-26, 37: non-convex, unbounded, one-dimensional, flat and wrong objectives.
+"""Non-convex, unbounded, one-dimensional, flat and wrong objectives.
 
-Tests are named after what the published code does; they assert what must happen instead.
+Tests are named after what the published code of arXiv 2306.02527 does; they assert what must happen
+instead.
 """
 
 import numpy as np

@@ -1,6 +1,7 @@
-"""Row 45 and what holds for every run: scale invariance to the last bit, and a saved state.
+"""What holds for every run: scale invariance to the last bit, and a saved state.
 
-Tests are named after what the published code does; they assert what must happen instead.
+Tests are named after what the published code of arXiv 2306.02527 does; they assert what must happen
+instead.
 """
 
 import numpy as np

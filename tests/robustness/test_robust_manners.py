@@ -1,6 +1,7 @@
-"""Rows 7, 9, 16, 27-34, 38-40, 43: what comes in, what goes out, and what is never swallowed.
+"""What comes in, what goes out, and what is never swallowed.
 
-Tests are named after what the published code does; they assert what must happen instead.
+Tests are named after what the published code of arXiv 2306.02527 does; they assert what must happen
+instead.
 """
 
 import ast
@@ -19,7 +20,7 @@ CURVATURES = [1.0, 4.0, 20.0]
 PACKAGE = pathlib.Path(mdbopt.__file__).parent
 CORE = pathlib.Path(__file__).parents[2] / "csrc"
 # The places that print on request; the command line is one big request.
-MAY_PRINT = ("_minimize.py", "_progress.py", "cli.py", "cli/", "__main__.py")
+MAY_PRINT = ("_minimize/minimize.py", "_minimize/progress.py", "cli/", "__main__.py")
 
 
 class Counted:

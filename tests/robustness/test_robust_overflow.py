@@ -1,6 +1,7 @@
-"""Rows 1-6, 41, 42: f, g or g² leave the range, at a trial point or everywhere.
+"""The objective, its gradient or its square leaves the range, at a trial point or everywhere.
 
-Tests are named after what the published code does; they assert what must happen instead.
+Tests are named after what the published code of arXiv 2306.02527 does; they assert what must happen
+instead.
 """
 
 import numpy as np

@@ -1,6 +1,7 @@
-"""Rows 8-15, 35, 36, 44: differences of f drown in rounding, steps fall below one ulp.
+"""Differences of f drown in rounding, steps fall below one ulp.
 
-Tests are named after what the published code does; they assert what must happen instead.
+Tests are named after what the published code of arXiv 2306.02527 does; they assert what must happen
+instead.
 """
 
 import subprocess

@@ -12,7 +12,7 @@ from scipy.optimize import OptimizeResult
 
 import mdbopt
 from mdbopt import _files, data
-from mdbopt._data_columns import Numbered
+from mdbopt.data._columns import Numbered
 from mdbopt.problems import Problem
 from mdbopt.problems._design import margins
 

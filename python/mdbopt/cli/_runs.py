@@ -16,9 +16,9 @@ import scipy.optimize
 from scipy.optimize import OptimizeResult
 
 import mdbopt
-from mdbopt._progress import Progress
-from mdbopt._run import CONVERGED, LIMIT, PRECISION
-from mdbopt._settings import DEFAULT_GTOL
+from mdbopt._minimize.progress import Progress
+from mdbopt._minimize.run import CONVERGED, LIMIT, PRECISION
+from mdbopt._minimize.settings import DEFAULT_GTOL
 from mdbopt.problems import Problem
 
 LBFGS = "lbfgs"
@@ -114,7 +114,7 @@ def evaluations_to_gap(results: Sequence[OptimizeResult]) -> list[int | None]:
 
 
 class _Recorder:
-    """An objective that keeps the columns of `mdbopt._trace.Trace`."""
+    """An objective that keeps the columns of `mdbopt._minimize.trace.Trace`."""
 
     def __init__(self, fun: Problem, bar: Progress | None) -> None:
         self._fun = fun

@@ -15,10 +15,10 @@ from scipy.optimize import OptimizeResult
 
 import mdbopt
 from mdbopt import _checks, data, problems
-from mdbopt._data_kind import kind_and_reason
-from mdbopt._progress import is_terminal
+from mdbopt._minimize.progress import is_terminal
 from mdbopt.cli import _model, _outputs, _reading, _runs
 from mdbopt.cli._table import say, table
+from mdbopt.data._kind import kind_and_reason
 
 # The name on the command line, the problem, and what data.kind calls such targets.
 LOSSES: dict[str, tuple[Callable[..., problems.Problem], str]] = {

@@ -9,10 +9,10 @@ import pathlib
 from typing import Any
 
 from mdbopt import _files
-from mdbopt._data_options import Options
-from mdbopt._data_read import read
 from mdbopt.cli import _model, _outputs, _reading
 from mdbopt.cli._table import say
+from mdbopt.data._options import Options
+from mdbopt.data._read import read
 
 EPILOG = """\
 MODEL is what mdbopt fit --save has written. DATA is read as fit reads it, and may have a target or

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mdbopt._optimizer import Optimizer
+from mdbopt.optimizers._base import Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from mdbopt import _checks
 from mdbopt._arrays import real_value
-from mdbopt._optimizer import Optimizer
-from mdbopt._update_state import UpdateState
 from mdbopt.optimizers._adam import Adam
+from mdbopt.optimizers._base import Optimizer
+from mdbopt.optimizers._state import OptimizerState
 
 MODES = ("additive", "multiplicative")
 LARGEST_EXPONENT = 80.0
@@ -307,7 +307,7 @@ class OSGM(Optimizer):
         return {"value": math.inf}
 
     def step(
-        self, params: Any, grads: Any, state: UpdateState, *, value: Any = None, **options: Any
+        self, params: Any, grads: Any, state: OptimizerState, *, value: Any = None, **options: Any
     ) -> Any:
         """Update parameters and state in place; see `Optimizer.step`.
 

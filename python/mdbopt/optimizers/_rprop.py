@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from mdbopt import _checks
-from mdbopt._optimizer import Optimizer
+from mdbopt.optimizers._base import Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from mdbopt._optimizer import HeavyBall, Optimizer
+from mdbopt.optimizers._base import HeavyBall, Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sparse
 
-from ._checks import Array, matrix
+from mdbopt._finite import Array, matrix
+
 from ._spectrum import SMALL, dense_bound, lanczos_bound
 
 BLOCK = 1 << 17  # elements of a temporary block: 1 MiB of float64, which stays in cache

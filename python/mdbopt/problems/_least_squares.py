@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, vector
+from mdbopt._finite import Array, vector
+
 from ._problem import SILENT, MarginProblem
 
 

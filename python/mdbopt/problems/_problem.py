@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, matrix, number, point
+from mdbopt._finite import Array, matrix, number, point
+
 from ._design import Design, margins
 
 # an overflowing trial point is the solver's to judge, by f = inf or NaN, not a warning

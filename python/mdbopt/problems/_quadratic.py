@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sparse
 
-from ._checks import Array, is_finite, matrix, number, vector
+from mdbopt._finite import Array, is_finite, matrix, number, vector
+
 from ._problem import Problem
 from ._spectrum import dense_bound, lanczos_bound
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, binary_index, number, one_column
+from mdbopt._finite import Array, number, one_column
+from mdbopt._labels import binary_index
+
 from ._problem import BinaryProblem
 
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ._checks import Array, class_index, one_column, point
+from mdbopt._finite import Array, one_column, point
+from mdbopt._labels import class_index
+
 from ._design import margins
 from ._problem import SILENT, RowsProblem
 

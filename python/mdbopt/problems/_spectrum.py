@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import eigvalsh_tridiagonal
 
-from ._checks import Array
+from mdbopt._finite import Array
 
 SMALL = 256  # up to here a Gram matrix costs less than the products that Lanczos needs
 STEPS = 100

@@ -1,0 +1,1 @@
+"""`minimize`: what is around a search that it runs to the end."""

@@ -1,0 +1,244 @@
+"""`minimize`: arguments, options, and what is reported of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from mdbopt import _checks, _files
+from mdbopt._minimize.bounds import check_unbounded
+from mdbopt._minimize.callback import Callback
+from mdbopt._minimize.methods import find_method
+from mdbopt._minimize.objective import Objective, Start, start_point
+from mdbopt._minimize.progress import Progress
+from mdbopt._minimize.run import Run
+from mdbopt._minimize.settings import Settings, read_options
+
+# Evaluations between two checkpoints.
+DEFAULT_EVERY = 100
+
+
+def minimize(
+    fun: Callable[..., Any],
+    x0: Any,
+    args: Any = (),
+    method: str = "guarded",
+    jac: Any = None,
+    callback: Callable[..., Any] | None = None,
+    tol: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    *,
+    bounds: Any = None,
+    progress: bool = False,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: float | None = DEFAULT_EVERY,
+    resume: str | os.PathLike[str] | None = None,
+) -> OptimizeResult:
+    """Minimise a smooth function of many variables from its values and gradients.
+
+    Without a gradient, it is found by differences; see Notes.
+
+    Parameters
+    ----------
+    fun : callable
+        ``fun(x, *args) -> (f, g)`` with ``jac=True``, else ``fun(x, *args) -> f``. It gets a
+        private copy of the point, of shape (d,), in the dtype and library of ``x0``; so does a
+        callable ``jac``, another one.
+    x0 : array, shape (d,)
+        The start; flattened if it has more axes, never written. float64 and float32 are kept;
+        integers become float64. NumPy, or any array with ``__dlpack__``. On a CUDA device (float64
+        or float32 only) the run stays there: ``fun`` gets points on it and returns the gradient on
+        it, and x, jac and step_sizes of results live on it.
+    args : tuple
+        Further arguments of ``fun`` and ``jac``; one that is no tuple is the only one.
+    method : str, default "guarded"
+        One of `mdbopt.methods`, in small or capital letters.
+    jac : True, callable, None, False, "2-point", "3-point" or "cs"
+        Whether ``fun`` returns the gradient too (True), or ``jac(x, *args) -> g``, of shape (d,)
+        and any form whose numbers x's dtype holds: integers, lists, narrower floats, any strides;
+        otherwise the differences that stand for it (None and False: "2-point"). They need
+        x0 on the CPU.
+    callback : callable, optional
+        Called after every iteration with a copy of the current x, or, when its only parameter is
+        named ``intermediate_result``, with a result that has x, fun, jac, nit, nfev, step_sizes and
+        accepted. Returning True or raising StopIteration ends the run with status 99.
+    tol : float, optional
+        The same as ``options["gtol"]``, which wins.
+    options : dict, optional
+        ``gtol``: converged when max|g| <= gtol, absolute, in units of the gradient (default 1e-8,
+        1e-4 in float32; with "2-point" and "3-point" 1e-5, 1e-3 in float32). ``ftol``: converged
+        when an accepted step lowers f by no more than ftol·max(|f|, 1), dimensionless (default 0:
+        never; with "2-point" and "3-point" 2⁻⁵², 2⁻²³ in float32: where f no longer tells).
+        ``maxiter``, ``maxfun``: iterations and evaluations of f at most (default 20,000 each, inf:
+        no limit; for ``maxfun`` with differences, what 20,000 gradients take; those at x0 are
+        always made). None stands for the default of any of these. ``disp``: print the outcome.
+        ``return_all``: keep every current point in ``allvecs``. ``eps``, ``finite_diff_rel_step``,
+        ``workers``: of differences, see Notes. All others belong to the search: see `Guarded`,
+        `Box`, `Ellipsoid`, `Simplex`, `Backtracking`. Unknown names give an OptimizeWarning.
+    bounds : scipy.optimize.Bounds or sequence of pairs, optional
+        None, or infinite for each of the d variables: the problem is unconstrained.
+    progress : bool
+        Show a bar on a terminal with tqdm, plain lines elsewhere, on standard error; nothing where
+        that is closed or breaks.
+    checkpoint : path, optional
+        An .npz file that is replaced every ``every`` evaluations, at the end, and when the
+        objective raises.
+    every : int, default 100
+        Evaluations between two checkpoints; inf for one at the end only.
+    resume : path or "auto", optional
+        A checkpoint to continue from, to the same bits; ``x0`` gives its shape, dtype and device
+        only. "auto" continues from the file of ``checkpoint`` if there is one, else starts at
+        ``x0``: the same command starts a run and goes on with it. (A file of that name is
+        ``"./auto"``.)
+
+    Returns
+    -------
+    OptimizeResult
+        ``x, fun, jac`` (``fun`` is bit for bit the objective at ``x``, never above that at x0),
+        ``nit`` (iterations: points tried after x0), ``nfev`` (evaluations of f, x0 and those of
+        differences included), ``njev`` (of g; both at once, so ``nit + 1``), ``status`` (0
+        converged, 1 limit reached, 2 no further progress in this precision, 3 not finite at x0 or
+        decreasing to -inf, 99 stopped by the callback), ``success`` (status 0), ``message``,
+        ``step_sizes`` (float64, shape (d,): of a plain step, in units of x over g), ``ncut``
+        (rejections that cut the set), ``trace`` (dict of arrays with one entry per evaluation of f
+        and g, x0 first: f, best, gmax, accepted, ncut, seconds).
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument, or what the objective returned, is not as above; the message names it.
+        Exceptions of the objective and of the callback pass unchanged, but for a StopIteration of
+        the callback.
+    RuntimeError
+        When x0 lives on a device that cannot be used.
+
+    Notes
+    -----
+    An iteration is one trial point, as in the paper, whether it is accepted or not; SciPy's
+    L-BFGS-B counts accepted points only. Points where f or g is not finite count as rejected.
+
+    Differences, with e_i the i-th unit vector and a step h for each coordinate:
+
+    * "2-point": (f(x + h e_i) - f(x)) / h, in d evaluations beside f(x), to about half the digits;
+    * "3-point": (f(x + h e_i) - f(x - h e_i)) / 2h, in 2d, to about two thirds of the digits;
+    * "cs": Im f(x + 1j h e_i) / h, in d at complex points, to all digits, for analytic f only.
+
+    h is ``eps`` (a number or d of them); or ``finite_diff_rel_step``·|x_i|; or, by default,
+    ε^(1/2), for "3-point" ε^(1/3), times max(|x_i|, 1), where ε is 2⁻⁵² for float64 and 2⁻²³ where
+    x0 is float32 or f returns one. ``workers``, callable like `map` or a number of processes (-1:
+    all processors), evaluates the points of one gradient; f must then be picklable. A run by
+    differences ends where they and f no longer tell, by ``ftol`` or with status 2. A gradient that
+    is computed does better on every count, and ``message`` says so.
+
+    References
+    ----------
+    Kunstner, Portella, Schmidt, Harvey, NeurIPS 2023, arXiv 2306.02527; docs/guarded.md for the
+    default method.
+
+    Examples
+    --------
+    >>> import numpy as np, mdbopt
+    >>> h = np.array([1e-3, 1.0, 1e3])
+    >>> res = mdbopt.minimize(lambda x: (0.5 * float(h @ x**2), h * x), np.ones(3), jac=True)
+    >>> res.success, bool(abs(res.x).max() < 1e-4)
+    (True, True)
+    """
+    start = start_point(x0)
+    check_unbounded(bounds, start.size)
+    settings = read_options(method, jac, options, tol, start.dtype, stacklevel=3)
+    run, status = run_to_end(
+        Objective(fun, jac, args, start, settings.differences),
+        start,
+        settings,
+        callback,
+        progress=progress,
+        checkpoint=checkpoint,
+        every=every,
+        resume=resume,
+    )
+    result = run.result(status)
+    if settings.show:
+        show(run, result, heading=True)
+    return result
+
+
+def run_to_end(
+    objective: Objective,
+    start: Start,
+    settings: Settings,
+    callback: Callable[..., Any] | None,
+    *,
+    progress: bool = False,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: float | None = DEFAULT_EVERY,
+    resume: str | os.PathLike[str] | None = None,
+) -> tuple[Run, int]:
+    """Begin or resume a run, go on until it ends, and return it with its status."""
+    every = _checks.limit("every", every, least=1, default=DEFAULT_EVERY)
+    watcher = None if callback is None else Callback(callback)
+    limits = settings.limits(objective)
+    method = find_method(settings.method)
+    run = Run(objective, method, settings.search, limits, start.library, settings.return_all)
+    run.identity = _identity(settings, objective)
+    if checkpoint is not None:
+        _files.check_writable("checkpoint", checkpoint)
+    if isinstance(resume, str) and resume == "auto":
+        if checkpoint is None:
+            raise ValueError('resume: "auto" continues from checkpoint=, which is None; give one')
+        resume = checkpoint if os.path.exists(checkpoint) else None
+    if resume is None:
+        run.begin(start)
+    else:
+        run.resume(resume, start)
+    points = limits.maxfun
+    if points < _checks.NO_LIMIT:
+        points //= 1 + objective.gradient_calls
+    bar = Progress(points, settings.method, run.state.nfev) if progress else None
+    try:
+        status = run.loop(watcher, bar, checkpoint, every)
+    except BaseException:
+        if checkpoint is not None:
+            # What the objective raised matters more than that it could not be saved.
+            with contextlib.suppress(OSError):
+                run.save(checkpoint)
+        raise
+    finally:
+        if bar is not None:
+            bar.close(run.state.f, run.state.gmax)
+    if checkpoint is not None:
+        run.save(checkpoint)
+    return run, status
+
+
+def _identity(settings: Settings, objective: Objective) -> str:
+    """Name the method and every option that shapes the path."""
+    described = {}
+    options = dict(settings.search)
+    if objective.differences is not None:
+        options.update(objective.differences.identity())
+    for name, value in sorted(options.items()):
+        if name in ("backend", "threads") or value is None:
+            continue  # the same bits either way
+        if isinstance(value, str):
+            described[name] = value
+        elif name == "groups" or np.ndim(value) > 0:
+            numbers = np.ascontiguousarray(value, dtype=np.int64 if name == "groups" else None)
+            described[name] = hashlib.sha256(numbers.tobytes()).hexdigest()
+        else:
+            described[name] = repr(float(value))
+    return json.dumps([settings.method, described])
+
+
+def show(run: Run, result: OptimizeResult, heading: bool) -> None:
+    """Print the numbers of a result, under its message where that was not a warning."""
+    if heading:
+        print(result.message)
+    print(f"    f = {result.fun:.10g}   max|g| = {run.state.gmax:.3g}")
+    print(f"    iterations {result.nit}   evaluations {result.nfev}   cuts {result.ncut}")

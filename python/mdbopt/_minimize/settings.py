@@ -1,0 +1,110 @@
+"""Options of a run: read, checked, and sorted by whom they are for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeWarning
+
+from mdbopt import _checks
+from mdbopt._minimize.differences import OPTIONS as DIFFERENCE_OPTIONS
+from mdbopt._minimize.methods import find_method, method_name
+from mdbopt._minimize.objective import Objective, by_differences
+from mdbopt._minimize.run import Limits
+
+# Absolute, in units of the gradient. float32 cannot do better on objectives near 1.
+DEFAULT_GTOL = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-4}
+# What differences can reach: SciPy's own default, and in float32 what it advises.
+DIFFERENCES_GTOL = {np.dtype(np.float64): 1e-5, np.dtype(np.float32): 1e-3}
+# A step that wins less cannot be told from none, and differences alone seldom reach max|g| = 0.
+DIFFERENCES_FTOL = {np.dtype(np.float64): 2.0**-52, np.dtype(np.float32): 2.0**-23}
+# Iterations, and evaluations of f and its gradient.
+DEFAULT_LIMIT = 20_000
+# What SciPy's methods call these options.
+_HINTS = {
+    "maxcor": "the pairs kept are memory=",
+    "maxfev": "evaluations are limited by maxfun=",
+    **dict.fromkeys(DIFFERENCE_OPTIONS, "used without a gradient only"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What options say, by whom they are for."""
+
+    method: str
+    gtol: float
+    ftol: float
+    maxiter: int
+    maxfun: int | None
+    show: bool
+    return_all: bool
+    search: Mapping[str, Any]
+    differences: Mapping[str, Any]
+
+    def limits(self, objective: Objective) -> Limits:
+        """Return when a run ends; without ``maxfun``, the default for this objective."""
+        maxfun = self.maxfun
+        if maxfun is None:
+            maxfun = DEFAULT_LIMIT * (1 + objective.gradient_calls)
+        return Limits(self.gtol, self.ftol, self.maxiter, maxfun)
+
+
+def read_options(
+    method: Any,
+    jac: Any,
+    options: Mapping[str, Any] | None,
+    tol: float | None,
+    dtype: np.dtype[Any],
+    stacklevel: int,
+) -> Settings:
+    """Sort options by whom they are for, check those of the run, and warn of unknown ones."""
+    if options is not None and not isinstance(options, Mapping):
+        raise TypeError(f"options: expected a dict, got {type(options).__name__}")
+    name = method_name(method)
+    given = dict(options or {})
+    inexact = by_differences(jac) and jac != "cs"
+    gtol = given.pop("gtol", None)
+    if gtol is None:
+        usual = DIFFERENCES_GTOL if inexact else DEFAULT_GTOL
+        gtol = usual[dtype] if tol is None else _checks.real("tol", tol, least=0.0)
+    gtol = _checks.real("gtol", gtol, least=0.0)
+    ftol = given.pop("ftol", None)
+    if ftol is None:
+        ftol = DIFFERENCES_FTOL[dtype] if inexact else 0.0
+    ftol = _checks.real("ftol", ftol, least=0.0)
+    maxiter = _checks.limit("maxiter", given.pop("maxiter", None), least=0, default=DEFAULT_LIMIT)
+    maxfun = given.pop("maxfun", None)
+    if maxfun is not None:
+        maxfun = _checks.limit("maxfun", maxfun, least=1, default=DEFAULT_LIMIT)
+    show, return_all = bool(given.pop("disp", False)), bool(given.pop("return_all", False))
+    of_differences = DIFFERENCE_OPTIONS if by_differences(jac) else ()
+    of_search = find_method(name).options()
+    _warn_of_unknown([key for key in given if key not in (*of_search, *of_differences)], stacklevel)
+    return Settings(
+        name,
+        gtol,
+        ftol,
+        maxiter,
+        maxfun,
+        show,
+        return_all,
+        search={key: given[key] for key in given if key in of_search},
+        differences={key: given[key] for key in given if key in of_differences},
+    )
+
+
+def _warn_of_unknown(names: Sequence[Any], stacklevel: int) -> None:
+    if not names:
+        return
+    hints = [f"{name}: {_HINTS[name]}" for name in names if name in _HINTS]
+    warnings.warn(
+        f"Unknown solver options: {', '.join(map(str, names))}"
+        + (f" ({'; '.join(hints)})" if hints else ""),
+        OptimizeWarning,
+        stacklevel=stacklevel + 1,
+    )

@@ -1,0 +1,381 @@
+"""What all first-order optimizers share: hyperparameters, a state, and a fused step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, ValuesView
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mdbopt import _checks, _core, _foreign
+from mdbopt._arrays import Library, dtype_name, is_device, real_value
+from mdbopt.kernels._kernel import ROUNDINGS
+from mdbopt.optimizers import _argument_tree
+from mdbopt.optimizers._hints import unknown_option
+from mdbopt.optimizers._plan import Plan
+from mdbopt.optimizers._state import OptimizerState, fresh, not_a_state, restored
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer:
+    """A frozen set of hyperparameters; see the module `mdbopt.optimizers`."""
+
+    lr: float = field(default=1e-3, kw_only=False)
+    weight_decay: Any = 0.0
+    decoupled: bool = True
+    maximize: bool = False
+    rounding: str = "nearest"
+    seed: int = 0
+    flush_subnormals: bool = True
+    backend: str | None = None
+    threads: int | None = None
+
+    # What a state's arrays hold before the first step; None is a copy of the parameters.
+    _START: ClassVar[Mapping[str, float | None]] = {}
+
+    def __new__(cls, *given: Any, **options: Any) -> Optimizer:
+        for lr in (*given[:1], options.get("lr")):
+            if _foreign.holds_arrays(lr):
+                raise TypeError(
+                    f"{cls.__name__}: lr: expected a number, got {type(lr).__name__}; parameters "
+                    "are the argument of init and of step, step sizes for each that of step"
+                )
+        known = {option.name for option in fields(cls)}
+        for name in options.keys() - known:
+            raise TypeError(unknown_option(cls.__name__, name, known))
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        self._set("lr", self._number("lr", self.lr))
+        self._set("weight_decay", self._decays(self.weight_decay))
+        _checks.choice(self._where("rounding"), self.rounding, ROUNDINGS)
+        self._set("seed", _checks.whole(self._where("seed"), self.seed, least=0, below=2**64))
+        for name in ("decoupled", "maximize", "flush_subnormals"):
+            self._check_bool(name)
+        if self.backend is not None:
+            _checks.choice(self._where("backend"), self.backend, _backends())
+        if self.threads is not None:
+            self._set("threads", _checks.whole(self._where("threads"), self.threads, least=1))
+
+    def _set(self, name: str, value: Any) -> None:
+        """Keep a hyperparameter as a plain number, whatever kind of number came."""
+        object.__setattr__(self, name, value)
+
+    def _where(self, name: str) -> str:
+        return f"{type(self).__name__}: {name}"
+
+    def _check(self, name: str, *, least: float, strict: bool = False) -> float:
+        value = _checks.real(self._where(name), getattr(self, name), least=least, strict=strict)
+        self._set(name, value)
+        return value
+
+    def _decays(self, given: Any) -> Any:
+        """Check a decay: a number, or a tree of numbers made one that cannot change."""
+        if getattr(given, "ndim", 0) == 1:
+            given = Library(given).to_host(given, self._where("weight_decay")).tolist()
+        tree = _foreign.plain(given)
+        if not isinstance(tree, (list, tuple, dict)):
+            return self._number("weight_decay", tree)
+
+        def one(keys: _argument_tree.Keys, decay: Any) -> Any:
+            if getattr(decay, "ndim", 0) == 1:
+                return tuple(one((*keys, k), each) for k, each in enumerate(decay))
+            return self._number(f"weight_decay{_argument_tree.text(keys)}", decay)
+
+        return _argument_tree.frozen(_argument_tree.mapped(one, tree))
+
+    @property
+    def _each_decay(self) -> Any:
+        """Give the decays of the arrays, None where one number is for all."""
+        return None if isinstance(self.weight_decay, float) else self.weight_decay
+
+    def _check_fraction(self, name: str) -> None:
+        """Raise unless the hyperparameter is in [0, 1)."""
+        value = self._check(name, least=0.0)
+        if value >= 1.0:
+            raise ValueError(f"{self._where(name)}: expected a number in [0, 1), got {value}")
+
+    def _check_bool(self, name: str) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{self._where(name)}: expected a bool, got {type(value).__name__}")
+        self._set(name, bool(value))
+
+    def _rule(self) -> str:
+        """Name the core's rule that does it."""
+        raise NotImplementedError
+
+    def _scalars(self) -> dict[str, float]:
+        """Give the rule's own scalars."""
+        return {}
+
+    def _arrays(self) -> dict[str, float | None]:
+        """Give the arrays of a state in the order of the rule, and what they hold at first."""
+        streams = next(r for r in _core.rules() if r["name"] == self._rule())["streams"]
+        return {name: self._START.get(name, 0.0) for name, *_ in streams[2:]}
+
+    def _extra(self) -> dict[str, float]:
+        """Give the numbers of a state that no rule knows."""
+        return {}
+
+    def _options(self) -> dict[str, Any]:
+        decay = "weight_decay" if self.decoupled else "l2"
+        one = 0.0 if self._each_decay is not None else self.weight_decay
+        return {
+            "rule": self._rule(),
+            "scalars": {decay: one, **self._scalars()},
+            "decay": decay,
+            "decays": self._each_decay,
+            "maximize": self.maximize,
+            "seed": self.seed,
+            "stochastic": self.rounding == "stochastic",
+            "flush_subnormals": self.flush_subnormals,
+            "threads": self.threads or 0,
+            "backend": self.backend,
+        }
+
+    def init(self, params: Any, *, dtype: str | None = None) -> OptimizerState:
+        """Make the state for some parameters, in their library.
+
+        Parameters
+        ----------
+        params : array, or nested lists, tuples or dicts of arrays
+            float64, float32, bfloat16 or float16, each of its own; not written. None below the root
+            is nothing. Generators and views are listed, other mappings read as dicts.
+        dtype : {"bfloat16", "float16"}, optional
+            What arrays of uint16 are read as.
+
+        Returns
+        -------
+        OptimizerState
+            Its arrays are float64 for float64 parameters, else float32.
+
+        Raises
+        ------
+        TypeError
+            When a leaf is no array, is immutable (JAX), or has another dtype.
+        MemoryError
+            When there is no room for it.
+        """
+        return fresh(self, _foreign.plain(params), dtype)
+
+    def restore(
+        self, params: Any, saved: Mapping[str, Any], *, dtype: str | None = None
+    ) -> OptimizerState:
+        """Make a state from a saved one; steps go on to the same bits.
+
+        Parameters
+        ----------
+        params, dtype
+            As for `init`. The state takes their dtype and library, whatever the saved one had.
+        saved : mapping
+            ``dict(state)``, or what `numpy.load` or ``torch.load`` makes of it.
+
+        Returns
+        -------
+        OptimizerState
+            A new state.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When something is missing or left over, a shape differs, another optimizer made it, `t`
+            is not a whole number from 0 to 2**53, or a value is not one that steps by finite
+            gradients leave: not finite in the state's dtype, or negative where squares or step
+            sizes are kept.
+        """
+        return restored(self, _foreign.plain(params), saved, dtype)
+
+    def step(
+        self,
+        params: Any,
+        grads: Any,
+        state: OptimizerState,
+        *,
+        lr: Any = None,
+        grad_scale: Any = None,
+        found_inf: Any = None,
+        max_norm: float | None = None,
+        copy: Any = None,
+        weight_decay: Any = None,
+    ) -> Any:
+        """Update parameters and state in place, in one pass over memory.
+
+        Parameters
+        ----------
+        params : array, or nested lists, tuples or dicts of arrays
+            Written in place: NumPy, PyTorch, or any array with ``__dlpack__`` that may be written,
+            all of a step on the CPU or on one CUDA device. On the CPU each may have its own dtype
+            and any strides (``w.T``, ``w[::2]``), as long as no two elements share memory.
+        grads : the same structure
+            Read. None in place of an array leaves its parameters and state as they are; None in
+            ``params`` has None here. On the CPU with any strides and of any type that widens to the
+            parameter's without rounding: a narrower dtype, integers, a foreign byte order, lists.
+        state : OptimizerState
+            Written in place.
+        lr : float, array or nested structure, optional
+            Overrides the step size: a number >= 0 for all; one for each array (a list like
+            ``params``, or an array of shape ``(len(params),)``); or arrays shaped as the
+            parameters, of the state's dtype or one that widens to it, with a step size for each
+            coordinate, taken as they are.
+        grad_scale : float or 0-d array, optional
+            Gradients are divided by it, as PyTorch's ``GradScaler`` needs.
+        found_inf : bool, float or 0-d array, optional
+            When it is not 0 the step is skipped: nothing is written and `t` stays.
+        max_norm : float, optional
+            Bounds the norm of all (unscaled) gradients together: they are multiplied by
+            ``max_norm/(norm + 1e-6)`` when that is below 1, at the cost of reading them once more.
+            With inf the norm is only returned.
+        copy : the structure of params, of bfloat16 arrays, optional
+            Receives the new float32 parameters, rounded to nearest.
+        weight_decay : float, array or nested structure, optional
+            Overrides the weight decay: a number >= 0 for all, or one for each array as for ``lr``.
+
+        Returns
+        -------
+        bool or float
+            False when the step was skipped. Else, with ``max_norm``, the norm of all (unscaled)
+            gradients before they were bounded: a float or, on a device, a 0-d float64 array there.
+            Else True; on a device also where only that will know whether a step is skipped.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When structures or shapes differ, a dtype would be rounded, an array is read-only, what
+            is written overlaps itself or something else, arrays live apart, or the state is of
+            another optimizer, of other parameters, or being stepped by another thread. On a device
+            also for unlike dtypes, decays and strides. Nothing has been written then.
+        RuntimeError
+            When CUDA cannot be used, or for what went wrong in work queued there before.
+
+        Notes
+        -----
+        NaN and inf in a gradient go on into the parameters they belong to. `t` counts the steps of
+        the whole, also for arrays whose gradient was None, where PyTorch counts for each array.
+        Clipping squares in float64 and, where these leave its range, relative to the largest
+        element; PyTorch's norm is inf there. A factor below the range of float32 is 0.
+
+        On a CUDA device the step is queued on the stream that the library of the first parameter
+        works on at the time; ``backend`` and ``threads`` must be None there, and
+        ``flush_subnormals`` has no effect. ``t`` and the state's numbers are waited for when they
+        are read. A ``grad_scale``, ``found_inf`` or 0-d ``lr`` that lives on the device is read
+        there when the step runs, unchecked. A CUDA graph can record the step after one outside of
+        the recording; other numbers are then those of the recording, and no norm is returned.
+        """
+        return self._take_step(
+            params, grads, state, lr, grad_scale, found_inf, max_norm, copy, weight_decay
+        )
+
+    def _take_step(
+        self,
+        params: Any,
+        grads: Any,
+        state: OptimizerState,
+        lr: Any = None,
+        grad_scale: Any = None,
+        found_inf: Any = None,
+        max_norm: float | None = None,
+        copy: Any = None,
+        weight_decay: Any = None,
+        scalars: dict[str, float] | None = None,
+    ) -> Any:
+        """Take a step, for which some scalars of the rule may be set."""
+        if state.__class__ is not OptimizerState:
+            raise not_a_state(self, state)
+        if state._optimizer is not self:
+            state._adopt(self)
+        there = None
+        if lr is not None or grad_scale is not None or found_inf is not None:
+            given = {"lr": lr, "grad_scale": grad_scale, "found_inf": found_inf}
+            there = {name: number for name, number in given.items() if _read_there(name, number)}
+            lr, grad_scale, found_inf = (
+                None if name in there else number for name, number in given.items()
+            )
+        if weight_decay is not None:
+            weight_decay = self._each("weight_decay", weight_decay)
+        return state._core.step(
+            params,
+            grads,
+            self.lr if lr is None else self._each("lr", lr),
+            1.0 if grad_scale is None else self._positive("grad_scale", grad_scale),
+            found_inf is not None and real_value(self._where("found_inf"), found_inf) != 0.0,
+            0.0 if max_norm is None else self._bound(max_norm),
+            copy,
+            scalars,
+            there or None,
+            weight_decay,
+        )
+
+    def plan(self, params: Any, grads: Any, state: OptimizerState) -> Plan:
+        """Bind a step to its arguments, for loops that call it very often.
+
+        Parameters
+        ----------
+        params, grads, state
+            As for `step`. The lists and dicts are kept by reference and looked at in each step, so
+            arrays may be replaced in them; a generator is listed once.
+
+        Returns
+        -------
+        Plan
+            ``plan.step()`` does what ``step(params, grads, state)`` does.
+        """
+        trees = _foreign.plain(params), _foreign.plain(grads)
+        return Plan(self, *trees, state, type(self).step is Optimizer.step)
+
+    def _positive(self, name: str, value: Any) -> float:
+        return self._number(name, value, strict=True)
+
+    def _number(self, name: str, value: Any, *, strict: bool = False) -> float:
+        where = self._where(name)
+        plain = value if isinstance(value, bool) else real_value(where, value)
+        return _checks.real(where, plain, least=0.0, strict=strict)
+
+    def _bound(self, max_norm: Any) -> float:
+        where = self._where("max_norm")
+        plain = max_norm if isinstance(max_norm, bool) else real_value(where, max_norm)
+        return math.inf if plain == math.inf else self._positive("max_norm", plain)
+
+    def _each(self, name: str, given: Any) -> Any:
+        """Give a number, checked, or what may hold one for each array as it is."""
+        foreign = hasattr(given, "__dlpack__") and not hasattr(given, "ndim")
+        trees = isinstance(given, (list, tuple, dict, Iterator, ValuesView))
+        if trees or foreign or getattr(given, "ndim", 0) > 0:
+            return given
+        return self._number(name, given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeavyBall(Optimizer):
+    """What moves on by momentum·(x − x_prev), with or without."""
+
+    momentum: float = 0.0
+
+    _RULE: ClassVar[str]
+    _START: ClassVar = {"x_prev": None}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_fraction("momentum")
+
+    def _rule(self) -> str:
+        return f"{self._RULE}_momentum" if self.momentum > 0.0 else self._RULE
+
+    def _scalars(self) -> dict[str, float]:
+        return {"momentum": self.momentum}
+
+
+def _read_there(name: str, number: Any) -> bool:
+    """Tell whether a number lives on a device, to be read when the step runs there."""
+    if not hasattr(number, "__dlpack__") or not is_device(number):
+        return False
+    shape = tuple(number.shape)
+    # An array of step sizes with one entry is for a list of one array.
+    one = shape == () or (shape == (1,) and name != "lr")
+    return one and "float" in dtype_name(number)
+
+
+def _backends() -> list[str]:
+    return [name for name, *_ in _core.backends()]

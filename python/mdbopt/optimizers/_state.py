@@ -1,0 +1,298 @@
+"""The state of a first-order optimizer: arrays beside the parameters, and a few numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdbopt import _checks, _core
+from mdbopt._arrays import Library, dtype_name, is_device, real_value
+from mdbopt.optimizers import _argument_tree
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+class Hyperparameters(Protocol):
+    """What a state asks of the optimizer that it belongs to."""
+
+    def _rule(self) -> str: ...
+
+    def _arrays(self) -> dict[str, float | None]: ...
+
+    def _extra(self) -> dict[str, float]: ...
+
+    def _options(self) -> dict[str, Any]: ...
+
+
+class OptimizerState(Mapping[str, Any]):
+    """An optimizer at work on some parameters.
+
+    Attributes are the trees of the optimizer's arrays (``state.m``, with the structure of the
+    parameters and in their library), its numbers (``state.alpha``), and ``t``, the steps taken. It
+    is also a flat mapping of names to arrays and numbers, so ``numpy.savez(file, **state)`` and
+    ``torch.save(dict(state), file)`` save it, and `Optimizer.restore` continues from what they
+    load to the same bits; it can be pickled and copied. Arrays are copies in the mapping, and the
+    state's own memory as attributes. Arrays on a device stay there: ``torch.save`` takes them, and
+    NumPy what their library copies to the host.
+    """
+
+    # By identity: arrays have no truth value that a mapping's comparison could use.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __init__(
+        self, optimizer: Hyperparameters, arrays: dict[str, Any], dtype: str | None
+    ) -> None:
+        self._optimizer = optimizer
+        self._arrays = arrays
+        self._dtype = dtype
+        self._extra = optimizer._extra()
+        self._places = {
+            f"{name}{_argument_tree.text(keys)}": (name, keys)
+            for name, tree in arrays.items()
+            for keys, _ in _argument_tree.leaves(tree)
+        }
+        self._core = _core.Update(
+            optimizer._options(),
+            type(optimizer).__name__,
+            arrays,
+            dtype=dtype,
+        )
+
+    @property
+    def t(self) -> int:
+        """How many steps were taken; skipped ones do not count."""
+        return self._core.t
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        for found in (self._arrays, self._core.numbers(), self._extra):
+            if name in found:
+                return found[name]
+        raise AttributeError(
+            f"the state of {type(self._optimizer).__name__} has no {name!r}; it has "
+            f"{', '.join(['t', *self._arrays, *self._numbers()])}"
+        )
+
+    def _numbers(self) -> dict[str, float]:
+        return {**self._core.numbers(), **self._extra}
+
+    def _set_numbers(self, t: int, numbers: Mapping[str, float]) -> None:
+        self._core.t = t
+        for name, value in numbers.items():
+            if name in self._extra:
+                self._extra[name] = value
+            else:
+                self._core.set_number(name, value)
+
+    def _adopt(self, optimizer: Hyperparameters) -> None:
+        """Go on with other hyperparameters of the same optimizer."""
+        label, former = type(optimizer).__name__, self._optimizer
+        if type(former) is not type(optimizer):
+            raise ValueError(
+                f"{label}: state: made by {type(former).__name__}, expected a state of {label}"
+            )
+        if former._rule() != optimizer._rule():
+            raise ValueError(
+                f"{label}: state: holds {', '.join(self._arrays) or 'no arrays'}, which does not "
+                "fit these options; expected a state made with them"
+            )
+        self._core.configure(optimizer._options())
+        self._optimizer = optimizer
+
+    def __getitem__(self, name: str) -> Any:
+        numbers = {"optimizer": type(self._optimizer).__name__, "t": self.t, **self._numbers()}
+        if name in numbers:
+            return numbers[name]
+        array, keys = self._places[name]
+        leaf = _argument_tree.leaf_at(self._arrays[array], keys)
+        return leaf.clone() if hasattr(leaf, "clone") else leaf.copy()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["optimizer", "t", *self._numbers(), *self._places])
+
+    def __len__(self) -> int:
+        return 2 + len(self._numbers()) + len(self._places)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        numbers = self._numbers()
+        return _rebuilt, (
+            self._optimizer,
+            self._arrays,
+            self._dtype,
+            self.t,
+            numbers,
+        )
+
+    def __repr__(self) -> str:
+        numbers = "".join(f" {name}={value:.6g}" for name, value in self._numbers().items())
+        arrays = ", ".join(self._arrays) or "no arrays"
+        return f"<state of {type(self._optimizer).__name__}: t={self.t}{numbers}, {arrays}>"
+
+
+def _rebuilt(
+    optimizer: Hyperparameters,
+    arrays: dict[str, Any],
+    dtype: str | None,
+    t: int,
+    numbers: Mapping[str, float],
+) -> OptimizerState:
+    state = OptimizerState(optimizer, arrays, dtype)
+    state._set_numbers(t, numbers)
+    return state
+
+
+def not_a_state(optimizer: object, given: Any) -> TypeError:
+    """Word the error for what is given in place of a state."""
+    return TypeError(
+        f"{type(optimizer).__name__}: state: expected a state from init or restore, got "
+        f"{type(given).__name__}"
+    )
+
+
+def parameter_dtype(where: str, leaf: Any, dtype: str | None) -> str:
+    """Name the dtype of such parameters, or raise."""
+    try:
+        is_array = hasattr(leaf, "shape") and hasattr(leaf, "dtype")
+    except RuntimeError:  # PyTorch's nested tensors have no shape and say so
+        is_array = False
+    if not is_array or isinstance(leaf, np.generic):
+        model = callable(getattr(leaf, "parameters", None))
+        hint = "; pass list(model.parameters())" if model else ""
+        raise TypeError(f"{where}: expected an array, got {type(leaf).__name__}{hint}")
+    if getattr(getattr(leaf, "device", None), "type", "") == "meta":
+        raise TypeError(f"{where}: has no memory (device meta), expected an array on the CPU")
+    if isinstance(leaf, np.ma.MaskedArray):
+        raise TypeError(f"{where}: expected an array without a mask, got {type(leaf).__name__}")
+    root = type(leaf).__module__.partition(".")[0]
+    if root in ("jax", "jaxlib"):
+        raise TypeError(f"{where}: JAX arrays cannot be written in place, expected a mutable array")
+    name = dtype_name(leaf)
+    if name == "uint16" and dtype is not None:
+        name = dtype
+    if name not in DTYPES:
+        hint = "; arrays of uint16 need dtype='bfloat16' or 'float16'" if name == "uint16" else ""
+        raise TypeError(f"{where}: has dtype {name}, expected one of {', '.join(DTYPES)}{hint}")
+    return name
+
+
+def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> OptimizerState:
+    """Make the state of an optimizer that has taken no step."""
+    label = type(optimizer).__name__
+    if dtype is not None:
+        _checks.choice(f"{label}: dtype", dtype, ("bfloat16", "float16"))
+    kinds = {
+        keys: parameter_dtype(f"{label}: params{_argument_tree.text(keys)}", leaf, dtype)
+        for keys, leaf in _argument_tree.leaves(params)
+    }
+
+    def made(value: float | None) -> Any:
+        def one(keys: _argument_tree.Keys, leaf: Any) -> Any:
+            library = Library(leaf)
+            arithmetic = "float64" if kinds[keys] == "float64" else "float32"
+            if value is None and dtype_name(leaf) == "uint16":
+                leaf = library.from_numpy(_from_bits(library.to_numpy(leaf, "params"), dtype))
+            try:
+                return library.full_like(leaf, arithmetic, value)
+            except (AttributeError, NotImplementedError, RuntimeError) as error:
+                reason = str(error).partition("\n")[0]
+                where = f"{label}: params{_argument_tree.text(keys)}"
+                if "alloc" in reason or "memory" in reason:  # PyTorch's own kind of RuntimeError
+                    raise MemoryError(f"{where}: no room for a state: {reason}") from error
+                raise TypeError(f"{where}: no state like it: {reason}") from error
+
+        return _argument_tree.mapped(one, params)
+
+    arrays = {name: made(value) for name, value in optimizer._arrays().items()}
+    return OptimizerState(optimizer, arrays, dtype)
+
+
+def _from_bits(bits: NDArray[Any], dtype: str | None) -> NDArray[Any]:
+    """Read an array of uint16 as the half-precision numbers it stands for, as float32."""
+    if dtype == "float16":
+        return bits.view(np.float16).astype(np.float32)
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def restored(
+    optimizer: Hyperparameters, params: Any, saved: Mapping[str, Any], dtype: str | None
+) -> OptimizerState:
+    """Make a state from what was saved, in the dtype and library of these parameters."""
+    label = type(optimizer).__name__
+    if not isinstance(saved, Mapping):
+        raise TypeError(f"{label}: saved: expected a mapping, got {type(saved).__name__}")
+    state = fresh(optimizer, params, dtype)
+    expected = set(state)
+    given = set(saved)
+    for name in sorted(expected - given):
+        raise ValueError(f"{label}: saved: {name!r} is missing")
+    for name in sorted(given - expected, key=str):
+        raise ValueError(f"{label}: saved: {name!r} is not part of this optimizer's state")
+    if str(saved["optimizer"]) != label:
+        raise ValueError(
+            f"{label}: saved: made by {saved['optimizer']}, expected a state of {label}"
+        )
+    steps = _steps(f"{label}: saved: 't'", saved["t"])
+    numbers = {}
+    for name in state._numbers():
+        where = f"{label}: saved: {name!r}"
+        numbers[name] = real_value(where, saved[name])
+        # The lowest value so far is inf before the first.
+        if numbers[name] != math.inf or name not in state._extra:
+            _check_range(where, name, numbers[name])
+    for name, (array, keys) in state._places.items():
+        leaf = _argument_tree.leaf_at(state._arrays[array], keys)
+        where = f"{label}: saved: {name!r}"
+        source = _saved_array(where, saved[name], leaf)
+        if isinstance(source, np.ndarray):
+            _check_range(where, array, source)
+            Library(leaf).assign(leaf, source)
+        else:
+            leaf[...] = source
+    state._set_numbers(steps, numbers)
+    return state
+
+
+# What sums or averages squares, or scales a step, and so is never negative.
+_NOT_NEGATIVE = frozenset(("eta", "norm2", "p", "sum_of_squares", "v", "v_max"))
+
+
+def _steps(where: str, given: Any) -> int:
+    """Return a number of steps, or raise."""
+    one = given.item() if getattr(given, "size", None) == 1 and hasattr(given, "item") else given
+    number = one if isinstance(one, int) else real_value(where, one)
+    return _checks.whole(where, number, least=0, below=2**53 + 1)
+
+
+def _check_range(where: str, name: str, values: Any) -> None:
+    """Raise unless a saved number or array is finite and, where it has to be, not negative."""
+    if not np.all(np.isfinite(values)):
+        raise ValueError(f"{where}: expected finite values, got NaN or inf")
+    if name in _NOT_NEGATIVE and np.any(np.less(values, 0.0)):
+        raise ValueError(f"{where}: expected values >= 0, got {np.min(values)}")
+
+
+def _saved_array(where: str, saved: Any, like: Any) -> Any:
+    """Return a saved array in the dtype of one of the state, or raise.
+
+    It stays where it is when one of its own library takes it in there.
+    """
+    library = Library(saved)
+    stays = is_device(saved) and is_device(like) and library.name == Library(like).name
+    if stays:
+        source = saved.detach() if hasattr(saved, "detach") else saved
+    else:
+        source = library.to_host(saved, where)
+    if dtype_name(source) not in DTYPES and getattr(source.dtype, "kind", "") != "f":
+        raise TypeError(f"{where}: has dtype {source.dtype}, expected floating point")
+    if tuple(source.shape) != tuple(like.shape):
+        raise ValueError(f"{where}: has shape {tuple(source.shape)}, expected {tuple(like.shape)}")
+    if stays:
+        return source
+    with np.errstate(over="ignore"):  # what becomes inf is refused by name
+        return np.array(source, dtype=dtype_name(like))
