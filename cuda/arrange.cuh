@@ -20,7 +20,7 @@ template <class Rule, class... Scalar>
 __device__ inline void give(unsigned char* where, Scalar... scalar) {
   static_assert(sizeof...(Scalar) == Scalars<Rule>::count);
   const double scalars[] = {scalar...};
-  Rule::prepare(scalars, 0.0, *reinterpret_cast<typename Rule::Coef*>(where));
+  make_coef<Rule>(scalars, 0.0, *reinterpret_cast<typename Rule::Coef*>(where));
 }
 
 }  // namespace mdbopt::cuda
