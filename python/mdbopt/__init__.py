@@ -14,24 +14,7 @@ from mdbopt._core import __version__
 from mdbopt._methods import methods
 from mdbopt._registry import backends, rules
 from mdbopt._update_state import UpdateState
-from mdbopt.optimizers import (
-    OSGM,
-    SGD,
-    AdaGrad,
-    AdaGradNorm,
-    Adam,
-    AdamW,
-    AMSGrad,
-    DiagonalHypergradient,
-    HypergradientAdam,
-    HypergradientSGD,
-    Lion,
-    NormalizedGD,
-    RMSProp,
-    Rprop,
-    SignDescent,
-    Signum,
-)
+from mdbopt.optimizers import *  # noqa: F403
 from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, Simplex, State
 
 if TYPE_CHECKING:
@@ -40,26 +23,10 @@ if TYPE_CHECKING:
     from mdbopt._scipy import scipy_method
 
 __all__ = [
-    "OSGM",
-    "SGD",
-    "AMSGrad",
-    "AdaGrad",
-    "AdaGradNorm",
-    "Adam",
-    "AdamW",
     "Backtracking",
     "Box",
-    "DiagonalHypergradient",
     "Ellipsoid",
     "Guarded",
-    "HypergradientAdam",
-    "HypergradientSGD",
-    "Lion",
-    "NormalizedGD",
-    "RMSProp",
-    "Rprop",
-    "SignDescent",
-    "Signum",
     "Simplex",
     "State",
     "UpdateState",
@@ -74,6 +41,7 @@ __all__ = [
     "rules",
     "scipy_method",
 ]
+__all__ += optimizers.__all__
 
 
 # They bring in SciPy, scikit-learn or matplotlib, which take longer than all else, and which not
