@@ -17,7 +17,8 @@
 //                                                       //   the scalars; may refuse
 //     template <class V>                                // optional: the walk that only sums
 //     static void gather(const V& v, const Coef& c, double* sums);
-//     static bool solve(double* sums, double n, Coef& c);  // after gather; may refuse
+//     static bool solve(double* sums, double n, Coef& c);  // of what gathers and applies, or has
+//                                                       //   kSolved; may refuse
 //     template <class V>                                // optional: the walk that updates
 //     static void apply(V& v, const Coef& c, double* sums);
 //   };
