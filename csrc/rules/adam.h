@@ -22,8 +22,12 @@ struct Corrections {
     return {1.0 / (1.0 - power(beta1, t)), 1.0 / (1.0 - power(beta2, t))};
   }
   template <class Real>
+  MDBOPT_INLINE Real divisor(Real v_now, double eps, double eps_root) const {
+    return sqrt(Real(v) * v_now + Real(eps_root)) + Real(eps);
+  }
+  template <class Real>
   MDBOPT_INLINE Real direction(Real m_now, Real v_now, double eps, double eps_root) const {
-    return Real(m) * m_now / (sqrt(Real(v) * v_now + Real(eps_root)) + Real(eps));
+    return Real(m) * m_now / divisor(v_now, eps, eps_root);
   }
 };
 
