@@ -169,6 +169,26 @@ def along_amsgrad(v, s, g):
     return direction, left | {"v_max": largest}
 
 
+def mu(s, t):
+    exponent = -0.040821994520255166 * (t * s["momentum_decay"])
+    return s["beta1"] * (1.0 - 0.5 * exp(np.float64(max(exponent, -80.0))))
+
+
+def product_of_mu(_sums, _n, s):
+    return {"mu_product": s["mu_product"] * mu(s, s["t"])}
+
+
+def along_nadam(v, s, g):
+    m = average(v, s["beta1"], v["m"], g)
+    squares = average(v, s["beta2"], v["v"], g * g)
+    product, mu_next = s["mu_product"], mu(s, s["t"] + 1.0)
+    ahead = real(v, mu_next / (1.0 - product * mu_next)) * m
+    ahead = ahead + real(v, (1.0 - mu(s, s["t"])) / (1.0 - product)) * g
+    correction = real(v, 1.0 / (1.0 - power(s["beta2"], s["t"])))
+    root = np.sqrt(correction * squares + real(v, s["eps_root"]))
+    return ahead / (root + real(v, s["eps"])), {"m": m, "v": squares}
+
+
 def along_adagrad(v, s, g):
     total = v["sum_of_squares"] + g * g
     root = np.sqrt(total + real(v, s["eps_root"]))
@@ -210,6 +230,17 @@ ADAM = tuple(
         (12345.0, 0.0, 1e-8, 0.0, 1.0),
     )
 )
+NADAM = tuple(
+    {"t": t, "beta1": beta1, "beta2": beta2, "eps": eps, "eps_root": root}
+    | {"momentum_decay": decay, "mu_product": product}
+    for t, beta1, beta2, eps, root, decay, product in (
+        (1.0, 0.9, 0.999, 1e-8, 0.0, 4e-3, 1.0),
+        (2.0, 0.9, 0.95, 1e-3, 1e-4, 0.3, 0.5),
+        (1e6, 0.99, 0.999, 0.0, 1e-8, 4e-3, 1e-200),
+        (7.0, 0.9, 0.5, 1e-8, 0.0, 0.0, 0.1),
+        (3.0, 0.0, 0.999, 1e-8, 0.0, 1e9, 0.0),
+    )
+)
 ROOTS = ({"eps": 1e-10, "eps_root": 0.0}, {"eps": 0.0, "eps_root": 1e-3})
 RMSPROP = tuple(
     roots | {"alpha": alpha} for roots, alpha in zip(ROOTS * 2, (0.99, 0.5, 0.9, 0.0), strict=True)
@@ -232,6 +263,7 @@ UPDATES = {
     "lion": update(M, ({"beta1": 0.9, "beta2": 0.99}, {"beta1": 0.5, "beta2": 0.0}), along_lion),
     "adam": update(M | V, ADAM, along_adam),
     "amsgrad": update(M | V | {"v_max": POSITIVE}, ADAM, along_amsgrad),
+    "nadam": update(M | V, NADAM, along_nadam, solve=product_of_mu),
     "adagrad": update({"sum_of_squares": POSITIVE}, ROOTS, along_adagrad),
     "adagrad_norm": update(
         {},
@@ -250,6 +282,8 @@ UPDATES = {
 ADAM_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_root": 0.0, "bias_correction": 1.0}
 FLAT = {"beta1": 0.5, "beta2": 0.75, "eps": 0.0, "eps_root": 1e-6, "bias_correction": 0.0}
 FLAT_OPTIONS = FLAT | {"bias_correction": False}
+NADAM_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_root": 0.0, "momentum_decay": 4e-3}
+NADAM_FAST = {"beta1": 0.5, "beta2": 0.75, "eps": 0.0, "eps_root": 1e-6, "momentum_decay": 0.3}
 ADAGRAD = {"eps": 1e-10, "eps_root": 0.0}
 OPTAX = {"eps": 0.0, "eps_root": 1e-7}
 MEAN = {"alpha": 0.99, "eps": 1e-8, "eps_root": 0.0}
@@ -312,6 +346,15 @@ CASES = {
     ),
     "AMSGrad": Case(mdbopt.AMSGrad, {}, "amsgrad", ADAM_OPTIONS, refused=REFUSED_ADAM),
     "AMSGrad-flat": Case(mdbopt.AMSGrad, FLAT_OPTIONS, "amsgrad", FLAT),
+    "NAdam": Case(
+        mdbopt.NAdam,
+        {},
+        "nadam",
+        NADAM_OPTIONS,
+        numbers={"mu_product": 1.0},
+        refused=REFUSED_AVERAGES | REFUSED_ROOTS | {"momentum_decay": NOT_NEGATIVE},
+    ),
+    "NAdam-fast": Case(mdbopt.NAdam, NADAM_FAST, "nadam", NADAM_FAST, numbers={"mu_product": 1.0}),
     "AdaGrad": Case(
         mdbopt.AdaGrad, {}, "adagrad", ADAGRAD, refused=REFUSED_ROOTS | {"initial": NOT_NEGATIVE}
     ),
