@@ -323,9 +323,9 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
         nullptr, nullptr};
     pass.stages = {&stage, 1};
     run(pass, walk_bytes(description, jobs, variants, gather_bytes), execution, &sums);
-    for (Coef& coef : coefs) {
-      if (sweep.solve != nullptr && !sweep.solve(sums, n, &coef)) return false;
-    }
+  }
+  for (Coef& coef : coefs) {
+    if (sweep.solve != nullptr && !sweep.solve(sums, n, &coef)) return false;
   }
   if (sweep.apply != nullptr) {
     Stage stage{

@@ -76,7 +76,7 @@ struct Has {
   static constexpr bool kDtype = sizeof(T) > 2 || TakesHalf<Rule>::value;
   static constexpr bool kGather = kDtype && Gathered<Rule>::count > 0;
   static constexpr bool kApply = kDtype && Applies<Rule>::value;
-  static constexpr bool kSolve = kGather && kApply;
+  static constexpr bool kSolve = kApply && (kGather || Solved<Rule>::count > 0);
   static constexpr bool kStochastic = kApply && sizeof(T) == 2 && IsUpdate<Rule>::value;
 };
 

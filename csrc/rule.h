@@ -7,15 +7,18 @@
 //     static constexpr const char* kSummary = "one sentence with the formula";
 //     static constexpr Stream kStreams[] = {{"x", Role::kInOut}, {"g", Role::kIn}};
 //     enum { kX, kG };                                  // positions of the streams in `v`
-//     static constexpr Scalar kScalars[] = {{"lr"}};    // optional; doubles from the caller
+//     struct Coef { double step, twice; };              // what gather and apply need
+//     static constexpr ScalarOf<Coef> kScalars[] = {    // optional; doubles from the caller, and
+//         {"step", &Coef::step, 1.0}};                  //   the member of Coef that each becomes
 //     static constexpr Sum kGathered[] = {{"norm2"}};   // optional; summed by gather
 //     static constexpr Sum kSolved[] = {{"alpha"}};     // optional; numbers that solve makes
 //     static constexpr Sum kEmitted[] = {{"gmax", Fold::kMax}};  // optional; summed by apply
-//     struct Coef { double step; };                     // what gather and apply need
-//     static bool prepare(const double* scalars, double n, Coef& c);  // before all; may refuse
+//     static bool prepare(Coef& c, double n);           // optional: what else Coef holds, made from
+//                                                       //   the scalars; may refuse
 //     template <class V>                                // optional: the walk that only sums
 //     static void gather(const V& v, const Coef& c, double* sums);
-//     static bool solve(double* sums, double n, Coef& c);  // after gather; may refuse
+//     static bool solve(double* sums, double n, Coef& c);  // of what gathers and applies, or has
+//                                                       //   kSolved; may refuse
 //     template <class V>                                // optional: the walk that updates
 //     static void apply(V& v, const Coef& c, double* sums);
 //   };
@@ -28,9 +31,10 @@
 // its own numbers behind them; one that has the name of a scalar is what the caller passes for it
 // next time.
 //
-// A rule that inherits Update is a first-order update of parameters x, its first stream, by the
-// gradient g, its second. It computes in V::Real, float32 for all but float64, takes
-// half-precision elements, and finds the step size of its element in `v.lr`.
+// A rule that inherits Update (rules/update.h) is a first-order update of parameters x, its first
+// stream, by the gradient g, its second. It computes in V::Real, float32 for all but float64, takes
+// half-precision elements, finds the step size of its element in `v.lr`, and has the scalars of
+// Update behind its own.
 //
 // Functions on elements use + − × ÷ √ abs min max and flat selects only: these have one result in
 // IEEE arithmetic, so every compiler, instruction set and device gives the same bits. A nested
@@ -77,7 +81,17 @@ struct Stream {
 
 struct Scalar {
   const char* name;
-  double fallback = __builtin_nan("");  // NaN: the caller must give a value
+  double fallback;  // NaN: the caller must give a value
+};
+
+// A scalar and the member of a rule's Coef that takes it; that of a base will do.
+template <class Coef>
+using Member = double Coef::*;
+template <class Coef>
+struct ScalarOf {
+  const char* name;
+  Member<Coef> member;
+  double fallback = __builtin_nan("");
 };
 
 struct Sum {
@@ -173,7 +187,6 @@ using Void = void;
   }
 
 MDBOPT_OPTIONAL_ARRAY(Streams, Stream, kStreams);
-MDBOPT_OPTIONAL_ARRAY(Scalars, Scalar, kScalars);
 MDBOPT_OPTIONAL_ARRAY(Gathered, Sum, kGathered);
 MDBOPT_OPTIONAL_ARRAY(Solved, Sum, kSolved);
 MDBOPT_OPTIONAL_ARRAY(Emitted, Sum, kEmitted);
@@ -193,6 +206,39 @@ MDBOPT_OPTIONAL_CONSTANT(IsUpdate, bool, kIsUpdate, false);
 MDBOPT_OPTIONAL_CONSTANT(TakesHalf, bool, kTakesHalf, false);
 MDBOPT_OPTIONAL_CONSTANT(GatherReads, unsigned, kGatherReads, ~0U);
 #undef MDBOPT_OPTIONAL_CONSTANT
+
+#define MDBOPT_OPTIONAL_COUNT(Name, member)                                              \
+  template <class Rule, class = void>                                                    \
+  struct Name {                                                                          \
+    static constexpr std::size_t value = 0;                                              \
+  };                                                                                     \
+  template <class Rule>                                                                  \
+  struct Name<Rule, Void<decltype(Rule::member[0])>> {                                   \
+    static constexpr std::size_t value = sizeof(Rule::member) / sizeof(Rule::member[0]); \
+  }
+
+MDBOPT_OPTIONAL_COUNT(OwnScalars, kScalars);
+MDBOPT_OPTIONAL_COUNT(CommonScalars, kCommonScalars);
+#undef MDBOPT_OPTIONAL_COUNT
+
+// The scalars of a rule in the order of its calls: its own, then those of every update.
+template <class Rule>
+struct Scalars {
+  static constexpr std::size_t kOwn = OwnScalars<Rule>::value;
+  static constexpr std::size_t count = kOwn + CommonScalars<Rule>::value;
+  template <std::size_t K>
+  static constexpr auto at() {
+    if constexpr (K < kOwn) {
+      return Rule::kScalars[K];
+    } else {
+      return Rule::kCommonScalars[K - kOwn];
+    }
+  }
+};
+
+// As constants, since devices cannot read the array.
+template <class Rule, std::size_t K>
+inline constexpr Member<typename Rule::Coef> kMember = Scalars<Rule>::template at<K>().member;
 
 // One element of each stream of a rule in a call of dtype T. (Devices cannot read the array of
 // streams, only constants made from it.)
@@ -235,50 +281,82 @@ struct Applies<
   static constexpr bool value = true;
 };
 
-// A first-order update: x is read and written, g read.
-struct Update {
-  static constexpr bool kIsUpdate = true;
-  static constexpr bool kTakesHalf = true;
-  enum { kX, kG };
+template <class Rule, class = void>
+struct Prepares {
+  static constexpr bool value = false;
 };
+template <class Rule>
+struct Prepares<Rule,
+                Void<decltype(Rule::prepare(*static_cast<typename Rule::Coef*>(nullptr), 0.0))>> {
+  static constexpr bool value = true;
+};
+
+template <class Rule, std::size_t... K>
+MDBOPT_HOST_DEVICE void set_scalars([[maybe_unused]] const double* scalars, typename Rule::Coef& c,
+                                    std::index_sequence<K...>) {
+  c = {};
+  ((c.*kMember<Rule, K> = scalars[K]), ...);
+}
+
+// Makes a rule's Coef for n elements of its scalars, in the order of its description; false where the
+// rule refuses them.
+template <class Rule>
+MDBOPT_HOST_DEVICE bool make_coef(const double* scalars, [[maybe_unused]] double n,
+                                  typename Rule::Coef& c) {
+  set_scalars<Rule>(scalars, c, std::make_index_sequence<Scalars<Rule>::count>{});
+  if constexpr (Prepares<Rule>::value) {
+    return Rule::prepare(c, n);
+  } else {
+    return true;
+  }
+}
 
 // Two common cases of scalars, to inherit from.
 struct NoScalars {
   struct Coef {};
-  MDBOPT_HOST_DEVICE static bool prepare(const double*, double, Coef&) { return true; }
 };
 
 struct ScaleOnly {
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}};
   struct Coef {
     double scale;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"scale", &Coef::scale, 1.0}};
 };
+
+template <class Rule, std::size_t... K>
+inline constexpr Scalar kDescribedScalars[] = {
+    {Scalars<Rule>::template at<K>().name, Scalars<Rule>::template at<K>().fallback}...};
+
+template <class Rule, std::size_t... K>
+constexpr const Scalar* described_scalars(std::index_sequence<K...>) {
+  if constexpr (sizeof...(K) == 0) {
+    return nullptr;
+  } else {
+    return kDescribedScalars<Rule, K...>;
+  }
+}
 
 template <class Rule>
 constexpr Description describe() {
   static_assert(Streams<Rule>::count <= kMaxStreams && Scalars<Rule>::count <= kMaxScalars);
   static_assert(sizeof(typename Rule::Coef) <= kMaxCoefBytes);
-  const Description description{Rule::kName,
-                                Rule::kSummary,
-                                Streams<Rule>::data,
-                                Streams<Rule>::count,
-                                Scalars<Rule>::data,
-                                Scalars<Rule>::count,
-                                Gathered<Rule>::data,
-                                Gathered<Rule>::count,
-                                Solved<Rule>::data,
-                                Solved<Rule>::count,
-                                Emitted<Rule>::data,
-                                Emitted<Rule>::count,
-                                GatherReads<Rule>::value,
-                                Applies<Rule>::value,
-                                IsUpdate<Rule>::value,
-                                TakesHalf<Rule>::value};
+  const Description description{
+      Rule::kName,
+      Rule::kSummary,
+      Streams<Rule>::data,
+      Streams<Rule>::count,
+      described_scalars<Rule>(std::make_index_sequence<Scalars<Rule>::count>{}),
+      Scalars<Rule>::count,
+      Gathered<Rule>::data,
+      Gathered<Rule>::count,
+      Solved<Rule>::data,
+      Solved<Rule>::count,
+      Emitted<Rule>::data,
+      Emitted<Rule>::count,
+      GatherReads<Rule>::value,
+      Applies<Rule>::value,
+      IsUpdate<Rule>::value,
+      TakesHalf<Rule>::value};
   static_assert(Gathered<Rule>::count + Solved<Rule>::count + Emitted<Rule>::count <= kMaxSums);
   return description;
 }

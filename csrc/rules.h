@@ -8,6 +8,7 @@
 #include "rules/gradient_descent.h"
 #include "rules/learned_rate.h"
 #include "rules/learned_rates.h"
+#include "rules/nadam.h"
 #include "rules/pair.h"
 #include "rules/rmsprop.h"
 #include "rules/rprop.h"
@@ -34,7 +35,7 @@ using Rules = RuleList<
     LearnFrom, Decrease, Scaled, Add<AddPair>, Add<AddPairs>, Dots<PairDot>, Dots<PairDots>, Coast,
     ApplyMetric, KeepMetric, MomentumStep, NesterovStep, CgProducts, Along, Hypergradient, Square,
     Norm, Rescale, Fill, Dot, Sgd, SgdMomentum, HeavyBall, NormalizedGd, NormalizedGdMomentum,
-    SignDescent, SignDescentMomentum, Signum, Lion, Adam, AmsGrad, AdaGrad, AdaGradNorm,
+    SignDescent, SignDescentMomentum, Signum, Lion, Adam, AmsGrad, NAdam, AdaGrad, AdaGradNorm,
     RmsProp<Plain>, RmsProp<Centered>, RmsProp<WithMomentum>, RmsProp<CenteredWithMomentum>, Rprop,
     HypergradientSgd, HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm>;
 

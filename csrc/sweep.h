@@ -111,7 +111,7 @@ struct CpuSweep {
   }
 
   static bool prepare(const double* scalars, double n, void* coef) {
-    return Rule::prepare(scalars, n, *static_cast<Coef*>(coef));
+    return make_coef<Rule>(scalars, n, *static_cast<Coef*>(coef));
   }
   static bool solve(double* sums, double n, void* coef) {
     return Rule::solve(sums, n, *static_cast<Coef*>(coef));

@@ -58,7 +58,7 @@ __global__ void prepare_kernel(const __grid_constant__ Preparing p) {
   double scalars[kMaxScalars];
   typename Rule::Coef coef;
   Resident& r = *p.resident;
-  const bool begun = begin_step(p, scalars) && Rule::prepare(scalars, p.n, coef);
+  const bool begun = begin_step(p, scalars) && make_coef<Rule>(scalars, p.n, coef);
   r.results.refused = begun ? 0 : 1;
   if (begun) *reinterpret_cast<typename Rule::Coef*>(r.coef) = coef;
 }

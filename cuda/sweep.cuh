@@ -282,7 +282,7 @@ __global__ void solve_kernel(const __grid_constant__ Solving solving) {
 template <class Rule, class T>
 struct Rows {
   static bool prepare(const double* scalars, double n, void* coef) {
-    return Rule::prepare(scalars, n, *static_cast<typename Rule::Coef*>(coef));
+    return make_coef<Rule>(scalars, n, *static_cast<typename Rule::Coef*>(coef));
   }
   static Row row() {
     Row row{prepare, nullptr, nullptr, nullptr, nullptr, nullptr};

@@ -1,18 +1,28 @@
 """One row per update that learns its step sizes; see tests/rows_updates.py."""
 
+import math
+
 import numpy as np
+from optimizer_case import FRACTION, LR, NOT_NEGATIVE, WORD, Case
 from reference import Range, Row, maximum, minimum, wide
 from rows_updates import (
     ADAM,
+    ADAM_OPTIONS,
+    FLAT,
+    FLAT_OPTIONS,
     INERTIA,
     POSITIVE,
+    REFUSED_ADAM,
     SIGNED,
+    WITH_MOMENTUM,
+    X_PREV,
     M,
     V,
     along_adam,
     corrected,
     corrections,
     crossed,
+    exp,
     gradient,
     in_range,
     move,
@@ -21,6 +31,8 @@ from rows_updates import (
     sign,
     update,
 )
+
+import mdbopt
 
 RATE = Range(-2.0, 1.0, positive=True)
 
@@ -64,25 +76,6 @@ def along_learnt_momentum(v, s, g):
 def along_learnt_adam(v, s, g):
     direction, left = along_adam(v, s, g)
     return real(v, s["alpha"]) * direction, left
-
-
-def inverse_factorial(k):
-    result = 1.0
-    for factor in range(k, 1, -1):
-        result /= factor
-    return result
-
-
-def exp(x):
-    in_type, double = x.dtype.type, x.dtype == np.float64
-    rounder = in_type(1.5 * 2.0 ** (52 if double else 23))
-    k = (x * in_type(1.4426950408889634) + rounder) - rounder
-    r = (x - k * in_type(0.693145751953125)) - k * in_type(1.4286068203094172e-6)
-    degree = 13 if double else 7
-    total = np.full(x.shape, inverse_factorial(degree), x.dtype)
-    for n in range(degree - 1, -1, -1):
-        total = total * r + in_type(inverse_factorial(n))
-    return np.ldexp(total, np.where(np.isnan(k), 0, k).astype(np.int32))
 
 
 def agreement_of(g, g_prev):
@@ -172,5 +165,102 @@ LEARNED = {
         {"x": SIGNED, "g": SIGNED, "x_prev": SIGNED} | RATES | {"sum_of_squares": POSITIVE},
         crossed(*OSGM),
         apply=osgm,
+    ),
+}
+
+# --- the optimizers ------------------------------------------------------------------------------
+RATES_AT_1, ALPHA = {"p": 1.0}, {"alpha": 1.0}
+TOGETHER = {"hyper_lr": 0.02, "multiplicative": 1.0}
+ADDED = {"hyper_lr": 0.02 / LR, "multiplicative": 0.0}
+ADDITIVE = {"mode": "additive"}
+REFUSED_RATE = {"hyper_lr": NOT_NEGATIVE, "mode": WORD}
+PAIR = (None, 1.0, "ab", (), (0.5,), (0.5, 1.2, 2.0), {0.5, 1.2}, (0.5, "a"), (True, 2.0))
+
+CASES = {
+    "Rprop": Case(
+        mdbopt.Rprop,
+        {},
+        "rprop",
+        {"shrink": 0.5, "grow": 1.2, "least": 1e-6 / LR, "most": 50.0 / LR},
+        {"eta": 1.0},
+        refused={
+            "etas": (*PAIR, (1.2, 0.5), (0.0, 1.2), (0.5, 1.0), (1.0, 2.0), (0.5, math.nan)),
+            "step_sizes": (
+                *PAIR,
+                (0.2, 1.0),
+                (1e-6, 0.05),
+                (1.0, 1e-6),
+                (0.0, 1.0),
+                (0.01, math.inf),
+            ),
+        },
+    ),
+    "Rprop-narrow": Case(
+        mdbopt.Rprop,
+        {"etas": (0.25, 3.0), "step_sizes": (0.05, 0.2)},
+        "rprop",
+        {"shrink": 0.25, "grow": 3.0, "least": 0.05 / LR, "most": 0.2 / LR},
+        {"eta": 1.0},
+    ),
+    "HypergradientSGD": Case(
+        mdbopt.HypergradientSGD,
+        {},
+        "hypergradient_sgd",
+        TOGETHER,
+        numbers=ALPHA,
+        refused=REFUSED_RATE | {"momentum": FRACTION},
+    ),
+    "HypergradientSGD-additive": Case(
+        mdbopt.HypergradientSGD,
+        ADDITIVE | WITH_MOMENTUM,
+        "hypergradient_sgd",
+        ADDED | WITH_MOMENTUM,
+        numbers=ALPHA,
+    ),
+    "HypergradientAdam": Case(
+        mdbopt.HypergradientAdam,
+        {},
+        "hypergradient_adam",
+        ADAM_OPTIONS | TOGETHER,
+        numbers=ALPHA,
+        refused=REFUSED_RATE | REFUSED_ADAM,
+    ),
+    "HypergradientAdam-additive": Case(
+        mdbopt.HypergradientAdam,
+        ADDITIVE | FLAT_OPTIONS,
+        "hypergradient_adam",
+        FLAT | ADDED,
+        numbers=ALPHA,
+    ),
+    "DiagonalHypergradient": Case(
+        mdbopt.DiagonalHypergradient,
+        {},
+        "diagonal_hypergradient_log",
+        {"hyper_lr": 0.05},
+        RATES_AT_1,
+        refused=REFUSED_RATE,
+    ),
+    "DiagonalHypergradient-weights": Case(
+        mdbopt.DiagonalHypergradient,
+        {"mode": "weights"},
+        "diagonal_hypergradient_weights",
+        {"hyper_lr": 0.05},
+        RATES_AT_1,
+    ),
+    "DiagonalHypergradient-additive": Case(
+        mdbopt.DiagonalHypergradient,
+        ADDITIVE,
+        "diagonal_hypergradient",
+        {"hyper_lr": 0.05 / LR},
+        RATES_AT_1,
+    ),
+    "OSGM": Case(
+        mdbopt.OSGM,
+        {},
+        "osgm",
+        {"hyper_lr": 0.5, "eps": 1e-12},
+        X_PREV | RATES_AT_1,
+        {"norm2": 0.0},
+        refused={"hyper_lr": NOT_NEGATIVE, "eps": NOT_NEGATIVE},
     ),
 }

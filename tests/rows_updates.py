@@ -1,11 +1,16 @@
 """One row per first-order update: its mathematics in NumPy, in the order of operations of the C++.
 
 Arrays have the type that the update computes in. Scalars are float64 and are rounded to that type
-where they meet an element.
+where they meet an element. Below the rows, the cases of the classes that run these updates.
 """
 
+import math
+
 import numpy as np
+from optimizer_case import BOOL, FRACTION, NOT_NEGATIVE, Case
 from reference import Range, Row, wide
+
+import mdbopt
 
 SIGNED, POSITIVE = Range(), Range(positive=True)
 
@@ -60,6 +65,25 @@ def power(base, t):
             result = result * base
         left, base = left // 2, base * base
     return result
+
+
+def inverse_factorial(k):
+    result = 1.0
+    for factor in range(k, 1, -1):
+        result /= factor
+    return result
+
+
+def exp(x):
+    in_type, double = x.dtype.type, x.dtype == np.float64
+    rounder = in_type(1.5 * 2.0 ** (52 if double else 23))
+    k = (x * in_type(1.4426950408889634) + rounder) - rounder
+    r = (x - k * in_type(0.693145751953125)) - k * in_type(1.4286068203094172e-6)
+    degree = 13 if double else 7
+    total = np.full(x.shape, inverse_factorial(degree), x.dtype)
+    for n in range(degree - 1, -1, -1):
+        total = total * r + in_type(inverse_factorial(n))
+    return np.ldexp(total, np.where(np.isnan(k), 0, k).astype(np.int32))
 
 
 def crossed(*own):
@@ -145,6 +169,26 @@ def along_amsgrad(v, s, g):
     return direction, left | {"v_max": largest}
 
 
+def mu(s, t):
+    exponent = -0.040821994520255166 * (t * s["momentum_decay"])
+    return s["beta1"] * (1.0 - 0.5 * exp(np.float64(max(exponent, -80.0))))
+
+
+def product_of_mu(_sums, _n, s):
+    return {"mu_product": s["mu_product"] * mu(s, s["t"])}
+
+
+def along_nadam(v, s, g):
+    m = average(v, s["beta1"], v["m"], g)
+    squares = average(v, s["beta2"], v["v"], g * g)
+    product, mu_next = s["mu_product"], mu(s, s["t"] + 1.0)
+    ahead = real(v, mu_next / (1.0 - product * mu_next)) * m
+    ahead = ahead + real(v, (1.0 - mu(s, s["t"])) / (1.0 - product)) * g
+    correction = real(v, 1.0 / (1.0 - power(s["beta2"], s["t"])))
+    root = np.sqrt(correction * squares + real(v, s["eps_root"]))
+    return ahead / (root + real(v, s["eps"])), {"m": m, "v": squares}
+
+
 def along_adagrad(v, s, g):
     total = v["sum_of_squares"] + g * g
     root = np.sqrt(total + real(v, s["eps_root"]))
@@ -186,6 +230,17 @@ ADAM = tuple(
         (12345.0, 0.0, 1e-8, 0.0, 1.0),
     )
 )
+NADAM = tuple(
+    {"t": t, "beta1": beta1, "beta2": beta2, "eps": eps, "eps_root": root}
+    | {"momentum_decay": decay, "mu_product": product}
+    for t, beta1, beta2, eps, root, decay, product in (
+        (1.0, 0.9, 0.999, 1e-8, 0.0, 4e-3, 1.0),
+        (2.0, 0.9, 0.95, 1e-3, 1e-4, 0.3, 0.5),
+        (1e6, 0.99, 0.999, 0.0, 1e-8, 4e-3, 1e-200),
+        (7.0, 0.9, 0.5, 1e-8, 0.0, 0.0, 0.1),
+        (3.0, 0.0, 0.999, 1e-8, 0.0, 1e9, 0.0),
+    )
+)
 ROOTS = ({"eps": 1e-10, "eps_root": 0.0}, {"eps": 0.0, "eps_root": 1e-3})
 RMSPROP = tuple(
     roots | {"alpha": alpha} for roots, alpha in zip(ROOTS * 2, (0.99, 0.5, 0.9, 0.0), strict=True)
@@ -208,6 +263,7 @@ UPDATES = {
     "lion": update(M, ({"beta1": 0.9, "beta2": 0.99}, {"beta1": 0.5, "beta2": 0.0}), along_lion),
     "adam": update(M | V, ADAM, along_adam),
     "amsgrad": update(M | V | {"v_max": POSITIVE}, ADAM, along_amsgrad),
+    "nadam": update(M | V, NADAM, along_nadam, solve=product_of_mu),
     "adagrad": update({"sum_of_squares": POSITIVE}, ROOTS, along_adagrad),
     "adagrad_norm": update(
         {},
@@ -220,4 +276,121 @@ UPDATES = {
     "rmsprop_centered": update(V | A, RMSPROP, along_rmsprop),
     "rmsprop_momentum": update(V | M, RMSPROP_MOMENTUM, along_rmsprop),
     "rmsprop_centered_momentum": update(V | A | M, RMSPROP_MOMENTUM, along_rmsprop),
+}
+
+# --- the optimizers ------------------------------------------------------------------------------
+ADAM_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_root": 0.0, "bias_correction": 1.0}
+FLAT = {"beta1": 0.5, "beta2": 0.75, "eps": 0.0, "eps_root": 1e-6, "bias_correction": 0.0}
+FLAT_OPTIONS = FLAT | {"bias_correction": False}
+NADAM_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_root": 0.0, "momentum_decay": 4e-3}
+NADAM_FAST = {"beta1": 0.5, "beta2": 0.75, "eps": 0.0, "eps_root": 1e-6, "momentum_decay": 0.3}
+ADAGRAD = {"eps": 1e-10, "eps_root": 0.0}
+OPTAX = {"eps": 0.0, "eps_root": 1e-7}
+MEAN = {"alpha": 0.99, "eps": 1e-8, "eps_root": 0.0}
+FAST = {"alpha": 0.5, "eps": 0.0, "eps_root": 1e-3}
+WITH_MOMENTUM = {"momentum": 0.9}
+X_PREV = {"x_prev": None}
+REFUSED_MOMENTUM = {"momentum": FRACTION}
+REFUSED_AVERAGES = {"beta1": FRACTION, "beta2": FRACTION}
+REFUSED_ROOTS = {"eps": NOT_NEGATIVE, "eps_root": NOT_NEGATIVE}
+REFUSED_ADAM = REFUSED_AVERAGES | REFUSED_ROOTS | {"bias_correction": BOOL}
+
+CASES = {
+    "SGD": Case(
+        mdbopt.SGD,
+        {},
+        "sgd",
+        refused={
+            "momentum": FRACTION,
+            "dampening": (-0.1, 1.1, math.nan, "0", True),
+            "nesterov": BOOL,
+            "heavy_ball": BOOL,
+        },
+    ),
+    "SGD-momentum": Case(mdbopt.SGD, WITH_MOMENTUM, "sgd_momentum", WITH_MOMENTUM),
+    "SGD-dampened": Case(
+        mdbopt.SGD,
+        WITH_MOMENTUM | {"dampening": 0.3},
+        "sgd_momentum",
+        WITH_MOMENTUM | {"dampening": 0.3},
+    ),
+    "SGD-nesterov": Case(
+        mdbopt.SGD,
+        WITH_MOMENTUM | {"nesterov": True},
+        "sgd_momentum",
+        WITH_MOMENTUM | {"nesterov": 1.0},
+    ),
+    "SGD-heavy_ball": Case(
+        mdbopt.SGD, WITH_MOMENTUM | {"heavy_ball": True}, "heavy_ball", WITH_MOMENTUM, X_PREV
+    ),
+    "NormalizedGD": Case(mdbopt.NormalizedGD, {}, "normalized_gd", refused=REFUSED_MOMENTUM),
+    "NormalizedGD-momentum": Case(
+        mdbopt.NormalizedGD, WITH_MOMENTUM, "normalized_gd_momentum", WITH_MOMENTUM, X_PREV
+    ),
+    "SignDescent": Case(mdbopt.SignDescent, {}, "sign_descent", refused=REFUSED_MOMENTUM),
+    "SignDescent-momentum": Case(
+        mdbopt.SignDescent, WITH_MOMENTUM, "sign_descent_momentum", WITH_MOMENTUM, X_PREV
+    ),
+    "Signum": Case(mdbopt.Signum, {}, "signum", WITH_MOMENTUM, refused=REFUSED_MOMENTUM),
+    "Signum-0.5": Case(mdbopt.Signum, {"momentum": 0.5}, "signum", {"momentum": 0.5}),
+    "Lion": Case(mdbopt.Lion, {}, "lion", {"beta1": 0.9, "beta2": 0.99}, refused=REFUSED_AVERAGES),
+    "Lion-0.5": Case(
+        mdbopt.Lion, {"beta1": 0.5, "beta2": 0.0}, "lion", {"beta1": 0.5, "beta2": 0.0}
+    ),
+    "Adam": Case(
+        mdbopt.Adam, {}, "adam", ADAM_OPTIONS | {"weight_decay": 0.0}, refused=REFUSED_ADAM
+    ),
+    "Adam-flat": Case(mdbopt.Adam, FLAT_OPTIONS, "adam", FLAT),
+    "AdamW": Case(
+        mdbopt.AdamW, {}, "adam", ADAM_OPTIONS | {"weight_decay": 0.01}, refused=REFUSED_ADAM
+    ),
+    "AMSGrad": Case(mdbopt.AMSGrad, {}, "amsgrad", ADAM_OPTIONS, refused=REFUSED_ADAM),
+    "AMSGrad-flat": Case(mdbopt.AMSGrad, FLAT_OPTIONS, "amsgrad", FLAT),
+    "NAdam": Case(
+        mdbopt.NAdam,
+        {},
+        "nadam",
+        NADAM_OPTIONS,
+        numbers={"mu_product": 1.0},
+        refused=REFUSED_AVERAGES | REFUSED_ROOTS | {"momentum_decay": NOT_NEGATIVE},
+    ),
+    "NAdam-fast": Case(mdbopt.NAdam, NADAM_FAST, "nadam", NADAM_FAST, numbers={"mu_product": 1.0}),
+    "AdaGrad": Case(
+        mdbopt.AdaGrad, {}, "adagrad", ADAGRAD, refused=REFUSED_ROOTS | {"initial": NOT_NEGATIVE}
+    ),
+    "AdaGrad-optax": Case(
+        mdbopt.AdaGrad, OPTAX | {"initial": 0.1}, "adagrad", OPTAX, {"sum_of_squares": 0.1}
+    ),
+    "AdaGradNorm": Case(
+        mdbopt.AdaGradNorm,
+        {},
+        "adagrad_norm",
+        ADAGRAD,
+        numbers={"sum_of_squares": 0.0},
+        refused=REFUSED_ROOTS | {"initial": NOT_NEGATIVE},
+    ),
+    "AdaGradNorm-optax": Case(
+        mdbopt.AdaGradNorm,
+        OPTAX | {"initial": 0.1},
+        "adagrad_norm",
+        OPTAX,
+        numbers={"sum_of_squares": 0.1},
+    ),
+    "RMSProp": Case(
+        mdbopt.RMSProp,
+        {},
+        "rmsprop",
+        MEAN,
+        refused=REFUSED_ROOTS | {"alpha": FRACTION, "momentum": FRACTION, "centered": BOOL},
+    ),
+    "RMSProp-centered": Case(mdbopt.RMSProp, FAST | {"centered": True}, "rmsprop_centered", FAST),
+    "RMSProp-momentum": Case(
+        mdbopt.RMSProp, FAST | WITH_MOMENTUM, "rmsprop_momentum", FAST | WITH_MOMENTUM
+    ),
+    "RMSProp-both": Case(
+        mdbopt.RMSProp,
+        WITH_MOMENTUM | {"centered": True},
+        "rmsprop_centered_momentum",
+        MEAN | WITH_MOMENTUM,
+    ),
 }

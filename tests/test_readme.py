@@ -1,4 +1,4 @@
-"""The Python blocks of the README and of docs/ run as they are printed, those of a page in turn."""
+"""The Python blocks of README.md and docs/ run as they are printed; diffs are in the files."""
 
 import importlib.util
 import re
@@ -9,6 +9,7 @@ import pytest
 import mdbopt
 
 ROOT = Path(__file__).resolve().parent.parent
+DIFF = re.compile(r"^`(?P<file>[\w./]+/[\w.]+)`[:,]|^```diff\n(?P<diff>.*?)^```$", re.M | re.S)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [
     page
@@ -57,3 +58,16 @@ def test_what_the_readme_shows_comes_out(capsys, tmp_path, monkeypatch):
     assert names["res"].step_sizes.max() > 1e6 * names["res"].step_sizes.min()
     assert (tmp_path / "state.npz").is_file()
     assert capsys.readouterr().out.startswith("Converged: ")
+
+
+def test_the_page_on_updates_shows_what_stands_in_the_files():
+    page = (ROOT / "docs" / "add_an_update.md").read_text(encoding="utf-8")
+    text, runs = "", 0
+    for found in DIFF.finditer(page):
+        if found["file"]:
+            text = (ROOT / found["file"]).read_text(encoding="utf-8")
+            continue
+        for run in re.findall(r"(?:^\+.*\n)+", found["diff"], re.MULTILINE):
+            assert re.sub(r"^\+", "", run, flags=re.MULTILINE) in text
+            runs += 1
+    assert runs >= 10

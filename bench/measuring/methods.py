@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from mdbopt import optimizers
+
 EPS = 1e-8
 # Learned step sizes follow a gradient that never changes: learning faster, they would leave the
 # numbers within a bench.
@@ -45,7 +47,7 @@ def _hyper(mode: str) -> dict[str, Any]:
     return {"lr": 1e-3, "hyper_lr": HYPER_LR, "mode": mode}
 
 
-METHODS = {
+_WITH_OPTIONS = {
     method.name: method
     for method in (
         Method("adam", "AdamW", {"lr": 1e-3, "weight_decay": 1e-2}, "adamw"),
@@ -78,6 +80,13 @@ METHODS = {
         Method("diagonal_hypergradient_weights", "DiagonalHypergradient", _hyper("weights")),
         Method("osgm", "OSGM", {"lr": 1e-3, "hyper_lr": HYPER_LR}),
     )
+}
+_KINDS = {label: getattr(optimizers, label)() for label in optimizers.__all__}
+# What has no line above is measured as it comes.
+METHODS = _WITH_OPTIONS | {
+    kind._rule(): Method(kind._rule(), label, {"lr": kind.lr})
+    for label, kind in _KINDS.items()
+    if label not in {method.optimizer for method in _WITH_OPTIONS.values()}
 }
 # The decay rates of Adam and of Lion, which all libraries take as they are.
 ADAM_BETAS, LION_BETAS = (0.9, 0.999), (0.9, 0.99)

@@ -17,22 +17,17 @@ struct AdaGrad : Update {
   static constexpr Stream kStreams[] = {
       {"x", Role::kInOut}, {"g", Role::kIn}, {"sum_of_squares", Role::kInOut, Storage::kState}};
   enum { kSum = 2 };
-  static constexpr Scalar kScalars[] = {
-      {"eps", 1e-10}, {"eps_root", 0.0}, {"weight_decay", 0.0}, {"l2", 0.0}, {"grad_scale", 1.0}};
-  struct Coef {
+  struct Coef : Update::Coef {
     double eps, eps_root;
-    Common common;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], Common(scalars + 2)};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"eps", &Coef::eps, 1e-10},
+                                                {"eps_root", &Coef::eps_root, 0.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     using Real = typename V::Real;
-    const Real g = c.common.gradient(v);
+    const Real g = c.gradient(v);
     v[kSum] = v[kSum] + g * g;
-    c.common.move(v, g / (sqrt(v[kSum] + Real(c.eps_root)) + Real(c.eps)));
+    c.move(v, g / (sqrt(v[kSum] + Real(c.eps_root)) + Real(c.eps)));
   }
 };
 
@@ -42,33 +37,28 @@ struct AdaGradNorm : Update {
       "sum_of_squares ← sum_of_squares + ‖g‖², a number; x ← x − lr·g/(√(sum_of_squares + "
       "eps_root) + eps)";
   static constexpr Stream kStreams[] = {{"x", Role::kInOut}, {"g", Role::kIn}};
-  static constexpr Scalar kScalars[] = {
-      {"sum_of_squares", 0.0}, {"eps", 1e-10}, {"eps_root", 0.0},
-      {"weight_decay", 0.0},   {"l2", 0.0},    {"grad_scale", 1.0}};
   static constexpr Sum kGathered[] = {{"norm2"}};
   static constexpr Sum kSolved[] = {{"sum_of_squares"}};
-  struct Coef {
-    double before, eps, eps_root, inverse;
-    Common common;
+  struct Coef : Update::Coef {
+    double sum_of_squares, eps, eps_root, inverse;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], scalars[2], 0.0, Common(scalars + 3)};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"sum_of_squares", &Coef::sum_of_squares, 0.0},
+                                                {"eps", &Coef::eps, 1e-10},
+                                                {"eps_root", &Coef::eps_root, 0.0}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
-    const double g = c.common.gradient(v);
+    const double g = c.gradient(v);
     sums[0] = g * g;
   }
   MDBOPT_HOST_DEVICE static bool solve(double* sums, double, Coef& c) {
-    sums[1] = c.before + sums[0];
+    sums[1] = c.sum_of_squares + sums[0];
     const double divisor = sqrt(sums[1] + c.eps_root) + c.eps;
     c.inverse = divisor == 0.0 ? 0.0 : 1.0 / divisor;
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    c.common.move(v, typename V::Real(c.inverse) * c.common.gradient(v));
+    c.move(v, typename V::Real(c.inverse) * c.gradient(v));
   }
 };
 

@@ -22,8 +22,12 @@ struct Corrections {
     return {1.0 / (1.0 - power(beta1, t)), 1.0 / (1.0 - power(beta2, t))};
   }
   template <class Real>
+  MDBOPT_INLINE Real divisor(Real v_now, double eps, double eps_root) const {
+    return sqrt(Real(v) * v_now + Real(eps_root)) + Real(eps);
+  }
+  template <class Real>
   MDBOPT_INLINE Real direction(Real m_now, Real v_now, double eps, double eps_root) const {
-    return Real(m) * m_now / (sqrt(Real(v) * v_now + Real(eps_root)) + Real(eps));
+    return Real(m) * m_now / divisor(v_now, eps, eps_root);
   }
 };
 
@@ -37,39 +41,30 @@ struct Adam : Update {
                                         {"m", Role::kInOut, Storage::kState},
                                         {"v", Role::kInOut, Storage::kState}};
   enum { kM = 2, kV, kVMax };
-  static constexpr Scalar kScalars[] = {{"t"},
-                                        {"beta1", 0.9},
-                                        {"beta2", 0.999},
-                                        {"eps", 1e-8},
-                                        {"eps_root", 0.0},
-                                        {"bias_correction", 1.0},
-                                        {"weight_decay", 0.0},
-                                        {"l2", 0.0},
-                                        {"grad_scale", 1.0}};
-  struct Coef {
-    double beta1, beta2, eps, eps_root;
+  struct Coef : Update::Coef {
+    double t, beta1, beta2, eps, eps_root, bias_correction;
     Corrections corrections;
-    Common common;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[1],
-         scalars[2],
-         scalars[3],
-         scalars[4],
-         Corrections::after(scalars[0], scalars[1], scalars[2], scalars[5] != 0.0),
-         Common(scalars + 6)};
+  static constexpr ScalarOf<Coef> kScalars[] = {{"t", &Coef::t},
+                                                {"beta1", &Coef::beta1, 0.9},
+                                                {"beta2", &Coef::beta2, 0.999},
+                                                {"eps", &Coef::eps, 1e-8},
+                                                {"eps_root", &Coef::eps_root, 0.0},
+                                                {"bias_correction", &Coef::bias_correction, 1.0}};
+  MDBOPT_HOST_DEVICE static bool prepare(Coef& c, double) {
+    c.corrections = Corrections::after(c.t, c.beta1, c.beta2, c.bias_correction != 0.0);
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void moments(V& v, const Coef& c) {
-    const auto g = c.common.gradient(v);
+    const auto g = c.gradient(v);
     v[kM] = average(c.beta1, v[kM], g);
     v[kV] = average(c.beta2, v[kV], g * g);
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     moments(v, c);
-    c.common.move(v, c.corrections.direction(v[kM], v[kV], c.eps, c.eps_root));
+    c.move(v, c.corrections.direction(v[kM], v[kV], c.eps, c.eps_root));
   }
 };
 
@@ -86,7 +81,7 @@ struct AmsGrad : Adam {
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     moments(v, c);
     v[kVMax] = maximum(v[kVMax], v[kV]);
-    c.common.move(v, c.corrections.direction(v[kM], v[kVMax], c.eps, c.eps_root));
+    c.move(v, c.corrections.direction(v[kM], v[kVMax], c.eps, c.eps_root));
   }
 };
 

@@ -24,17 +24,15 @@ struct Cut {
   static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide},
                                         {Shape::kSet, Role::kInOut, Storage::kWide}};
   enum { kU, kSet };
-  static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"weight", 0.0}, {"depth", kUnlimited}};
   struct Coef {
-    double cut, lambda, mu, depth;
+    double cut, lambda, depth;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], 1.0 - scalars[1], scalars[2]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut, 1.0},
+                                                {"weight", &Coef::lambda, 0.0},
+                                                {"depth", &Coef::depth, kUnlimited}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    v[kSet] = shrink<Shape>(v[kSet], c.cut * v[kU], c.lambda, c.mu, c.depth);
+    v[kSet] = shrink<Shape>(v[kSet], c.cut * v[kU], c.lambda, c.depth);
   }
 };
 
@@ -45,28 +43,24 @@ struct EllipsoidCut {
   static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide},
                                         {"axes", Role::kInOut, Storage::kWide}};
   enum { kU, kSet };
-  static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"depth", kUnlimited}};
   static constexpr Sum kGathered[] = {{"spread"}};
   struct Coef {
-    double cut, lambda, mu, depth, dimension;
+    double cut, depth, lambda;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
-    c = {scalars[0], 0.0, 1.0, scalars[1], n};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut, 1.0},
+                                                {"depth", &Coef::depth, kUnlimited}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef&, double* sums) {
     sums[0] = (v[kU] * v[kSet]) * (v[kU] * v[kSet]);
   }
-  MDBOPT_HOST_DEVICE static bool solve(const double* sums, double, Coef& c) {
+  MDBOPT_HOST_DEVICE static bool solve(const double* sums, double n, Coef& c) {
     const double ell = sums[0] * (c.cut * c.cut);
-    c.lambda = ell / c.dimension * ((c.dimension - 1.0) / (ell - 1.0));
-    c.mu = 1.0 - c.lambda;
+    c.lambda = ell / n * ((n - 1.0) / (ell - 1.0));
     return ell > 1.0 && c.lambda < 1.0;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * v[kU], c.lambda, c.mu, c.depth);
+    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * v[kU], c.lambda, c.depth);
   }
 };
 
@@ -79,19 +73,16 @@ struct EllipsoidShrink {
   static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide},
                                         {"axes", Role::kIn, Storage::kWide}};
   enum { kU, kSet };
-  static constexpr Scalar kScalars[] = {{"cut", 1.0}, {"weight", 1.0}};
   static constexpr Sum kGathered[] = {{"slope"}, {"curvature"}, {"spread"}};
   struct Coef {
-    double cut, lambda, mu;
+    double cut, lambda;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], 1.0 - scalars[1]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut, 1.0},
+                                                {"weight", &Coef::lambda, 1.0}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
     const double w = (c.cut * v[kU] * v[kSet]) * (c.cut * v[kU] * v[kSet]);
-    const double ratio = (1.0 - w) / (c.lambda + c.mu * w);
+    const double ratio = (1.0 - w) / (c.lambda + (1.0 - c.lambda) * w);
     sums[0] = ratio;
     sums[1] = ratio * ratio;
     sums[2] = w;
@@ -107,21 +98,20 @@ struct EllipsoidCutPair {
   static constexpr Stream kStreams[] = {
       {"g", Role::kIn}, {"g_trial", Role::kIn}, {"axes", Role::kInOut, Storage::kWide}};
   enum { kG, kGTrial, kSet };
-  static constexpr Scalar kScalars[] = {
-      {"cut", 1.0}, {"weight"}, {"scale", 1.0}, {"cocoercive", 1.0}, {"depth", kUnlimited}};
   static constexpr Sum kEmitted[] = {{"norm2"}};
   struct Coef {
-    double cut, lambda, mu, scale, cocoercive, depth;
+    double cut, lambda, scale, cocoercive, depth;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], 1.0 - scalars[1], scalars[2], scalars[3], scalars[4]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut, 1.0},
+                                                {"weight", &Coef::lambda},
+                                                {"scale", &Coef::scale, 1.0},
+                                                {"cocoercive", &Coef::cocoercive, 1.0},
+                                                {"depth", &Coef::depth, kUnlimited}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
     const double u = normal(g, c.scale * v[kGTrial], c.cocoercive);
-    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * u, c.lambda, c.mu, c.depth);
+    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * u, c.lambda, c.depth);
     sums[0] = (v[kSet] * (g * g)) * (v[kSet] * (g * g));
   }
 };
@@ -150,25 +140,21 @@ struct CutTrial {
                                         {Shape::kSet, Role::kInOut, Storage::kWide},
                                         {"x_trial", Role::kOut}};
   enum { kX, kG, kGTrial, kSet, kXTrial };
-  static constexpr Scalar kScalars[] = {{"cut"},
-                                        {"step"},
-                                        {"weight", 0.0},
-                                        {"scale", 1.0},
-                                        {"cocoercive", 1.0},
-                                        {"depth", kUnlimited}};
   static constexpr auto& kEmitted = kTrialSums;
   struct Coef {
-    double cut, step, lambda, mu, scale, cocoercive, depth;
+    double cut, step, lambda, scale, cocoercive, depth;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], scalars[2], 1.0 - scalars[2], scalars[3], scalars[4], scalars[5]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut},
+                                                {"step", &Coef::step},
+                                                {"weight", &Coef::lambda, 0.0},
+                                                {"scale", &Coef::scale, 1.0},
+                                                {"cocoercive", &Coef::cocoercive, 1.0},
+                                                {"depth", &Coef::depth, kUnlimited}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
     const double u = normal(g, c.scale * v[kGTrial], c.cocoercive);
-    v[kSet] = shrink<Shape>(v[kSet], c.cut * u, c.lambda, c.mu, c.depth);
+    v[kSet] = shrink<Shape>(v[kSet], c.cut * u, c.lambda, c.depth);
     propose(v, kXTrial, v[kX], g, c.step * v[kSet], sums);
   }
 };

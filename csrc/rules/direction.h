@@ -23,7 +23,7 @@ namespace mdbopt::MDBOPT_ISA {
 // D = one + root·√b + box·b; two of the three are 0.
 struct Metric {
   double one, root, box;
-  MDBOPT_INLINE double operator()(double b) const { return one + root * sqrt(b) + box * b; }
+  MDBOPT_INLINE double metric(double b) const { return one + root * sqrt(b) + box * b; }
 };
 
 struct Scaled {
@@ -31,14 +31,10 @@ struct Scaled {
   static constexpr const char* kSummary = "q ← scale·a";
   static constexpr Stream kStreams[] = {{"a", Role::kIn}, {"q", Role::kOut}};
   enum { kA, kQ };
-  static constexpr Scalar kScalars[] = {{"scale"}};
   struct Coef {
     double scale;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"scale", &Coef::scale}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[kQ] = c.scale * v[kA];
@@ -51,7 +47,10 @@ struct AddPair {
   static constexpr const char* kName = "add_pair";
   static constexpr const char* kSummary = "q ← q + c·a, a an s or a y";
   static constexpr Stream kStreams[] = {{"a", Role::kIn, Storage::kNarrow}, {"q", Role::kInOut}};
-  static constexpr Scalar kScalars[] = {{"c"}};
+  struct Coef {
+    double c;
+  };
+  static constexpr ScalarOf<Coef> kScalars[] = {{"c", &Coef::c}};
 };
 
 struct AddPairs {
@@ -61,24 +60,29 @@ struct AddPairs {
       {"a0", Role::kIn, Storage::kNarrow}, {"a1", Role::kIn, Storage::kNarrow},
       {"a2", Role::kIn, Storage::kNarrow}, {"a3", Role::kIn, Storage::kNarrow},
       {"a4", Role::kIn, Storage::kNarrow}, {"q", Role::kInOut}};
-  static constexpr Scalar kScalars[] = {{"c0"}, {"c1"}, {"c2"}, {"c3"}, {"c4"}};
+  struct Coef {
+    double c0, c1, c2, c3, c4;
+  };
+  static constexpr ScalarOf<Coef> kScalars[] = {{"c0", &Coef::c0},
+                                                {"c1", &Coef::c1},
+                                                {"c2", &Coef::c2},
+                                                {"c3", &Coef::c3},
+                                                {"c4", &Coef::c4}};
 };
 
 template <class Members>
 struct Add : Members {
-  static constexpr std::size_t kCount = sizeof(Members::kScalars) / sizeof(Scalar);
-  struct Coef {
-    double c[kCount];
-  };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    for (std::size_t k = 0; k < kCount; ++k) c.c[k] = scalars[k];
-    return true;
+  using Coef = typename Members::Coef;
+  static constexpr std::size_t kCount = OwnScalars<Members>::value;
+  template <class V, std::size_t... K>
+  MDBOPT_INLINE static double sum(const V& v, const Coef& c, std::index_sequence<K...>) {
+    double q = v[kCount];
+    ((q = q + c.*kMember<Members, K> * v[K]), ...);
+    return q;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    double q = v[kCount];
-    for (std::size_t k = 0; k < kCount; ++k) q = q + c.c[k] * v[k];
-    v[kCount] = q;
+    v[kCount] = sum(v, c, std::make_index_sequence<kCount>{});
   }
 };
 
@@ -87,11 +91,8 @@ struct Coast {
   static constexpr const char* kSummary = "q ← c·s: along a step once more";
   static constexpr Stream kStreams[] = {{"s", Role::kIn, Storage::kNarrow}, {"q", Role::kOut}};
   enum { kS, kQ };
-  static constexpr Scalar kScalars[] = {{"c"}};
   using Coef = Scaled::Coef;
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
-    return Scaled::prepare(scalars, n, c);
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"c", &Coef::scale}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[kQ] = c.scale * v[kS];
@@ -130,14 +131,9 @@ struct ApplyMetric {
   static constexpr const char* kSummary = "q ← (one + root·√b + box·b)·q";
   static constexpr Stream kStreams[] = {{"b", Role::kIn, Storage::kWide}, {"q", Role::kInOut}};
   enum { kB, kQ };
-  static constexpr Scalar kScalars[] = {{"one", 0.0}, {"root", 0.0}, {"box", 0.0}};
-  struct Coef {
-    Metric metric;
-  };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {{scalars[0], scalars[1], scalars[2]}};
-    return true;
-  }
+  using Coef = Metric;
+  static constexpr ScalarOf<Coef> kScalars[] = {
+      {"one", &Coef::one, 0.0}, {"root", &Coef::root, 0.0}, {"box", &Coef::box, 0.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[kQ] = c.metric(v[kB]) * v[kQ];
@@ -150,11 +146,8 @@ struct KeepMetric {
   static constexpr Stream kStreams[] = {{"b", Role::kIn, Storage::kWide},
                                         {"d", Role::kOut, Storage::kWide}};
   enum { kB, kD };
-  static constexpr auto& kScalars = ApplyMetric::kScalars;
   using Coef = ApplyMetric::Coef;
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
-    return ApplyMetric::prepare(scalars, n, c);
-  }
+  static constexpr auto& kScalars = ApplyMetric::kScalars;
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[kD] = c.metric(v[kB]);
@@ -168,17 +161,15 @@ struct MomentumStep {
   static constexpr Stream kStreams[] = {
       {"g", Role::kIn}, {"b", Role::kIn, Storage::kWide}, {"q", Role::kInOut}};
   enum { kG, kB, kQ };
-  static constexpr Scalar kScalars[] = {
-      {"beta", 0.0}, {"scale", 1.0}, {"one", 0.0}, {"root", 0.0}, {"box", 0.0}};
   static constexpr Sum kEmitted[] = {{"slope"}};
-  struct Coef {
+  struct Coef : Metric {
     double beta, scale;
-    Metric metric;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], {scalars[2], scalars[3], scalars[4]}};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"beta", &Coef::beta, 0.0},
+                                                {"scale", &Coef::scale, 1.0},
+                                                {"one", &Coef::one, 0.0},
+                                                {"root", &Coef::root, 0.0},
+                                                {"box", &Coef::box, 0.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
@@ -197,18 +188,14 @@ struct NesterovStep {
                                         {"z", Role::kInOut},
                                         {"q", Role::kOut}};
   enum { kG, kB, kS, kZ, kQ };
-  static constexpr Scalar kScalars[] = {{"beta", 0.0}, {"scale", 1.0}, {"one", 0.0},
-                                        {"root", 0.0}, {"box", 0.0},   {"s_unscale", 1.0}};
   static constexpr Sum kEmitted[] = {{"slope"}};
-  struct Coef {
-    double beta, scale;
-    Metric metric;
-    double s_unscale;
+  struct Coef : Metric {
+    double beta, scale, s_unscale;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], {scalars[2], scalars[3], scalars[4]}, scalars[5]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {
+      {"beta", &Coef::beta, 0.0}, {"scale", &Coef::scale, 1.0},
+      {"one", &Coef::one, 0.0},   {"root", &Coef::root, 0.0},
+      {"box", &Coef::box, 0.0},   {"s_unscale", &Coef::s_unscale, 1.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
@@ -228,16 +215,14 @@ struct CgProducts {
                                         {"delta", Role::kIn},
                                         {"y", Role::kIn, Storage::kNarrow}};
   enum { kG, kB, kDelta, kY };
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}, {"one", 0.0}, {"root", 0.0}, {"box", 0.0}};
   static constexpr Sum kGathered[] = {{"delta_y"}, {"y_dg"}, {"y_dy"}, {"delta_g"}};
-  struct Coef {
+  struct Coef : Metric {
     double scale;
-    Metric metric;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], {scalars[1], scalars[2], scalars[3]}};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"scale", &Coef::scale, 1.0},
+                                                {"one", &Coef::one, 0.0},
+                                                {"root", &Coef::root, 0.0},
+                                                {"box", &Coef::box, 0.0}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
@@ -255,15 +240,11 @@ struct Along {
   static constexpr Stream kStreams[] = {
       {"x", Role::kIn}, {"q", Role::kIn}, {"x_trial", Role::kOut}};
   enum { kX, kQ, kXTrial };
-  static constexpr Scalar kScalars[] = {{"t"}};
   static constexpr Sum kEmitted[] = {{"moved", Fold::kMax}};
   struct Coef {
     double t;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"t", &Coef::t}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     sums[0] = abs(v.put(kXTrial, v[kX] + c.t * v[kQ]) - v[kX]);

@@ -17,17 +17,9 @@ struct Sgd : Update {
   static constexpr const char* kName = "sgd";
   static constexpr const char* kSummary = "x ← (1 − lr·weight_decay)x − lr·g";
   static constexpr Stream kStreams[] = {{"x", Role::kInOut}, {"g", Role::kIn}};
-  static constexpr Scalar kScalars[] = {{"weight_decay", 0.0}, {"l2", 0.0}, {"grad_scale", 1.0}};
-  struct Coef {
-    Common common;
-  };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {Common(scalars)};
-    return true;
-  }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    c.common.move(v, c.common.gradient(v));
+    c.move(v, c.gradient(v));
   }
 };
 
@@ -39,37 +31,35 @@ struct SgdMomentum : Update {
   static constexpr Stream kStreams[] = {
       {"x", Role::kInOut}, {"g", Role::kIn}, {"m", Role::kInOut, Storage::kState}};
   enum { kM = 2 };
-  static constexpr Scalar kScalars[] = {
-      {"t"},       {"momentum", 0.9},  {"dampening", 0.0}, {"nesterov", 0.0}, {"weight_decay", 0.0},
-      {"l2", 0.0}, {"grad_scale", 1.0}};
-  struct Coef {
-    double momentum, gain;
-    bool nesterov;
-    Common common;
+  struct Coef : Update::Coef {
+    double t, momentum, dampening, nesterov, gain;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    const double gain = scalars[0] == 1.0 ? 1.0 : 1.0 - scalars[2];
-    c = {scalars[1], gain, scalars[3] != 0.0, Common(scalars + 4)};
+  static constexpr ScalarOf<Coef> kScalars[] = {{"t", &Coef::t},
+                                                {"momentum", &Coef::momentum, 0.9},
+                                                {"dampening", &Coef::dampening, 0.0},
+                                                {"nesterov", &Coef::nesterov, 0.0}};
+  MDBOPT_HOST_DEVICE static bool prepare(Coef& c, double) {
+    c.gain = c.t == 1.0 ? 1.0 : 1.0 - c.dampening;
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     using Real = typename V::Real;
-    const Real g = c.common.gradient(v);
+    const Real g = c.gradient(v);
     const Real m = v[kM] = Real(c.momentum) * v[kM] + Real(c.gain) * g;
     const Real ahead = g + Real(c.momentum) * m;
-    c.common.move(v, select(c.nesterov, ahead, m));
+    c.move(v, select(c.nesterov != 0.0, ahead, m));
   }
 };
 
 // x moves by lr·d and on by momentum (x − x_prev).
 template <class V>
-MDBOPT_INLINE void move_on(V& v, const Common& common, double momentum, std::size_t x_prev,
+MDBOPT_INLINE void move_on(V& v, const Update::Coef& c, double momentum, std::size_t x_prev,
                            typename V::Real direction) {
   using Real = typename V::Real;
   const Real x = v[Update::kX];
   const Real inertia = Real(momentum) * (x - v[x_prev]);
-  common.move(v, direction);
+  c.move(v, direction);
   v[Update::kX] = v[Update::kX] + inertia;
   v[x_prev] = x;
 }
@@ -80,19 +70,13 @@ struct HeavyBall : Update {
   static constexpr Stream kStreams[] = {
       {"x", Role::kInOut}, {"g", Role::kIn}, {"x_prev", Role::kInOut, Storage::kState}};
   enum { kXPrev = 2 };
-  static constexpr Scalar kScalars[] = {
-      {"momentum", 0.9}, {"weight_decay", 0.0}, {"l2", 0.0}, {"grad_scale", 1.0}};
-  struct Coef {
+  struct Coef : Update::Coef {
     double momentum;
-    Common common;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], Common(scalars + 1)};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"momentum", &Coef::momentum, 0.9}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    move_on(v, c.common, c.momentum, kXPrev, c.common.gradient(v));
+    move_on(v, c, c.momentum, kXPrev, c.gradient(v));
   }
 };
 
@@ -100,20 +84,14 @@ struct NormalizedGd : Update {
   static constexpr const char* kName = "normalized_gd";
   static constexpr const char* kSummary = "x ← x − lr·g/‖g‖";
   static constexpr Stream kStreams[] = {{"x", Role::kInOut}, {"g", Role::kIn}};
-  static constexpr Scalar kScalars[] = {{"weight_decay", 0.0}, {"l2", 0.0}, {"grad_scale", 1.0}};
   static constexpr Sum kGathered[] = {{"norm2"}};
   static constexpr unsigned kGatherReads = 1U << kX | 1U << kG;
-  struct Coef {
+  struct Coef : Update::Coef {
     double inverse;
-    Common common;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {0.0, Common(scalars)};
-    return true;
-  }
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
-    const double g = c.common.gradient(v);
+    const double g = c.gradient(v);
     sums[0] = g * g;
   }
   template <class C>
@@ -123,7 +101,7 @@ struct NormalizedGd : Update {
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    c.common.move(v, in_range<typename V::Real>(c.inverse) * c.common.gradient(v));
+    c.move(v, in_range<typename V::Real>(c.inverse) * c.gradient(v));
   }
 };
 
@@ -131,18 +109,14 @@ struct NormalizedGdMomentum : NormalizedGd {
   static constexpr const char* kName = "normalized_gd_momentum";
   static constexpr const char* kSummary = "x, x_prev ← x − lr·g/‖g‖ + momentum(x − x_prev), x";
   static constexpr auto& kStreams = HeavyBall::kStreams;
-  static constexpr auto& kScalars = HeavyBall::kScalars;
   struct Coef : NormalizedGd::Coef {
     double momentum;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {{0.0, Common(scalars + 1)}, scalars[0]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"momentum", &Coef::momentum, 0.9}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    move_on(v, c.common, c.momentum, HeavyBall::kXPrev,
-            in_range<typename V::Real>(c.inverse) * c.common.gradient(v));
+    move_on(v, c, c.momentum, HeavyBall::kXPrev,
+            in_range<typename V::Real>(c.inverse) * c.gradient(v));
   }
 };
 

@@ -17,8 +17,7 @@ inline constexpr Sum kProducts[] = {{"gd"}, {"g2"}, {"d2"}};
 inline constexpr Sum kAlpha[] = {{"alpha"}};
 
 struct LearnedRate {
-  double alpha, hyper_lr;
-  bool multiplicative;
+  double alpha, hyper_lr, multiplicative;
 
   MDBOPT_INLINE static void products(double g, double d, double* sums) {
     sums[0] = g * d;
@@ -28,7 +27,7 @@ struct LearnedRate {
   MDBOPT_HOST_DEVICE void learn(double* sums) {
     const double norms = sqrt(sums[1]) * sqrt(sums[2]);
     const double cosine = norms == 0.0 ? 0.0 : sums[0] / norms;
-    alpha = multiplicative ? alpha * (1.0 + hyper_lr * cosine) : alpha + hyper_lr * sums[0];
+    alpha = multiplicative != 0.0 ? alpha * (1.0 + hyper_lr * cosine) : alpha + hyper_lr * sums[0];
     sums[3] = alpha;
   }
 };
@@ -41,33 +40,28 @@ struct HypergradientSgd : Update {
   static constexpr Stream kStreams[] = {
       {"x", Role::kInOut}, {"g", Role::kIn}, {"m", Role::kInOut, Storage::kState}};
   enum { kM = 2 };
-  static constexpr Scalar kScalars[] = {
-      {"alpha", 1.0},        {"hyper_lr"}, {"multiplicative", 0.0}, {"momentum", 0.0},
-      {"weight_decay", 0.0}, {"l2", 0.0},  {"grad_scale", 1.0}};
   static constexpr auto& kGathered = kProducts;
   static constexpr auto& kSolved = kAlpha;
-  struct Coef {
-    LearnedRate rate;
+  struct Coef : Update::Coef, LearnedRate {
     double momentum;
-    Common common;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {{scalars[0], scalars[1], scalars[2] != 0.0}, scalars[3], Common(scalars + 4)};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"alpha", &Coef::alpha, 1.0},
+                                                {"hyper_lr", &Coef::hyper_lr},
+                                                {"multiplicative", &Coef::multiplicative, 0.0},
+                                                {"momentum", &Coef::momentum, 0.0}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
-    LearnedRate::products(c.common.gradient(v), v[kM], sums);
+    LearnedRate::products(c.gradient(v), v[kM], sums);
   }
   MDBOPT_HOST_DEVICE static bool solve(double* sums, double, Coef& c) {
-    c.rate.learn(sums);
+    c.learn(sums);
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     using Real = typename V::Real;
-    v[kM] = Real(c.momentum) * v[kM] + c.common.gradient(v);
-    c.common.move(v, Real(c.rate.alpha) * v[kM]);
+    v[kM] = Real(c.momentum) * v[kM] + c.gradient(v);
+    c.move(v, Real(c.alpha) * v[kM]);
   }
 };
 
@@ -77,48 +71,40 @@ struct HypergradientAdam : Update {
       "alpha ← alpha + hyper_lr⟨g, d⟩ or alpha(1 + hyper_lr·cos(g, d)), d adam's last direction; "
       "then adam with lr·alpha for lr";
   static constexpr auto& kStreams = Adam::kStreams;
-  static constexpr Scalar kScalars[] = {{"alpha", 1.0},
-                                        {"hyper_lr"},
-                                        {"multiplicative", 0.0},
-                                        {"t"},
-                                        {"beta1", 0.9},
-                                        {"beta2", 0.999},
-                                        {"eps", 1e-8},
-                                        {"eps_root", 0.0},
-                                        {"bias_correction", 1.0},
-                                        {"weight_decay", 0.0},
-                                        {"l2", 0.0},
-                                        {"grad_scale", 1.0}};
   static constexpr auto& kGathered = kProducts;
   static constexpr auto& kSolved = kAlpha;
-  struct Coef {
-    LearnedRate rate;
+  struct Coef : Adam::Coef, LearnedRate {
     Corrections before;
-    Adam::Coef adam;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
-    c.rate = {scalars[0], scalars[1], scalars[2] != 0.0};
-    c.before = Corrections::after(scalars[3] - 1.0, scalars[4], scalars[5], scalars[8] != 0.0);
-    return Adam::prepare(scalars + 3, n, c.adam);
+  static constexpr ScalarOf<Coef> kScalars[] = {{"alpha", &Coef::alpha, 1.0},
+                                                {"hyper_lr", &Coef::hyper_lr},
+                                                {"multiplicative", &Coef::multiplicative, 0.0},
+                                                {"t", &Coef::t},
+                                                {"beta1", &Coef::beta1, 0.9},
+                                                {"beta2", &Coef::beta2, 0.999},
+                                                {"eps", &Coef::eps, 1e-8},
+                                                {"eps_root", &Coef::eps_root, 0.0},
+                                                {"bias_correction", &Coef::bias_correction, 1.0}};
+  MDBOPT_HOST_DEVICE static bool prepare(Coef& c, double n) {
+    c.before = Corrections::after(c.t - 1.0, c.beta1, c.beta2, c.bias_correction != 0.0);
+    return Adam::prepare(c, n);
   }
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
     using Real = typename V::Real;
     const Real m = v[Adam::kM];
-    const Real direction = c.before.direction(m, v[Adam::kV], c.adam.eps, c.adam.eps_root);
-    LearnedRate::products(c.adam.common.gradient(v), m == Real(0) ? Real(0) : direction, sums);
+    const Real direction = c.before.direction(m, v[Adam::kV], c.eps, c.eps_root);
+    LearnedRate::products(c.gradient(v), m == Real(0) ? Real(0) : direction, sums);
   }
   MDBOPT_HOST_DEVICE static bool solve(double* sums, double, Coef& c) {
-    c.rate.learn(sums);
+    c.learn(sums);
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     using Real = typename V::Real;
-    const Adam::Coef& adam = c.adam;
-    Adam::moments(v, adam);
-    adam.common.move(v, Real(c.rate.alpha) * adam.corrections.direction(v[Adam::kM], v[Adam::kV],
-                                                                        adam.eps, adam.eps_root));
+    Adam::moments(v, c);
+    c.move(v, Real(c.alpha) * c.corrections.direction(v[Adam::kM], v[Adam::kV], c.eps, c.eps_root));
   }
 };
 

@@ -14,38 +14,10 @@
 // last point where f decreased, with the p that this failure taught.
 #pragma once
 
+#include "exponential.h"
 #include "update.h"
 
 namespace mdbopt::MDBOPT_ISA {
-
-constexpr double inverse_factorial(int k) {
-  double result = 1.0;
-  for (; k > 1; --k) result /= k;
-  return result;
-}
-
-// e^x for |x| ≤ 80: x = k ln 2 + r, |r| ≤ ½ ln 2, and a Taylor polynomial in r,
-// in + − × only, so that bits agree everywhere. Adding 3·2^(p−2), p the bits of a significand, rounds
-// x/ln 2 to the whole number k and leaves k in the lowest bits, from where a shift makes it 2^k.
-template <class Real>
-MDBOPT_INLINE Real exp(Real x) {
-  constexpr bool kDouble = sizeof(Real) == 8;
-  using Bits = std::conditional_t<kDouble, std::uint64_t, std::uint32_t>;
-  constexpr int kShift = kDouble ? 52 : 23;
-  constexpr int kDegree = kDouble ? 13 : 7;  // the first term left out is below ½ ulp
-  constexpr Real kRounder = kDouble ? Real(0x1.8p52) : Real(0x1.8p23);
-  constexpr Real kLogHigh = Real(0.693145751953125);  // of few bits: k times it is exact
-  constexpr Real kLogLow = Real(1.4286068203094172e-6);
-  const Real rounded = x * Real(1.4426950408889634) + kRounder;
-  const Real k = rounded - kRounder;
-  const Real r = (x - k * kLogHigh) - k * kLogLow;
-  Real sum = Real(inverse_factorial(kDegree));
-#pragma GCC unroll 16
-  for (int power = kDegree - 1; power >= 0; --power) sum = sum * r + Real(inverse_factorial(power));
-  const Bits scale =
-      (__builtin_bit_cast(Bits, rounded) << kShift) + __builtin_bit_cast(Bits, Real(1));
-  return sum * __builtin_bit_cast(Real, scale);
-}
 
 // g·g_prev/max(g², g_prev²), 0 where both are: the smaller over the larger.
 template <class Real>
@@ -67,26 +39,20 @@ struct AdditiveRates : Update {
       "p ← max(p + hyper_lr·g·g_prev, 0), x ← x − lr·p·g, g_prev ← g";
   static constexpr auto& kStreams = kLearnedRatesStreams;
   enum { kGPrev = 2, kP };
-  static constexpr Scalar kScalars[] = {
-      {"hyper_lr"}, {"weight_decay", 0.0}, {"l2", 0.0}, {"grad_scale", 1.0}};
-  struct Coef {
+  struct Coef : Update::Coef {
     double hyper_lr, share;
-    Common common;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], 1.0, Common(scalars + 1)};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"hyper_lr", &Coef::hyper_lr}};
   template <class V>
   MDBOPT_INLINE static void finish(V& v, const Coef& c, typename V::Real g, typename V::Real p) {
     v[kP] = p;
     v[kGPrev] = g;
-    c.common.move(v, p * g);
+    c.move(v, p * g);
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     using Real = typename V::Real;
-    const Real g = c.common.gradient(v);
+    const Real g = c.gradient(v);
     finish(v, c, g, maximum(Real(0), v[kP] + Real(c.hyper_lr) * (g * v[kGPrev])));
   }
 };
@@ -96,16 +62,14 @@ struct LogRates : AdditiveRates {
   static constexpr const char* kSummary =
       "p ← p·exp(hyper_lr·r), r = g·g_prev/max(g², g_prev²), x ← x − lr·p·g, g_prev ← g";
   // The exponent is hyper_lr at most, and exp is for 80.
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
-    return AdditiveRates::prepare(scalars, n, c) && abs(c.hyper_lr) <= 80.0;
-  }
+  MDBOPT_HOST_DEVICE static bool prepare(const Coef& c, double) { return abs(c.hyper_lr) <= 80.0; }
   template <class V>
   MDBOPT_INLINE static typename V::Real grown(const V& v, const Coef& c, typename V::Real g) {
     return v[kP] * exp(typename V::Real(c.hyper_lr) * agreement(g, v[kGPrev]));
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    const auto g = c.common.gradient(v);
+    const auto g = c.gradient(v);
     finish(v, c, g, grown(v, c, g));
   }
 };
@@ -118,7 +82,7 @@ struct WeightRates : LogRates {
   static constexpr Sum kGathered[] = {{"total"}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
-    sums[0] = grown(v, c, c.common.gradient(v));
+    sums[0] = grown(v, c, c.gradient(v));
   }
   MDBOPT_HOST_DEVICE static bool solve(const double* sums, double n, Coef& c) {
     c.share = sums[0] > 0.0 ? n / sums[0] : 1.0;
@@ -126,7 +90,7 @@ struct WeightRates : LogRates {
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    const auto g = c.common.gradient(v);
+    const auto g = c.gradient(v);
     finish(v, c, g, grown(v, c, g) * typename V::Real(c.share));
   }
 };
@@ -145,33 +109,32 @@ struct Osgm : Update {
                                         {"p", Role::kInOut, Storage::kState},
                                         {"sum_of_squares", Role::kInOut, Storage::kState}};
   enum { kXPrev = 2, kGPrev, kP, kSum };
-  static constexpr Scalar kScalars[] = {{"norm2", 0.0},     {"moved", 1.0},        {"hyper_lr"},
-                                        {"eps", 1e-12},     {"weight_decay", 0.0}, {"l2", 0.0},
-                                        {"grad_scale", 1.0}};
   static constexpr Sum kEmitted[] = {{"norm2"}};
-  struct Coef {
-    double inverse, hyper_lr, eps;
-    bool moved;
-    Common common;
+  struct Coef : Update::Coef {
+    double norm2, moved, hyper_lr, eps, inverse;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    const double inverse = scalars[0] > 0.0 ? 1.0 / sqrt(scalars[0]) : 0.0;
-    c = {inverse, scalars[2], scalars[3], scalars[1] != 0.0, Common(scalars + 4)};
+  static constexpr ScalarOf<Coef> kScalars[] = {{"norm2", &Coef::norm2, 0.0},
+                                                {"moved", &Coef::moved, 1.0},
+                                                {"hyper_lr", &Coef::hyper_lr},
+                                                {"eps", &Coef::eps, 1e-12}};
+  MDBOPT_HOST_DEVICE static bool prepare(Coef& c, double) {
+    c.inverse = c.norm2 > 0.0 ? 1.0 / sqrt(c.norm2) : 0.0;
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     using Real = typename V::Real;
-    const Real g = c.common.gradient(v);
+    const Real g = c.gradient(v);
     // The square of a small norm, or its inverse, would leave the range of float32.
     const Real inverse = in_range<Real>(c.inverse);
     const Real h = (g * inverse) * (v[kGPrev] * inverse);
     const Real sum = v[kSum] = v[kSum] + h * h;
     v[kP] = maximum(Real(0), v[kP] + Real(c.hyper_lr) * h / (sqrt(sum) + Real(c.eps)));
-    v[kX] = v[kXPrev] = select(c.moved, v[kX], v[kXPrev]);
-    v[kGPrev] = select(c.moved, g, v[kGPrev]);
+    const bool moved = c.moved != 0.0;
+    v[kX] = v[kXPrev] = select(moved, v[kX], v[kXPrev]);
+    v[kGPrev] = select(moved, g, v[kGPrev]);
     sums[0] = static_cast<double>(v[kGPrev]) * static_cast<double>(v[kGPrev]);
-    c.common.move(v, v[kP] * v[kGPrev]);
+    c.move(v, v[kP] * v[kGPrev]);
   }
 };
 

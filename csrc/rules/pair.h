@@ -30,17 +30,14 @@ struct Pair {
                                         {"y", Role::kOut, Storage::kNarrow},
                                         {"g_copy", Role::kOut}};
   enum { kX, kXTrial, kG, kGTrial, kS, kY, kGCopy };
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}, {"s_scale", 1.0}};
   static constexpr Sum kEmitted[] = {
       {"gs"},        {"gs_trial"},        {"sy"},       {"sy_abs"}, {"gmax", Fold::kMax},
       {"gs_stored"}, {"gs_trial_stored"}, {"sy_stored"}};
   struct Coef {
     double scale, s_scale;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"scale", &Coef::scale, 1.0},
+                                                {"s_scale", &Coef::s_scale, 1.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
@@ -117,7 +114,7 @@ inline constexpr Sum kLearnSums[] = {
 
 MDBOPT_INLINE void learn(double s, double y, double w, double depth, double& b, double* sums) {
   const double old = b;
-  b = shrink<Box>(b, w, 0.0, 1.0, depth);
+  b = shrink<Box>(b, w, 0.0, depth);
   const double root = sqrt(b);
   const double inverse = 1.0 / b;
   sums[0] = y * y;
@@ -137,15 +134,12 @@ struct Learn {
                                         {"y", Role::kIn, Storage::kNarrow},
                                         {"b", Role::kInOut, Storage::kWide}};
   enum { kS, kY, kB };
-  static constexpr Scalar kScalars[] = {{"cut"}, {"depth", kUnlimited}};
   static constexpr auto& kEmitted = kLearnSums;
   struct Coef {
     double cut, depth;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut},
+                                                {"depth", &Coef::depth, kUnlimited}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     learn(v[kS], v[kY], c.cut * (v[kY] * v[kY]), c.depth, v[kB], sums);
@@ -160,12 +154,9 @@ struct LearnFrom {
                                         {"u", Role::kIn, Storage::kWide},
                                         {"b", Role::kInOut, Storage::kWide}};
   enum { kS, kY, kU, kB };
-  static constexpr auto& kScalars = Learn::kScalars;
   static constexpr auto& kEmitted = kLearnSums;
   using Coef = Learn::Coef;
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
-    return Learn::prepare(scalars, n, c);
-  }
+  static constexpr auto& kScalars = Learn::kScalars;
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     learn(v[kS], v[kY], c.cut * v[kU], c.depth, v[kB], sums);

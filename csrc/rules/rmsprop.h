@@ -29,12 +29,18 @@ inline constexpr Stream kRmsPropCenteredMomentumStreams[] = {{"x", Role::kInOut}
                                                              {"a", Role::kInOut, Storage::kState},
                                                              {"m", Role::kInOut, Storage::kState}};
 
-inline constexpr Scalar kRmsPropScalars[] = {{"alpha", 0.99},   {"eps", 1e-8},
-                                             {"eps_root", 0.0}, {"weight_decay", 0.0},
-                                             {"l2", 0.0},       {"grad_scale", 1.0}};
-inline constexpr Scalar kRmsPropMomentumScalars[] = {
-    {"momentum", 0.9},     {"alpha", 0.99}, {"eps", 1e-8},      {"eps_root", 0.0},
-    {"weight_decay", 0.0}, {"l2", 0.0},     {"grad_scale", 1.0}};
+struct RmsPropCoef : Update::Coef {
+  double momentum, alpha, eps, eps_root;
+};
+inline constexpr ScalarOf<RmsPropCoef> kRmsPropScalars[] = {
+    {"alpha", &RmsPropCoef::alpha, 0.99},
+    {"eps", &RmsPropCoef::eps, 1e-8},
+    {"eps_root", &RmsPropCoef::eps_root, 0.0}};
+inline constexpr ScalarOf<RmsPropCoef> kRmsPropMomentumScalars[] = {
+    {"momentum", &RmsPropCoef::momentum, 0.9},
+    {"alpha", &RmsPropCoef::alpha, 0.99},
+    {"eps", &RmsPropCoef::eps, 1e-8},
+    {"eps_root", &RmsPropCoef::eps_root, 0.0}};
 
 struct Plain {
   static constexpr const char* kName = "rmsprop";
@@ -69,20 +75,12 @@ struct RmsProp : Update {
       "lr·m, d = g/(√(v + eps_root) + eps), m ← momentum·m + d";
   static constexpr auto& kStreams = Form::kStreams;
   enum { kV = 2, kA = 3, kM = Form::kCentered ? 4 : 3 };
+  using Coef = RmsPropCoef;
   static constexpr auto& kScalars = Form::kScalars;
-  struct Coef {
-    double momentum, alpha, eps, eps_root;
-    Common common;
-  };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    const double momentum = Form::kHasMomentum ? *scalars++ : 0.0;
-    c = {momentum, scalars[0], scalars[1], scalars[2], Common(scalars + 3)};
-    return true;
-  }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     using Real = typename V::Real;
-    const Real g = c.common.gradient(v);
+    const Real g = c.gradient(v);
     Real variance = v[kV] = average(c.alpha, v[kV], g * g);
     if constexpr (Form::kCentered) {
       v[kA] = average(c.alpha, v[kA], g);
@@ -92,7 +90,7 @@ struct RmsProp : Update {
     if constexpr (Form::kHasMomentum) {
       direction = v[kM] = Real(c.momentum) * v[kM] + direction;
     }
-    c.common.move(v, direction);
+    c.move(v, direction);
   }
 };
 

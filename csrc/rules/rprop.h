@@ -22,27 +22,23 @@ struct Rprop : Update {
                                         {"g_prev", Role::kInOut, Storage::kState},
                                         {"eta", Role::kInOut, Storage::kState}};
   enum { kGPrev = 2, kEta };
-  static constexpr Scalar kScalars[] = {{"shrink", 0.5},    {"grow", 1.2},         {"least", 1e-6},
-                                        {"most", 50.0},     {"weight_decay", 0.0}, {"l2", 0.0},
-                                        {"grad_scale", 1.0}};
-  struct Coef {
+  struct Coef : Update::Coef {
     double shrink, grow, least, most;
-    Common common;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], scalars[2], scalars[3], Common(scalars + 4)};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"shrink", &Coef::shrink, 0.5},
+                                                {"grow", &Coef::grow, 1.2},
+                                                {"least", &Coef::least, 1e-6},
+                                                {"most", &Coef::most, 50.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     using Real = typename V::Real;
-    const Real g = c.common.gradient(v);
+    const Real g = c.gradient(v);
     const Real agreement = sign(g) * v[kGPrev];  // g·g_prev may underflow
     const Real grown = select(agreement > 0, Real(c.grow), Real(1));
     const Real factor = select(agreement < 0, Real(c.shrink), grown);
     v[kEta] = min(max(v[kEta] * factor, Real(c.least)), Real(c.most));
     v[kGPrev] = select(agreement < 0, Real(0), g);
-    c.common.move(v, v[kEta] * sign(v[kGPrev]));
+    c.move(v, v[kEta] * sign(v[kGPrev]));
   }
 };
 

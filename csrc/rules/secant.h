@@ -56,15 +56,12 @@ struct Secant {
       "sums of a rejected candidate: slope, curvature, finiteness and spread";
   static constexpr auto& kStreams = Shape::kStreams;
   enum { kG, kGTrial };
-  static constexpr Scalar kScalars[] = {{"step"}, {"scale", 1.0}, {"cocoercive", 1.0}};
   static constexpr auto& kGathered = Shape::kGathered;
   struct Coef {
     double step, scale, cocoercive;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], scalars[2]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {
+      {"step", &Coef::step}, {"scale", &Coef::scale, 1.0}, {"cocoercive", &Coef::cocoercive, 1.0}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];

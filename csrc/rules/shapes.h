@@ -62,9 +62,9 @@ struct Ellipsoid {
 };
 
 template <class Shape>
-MDBOPT_INLINE double shrink(double set, double u, double lambda, double mu, double depth) {
+MDBOPT_INLINE double shrink(double set, double u, double lambda, double depth) {
   const double w = min(u * set, depth);
-  return min(max(Shape::cut(set, w, lambda, mu), kSmallestStepSize), kLargestStepSize);
+  return min(max(Shape::cut(set, w, lambda, 1.0 - lambda), kSmallestStepSize), kLargestStepSize);
 }
 
 }  // namespace mdbopt::MDBOPT_ISA

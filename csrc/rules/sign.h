@@ -20,7 +20,7 @@ struct SignDescent : Sgd {
   static constexpr const char* kSummary = "x ← x − lr·sign(g)";
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    c.common.move(v, sign(c.common.gradient(v)));
+    c.move(v, sign(c.gradient(v)));
   }
 };
 
@@ -29,7 +29,7 @@ struct SignDescentMomentum : HeavyBall {
   static constexpr const char* kSummary = "x, x_prev ← x − lr·sign(g) + momentum(x − x_prev), x";
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    move_on(v, c.common, c.momentum, kXPrev, sign(c.common.gradient(v)));
+    move_on(v, c, c.momentum, kXPrev, sign(c.gradient(v)));
   }
 };
 
@@ -39,15 +39,12 @@ struct Signum : Update {
   static constexpr Stream kStreams[] = {
       {"x", Role::kInOut}, {"g", Role::kIn}, {"m", Role::kInOut, Storage::kState}};
   enum { kM = 2 };
-  static constexpr auto& kScalars = HeavyBall::kScalars;
   using Coef = HeavyBall::Coef;
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double n, Coef& c) {
-    return HeavyBall::prepare(scalars, n, c);
-  }
+  static constexpr auto& kScalars = HeavyBall::kScalars;
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    v[kM] = average(c.momentum, v[kM], c.common.gradient(v));
-    c.common.move(v, sign(v[kM]));
+    v[kM] = average(c.momentum, v[kM], c.gradient(v));
+    c.move(v, sign(v[kM]));
   }
 };
 
@@ -57,20 +54,15 @@ struct Lion : Update {
       "x ← (1 − lr·weight_decay)x − lr·sign(β₁m + (1 − β₁)g), m ← β₂m + (1 − β₂)g";
   static constexpr auto& kStreams = Signum::kStreams;
   enum { kM = 2 };
-  static constexpr Scalar kScalars[] = {
-      {"beta1", 0.9}, {"beta2", 0.99}, {"weight_decay", 0.0}, {"l2", 0.0}, {"grad_scale", 1.0}};
-  struct Coef {
+  struct Coef : Update::Coef {
     double beta1, beta2;
-    Common common;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1], Common(scalars + 2)};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"beta1", &Coef::beta1, 0.9},
+                                                {"beta2", &Coef::beta2, 0.99}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    const auto g = c.common.gradient(v);
-    c.common.move(v, sign(average(c.beta1, v[kM], g)));
+    const auto g = c.gradient(v);
+    c.move(v, sign(average(c.beta1, v[kM], g)));
     v[kM] = average(c.beta2, v[kM], g);
   }
 };

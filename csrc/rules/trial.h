@@ -95,15 +95,12 @@ struct Trial {
       "x_trial ← x − p∘(scale·g), p = step times the set's candidate";
   static constexpr auto& kStreams = Candidate::kTrialStreams;
   enum { kX, kG };
-  static constexpr Scalar kScalars[] = {{"step"}, {"scale", 1.0}};
   static constexpr auto& kEmitted = kTrialSums;
   struct Coef {
     double step, scale;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"step", &Coef::step},
+                                                {"scale", &Coef::scale, 1.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];

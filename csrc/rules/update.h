@@ -27,25 +27,27 @@ MDBOPT_HOST_DEVICE inline __attribute__((always_inline)) double power(double bas
   return result;
 }
 
-struct Common {
-  double weight_decay, l2, grad_scale;
-  MDBOPT_HOST_DEVICE explicit Common(const double* scalars = nullptr) {
-    if (scalars != nullptr) {
-      weight_decay = scalars[0];
-      l2 = scalars[1];
-      grad_scale = scalars[2];
+// A first-order update: x is read and written, g read.
+struct Update {
+  static constexpr bool kIsUpdate = true;
+  static constexpr bool kTakesHalf = true;
+  enum { kX, kG };
+  struct Coef {
+    double weight_decay, l2, grad_scale;
+    template <class V>
+    MDBOPT_INLINE typename V::Real gradient(const V& v) const {
+      using Real = typename V::Real;
+      return Real(grad_scale) * v[kG] + Real(l2) * v[kX];
     }
-  }
-  template <class V>
-  MDBOPT_INLINE typename V::Real gradient(const V& v) const {
-    using Real = typename V::Real;
-    return Real(grad_scale) * v[Update::kG] + Real(l2) * v[Update::kX];
-  }
-  template <class V>
-  MDBOPT_INLINE void move(V& v, typename V::Real direction) const {
-    using Real = typename V::Real;
-    v[Update::kX] = (Real(1) - v.lr * Real(weight_decay)) * v[Update::kX] - v.lr * direction;
-  }
+    template <class V>
+    MDBOPT_INLINE void move(V& v, typename V::Real direction) const {
+      using Real = typename V::Real;
+      v[kX] = (Real(1) - v.lr * Real(weight_decay)) * v[kX] - v.lr * direction;
+    }
+  };
+  static constexpr ScalarOf<Coef> kCommonScalars[] = {{"weight_decay", &Coef::weight_decay, 0.0},
+                                                      {"l2", &Coef::l2, 0.0},
+                                                      {"grad_scale", &Coef::grad_scale, 1.0}};
 };
 
 // β old + (1 − β) new.

@@ -11,14 +11,11 @@ struct Rescale {
   static constexpr const char* kName = "rescale";
   static constexpr const char* kSummary = "b ← min(factor·b, most)";
   static constexpr Stream kStreams[] = {{"b", Role::kInOut, Storage::kWide}};
-  static constexpr Scalar kScalars[] = {{"factor"}, {"most", 1e300}};
   struct Coef {
     double factor, most;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"factor", &Coef::factor},
+                                                {"most", &Coef::most, 1e300}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[0] = min(c.factor * v[0], c.most);
@@ -29,14 +26,10 @@ struct Fill {
   static constexpr const char* kName = "fill";
   static constexpr const char* kSummary = "b ← value";
   static constexpr Stream kStreams[] = {{"b", Role::kOut, Storage::kWide}};
-  static constexpr Scalar kScalars[] = {{"value"}};
   struct Coef {
     double value;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"value", &Coef::value}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[0] = c.value;
@@ -78,14 +71,11 @@ struct Hypergradient {
   static constexpr Stream kStreams[] = {
       {"g", Role::kIn}, {"g_trial", Role::kIn}, {"u", Role::kOut, Storage::kWide}};
   enum { kG, kGTrial, kU };
-  static constexpr Scalar kScalars[] = {{"scale", 1.0}, {"cocoercive", 0.0}};
   struct Coef {
     double scale, cocoercive;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], scalars[1]};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"scale", &Coef::scale, 1.0},
+                                                {"cocoercive", &Coef::cocoercive, 0.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[kU] = normal(c.scale * v[kG], c.scale * v[kGTrial], c.cocoercive);
@@ -113,15 +103,11 @@ struct EllipsoidCandidate {
                                         {"axes", Role::kIn, Storage::kWide},
                                         {"p", Role::kOut, Storage::kWide}};
   enum { kW, kSet, kP };
-  static constexpr Scalar kScalars[] = {{"gamma"}};
   static constexpr Sum kGathered[] = {{"norm2"}};
   struct Coef {
     double gamma, step;
   };
-  MDBOPT_HOST_DEVICE static bool prepare(const double* scalars, double, Coef& c) {
-    c = {scalars[0], 0.0};
-    return true;
-  }
+  static constexpr ScalarOf<Coef> kScalars[] = {{"gamma", &Coef::gamma}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef&, double* sums) {
     sums[0] = (v[kSet] * v[kW]) * (v[kSet] * v[kW]);

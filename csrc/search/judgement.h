@@ -47,8 +47,8 @@ template <class Rule, class... Scalar>
 MDBOPT_INLINE void give(Slot& slot, Scalar... scalar) {
   static_assert(sizeof...(Scalar) == rules::Scalars<Rule>::count);
   const double scalars[] = {scalar...};
-  Rule::prepare(scalars, static_cast<double>(slot.job.size),
-                *reinterpret_cast<typename Rule::Coef*>(slot.coef.bytes));
+  rules::make_coef<Rule>(scalars, static_cast<double>(slot.job.size),
+                         *reinterpret_cast<typename Rule::Coef*>(slot.coef.bytes));
 }
 
 MDBOPT_INLINE bool wanted(const Slot& slot) { return slot.skip == 0; }

@@ -14,24 +14,7 @@ from mdbopt._core import __version__
 from mdbopt._minimize.methods import methods
 from mdbopt.kernels._backends import backends
 from mdbopt.kernels._rules import rules
-from mdbopt.optimizers import (
-    OSGM,
-    SGD,
-    AdaGrad,
-    AdaGradNorm,
-    Adam,
-    AdamW,
-    AMSGrad,
-    DiagonalHypergradient,
-    HypergradientAdam,
-    HypergradientSGD,
-    Lion,
-    NormalizedGD,
-    RMSProp,
-    Rprop,
-    SignDescent,
-    Signum,
-)
+from mdbopt.optimizers import *  # noqa: F403
 from mdbopt.optimizers._state import OptimizerState
 from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, SearchState, Simplex
 
@@ -41,28 +24,12 @@ if TYPE_CHECKING:
     from mdbopt._minimize.scipy_method import scipy_method
 
 __all__ = [
-    "OSGM",
-    "SGD",
-    "AMSGrad",
-    "AdaGrad",
-    "AdaGradNorm",
-    "Adam",
-    "AdamW",
     "Backtracking",
     "Box",
-    "DiagonalHypergradient",
     "Ellipsoid",
     "Guarded",
-    "HypergradientAdam",
-    "HypergradientSGD",
-    "Lion",
-    "NormalizedGD",
     "OptimizerState",
-    "RMSProp",
-    "Rprop",
     "SearchState",
-    "SignDescent",
-    "Signum",
     "Simplex",
     "__version__",
     "backends",
@@ -75,6 +42,7 @@ __all__ = [
     "rules",
     "scipy_method",
 ]
+__all__ += optimizers.__all__
 
 
 # They bring in SciPy, scikit-learn or matplotlib, which take longer than all else, and which not

@@ -61,7 +61,8 @@ struct Control {
 template <class Rule>
 void want(Slot& slot, std::initializer_list<void*> streams, std::initializer_list<double> scalars) {
   std::copy(streams.begin(), streams.end(), slot.job.streams);
-  Rule::prepare(scalars.begin(), 0.0, *reinterpret_cast<typename Rule::Coef*>(slot.coef.bytes));
+  mdbopt::MDBOPT_ISA::make_coef<Rule>(scalars.begin(), 0.0,
+                                      *reinterpret_cast<typename Rule::Coef*>(slot.coef.bytes));
   slot.skip = 0;
 }
 

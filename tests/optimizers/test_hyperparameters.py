@@ -8,15 +8,11 @@ import re
 
 import numpy as np
 import pytest
+from optimizer_case import BOOL, FRACTION, NOT_NEGATIVE, WORD
 from optimizer_cases import CASES, CLASSES
 
 import mdbopt
 from mdbopt import optimizers
-
-FRACTION = (1.0, 1.5, -0.1, math.nan, math.inf, "0.9", True, None, 1j)
-NOT_NEGATIVE = (-1e-9, math.nan, math.inf, -math.inf, "0", True, None, np.ones(2), [1.0])
-BOOL = (1, 0.0, "yes", None)
-WORD = ("none", "", None, 3, b"log")
 
 # What is refused of what all optimizers take.
 COMMON = {
@@ -30,38 +26,8 @@ COMMON = {
     "backend": ("sse9", 3, True),
     "threads": (0, -1, 1.5, "2", True, math.inf),
 }
-AVERAGES = {"beta1": FRACTION, "beta2": FRACTION}
-ROOTS = {"eps": NOT_NEGATIVE, "eps_root": NOT_NEGATIVE}
-ADAM = AVERAGES | ROOTS | {"bias_correction": BOOL}
-LEARNED = {"hyper_lr": NOT_NEGATIVE, "mode": WORD}
-PAIR = (None, 1.0, "ab", (), (0.5,), (0.5, 1.2, 2.0), {0.5, 1.2}, (0.5, "a"), (True, 2.0))
 # And of what each takes besides.
-OWN = {
-    "SGD": {
-        "momentum": FRACTION,
-        "dampening": (-0.1, 1.1, math.nan, "0", True),
-        "nesterov": BOOL,
-        "heavy_ball": BOOL,
-    },
-    "NormalizedGD": {"momentum": FRACTION},
-    "SignDescent": {"momentum": FRACTION},
-    "Signum": {"momentum": FRACTION},
-    "Lion": AVERAGES,
-    "Adam": ADAM,
-    "AdamW": ADAM,
-    "AMSGrad": ADAM,
-    "AdaGrad": ROOTS | {"initial": NOT_NEGATIVE},
-    "AdaGradNorm": ROOTS | {"initial": NOT_NEGATIVE},
-    "RMSProp": ROOTS | {"alpha": FRACTION, "momentum": FRACTION, "centered": BOOL},
-    "Rprop": {
-        "etas": (*PAIR, (1.2, 0.5), (0.0, 1.2), (0.5, 1.0), (1.0, 2.0), (0.5, math.nan)),
-        "step_sizes": (*PAIR, (0.2, 1.0), (1e-6, 0.05), (1.0, 1e-6), (0.0, 1.0), (0.01, math.inf)),
-    },
-    "HypergradientSGD": LEARNED | {"momentum": FRACTION},
-    "HypergradientAdam": LEARNED | ADAM,
-    "DiagonalHypergradient": LEARNED,
-    "OSGM": {"hyper_lr": NOT_NEGATIVE, "eps": NOT_NEGATIVE},
-}
+OWN = {label: case.refused for label, case in CLASSES.items()}
 
 
 def kind(one):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from optimizer_cases import (
     CASES,
+    ByKernel,
     built,
     drawn,
     image,
@@ -131,9 +132,12 @@ def test_none_leaves_parameters_and_state(case):
 def test_none_for_all(one):
     optimizer = one.make()
     params, state = stepped(optimizer)
-    before = image(state, params)
+    *_, memory = image(state, params)
+    of_nothing = ByKernel(one, np.empty(0))
+    of_nothing.step(np.empty(0))
     assert optimizer.step(params, [None] * len(params), state)
-    assert image(state, params) == (1, *before[1:])
+    assert image(state, params)[2] == memory
+    assert (state.t, {name: state[name] for name in one.numbers}) == (1, of_nothing.numbers)
 
 
 def test_none_has_no_rate_nor_copy():

@@ -121,10 +121,12 @@ def test_many_full_chunks_are_as_one_array(case):
 def test_nothing_to_step(one, empty):
     optimizer = one.make()
     state = optimizer.init(empty)
+    of_nothing = ByKernel(one, np.empty(0))
     for t in (1, 2):
         assert optimizer.step(empty, empty, state)
+        of_nothing.step(np.empty(0))
         assert state.t == t
-    assert {name: state[name] for name in one.numbers} == one.numbers
+        assert {name: state[name] for name in one.numbers} == of_nothing.numbers
     for name in state._arrays:
         assert getattr(state, name) == empty
 

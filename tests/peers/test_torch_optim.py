@@ -62,6 +62,17 @@ CASES = {
         optim.AdamW,
         {"amsgrad": True, "weight_decay": 0.2},
     ),
+    "nadam": (mdbopt.NAdam(0.05), optim.NAdam, {}),
+    "nadam_l2": (
+        mdbopt.NAdam(0.05, weight_decay=0.2, beta1=0.8, momentum_decay=0.1, eps=1e-3),
+        optim.NAdam,
+        {"weight_decay": 0.2, "betas": (0.8, 0.999), "momentum_decay": 0.1, "eps": 1e-3},
+    ),
+    "nadam_decoupled": (
+        mdbopt.NAdam(0.05, weight_decay=0.2, decoupled=True),
+        optim.NAdam,
+        {"weight_decay": 0.2, "decoupled_weight_decay": True},
+    ),
     "adagrad": (mdbopt.AdaGrad(0.3), optim.Adagrad, {}),
     "adagrad_initial": (
         mdbopt.AdaGrad(0.3, initial=0.5, eps=1e-3, weight_decay=0.2, decoupled=False),

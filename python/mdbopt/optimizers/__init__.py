@@ -12,6 +12,7 @@ through DLPack; each with a dtype and strides of its own.
 `Signum`, `Lion`         the sign of averaged gradients
 `Adam`, `AdamW`          divided by the root of averaged squares; L2 or decoupled decay
 `AMSGrad`                Adam with the largest average so far
+`NAdam`                  Adam that looks one step ahead, by a momentum that warms up
 `AdaGrad`                divided by the root of summed squares, per coordinate
 `AdaGradNorm`            the same with one sum for all
 `RMSProp`                averaged squares without corrections; centred, momentum
@@ -53,7 +54,7 @@ True
 """
 
 from mdbopt.optimizers._adagrad import AdaGrad, AdaGradNorm, RMSProp
-from mdbopt.optimizers._adam import Adam, AdamW, AMSGrad
+from mdbopt.optimizers._adam import Adam, AdamW, AMSGrad, NAdam
 from mdbopt.optimizers._gradient import SGD, NormalizedGD
 from mdbopt.optimizers._hypergradient import (
     OSGM,
@@ -76,6 +77,7 @@ __all__ = [
     "HypergradientAdam",
     "HypergradientSGD",
     "Lion",
+    "NAdam",
     "NormalizedGD",
     "RMSProp",
     "Rprop",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mdbopt.optimizers._base import Optimizer
 
@@ -171,3 +171,74 @@ class AMSGrad(Adam):
 
     def _rule(self) -> str:
         return "amsgrad"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NAdam(Optimizer):
+    """Adam with Nesterov's look ahead, by a momentum that warms up.
+
+    μ(t) = β₁·(1 − ½·0.96^(t·momentum_decay)), and mu_product is the product of μ(1) to μ(t). With
+    m, v, v̂ as for `Adam`, m̂ = μ(t+1)·m/(1 − mu_product·μ(t+1)) + (1 − μ(t))·g/(1 − mu_product) and
+    x ← x − lr·m̂/(√(v̂ + eps_root) + eps). The product is the number ``state.mu_product``.
+
+    Parameters
+    ----------
+    lr : float, default 2e-3
+        Step size, in units of the parameters.
+    beta1, beta2 : float in [0, 1), default 0.9, 0.999
+        Dimensionless; β₁ is what the momentum grows to.
+    eps, eps_root
+        As for `Adam`.
+    momentum_decay : float, default 4e-3
+        How fast the momentum grows, ≥ 0, per step; with 0 it stays β₁/2.
+    decoupled : bool, default False
+        Weight decay is L2 unless it is True, as PyTorch's ``decoupled_weight_decay``.
+    **common
+        See `mdbopt.optimizers`.
+
+    Raises
+    ------
+    ValueError
+        When a hyperparameter is out of its range.
+
+    Notes
+    -----
+    PyTorch's form: m is averaged by β₁, where the paper takes μ(t). optax's has no schedule.
+
+    References
+    ----------
+    Dozat 2016, "Incorporating Nesterov momentum into Adam", algorithm 2.
+
+    Examples
+    --------
+    >>> import numpy as np, mdbopt
+    >>> x = np.array([1.0, -2.0])
+    >>> optimizer = mdbopt.NAdam(lr=0.1, momentum_decay=0.0)
+    >>> state = optimizer.init(x)
+    >>> for _ in range(2):
+    ...     _ = optimizer.step(x, np.array([5.0, -0.01]), state)
+    >>> state.t, round(state.mu_product, 6)
+    (2, 0.2025)
+    """
+
+    lr: float = field(default=2e-3, kw_only=False)
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    eps_root: float = 0.0
+    momentum_decay: float = 4e-3
+    decoupled: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_fraction("beta1")
+        self._check_fraction("beta2")
+        for name in ("eps", "eps_root", "momentum_decay"):
+            self._check(name, least=0.0)
+
+    def _rule(self) -> str:
+        return "nadam"
+
+    def _scalars(self) -> dict[str, float]:
+        names = ("beta1", "beta2", "eps", "eps_root", "momentum_decay")
+        return {name: getattr(self, name) for name in names}
