@@ -18,8 +18,17 @@ HALF_DTYPES = ("bfloat16", "float16")
 UPDATE_KEYWORDS = frozenset(("copy", "dtype", "flush_subnormals", "rounding", "seed"))
 
 
+class _Docstring:
+    """Makes the docstring of a kernel when it is asked for, which few programs do."""
+
+    def __get__(self, kernel: Kernel | None, owner: type) -> str:
+        if kernel is None:
+            return "One rule, callable on arrays; see `mdbopt.kernels`."
+        return docstring(kernel.rule)
+
+
 class Kernel:
-    """One rule, callable on arrays; see `mdbopt.kernels`."""
+    __doc__ = _Docstring()
 
     def __init__(self, index: int, rule: Rule) -> None:
         self._index = index
@@ -27,7 +36,6 @@ class Kernel:
         self._result = _result_type(rule)
         self.rule = rule
         self.__name__ = rule.name
-        self.__doc__ = docstring(rule)
 
     def __call__(
         self,
