@@ -60,7 +60,6 @@ struct GuardedControl : Judgement {
   Measured trial{};
   Next next = Next::kNone;
   bool promise_kept = false;
-  bool clears = false;  // delta
 
   GuardedSlots slots{};
   ProposerSlots walks{};

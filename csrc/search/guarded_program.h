@@ -18,10 +18,13 @@ MDBOPT_INLINE void grow(GuardedControl& c, double factor) {
 
 MDBOPT_INLINE void forget(GuardedControl& c) {
   c.pairs.count = 0;
-  with_proposer(c.proposer, [&](auto proposer) {
-    proposer.reset(c);
-    c.clears = proposer.kReadsDelta;
-  });
+  with_proposer(c.proposer, [&](auto proposer) { proposer.reset(c); });
+}
+
+// x − x is 0 whatever delta holds.
+MDBOPT_INLINE void clear_delta(GuardedControl& c) {
+  want<rules::Along>(c.slots.clear, c.at.x, c.at.x, c.delta);
+  give<rules::Along>(c.slots.clear, -1.0);
 }
 
 MDBOPT_INLINE void reopen(GuardedControl& c) {
@@ -155,7 +158,6 @@ struct Begin {
       bundle.products.skip = bundle.add_y.skip = bundle.dots.skip = bundle.add_s.skip = 1;
     });
     c.next = Next::kNone;
-    c.clears = false;
     if (c.told.cause != Cause::kAgain) c.promise_kept = false;
     switch (begin(c, c.guard.reopening == 0 && is_finite(c.now.moved))) {
       case Beginning::kNothing:
@@ -263,23 +265,25 @@ struct Arrive {
   MDBOPT_INLINE static void take(GuardedControl& c) {
     Numbers& n = c.now;
     const bool is_first = wanted(c.slots.first);
-    if (is_first || wanted(c.slots.along)) {
-      n.moved = is_first ? c.slots.first.sums[2] : c.slots.along.sums[0];
-      const bool uphill =
-          c.next == Next::kDirection && !with_proposer(c.proposer, [&](auto proposer) {
-            return downhill(proposer.slope(c));
-          });
-      if (uphill) {
-        forget(c);
-        plain(c);
-      } else if (is_finite(n.moved) && too_short(n, n.moved, c.limits)) {
-        plain(c);
-      }
+    if (!is_first && !wanted(c.slots.along)) return;
+    n.moved = is_first ? c.slots.first.sums[2] : c.slots.along.sums[0];
+    if (c.next == Next::kDirection && refused(c)) {
+      forget(c);
+      plain(c);
+    } else if (is_finite(n.moved) && too_short(n, n.moved, c.limits)) {
+      plain(c);
     }
-    if (!c.clears) return;
-    // x − x is 0 whatever delta holds.
-    want<rules::Along>(c.slots.clear, c.at.x, c.at.x, c.delta);
-    give<rules::Along>(c.slots.clear, -1.0);
+  }
+
+ private:
+  // Whether the direction does not lead downhill. One that is not finite would spoil the next that
+  // is built on it.
+  MDBOPT_INLINE static bool refused(GuardedControl& c) {
+    return with_proposer(c.proposer, [&](auto proposer) {
+      const double slope = proposer.slope(c);
+      if (proposer.kReadsDelta && !is_finite(slope)) clear_delta(c);
+      return !downhill(slope);
+    });
   }
 };
 

@@ -12,7 +12,7 @@ namespace mdbopt::search {
 struct NoProposer {
   // A failed try may teach it: the pair is learnt and a new direction formed from the same point.
   static constexpr bool kRelearns = false;
-  // It reads the delta of before, even when it starts afresh: there it must be finite.
+  // It reads the delta of before, if only to take it times 0.
   static constexpr bool kReadsDelta = true;
   // Asks for what it wants to know of the trial, beside the walk pair; then takes it.
   MDBOPT_INLINE static void measure(GuardedControl&) {}
