@@ -17,6 +17,7 @@ import numpy as np
 
 import mdbopt
 from mdbopt import _core
+from mdbopt.searches import PROPOSERS
 
 FILE = pathlib.Path(__file__).with_name("recorded_paths.json")
 EVALUATIONS = 100
@@ -26,7 +27,6 @@ DTYPES = ("float64", "float32")
 CUTS = ("cocoercive", "hypergradient")
 # In place of what the searches find or choose themselves.
 SIZED = {"initial_scale": 4e-6, "gamma": 0.375, "forward": 1.5}
-PROPOSERS = ("lbfgs", "heavy-ball", "nesterov", "cg")
 
 
 def in_order(terms):
