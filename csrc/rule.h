@@ -224,14 +224,14 @@ MDBOPT_OPTIONAL_COUNT(CommonScalars, kCommonScalars);
 // The scalars of a rule in the order of its calls: its own, then those of every update.
 template <class Rule>
 struct Scalars {
-  static constexpr std::size_t kOwn = OwnScalars<Rule>::value;
-  static constexpr std::size_t count = kOwn + CommonScalars<Rule>::value;
+  static constexpr std::size_t kOwnCount = OwnScalars<Rule>::value;
+  static constexpr std::size_t count = kOwnCount + CommonScalars<Rule>::value;
   template <std::size_t K>
   static constexpr auto at() {
-    if constexpr (K < kOwn) {
+    if constexpr (K < kOwnCount) {
       return Rule::kScalars[K];
     } else {
-      return Rule::kCommonScalars[K - kOwn];
+      return Rule::kCommonScalars[K - kOwnCount];
     }
   }
 };
