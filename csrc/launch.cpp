@@ -341,25 +341,34 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
 
 void run_pass(std::span<const PassWalk> walks, Dtype dtype, std::size_t size,
               const Execution& execution) {
-  thread_local std::vector<Stage> stage_memory;
-  thread_local std::vector<double*> result_memory;
-  std::vector<Stage>& stages = stage_memory;
-  std::vector<double*>& results = result_memory;
+  const Backend& backend = backend_of(execution);
+  const auto stage_of = [&](const PassWalk& walk) -> Stage {
+    const Description& rule = rule_description(walk.rule);
+    return {backend.table[walk.rule], walk.gathers ? &Sweep::gather : &Sweep::apply,
+            walk.gathers ? rule.gathered : rule.emitted,
+            walk.gathers ? rule.gathered_count : rule.emitted_count, walk.coef, walk.streams,
+            nullptr};
+  };
+  const auto go = [&](std::span<Stage> stages, double* const* results) {
+    const Job job{walks.front().streams, size};
+    const Variant variant{dtype, nullptr};
+    run({nullptr, stages, {&variant, 1}, {&job, 1}, 0, 0, 0, false},
+        pass_bytes(walks, dtype) * size, execution, results);
+  };
+  if (walks.size() == 1) {
+    Stage stage = stage_of(walks.front());
+    double* result = walks.front().sums;
+    return go({&stage, 1}, &result);
+  }
+  thread_local std::vector<Stage> stages;
+  thread_local std::vector<double*> results;
   stages.clear();
   results.clear();
-  const Backend& backend = backend_of(execution);
   for (const PassWalk& walk : walks) {
-    const Description& rule = rule_description(walk.rule);
-    stages.push_back({backend.table[walk.rule], walk.gathers ? &Sweep::gather : &Sweep::apply,
-                      walk.gathers ? rule.gathered : rule.emitted,
-                      walk.gathers ? rule.gathered_count : rule.emitted_count, walk.coef,
-                      walk.streams, nullptr});
+    stages.push_back(stage_of(walk));
     results.push_back(walk.sums);
   }
-  const Job job{walks.front().streams, size};
-  const Variant variant{dtype, nullptr};
-  run({nullptr, stages, {&variant, 1}, {&job, 1}, 0, 0, 0, false}, pass_bytes(walks, dtype) * size,
-      execution, results.data());
+  go(stages, results.data());
 }
 
 }  // namespace mdbopt

@@ -1,56 +1,34 @@
 // runner – the steps one by one, neighbouring walks in one pass.
 #include "runner.h"
 
-#include "launch.h"
 #include "partition.h"
 
 namespace mdbopt {
-namespace {
 
-// Walks that wait for the rest of their pass.
-class PendingPass {
- public:
-  PendingPass(const Program& program, const Execution& execution)
-      : program_(program), execution_(execution), walks_(memory()) {
-    walks_.clear();
-  }
-  void add(const Step& step) {
-    if (!step.joins) flush();
-    Slot& slot = *step.slot;
-    if (slot.skip != 0) return;
-    walks_.push_back({step.what, step.kind == Step::Kind::kGather, slot.job.streams, &slot.coef,
-                      slot.sums});
-    size_ = step.size;
-  }
-  void flush() {
-    if (walks_.empty()) return;
-    run_pass(walks_, program_.dtype, size_, execution_);
-    walks_.clear();
-  }
+void Runner::flush(const Execution& execution) {
+  if (pass_.empty()) return;
+  run_pass(pass_, program.dtype, size_, execution);
+  pass_.clear();
+}
 
- private:
-  static std::vector<PassWalk>& memory() {
-    thread_local std::vector<PassWalk> walks;
-    return walks;
-  }
+void Runner::add(const Step& step, const Execution& execution) {
+  if (!step.joins) flush(execution);
+  Slot& slot = *step.slot;
+  if (slot.skip != 0) return;
+  const bool gathers = step.kind == Step::Kind::kGather;
+  pass_.push_back({step.what, gathers, slot.job.streams, &slot.coef, slot.sums});
+  size_ = step.size;
+}
 
-  const Program& program_;
-  const Execution& execution_;
-  std::vector<PassWalk>& walks_;
-  std::size_t size_ = 0;
-};
-
-}  // namespace
-
-void run(const Program& program, const Told& told, const Execution& execution) {
+void Runner::run(const Told& told, const Execution& execution) {
   *static_cast<Told*>(program.control) = told;
-  PendingPass pass(program, execution);
+  pass_.clear();
   for (const Step& step : program.steps) {
     if (step.kind == Step::Kind::kGather || step.kind == Step::Kind::kApply) {
-      pass.add(step);
+      add(step, execution);
       continue;
     }
-    pass.flush();
+    flush(execution);
     if (step.kind == Step::Kind::kDecide) {
       step.decide(program.control);
     } else if (*step.skip == 0) {
@@ -58,7 +36,7 @@ void run(const Program& program, const Told& told, const Execution& execution) {
       (sums ? sum_groups : spread_groups)(program.partition, step.from, step.to, execution);
     }
   }
-  pass.flush();
+  flush(execution);
 }
 
 }  // namespace mdbopt

@@ -8,7 +8,6 @@
 
 #include "../device.h"
 #include "../error.h"
-#include "../runner.h"
 
 namespace mdbopt::search {
 namespace {
@@ -41,7 +40,7 @@ void Search::allocate(std::size_t size, Dtype dtype) {
     throw Error("groups: expected one label per coordinate, " + std::to_string(size) + ", got " +
                 std::to_string(options_.groups.size()));
   }
-  program_ = {};
+  runner_.program = {};
   there_.reset();
   control_there_ = {};
   judgement_.limits = precision(dtype);
@@ -53,7 +52,7 @@ void Search::allocate(std::size_t size, Dtype dtype) {
 }
 
 void Search::prepare() {
-  const bool first = program_.control == nullptr;
+  const bool first = runner_.program.control == nullptr;
   if (!(outgrown() || first)) return;
   Judgement& j = judgement_;
   if (on_device() && first) {
@@ -63,10 +62,10 @@ void Search::prepare() {
   void* control = on_device() ? control_there_.data() : &j;
   j.at = {x_.data(), spare_x_.data(), g_.data(), spare_g_.data(), trial_.data()};
   j.trial_stays = on_device();
-  program_ = {{}, walks_.dtype, groups().partition(), control};
-  link(program_, control);
+  runner_.program = {{}, walks_.dtype, groups().partition(), control};
+  link(runner_.program, control);
   if (!on_device()) return;
-  there_ = device_library().load(program_, place());
+  there_ = device_library().load(runner_.program, place());
   there_->write(control, &j, control_bytes_);
   send();
 }
@@ -78,7 +77,7 @@ void Search::work(Told told) {
       there_->run(told, {told.f}, place());
       fetch();
     } else {
-      mdbopt::run(program_, told, *execution_);
+      runner_.run(told, *execution_);
       adopt();
     }
     if (!judgement_.unfinished) return;
@@ -180,7 +179,7 @@ void Search::judge_later(const DeviceNumber& f, const Tensor& g) {
   if (x_.size() == 0) throw Error("judge: the search has no point yet; call init first");
   if (!on_device()) throw Error("wait: expected True for arrays on the CPU, got False");
   check_fits(g);
-  if (program_.control == nullptr) prepare();
+  if (runner_.program.control == nullptr) prepare();
   take(g);
   away_ = stale_ = true;
   there_->run({Cause::kTold, false, 0.0, g.data}, f, place());

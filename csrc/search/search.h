@@ -18,6 +18,7 @@
 #include <memory>
 
 #include "../device.h"
+#include "../runner.h"
 #include "../tensor.h"
 #include "buffer.h"
 #include "fields.h"
@@ -141,7 +142,7 @@ class Search {
   std::shared_ptr<Execution> execution_;
   Judgement& judgement_;
   std::size_t control_bytes_, numbers_bytes_;  // of the whole control; of what comes before its slots
-  Program program_;
+  Runner runner_;  // has the program, wherever it runs
   Memory control_there_;
   bool away_ = false;
   bool stale_ = false;  // the device knows better

@@ -108,7 +108,7 @@ void same_bits_as_one_by_one() {
       for (std::size_t threads : {1, 2, 7}) {
         Data data(n);
         Control control{};
-        run(program_of(control, data), {}, {&mdbopt::backend_at(k), threads});
+        mdbopt::Runner{program_of(control, data)}.run({}, {&mdbopt::backend_at(k), threads});
         CHECK(data.u == wanted.u);
         CHECK(data.x_trial == wanted.x_trial);
         for (std::size_t j = 0; j < 3; ++j) CHECK_BITS(control.trial.sums[j], sums[j]);
@@ -122,13 +122,13 @@ void each_array_moves_once() {
   constexpr std::size_t kSize = 3000;
   Data data(kSize);
   Control control{};
-  mdbopt::Program program = program_of(control, data);
+  mdbopt::Runner runner{program_of(control, data)};
   mdbopt::traffic() = {};
-  run(program, {}, {});
+  runner.run({}, {});
   CHECK_EQUAL(mdbopt::traffic().walks, 1U);
   CHECK_EQUAL(mdbopt::traffic().bytes, 4U * 8U * kSize);  // g, u, x and x_trial
-  program.steps[2].joins = false;
-  run(program, {}, {});
+  runner.program.steps[2].joins = false;
+  runner.run({}, {});
   CHECK_EQUAL(mdbopt::traffic().walks, 3U);
 }
 
@@ -137,7 +137,7 @@ void what_is_not_wanted() {
   Control control{};
   control.wants_dot = false;
   control.dot.sums[0] = 7.0;
-  run(program_of(control, data), {}, {});
+  mdbopt::Runner{program_of(control, data)}.run({}, {});
   CHECK_BITS(control.dot.sums[0], 7.0);
 }
 
