@@ -81,23 +81,19 @@ check-threads: $(VENV)/.build
 
 example: release
 	@cmake --build --preset release --target mdbopt_core -- --quiet
-	@cmake --install build/release --prefix build/prefix --component core >/dev/null
+	@rm -rf build/prefix && cmake --install build/release --prefix build/prefix --component core >/dev/null
 	@cmake -G Ninja -S examples/cpp -B build/example -DCMAKE_PREFIX_PATH="$(CURDIR)/build/prefix" \
 	  -DCMAKE_BUILD_TYPE=Release --log-level=WARNING >/dev/null
 	@cmake --build build/example -- --quiet
-	build/example/logistic
+	@for program in logistic adamw norm; do echo $$program; build/example/$$program || exit 1; done
 
 bench: $(VENV)/.with-data,plot
 	$(BIN)/python bench/run.py $(ARGS)
 
-# As the example, it uses an installed copy.
 bench-cpp: google-benchmark release
-	@cmake --build --preset release --target mdbopt_core
-	@cmake --install build/release --prefix build/prefix --component core >/dev/null
-	@cmake -G Ninja -S bench/cpp -B build/bench -DCMAKE_PREFIX_PATH="$(CURDIR)/build/prefix" \
-	  -DCMAKE_BUILD_TYPE=Release --log-level=WARNING >/dev/null
-	@cmake --build build/bench -- --quiet
-	build/bench/rules $(ARGS)
+	@cmake --preset release -DMDBOPT_BENCH=ON --log-level=WARNING >/dev/null
+	@cmake --build --preset release --target rules
+	build/release/bench/cpp/rules $(ARGS)
 
 # First, not after minutes of compiling; CMake then looks for it properly.
 google-benchmark:

@@ -6,7 +6,7 @@ function(mdbopt_options target)
     $<$<NOT:$<CONFIG:Debug>>:-O2>
     # Results are promised bit for bit; a fused multiply-add would round once where others round twice.
     -ffp-contract=off
-    # Quoted includes only: csrc/error.h must not hide the system's <error.h>.
+    # Tests and benches name what is not installed by its folder: "engine/launch.h".
     "-iquote${PROJECT_SOURCE_DIR}/csrc")
   target_compile_definitions(${target} PRIVATE MDBOPT_VERSION="${PROJECT_VERSION}")
   if(MDBOPT_SANITIZE)
@@ -41,13 +41,13 @@ function(mdbopt_native_instruction_set variable)
   endif()
 endfunction()
 
-# mdbopt_instruction_set(<name> [flag...]): adds csrc/backend_<name>.cpp to the core.
+# mdbopt_instruction_set(<name> [flag...]): adds csrc/engine/backend_<name>.cpp to the core.
 #
 # -O3 holds in every configuration but under sanitizers, whose code runs where it was built: at -O0
 # helpers are not inlined, and a weak symbol with AVX code could be the copy that the linker keeps for
 # everybody. Without -fno-math-errno and -fno-trapping-math GCC leaves square roots and selects scalar.
 function(mdbopt_instruction_set name)
-  set(source ${PROJECT_SOURCE_DIR}/csrc/backend_${name}.cpp)
+  set(source ${PROJECT_SOURCE_DIR}/csrc/engine/backend_${name}.cpp)
   set(optimised -O3)
   if(MDBOPT_SANITIZE)
     set(optimised -O1)

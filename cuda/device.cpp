@@ -6,19 +6,19 @@
 
 namespace mdbopt::cuda {
 
-bool is_capturing(const Place& place) {
+bool is_capturing(const Location& location) {
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-  const cudaError_t error = cudaStreamIsCapturing(stream_of(place), &status);
+  const cudaError_t error = cudaStreamIsCapturing(stream_of(location), &status);
   // The legacy stream says so while any other is capturing, and cannot be captured itself.
   if (error == cudaErrorStreamCaptureImplicit) {
     cudaGetLastError();
     return false;
   }
-  check(error, place.device, "asking whether a graph is recorded");
+  check(error, location.device, "asking whether a graph is recorded");
   return status == cudaStreamCaptureStatusActive;
 }
 
-void order(const Place& before, const Place& after) {
+void order(const Location& before, const Location& after) {
   if (before.stream == after.stream) return;
   const OnDevice scope(before.device);
   cudaEvent_t event = nullptr;
@@ -38,13 +38,13 @@ cudaError_t wait_for_device(int device) noexcept {
   return error;
 }
 
-void catch_up(const Place& place, bool recorded) {
-  if (is_capturing(place)) {
-    throw DeviceError("cuda:" + std::to_string(place.device) +
+void catch_up(const Location& location, bool recorded) {
+  if (is_capturing(location)) {
+    throw DeviceError("cuda:" + std::to_string(location.device) +
                       ": a graph is being recorded, and the state that it works on cannot be read "
                       "before it has run, nor set");
   }
-  if (recorded) check(wait_for_device(place.device), place.device, "in work queued before");
+  if (recorded) check(wait_for_device(location.device), location.device, "in work queued before");
 }
 
 int multiprocessors(int device) {

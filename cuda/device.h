@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cuda_runtime.h>
+#include <mdbopt/tensor.h>
 
-#include "../csrc/tensor.h"
 #include "error.h"
 
 namespace mdbopt::cuda {
@@ -28,21 +28,21 @@ class OnDevice {
   bool changed_ = false;
 };
 
-inline cudaStream_t stream_of(const Place& place) {
-  return static_cast<cudaStream_t>(place.stream);
+inline cudaStream_t stream_of(const Location& location) {
+  return static_cast<cudaStream_t>(location.stream);
 }
 
-bool is_capturing(const Place& place);
+bool is_capturing(const Location& location);
 
 // Work queued on `after` from now on waits for what is queued on `before`; both on one device.
-void order(const Place& before, const Place& after);
+void order(const Location& before, const Location& after);
 
 // For all streams of a device.
 cudaError_t wait_for_device(int device) noexcept;
 
 // Before the host reads or writes what kernels on a stream keep: once a graph has recorded them, only
 // who replays it knows on which stream they run. Throws DeviceError while one is being recorded.
-void catch_up(const Place& place, bool recorded);
+void catch_up(const Location& location, bool recorded);
 
 // What limits the number of blocks worth launching.
 int multiprocessors(int device);

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <cuda_runtime.h>
+#include <mdbopt/error.h>
 
 #include <string>
-
-#include "../csrc/error.h"
 
 namespace mdbopt::cuda {
 

@@ -3,7 +3,7 @@
 
 #include <cuda_runtime.h>
 
-#include "walk.h"
+#include "walk_arguments.h"
 
 namespace mdbopt::cuda {
 

@@ -2,7 +2,7 @@
 // each group; spreading is a look-up.
 #include "groups.cuh"
 
-#include "../csrc/group_sum.h"
+#include "../csrc/base/group_sum.h"
 #include "memory.h"
 #include "queue.h"
 
@@ -19,19 +19,19 @@ struct Summing {
 
 // Where the sums of a group's chunks lie: group j has as many places as chunks, or more, from
 // first[j] / 1024 + j on, so that no table of them is needed.
-__device__ inline std::size_t place_of(const Partition& p, std::size_t group) {
+__device__ inline std::size_t position_of(const Partition& p, std::size_t group) {
   return p.first[group] / kChunk + group;
 }
-__host__ __device__ inline std::size_t places_of(const Partition& p) {
+__host__ __device__ inline std::size_t positions_of(const Partition& p) {
   return p.coordinates / kChunk + p.groups;
 }
 
-// The group that a place belongs to: the last that begins at or before it.
-__device__ inline std::size_t group_at(const Partition& p, std::size_t place) {
+// The group that a position belongs to: the last that begins at or before it.
+__device__ inline std::size_t group_at(const Partition& p, std::size_t position) {
   std::size_t group = 0;
   for (std::size_t count = p.groups; count > 1;) {
     const std::size_t half = count / 2;
-    const bool later = place_of(p, group + half) <= place;
+    const bool later = position_of(p, group + half) <= position;
     group = later ? group + half : group;
     count = later ? count - half : half;
   }
@@ -60,9 +60,10 @@ __global__ void __launch_bounds__(kWalkThreads) chunks_kernel(const __grid_const
   if (skipped(s.skip)) return;
   const Partition& p = s.partition;
   const unsigned lane = threadIdx.x % kWarp;
-  for (std::size_t place = warp_of_grid(); place < places_of(p); place += warps_of_grid()) {
-    const std::size_t j = group_at(p, place);
-    const std::size_t begin = p.first[j] + (place - place_of(p, j)) * kChunk;
+  for (std::size_t position = warp_of_grid(); position < positions_of(p);
+       position += warps_of_grid()) {
+    const std::size_t j = group_at(p, position);
+    const std::size_t begin = p.first[j] + (position - position_of(p, j)) * kChunk;
     const std::size_t group_end = p.first[j + 1];
     if (begin >= group_end) continue;
     const std::size_t end = group_end - begin < kChunk ? group_end : begin + kChunk;
@@ -71,7 +72,7 @@ __global__ void __launch_bounds__(kWalkThreads) chunks_kernel(const __grid_const
     for (unsigned half = kWarp / 2; half > 0; half /= 2) {
       sum = sum + __shfl_down_sync(~0U, sum, half);
     }
-    if (lane == 0) s.partials[place] = sum;
+    if (lane == 0) s.partials[position] = sum;
   }
 }
 
@@ -101,7 +102,7 @@ __global__ void __launch_bounds__(kWalkThreads) groups_kernel(const __grid_const
     for (std::size_t chunk = 0; chunk < chunks; chunk += kWarp) {
       const std::size_t left = chunks - chunk;
       const unsigned count = left < kWarp ? static_cast<unsigned>(left) : kWarp;
-      const double sum = lane < count ? s.partials[place_of(p, j) + chunk + lane] : 0.0;
+      const double sum = lane < count ? s.partials[position_of(p, j) + chunk + lane] : 0.0;
       tree.add(fold_neighbours(sum, count));
     }
     if (lane == 0) s.sums[j] = members == 1 ? s.values[p.member[p.first[j]]] : tree.total();
@@ -119,28 +120,28 @@ __global__ void __launch_bounds__(kWalkThreads) spread_kernel(const __grid_const
 
 }  // namespace
 
-std::size_t group_scratch(const Partition& partition) { return places_of(partition); }
+std::size_t group_scratch(const Partition& partition) { return positions_of(partition); }
 
-void queue_sum_groups(const Place& place, const Partition& partition, const double* values,
+void queue_sum_groups(const Location& location, const Partition& partition, const double* values,
                       double* sums, double* scratch, const std::uint32_t* skip) {
-  const OnDevice scope(place.device);
+  const OnDevice scope(location.device);
   if (partition.groups == 0) return;
   constexpr std::size_t kWarps = kWalkThreads / kWarp;
-  const std::size_t places = places_of(partition);
+  const std::size_t places = positions_of(partition);
   const Summing summing{values, partition, scratch, sums, skip};
-  launch(chunks_kernel, blocks_for(places, kWarps, place), kWalkThreads, summing, place,
+  launch(chunks_kernel, blocks_for(places, kWarps, location), kWalkThreads, summing, location,
          "summing groups");
-  launch(groups_kernel, blocks_for(partition.groups, kWarps, place), kWalkThreads, summing, place,
-         "summing groups");
+  launch(groups_kernel, blocks_for(partition.groups, kWarps, location), kWalkThreads, summing,
+         location, "summing groups");
 }
 
-void queue_spread_groups(const Place& place, const Partition& partition, const double* per_group,
-                         double* values, const std::uint32_t* skip) {
-  const OnDevice scope(place.device);
+void queue_spread_groups(const Location& location, const Partition& partition,
+                         const double* per_group, double* values, const std::uint32_t* skip) {
+  const OnDevice scope(location.device);
   const std::size_t size = partition.coordinates;
   if (size == 0) return;
-  launch(spread_kernel, blocks_for(size, kWalkThreads, place), kWalkThreads,
-         Spreading{per_group, partition.group_of, size, values, skip}, place,
+  launch(spread_kernel, blocks_for(size, kWalkThreads, location), kWalkThreads,
+         Spreading{per_group, partition.group_of, size, values, skip}, location,
          "spreading over groups");
 }
 

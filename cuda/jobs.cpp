@@ -1,11 +1,11 @@
 // jobs – numbers the chunks through and looks at alignment.
 #include "jobs.h"
 
+#include <mdbopt/error.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-
-#include "../csrc/error.h"
 
 namespace mdbopt::cuda {
 namespace {
@@ -40,7 +40,7 @@ std::size_t Jobs::table_bytes() const {
   return jobs_.size() <= kFewJobs ? 0 : jobs_.size() * sizeof(DeviceJob);
 }
 
-void Jobs::describe(Walk& walk, const void* table) const {
+void Jobs::describe(WalkArguments& walk, const void* table) const {
   walk.jobs = static_cast<std::uint32_t>(jobs_.size());
   walk.packed = packed_;
   walk.chunks = chunks_;

@@ -2,12 +2,13 @@
 // device.
 #pragma once
 
+#include <mdbopt/tensor.h>
+
 #include <span>
 #include <vector>
 
-#include "../csrc/backend.h"
-#include "../csrc/tensor.h"
-#include "walk.h"
+#include "../csrc/engine/backend.h"
+#include "walk_arguments.h"
 
 namespace mdbopt::cuda {
 
@@ -22,7 +23,7 @@ class Jobs {
   std::size_t table_bytes() const;
   const std::vector<DeviceJob>& all() const { return jobs_; }
   // Sets what a walk must know of its jobs; table: where they lie on the device.
-  void describe(Walk& walk, const void* table) const;
+  void describe(WalkArguments& walk, const void* table) const;
 
  private:
   std::vector<DeviceJob> jobs_;

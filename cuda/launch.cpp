@@ -10,7 +10,7 @@
 #include "memory.h"
 #include "queue.h"
 #include "results.h"
-#include "table.h"
+#include "rule_table.h"
 
 namespace mdbopt::cuda {
 namespace {
@@ -19,15 +19,15 @@ namespace {
 struct Queued {
   DeviceLibrary::Call& call;
   const Description& rule;
-  const Row& row;
+  const CompiledRule& row;
   Jobs jobs;
   bool prepared;
-  Walk walk;
+  WalkArguments walk;
 
   Queued(DeviceLibrary::Call& of, Dtype dtype)
       : call(of),
         rule(description_of(of.rule)),
-        row(row_of(of.rule, dtype)),
+        row(compiled_rule(of.rule, dtype)),
         jobs(of.jobs, rule.stream_count, false),
         walk{} {
     prepared = row.prepare(call.scalars, static_cast<double>(jobs.elements()), walk.host_coef);
@@ -84,13 +84,13 @@ void queue(const Queued& queued, unsigned char* memory, const Layout& layout, st
     run.walk.refused = run.refused;
   }
   run.walk.host_key = execution.key;
-  queue_run(run, execution.place);
+  queue_run(run, execution.location);
 }
 
 // Copies the results to the host and waits for them.
-void answer(std::vector<Queued>& all, const Results* results, const Place& place) {
+void answer(std::vector<Queued>& all, const Results* results, const Location& location) {
   const auto* found =
-      static_cast<const Results*>(fetch(results, all.size() * sizeof(Results), place));
+      static_cast<const Results*>(fetch(results, all.size() * sizeof(Results), location));
   for (std::size_t k = 0; k < all.size(); ++k) {
     if (!all[k].answers()) continue;
     std::copy_n(found[k].sums, all[k].rule.sum_count(), all[k].call.sums);
@@ -101,18 +101,18 @@ void answer(std::vector<Queued>& all, const Results* results, const Place& place
 }  // namespace
 
 void launch_calls(Dtype dtype, std::span<DeviceLibrary::Call> calls, const Execution& execution) {
-  const Place& place = execution.place;
-  const OnDevice scope(place.device);
+  const Location& location = execution.location;
+  const OnDevice scope(location.device);
   std::vector<Queued> all;
   all.reserve(calls.size());
   for (DeviceLibrary::Call& call : calls) all.emplace_back(call, dtype);
   const Layout layout(all);
-  const Scratch scratch(place, layout.bytes);
+  const Scratch scratch(location, layout.bytes);
   unsigned char* memory = scratch.memory();
   auto* results = reinterpret_cast<Results*>(memory + layout.results);
   if (layout.sums) {
-    check(cudaMemsetAsync(results, 0, all.size() * sizeof(Results), stream_of(place)), place.device,
-          "clearing sums");
+    check(cudaMemsetAsync(results, 0, all.size() * sizeof(Results), stream_of(location)),
+          location.device, "clearing sums");
   }
   std::size_t table = layout.tables;
   bool answers = false;
@@ -121,14 +121,14 @@ void launch_calls(Dtype dtype, std::span<DeviceLibrary::Call> calls, const Execu
     queued.call.applied = queued.prepared;
     if (!queued.prepared) continue;
     if (queued.jobs.table_bytes() > 0) {
-      upload(place, memory + table, queued.jobs.all().data(), queued.jobs.table_bytes());
+      upload(location, memory + table, queued.jobs.all().data(), queued.jobs.table_bytes());
     }
     queued.jobs.describe(queued.walk, memory + table);
     table += queued.jobs.table_bytes();
     queue(queued, memory, layout, k, execution);
     answers = answers || queued.answers();
   }
-  if (answers) answer(all, results, place);
+  if (answers) answer(all, results, location);
 }
 
 }  // namespace mdbopt::cuda

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "../csrc/device.h"
+#include "../csrc/runtime/device.h"
 
 namespace mdbopt::cuda {
 

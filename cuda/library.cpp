@@ -2,13 +2,13 @@
 #include <cstring>
 #include <string>
 
-#include "../csrc/device.h"
+#include "../csrc/runtime/device.h"
 #include "device.h"
+#include "device_optimizer.h"
 #include "groups.cuh"
 #include "launch.h"
 #include "memory.h"
 #include "program.h"
-#include "residence.h"
 
 namespace mdbopt::cuda {
 namespace {
@@ -34,44 +34,49 @@ class Library final : public DeviceLibrary {
             properties.totalGlobalMem};
   }
 
-  void* allocate(const Place& place, std::size_t bytes) override {
-    return cuda::allocate(place, bytes);
+  void* allocate(const Location& location, std::size_t bytes) override {
+    return cuda::allocate(location, bytes);
   }
-  void free(const Place& place, void* memory) noexcept override { cuda::free(place, memory); }
+  void free(const Location& location, void* memory) noexcept override {
+    cuda::free(location, memory);
+  }
   std::size_t allocated(int device) override { return cuda::allocated(device); }
 
-  void copy(const Place& place, void* to, const void* from, std::size_t bytes) override {
-    const OnDevice scope(place.device);
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(place)), place.device,
+  void copy(const Location& location, void* to, const void* from, std::size_t bytes) override {
+    const OnDevice scope(location.device);
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_of(location)), location.device,
           "copying");
   }
-  void clear(const Place& place, void* memory, std::size_t bytes) override {
-    const OnDevice scope(place.device);
-    check(cudaMemsetAsync(memory, 0, bytes, stream_of(place)), place.device, "clearing memory");
+  void clear(const Location& location, void* memory, std::size_t bytes) override {
+    const OnDevice scope(location.device);
+    check(cudaMemsetAsync(memory, 0, bytes, stream_of(location)), location.device,
+          "clearing memory");
   }
-  void synchronize(const Place& place) override {
-    const OnDevice scope(place.device);
-    check(cudaStreamSynchronize(stream_of(place)), place.device, "in work queued before");
+  void synchronize(const Location& location) override {
+    const OnDevice scope(location.device);
+    check(cudaStreamSynchronize(stream_of(location)), location.device, "in work queued before");
   }
-  void order(const Place& before, const Place& after) override { cuda::order(before, after); }
-  bool capturing(const Place& place) override { return is_capturing(place); }
+  void order(const Location& before, const Location& after) override { cuda::order(before, after); }
+  bool capturing(const Location& location) override { return is_capturing(location); }
 
   void launch(Dtype dtype, std::span<Call> calls, const Execution& execution) override {
     launch_calls(dtype, calls, execution);
   }
-  std::unique_ptr<Residence> reside(const Place& place) override { return make_residence(place); }
-  std::unique_ptr<DeviceProgram> load(const Program& program, const Place& place) override {
-    return load_program(program, place);
+  std::unique_ptr<DeviceOptimizer> optimizer(const Location& location) override {
+    return make_device_optimizer(location);
   }
-  void sum_groups(const Place& place, const Partition& partition, const double* values,
+  std::unique_ptr<DeviceProgram> load(const Program& program, const Location& location) override {
+    return load_program(program, location);
+  }
+  void sum_groups(const Location& location, const Partition& partition, const double* values,
                   double* sums) override {
-    const Scratch scratch(place, group_scratch(partition) * sizeof(double));
-    queue_sum_groups(place, partition, values, sums, reinterpret_cast<double*>(scratch.memory()),
+    const Scratch scratch(location, group_scratch(partition) * sizeof(double));
+    queue_sum_groups(location, partition, values, sums, reinterpret_cast<double*>(scratch.memory()),
                      nullptr);
   }
-  void spread_groups(const Place& place, const Partition& partition, const double* per_group,
+  void spread_groups(const Location& location, const Partition& partition, const double* per_group,
                      double* values) override {
-    queue_spread_groups(place, partition, per_group, values, nullptr);
+    queue_spread_groups(location, partition, per_group, values, nullptr);
   }
 };
 

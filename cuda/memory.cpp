@@ -48,44 +48,44 @@ Pool make_pool(int device) {
 
 }  // namespace
 
-void* allocate(const Place& place, std::size_t bytes) {
-  if (is_capturing(place)) {
-    throw DeviceError("cuda:" + std::to_string(place.device) +
+void* allocate(const Location& location, std::size_t bytes) {
+  if (is_capturing(location)) {
+    throw DeviceError("cuda:" + std::to_string(location.device) +
                       ": a graph is being recorded and this call needs memory of its own; make one "
                       "such call outside of the graph first");
   }
-  const OnDevice scope(place.device);
+  const OnDevice scope(location.device);
   Pools& all = pools();
   const std::lock_guard lock(all.mutex);
-  auto found = all.by_device.find(place.device);
+  auto found = all.by_device.find(location.device);
   if (found == all.by_device.end()) {
-    found = all.by_device.emplace(place.device, make_pool(place.device)).first;
+    found = all.by_device.emplace(location.device, make_pool(location.device)).first;
   }
   void* memory = nullptr;
   const std::size_t taken = std::max<std::size_t>(bytes, 1);
   const std::string doing = "allocating " + std::to_string(bytes) + " bytes";
-  check(cudaMallocFromPoolAsync(&memory, taken, found->second.handle, stream_of(place)),
-        place.device, doing.c_str());
+  check(cudaMallocFromPoolAsync(&memory, taken, found->second.handle, stream_of(location)),
+        location.device, doing.c_str());
   all.sizes[memory] = taken;
   found->second.in_use += taken;
   return memory;
 }
 
-void free(const Place& place, void* memory) noexcept {
+void free(const Location& location, void* memory) noexcept {
   if (memory == nullptr) return;
   Pools& all = pools();
   const std::lock_guard lock(all.mutex);
   const auto found = all.sizes.find(memory);
   if (found == all.sizes.end()) return;
-  all.by_device[place.device].in_use -= found->second;
+  all.by_device[location.device].in_use -= found->second;
   all.sizes.erase(found);
   // What goes wrong here did so in earlier work, which the next call reports. The default streams are
   // those of the current device.
-  int before = place.device;
+  int before = location.device;
   cudaGetDevice(&before);
-  if (before != place.device) cudaSetDevice(place.device);
-  if (cudaFreeAsync(memory, stream_of(place)) != cudaSuccess) cudaGetLastError();
-  if (before != place.device) cudaSetDevice(before);
+  if (before != location.device) cudaSetDevice(location.device);
+  if (cudaFreeAsync(memory, stream_of(location)) != cudaSuccess) cudaGetLastError();
+  if (before != location.device) cudaSetDevice(before);
 }
 
 std::size_t allocated(int device) {
@@ -95,13 +95,13 @@ std::size_t allocated(int device) {
   return found == all.by_device.end() ? 0 : found->second.in_use;
 }
 
-void upload(const Place& place, void* to, const void* from, std::size_t bytes) {
-  const OnDevice scope(place.device);
+void upload(const Location& location, void* to, const void* from, std::size_t bytes) {
+  const OnDevice scope(location.device);
   for (std::size_t done = 0; done < bytes; done += kPiece) {
     const std::size_t size = std::min(kPiece, bytes - done);
     check(cudaMemcpyAsync(static_cast<char*>(to) + done, static_cast<const char*>(from) + done,
-                          size, cudaMemcpyHostToDevice, stream_of(place)),
-          place.device, "copying to the device");
+                          size, cudaMemcpyHostToDevice, stream_of(location)),
+          location.device, "copying to the device");
   }
 }
 

@@ -4,9 +4,9 @@
 
 #include <cuda_runtime.h>
 
-#include "../csrc/half.h"
+#include "../csrc/base/half.h"
 #include "../csrc/update/clip.h"
-#include "resident.h"
+#include "optimizer_numbers.h"
 
 namespace mdbopt::cuda {
 
@@ -24,7 +24,7 @@ __device__ inline double value_of(const DeviceNumber& number) {
   }
 }
 
-__device__ inline double total_norm(const Resident& r, double grad_scale) {
+__device__ inline double total_norm(const OptimizerNumbers& r, double grad_scale) {
   const bool again = r.again.refused == 0;
   const double norm2 = again ? r.again.sums[0] : r.norm.sums[0];
   return clip::total(norm2, again ? r.again_scale : 1.0, grad_scale);
@@ -32,7 +32,7 @@ __device__ inline double total_norm(const Resident& r, double grad_scale) {
 
 // The same for every rule: false where the step is skipped.
 __device__ inline bool begin_step(const Preparing& p, double* scalars) {
-  Resident& r = *p.resident;
+  OptimizerNumbers& r = *p.numbers;
   const bool bounds = p.max_norm > 0.0;
   const double grad_scale = value_of(p.grad_scale);
   if (bounds) r.total = total_norm(r, grad_scale);
@@ -57,7 +57,7 @@ template <class Rule>
 __global__ void prepare_kernel(const __grid_constant__ Preparing p) {
   double scalars[kMaxScalars];
   typename Rule::Coef coef;
-  Resident& r = *p.resident;
+  OptimizerNumbers& r = *p.numbers;
   const bool begun = begin_step(p, scalars) && make_coef<Rule>(scalars, p.n, coef);
   r.results.refused = begun ? 0 : 1;
   if (begun) *reinterpret_cast<typename Rule::Coef*>(r.coef) = coef;

@@ -11,7 +11,7 @@
 #include "memory.h"
 #include "queue.h"
 #include "results.h"
-#include "table.h"
+#include "rule_table.h"
 
 namespace mdbopt::cuda {
 namespace {
@@ -20,7 +20,8 @@ std::size_t chunks_of(std::size_t size) { return (size + kChunk - 1) / kChunk; }
 
 class Loaded final : public DeviceProgram {
  public:
-  Loaded(const Program& program, const Place& place) : program_(program), place_(place) {
+  Loaded(const Program& program, const Location& location)
+      : program_(program), location_(location) {
     std::size_t most = 0;
     std::size_t scratch = 0;
     for (const Step& step : program_.steps) {
@@ -30,32 +31,32 @@ class Loaded final : public DeviceProgram {
       scratch = std::max(scratch, fold_scratch(chunks, sums));
     }
     if (program_.partition.groups > 0) most = std::max(most, group_scratch(program_.partition));
-    const OnDevice scope(place.device);
-    partials_ = static_cast<double*>(allocate(place, (most + scratch) * sizeof(double)));
+    const OnDevice scope(location.device);
+    partials_ = static_cast<double*>(allocate(location, (most + scratch) * sizeof(double)));
     scratch_ = partials_ + most;
   }
-  ~Loaded() override { free(place_, partials_); }
+  ~Loaded() override { free(location_, partials_); }
   Loaded(const Loaded&) = delete;
   Loaded& operator=(const Loaded&) = delete;
 
-  void run(const Told& told, const DeviceNumber& f, const Place& place) override {
-    const OnDevice scope(place.device);
-    place_ = place;
-    recorded_ = recorded_ || is_capturing(place);
-    queue_told(program_.control, told, f, place);
+  void run(const Told& told, const DeviceNumber& f, const Location& location) override {
+    const OnDevice scope(location.device);
+    location_ = location;
+    recorded_ = recorded_ || is_capturing(location);
+    queue_told(program_.control, told, f, location);
     for (const Step& step : program_.steps) queue(step);
   }
 
   bool recorded() const override { return recorded_; }
 
   void read(void* to, const void* from, std::size_t bytes) override {
-    const OnDevice scope(place_.device);
-    catch_up(place_, recorded_);
-    std::memcpy(to, fetch(from, bytes, place_), bytes);
+    const OnDevice scope(location_.device);
+    catch_up(location_, recorded_);
+    std::memcpy(to, fetch(from, bytes, location_), bytes);
   }
 
   void write(void* to, const void* from, std::size_t bytes) override {
-    upload(place_, to, from, bytes);
+    upload(location_, to, from, bytes);
   }
 
  private:
@@ -70,22 +71,22 @@ class Loaded final : public DeviceProgram {
   void queue(const Step& step) const {
     switch (step.kind) {
       case Step::Kind::kDecide:
-        return queue_decision(step.what, program_.control, place_);
+        return queue_decision(step.what, program_.control, location_);
       case Step::Kind::kSumGroups:
-        return queue_sum_groups(place_, program_.partition, step.from, step.to, partials_,
+        return queue_sum_groups(location_, program_.partition, step.from, step.to, partials_,
                                 step.skip);
       case Step::Kind::kSpreadGroups:
-        return queue_spread_groups(place_, program_.partition, step.from, step.to, step.skip);
+        return queue_spread_groups(location_, program_.partition, step.from, step.to, step.skip);
       default:
         return queue_walk_of(step);
     }
   }
 
   void queue_walk_of(const Step& step) const {
-    const Row& row = row_of(step.what, program_.dtype);
+    const CompiledRule& row = compiled_rule(step.what, program_.dtype);
     const auto [sums, count] = sums_of(step);
     Slot* slot = step.slot;
-    Walk walk{};
+    WalkArguments walk{};
     walk.table = &slot->job;
     walk.jobs = 1;
     walk.chunks = chunks_of(step.size);
@@ -93,14 +94,14 @@ class Loaded final : public DeviceProgram {
     walk.refused = &slot->skip;
     walk.partials = partials_;
     walk.packed = step.aligned;
-    queue_walk(step.kind == Step::Kind::kGather ? row.gather : row.apply, count, walk, place_,
+    queue_walk(step.kind == Step::Kind::kGather ? row.gather : row.apply, count, walk, location_,
                description_of(step.what).name);
     if (count == 0) return;
-    queue_fold(sums, count, partials_, scratch_, walk.chunks, slot->sums, &slot->skip, place_);
+    queue_fold(sums, count, partials_, scratch_, walk.chunks, slot->sums, &slot->skip, location_);
   }
 
   Program program_;
-  Place place_;
+  Location location_;
   double* partials_ = nullptr;
   double* scratch_ = nullptr;
   bool recorded_ = false;
@@ -108,8 +109,8 @@ class Loaded final : public DeviceProgram {
 
 }  // namespace
 
-std::unique_ptr<DeviceProgram> load_program(const Program& program, const Place& place) {
-  return std::make_unique<Loaded>(program, place);
+std::unique_ptr<DeviceProgram> load_program(const Program& program, const Location& location) {
+  return std::make_unique<Loaded>(program, location);
 }
 
 }  // namespace mdbopt::cuda

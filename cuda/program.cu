@@ -33,13 +33,13 @@ DecisionKernel kernel_of(std::size_t decision, search::DecisionList<Decision...>
 
 }  // namespace
 
-void queue_told(void* control, const Told& told, const DeviceNumber& f, const Place& place) {
-  launch(tell_kernel, 1, 1, Telling{static_cast<Told*>(control), told, f}, place,
+void queue_told(void* control, const Told& told, const DeviceNumber& f, const Location& location) {
+  launch(tell_kernel, 1, 1, Telling{static_cast<Told*>(control), told, f}, location,
          "telling a program");
 }
 
-void queue_decision(std::size_t decision, void* control, const Place& place) {
-  launch(kernel_of(decision, search::Decisions{}), 1, 1, control, place, "deciding");
+void queue_decision(std::size_t decision, void* control, const Location& location) {
+  launch(kernel_of(decision, search::Decisions{}), 1, 1, control, location, "deciding");
 }
 
 }  // namespace mdbopt::cuda

@@ -3,16 +3,16 @@
 
 #include <memory>
 
-#include "../csrc/device.h"
+#include "../csrc/runtime/device.h"
 #include "../csrc/search/decisions.h"
 
 namespace mdbopt::cuda {
 
-std::unique_ptr<DeviceProgram> load_program(const Program& program, const Place& place);
+std::unique_ptr<DeviceProgram> load_program(const Program& program, const Location& location);
 
 // Writes what is told to the control.
-void queue_told(void* control, const Told& told, const DeviceNumber& f, const Place& place);
+void queue_told(void* control, const Told& told, const DeviceNumber& f, const Location& location);
 // One thread decides.
-void queue_decision(std::size_t decision, void* control, const Place& place);
+void queue_decision(std::size_t decision, void* control, const Location& location);
 
 }  // namespace mdbopt::cuda

@@ -25,23 +25,25 @@ std::size_t tiles_of(std::size_t chunks) {
 
 }  // namespace
 
-std::size_t blocks_for(std::size_t units, std::size_t units_per_block, const Place& place) {
+std::size_t blocks_for(std::size_t units, std::size_t units_per_block, const Location& location) {
   const std::size_t most =
-      kBlocksPerMultiprocessor * static_cast<std::size_t>(multiprocessors(place.device));
+      kBlocksPerMultiprocessor * static_cast<std::size_t>(multiprocessors(location.device));
   return std::min((units + units_per_block - 1) / units_per_block, most);
 }
 
-void queue_walk(WalkKernel kernel, std::size_t sums, const Walk& walk, const Place& place,
-                const char* rule) {
+void queue_walk(WalkKernel kernel, std::size_t sums, const WalkArguments& walk,
+                const Location& location, const char* rule) {
   if (walk.chunks == 0) return;
   const std::size_t units = sums > 0 ? walk.chunks : walk.chunks * (kChunk / kUnit);
-  launch(kernel, blocks_for(units, kWalkThreads / kWarp, place), kWalkThreads, walk, place, rule);
+  launch(kernel, blocks_for(units, kWalkThreads / kWarp, location), kWalkThreads, walk, location,
+         rule);
 }
 
 std::size_t fold_scratch(std::size_t chunks, std::size_t sums) { return tiles_of(chunks) * sums; }
 
 void queue_fold(const Sum* sums, std::size_t count, double* partials, double* scratch,
-                std::size_t chunks, double* to, const std::uint32_t* refused, const Place& place) {
+                std::size_t chunks, double* to, const std::uint32_t* refused,
+                const Location& location) {
   Folding folding{};
   folding.sums = static_cast<std::uint32_t>(count);
   folding.refused = refused;
@@ -51,20 +53,20 @@ void queue_fold(const Sum* sums, std::size_t count, double* partials, double* sc
     folding.from = partials;
     folding.to = tiles == 1 ? to : scratch;
     folding.count = chunks;
-    launch(fold_kernel, tiles * count, fold_threads(chunks), folding, place, "folding sums");
+    launch(fold_kernel, tiles * count, fold_threads(chunks), folding, location, "folding sums");
     if (tiles == 1) return;
     std::swap(partials, scratch);
   }
 }
 
-void queue_run(const Run& run, const Place& place) {
+void queue_run(const Run& run, const Location& location) {
   const Description& rule = run.rule;
-  Walk walk = run.walk;
+  WalkArguments walk = run.walk;
   walk.partials = run.partials;
   if (run.row.gather != nullptr) {
-    queue_walk(run.row.gather, rule.gathered_count, walk, place, rule.name);
+    queue_walk(run.row.gather, rule.gathered_count, walk, location, rule.name);
     queue_fold(rule.gathered, rule.gathered_count, run.partials, run.scratch, walk.chunks, run.sums,
-               walk.refused, place);
+               walk.refused, location);
   }
   if (run.row.solve != nullptr) {
     Solving solving{};
@@ -74,16 +76,16 @@ void queue_run(const Run& run, const Place& place) {
     std::memcpy(solving.host_coef, walk.host_coef, sizeof(walk.host_coef));
     solving.solved = run.solved;
     solving.refused = run.refused;
-    launch(run.row.solve, 1, 1, solving, place, rule.name);
+    launch(run.row.solve, 1, 1, solving, location, rule.name);
     walk.coef = run.solved;
   }
   if (run.row.apply == nullptr) return;
   const bool stochastic = run.stochastic && run.row.apply_stochastic != nullptr;
-  queue_walk(stochastic ? run.row.apply_stochastic : run.row.apply, rule.emitted_count, walk, place,
-             rule.name);
+  queue_walk(stochastic ? run.row.apply_stochastic : run.row.apply, rule.emitted_count, walk,
+             location, rule.name);
   if (rule.emitted_count == 0) return;
   queue_fold(rule.emitted, rule.emitted_count, run.partials, run.scratch, walk.chunks,
-             run.sums + rule.gathered_count + rule.solved_count, walk.refused, place);
+             run.sums + rule.gathered_count + rule.solved_count, walk.refused, location);
 }
 
 }  // namespace mdbopt::cuda

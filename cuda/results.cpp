@@ -32,12 +32,12 @@ class Pinned {
 
 }  // namespace
 
-const void* fetch(const void* numbers, std::size_t bytes, const Place& place) {
+const void* fetch(const void* numbers, std::size_t bytes, const Location& location) {
   thread_local Pinned pinned;
-  void* here = pinned.of(bytes, place.device);
-  check(cudaMemcpyAsync(here, numbers, bytes, cudaMemcpyDeviceToHost, stream_of(place)),
-        place.device, "copying numbers to the host");
-  check(cudaStreamSynchronize(stream_of(place)), place.device,
+  void* here = pinned.of(bytes, location.device);
+  check(cudaMemcpyAsync(here, numbers, bytes, cudaMemcpyDeviceToHost, stream_of(location)),
+        location.device, "copying numbers to the host");
+  check(cudaStreamSynchronize(stream_of(location)), location.device,
         "in this call or in work queued before it");
   return here;
 }

@@ -1,11 +1,12 @@
 // results – what a call leaves on the device, and its way to the host.
 #pragma once
 
+#include <mdbopt/tensor.h>
+
 #include <cstddef>
 #include <cstdint>
 
-#include "../csrc/rule.h"
-#include "../csrc/tensor.h"
+#include "../csrc/engine/rule.h"
 
 namespace mdbopt::cuda {
 
@@ -15,6 +16,6 @@ struct Results {
 };
 
 // Copies numbers to the host and waits for the stream; valid until the next call on this thread.
-const void* fetch(const void* numbers, std::size_t bytes, const Place& place);
+const void* fetch(const void* numbers, std::size_t bytes, const Location& location);
 
 }  // namespace mdbopt::cuda

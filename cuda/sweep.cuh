@@ -11,14 +11,14 @@
 #include <type_traits>
 #include <utility>
 
-#include "../csrc/phase.h"
+#include "../csrc/engine/phase.h"
 #include "prepare.cuh"
-#include "walk.h"
+#include "walk_arguments.h"
 
 namespace mdbopt::cuda {
 
 // The job that a chunk belongs to: the last that begins at or before it.
-__device__ inline const DeviceJob& job_of(const Walk& walk, std::size_t chunk) {
+__device__ inline const DeviceJob& job_of(const WalkArguments& walk, std::size_t chunk) {
   const DeviceJob* jobs = walk.table != nullptr ? walk.table : walk.few;
   std::uint32_t first = 0;
   for (std::uint32_t count = walk.jobs; count > 1;) {
@@ -234,7 +234,7 @@ struct Walker {
     }
   }
 
-  __device__ static void go(const Walk& walk, const Coef& c) {
+  __device__ static void go(const WalkArguments& walk, const Coef& c) {
     constexpr std::size_t kPerChunk = Phase::kSums > 0 ? 1 : kChunk / kUnit;
     constexpr std::size_t kLength = kChunk / kPerChunk;
     const std::size_t warps = blockDim.x / kWarp;
@@ -261,7 +261,8 @@ struct Walker {
 };
 
 template <class Rule, class T, class Phase>
-__global__ void __launch_bounds__(kWalkThreads) walk_kernel(const __grid_constant__ Walk walk) {
+__global__ void __launch_bounds__(kWalkThreads)
+    walk_kernel(const __grid_constant__ WalkArguments walk) {
   if (walk.refused != nullptr && *walk.refused != 0) return;
   using Coef = typename Rule::Coef;
   const void* coef = walk.coef != nullptr ? walk.coef : walk.host_coef;
@@ -280,12 +281,12 @@ __global__ void solve_kernel(const __grid_constant__ Solving solving) {
 }
 
 template <class Rule, class T>
-struct Rows {
+struct Compiler {
   static bool prepare(const double* scalars, double n, void* coef) {
     return make_coef<Rule>(scalars, n, *static_cast<typename Rule::Coef*>(coef));
   }
-  static Row row() {
-    Row row{prepare, nullptr, nullptr, nullptr, nullptr, nullptr};
+  static CompiledRule compiled() {
+    CompiledRule row{prepare, nullptr, nullptr, nullptr, nullptr, nullptr};
     if constexpr (Has<Rule, T>::kGather) row.gather = walk_kernel<Rule, T, Gather<Rule, T>>;
     if constexpr (Has<Rule, T>::kSolve) row.solve = solve_kernel<Rule>;
     if constexpr (Has<Rule, T>::kApply) row.apply = walk_kernel<Rule, T, Apply<Rule, T, false>>;

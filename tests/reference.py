@@ -25,7 +25,7 @@ def combine(kind, a, b):
 
 
 def fold(kind, values):
-    """Sum an array in the one order of `csrc/fold.h`."""
+    """Sum an array in the one order of `csrc/base/fold.h`."""
     if values.size == 0:
         return np.float64(0.0)
     chunks = -(-values.size // CHUNK)

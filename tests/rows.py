@@ -1,7 +1,7 @@
 """One row per rule of the core: its mathematics in NumPy, in the order of operations of the C++.
 
 A row holds the ranges its streams are drawn from, the scalars it is called with, and up to three
-functions as in `csrc/rule.h`: gather, solve and apply, on whole float64 arrays. A new rule
+functions as in `csrc/engine/rule.h`: gather, solve and apply, on whole float64 arrays. A new rule
 needs one row here, or in `rows_updates.py` if it is an update, and nothing else in the tests.
 """
 

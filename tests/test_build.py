@@ -13,40 +13,49 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CSRC = ROOT / "csrc"
 
-# Who may include whom, by file stem; a folder's files share the folder's name.
-HOST = {"backend", "dtype", "layout", "tensor", "fold", "error"}
+# Who may include whom, by file stem; the files of rules, search, update and bind share the name of
+# their folder, and what is installed has angle brackets.
+API = {"<description>", "<dtype>", "<error>", "<launch>", "<tensor>"}
+HOST = API | {"backend", "layout", "fold"}
 ARROWS = {
     "half": {"fold"},
-    "rule": {"fold", "dtype", "half"},
+    "rule": {"<description>", "fold", "<dtype>", "half"},
     "rules/": {"rule", "rules/"},
     "rules": {"rules/"},
-    "dtype": set(),
-    "fold": set(),
+    "<dtype>": set(),
+    "<description>": {"<dtype>"},
+    "<execution>": {"<tensor>"},
+    "<launch>": {"<description>", "<execution>", "<tensor>"},
+    "<options>": {"<execution>", "<launch>"},
+    "<search>": {"<options>", "<tensor>"},
+    "<updater>": {"<launch>", "<tensor>"},
+    "fold": {"<description>"},
     "flush": set(),
-    "error": set(),
-    "tensor": {"dtype", "error"},
-    "layout": {"dtype", "half"},
-    "backend": {"rule", "dtype", "fold", "layout", "tensor", "error"},
-    "phase": {"rule", "dtype", "half"},
+    "<error>": set(),
+    "<tensor>": {"<dtype>", "<error>"},
+    "layout": {"<dtype>", "half"},
+    "backend": {"<launch>", "rule", "<dtype>", "fold", "layout", "<tensor>", "<error>"},
+    "phase": {"rule", "<dtype>", "half"},
     "group_sum": {"fold"},
-    "sweep": {"rule", "backend", "dtype", "half", "phase"},
+    "sweep": {"rule", "backend", "<dtype>", "half", "phase"},
     "backend_": {"rules", "sweep"},
     # The list of rules, for their descriptions; no rule by name.
     "backends": HOST | {"rules"},
     "pool": HOST | {"pool"},
     "check": HOST | {"check"},
-    "execution": {"backend", "tensor"},
     "program": {"backend", "group_sum"},
-    "device": HOST - {"fold"} | {"execution", "program"},
-    "launch": HOST | {"execution", "pool", "flush", "device"},
-    "partition": {"execution", "group_sum", "device", "launch", "pool"},
-    "runner": {"execution", "program", "launch", "partition"},
+    "device": HOST - {"fold"} | {"<execution>", "program"},
+    "launch": HOST | {"<execution>", "pool", "flush", "device"},
+    "partition": {"<execution>", "group_sum", "device", "launch", "pool"},
+    "runner": {"<execution>", "program", "launch", "partition"},
     # Its decisions give walks their numbers by the rules' own prepare.
     "search/": HOST
-    | {"execution", "check", "program", "group_sum", "launch", "device", "partition", "runner"}
+    | {"<options>", "<search>"}
+    | {"<execution>", "check", "program", "group_sum", "launch", "device", "partition", "runner"}
     | {"rules", "search/"},
-    "update/": HOST | {"half", "launch", "device", "update/"},
+    "update/": HOST | {"<updater>"} | {"half", "launch", "device", "update/"},
     "bind/": HOST - {"backend", "fold"}
+    | {"<options>", "<updater>"}
     | {"check", "half", "launch", "device", "search/", "update/", "bind/"},
 }
 
@@ -54,16 +63,18 @@ ARROWS = {
 def node(path: Path) -> str:
     """Name the box of the include diagram that a file under csrc/ belongs to."""
     inner = path.relative_to(CSRC)
-    if len(inner.parts) > 1:
-        return f"{inner.parts[0]}/"
-    return "backend_" if inner.stem.startswith("backend_") else inner.stem
+    if inner.parts[0] == "include":
+        return f"<{inner.stem}>"
+    if inner.parts[0] in ("base", "engine", "runtime") or inner == Path("rules/rules.h"):
+        return "backend_" if inner.stem.startswith("backend_") else inner.stem
+    return f"{inner.parts[0]}/"
 
 
 def includes(path: Path) -> list[Path]:
     """List the project's own headers that a file includes."""
     names = re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text(), re.MULTILINE)
     names += [
-        f"{CSRC}/{name}"
+        f"{CSRC}/include/mdbopt/{name}"
         for name in re.findall(
             r"^\s*#\s*include\s+<mdbopt/([^>]+)>", path.read_text(), re.MULTILINE
         )

@@ -81,7 +81,7 @@ def test_instruction_sets(configure):
     def compiled(plan):
         return set(re.findall(r"backend_(\w+)\.cpp\.o", plan))
 
-    every = {path.stem.removeprefix("backend_") for path in CSRC.glob("backend_*.cpp")}
+    every = {path.stem.removeprefix("backend_") for path in CSRC.rglob("backend_*.cpp")}
     status, said, plan = configure()
     assert status == 0, said
     assert compiled(plan) in (every, {"baseline"})  # of x86, of others

@@ -33,16 +33,20 @@ def test_csrc_includes_nothing_of_cuda():
 
 
 def test_rules_enter_through_their_list_alone():
-    listing = {path.name for path in sources() if '#include "../csrc/rules.h"' in path.read_text()}
-    assert listing == {"table.cpp", "table_part.cu"}
-    assert not [path.name for path in sources() if "csrc/rules/" in path.read_text()]
+    listing = {
+        path.name for path in sources() if '#include "../csrc/rules/rules.h"' in path.read_text()
+    }
+    assert listing == {"rule_table.cpp", "compile_rules.cu"}
+    assert not [
+        path.name for path in sources() if re.search(r"csrc/rules/(?!rules\.h)", path.read_text())
+    ]
 
 
 def test_no_rule_is_written_twice():
     names = set()
     for header in (CSRC / "rules").glob("*.h"):
         names |= set(re.findall(r"^(?:struct|class) (\w+)", header.read_text(), re.MULTILINE))
-    # What table.cpp must know of the one rule that clips gradients.
+    # What rule_table.cpp must know of the one rule that clips gradients.
     names -= {"Norm"}
     assert {"Adam", "EllipsoidCut", "Rprop"} <= names
     found = [
@@ -60,15 +64,17 @@ def compiled(tmp_path_factory):
     compiler = shutil.which("nvcc")
     if compiler is None:
         pytest.skip("nvcc is not installed")
-    listed = re.search(r"using Rules =\s*RuleList<(.*?)>;", (CSRC / "rules.h").read_text(), re.S)[1]
+    listed = re.search(
+        r"using Rules =\s*RuleList<(.*?)>;", (CSRC / "rules/rules.h").read_text(), re.S
+    )[1]
     rules = re.sub(r"<[^<>]*>", "", listed).replace("\n", " ").split(",")
     part = [rule.strip() for rule in rules].index("Adam") % PARTS
-    assert f"kParts = {PARTS};" in (CUDA / "table.h").read_text()
+    assert f"kParts = {PARTS};" in (CUDA / "rule_table.h").read_text()
     flags = (CUDA / "CMakeLists.txt").read_text()
     flags = re.search(r"COMPILE_LANGUAGE:CUDA>:(--fmad=false[^>]*)>", flags)[1].split(";")
     ptx = tmp_path_factory.mktemp("ptx") / "part.ptx"
     flags += ["-std=c++20", "-O3", "-arch=compute_90", "-DMDBOPT_ISA=cuda"]
-    command = [compiler, *flags, f"-DMDBOPT_CUDA_PART={part}", "-ptx", CUDA / "table_part.cu"]
+    command = [compiler, *flags, f"-DMDBOPT_CUDA_PART={part}", "-ptx", CUDA / "compile_rules.cu"]
     subprocess.run([*command, "-o", ptx], check=True, capture_output=True)
     text = re.sub(r"//.*", "", ptx.read_text())
     kernels = re.split(r"(?=\.entry )", text)[1:]

@@ -4,11 +4,11 @@
 // makes of all, so 64 elements tell whether an array has left the normal numbers.
 #pragma once
 
-#include <mdbopt/launch.h>
-
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
+
+#include "engine/launch.h"
 
 namespace bench {
 

@@ -1,12 +1,12 @@
 // chunks – a loop over the chunks of an array on the pool of mdbopt, cut as the core cuts its own.
 #pragma once
 
-#include <mdbopt/fold.h>
-#include <mdbopt/launch.h>
-#include <mdbopt/pool.h>
-
 #include <algorithm>
 #include <cstddef>
+
+#include "base/fold.h"
+#include "engine/launch.h"
+#include "engine/pool.h"
 
 namespace bench {
 

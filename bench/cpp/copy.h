@@ -2,9 +2,9 @@
 // many walks and on the same streams, and computes nothing.
 #pragma once
 
-#include <mdbopt/launch.h>
-
 #include <cstddef>
+
+#include "engine/launch.h"
 
 namespace bench {
 

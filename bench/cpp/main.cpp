@@ -2,8 +2,6 @@
 // rule/dtype/backend/n:…/threads:…
 #include <benchmark/benchmark.h>
 #include <mdbopt/error.h>
-#include <mdbopt/launch.h>
-#include <mdbopt/pool.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +12,8 @@
 #include <vector>
 
 #include "arrays.h"
+#include "engine/launch.h"
+#include "engine/pool.h"
 #include "row.h"
 #include "table.h"
 
@@ -102,7 +102,7 @@ std::vector<bench::Row> rows(const Options& options) {
       for (const std::size_t size : options.sizes) {
         for (std::size_t k = 0; k < mdbopt::backend_count(); ++k) {
           const mdbopt::Backend& backend = mdbopt::backend_at(k);
-          const mdbopt::Sweep& sweep = backend.table[rule][dtype];
+          const mdbopt::CompiledRule& sweep = backend.table[rule][dtype];
           if (!backend.supported() || (sweep.gather == nullptr && sweep.apply == nullptr)) continue;
           for (const std::size_t threads : options.threads) {
             all.push_back({rule, static_cast<Dtype>(dtype), &backend, size, threads});

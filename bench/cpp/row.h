@@ -3,12 +3,12 @@
 #pragma once
 
 #include <benchmark/benchmark.h>
-#include <mdbopt/launch.h>
 
 #include <cstddef>
 #include <string>
 
 #include "arrays.h"
+#include "engine/launch.h"
 
 namespace bench {
 

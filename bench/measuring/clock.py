@@ -70,7 +70,7 @@ def interleaved(calls: dict[str, Callable[[], float]], rounds: int) -> dict[str,
     return {name: statistics.median(values) for name, values in kept.items()}
 
 
-def settle() -> None:
+def wait_until_idle() -> None:
     """Wait until no thread of this process spins.
 
     A pool's workers look for work a while after a call, OpenMP's for some ten milliseconds, and
@@ -166,11 +166,11 @@ def paired(ours: Timed, theirs: Timed, span: float, rounds: int = ROUNDS) -> Pai
     times: tuple[list[float], list[float]] = ([], [])
     for turn in (ours, theirs):
         turn.prepare(span / (2 * rounds))
-        settle()
+        wait_until_idle()
     for _ in range(rounds):
         for turn, kept in zip((ours, theirs), times, strict=True):
             kept.append(turn())
-            settle()
+            wait_until_idle()
     ratios = sorted(b / a for a, b in zip(*times, strict=True))
     quartiles = statistics.quantiles(ratios, n=4, method="inclusive") if rounds > 1 else ratios * 3
     return Pair(

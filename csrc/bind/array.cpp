@@ -1,13 +1,13 @@
 // array – one front door for NumPy and DLPack, and what both must fulfil.
 #include "array.h"
 
+#include <mdbopt/error.h>
 #include <pybind11/gil_safe_call_once.h>
 #include <pybind11/stl.h>
 
 #include <algorithm>
 #include <numeric>
 
-#include "../error.h"
 #include "dlpack.h"
 #include "numpy.h"
 
@@ -110,7 +110,7 @@ bool same_order(const View& a, const View& b) {
   return true;
 }
 
-bool glance(py::handle object, View& view, const Accepted& accepted, CallPlace* where) {
+bool glance(py::handle object, View& view, const Accepted& accepted, CallStream* where) {
   if (is_plain_numpy(object)) {
     return glance_numpy(object, view, accepted);
   }
@@ -118,21 +118,21 @@ bool glance(py::handle object, View& view, const Accepted& accepted, CallPlace* 
 }
 
 Borrowed borrow(py::handle object, const std::string& what, const Accepted& accepted,
-                CallPlace* where) {
+                CallStream* where) {
   const bool numpy = py::isinstance<py::array>(object);
   if (numpy && !is_plain_numpy(object) && py::hasattr(object, "mask")) {
     throw TypeError(what + ": expected an array without a mask, got " + type_name(object));
   }
   Borrowed array = numpy ? from_numpy(py::reinterpret_borrow<py::array>(object), what, accepted)
                          : from_dlpack(object, what, accepted, where);
-  if (accepted.any_layout && array.tensor.place.on_cpu()) return array;
+  if (accepted.any_layout && array.tensor.location.on_cpu()) return array;
   const std::string fault = fault_of(array);
   if (!fault.empty()) throw Error(what + fault);
   return array;
 }
 
 Borrowed read(py::handle object, const std::string& what, const Wanted& wanted,
-              const Accepted& accepted, CallPlace* where) {
+              const Accepted& accepted, CallStream* where) {
   // NumPy need not know bfloat16, so nothing is converted to half precision.
   const bool half = wanted.dtype && is_half(*wanted.dtype);
   if (cuda_device_of(object) || (half && !py::isinstance<py::array>(object)))

@@ -2,6 +2,7 @@
 // through DLPack.
 #pragma once
 
+#include <mdbopt/tensor.h>
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
@@ -9,8 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "../tensor.h"
-#include "place.h"
+#include "location.h"
 
 namespace mdbopt::bind {
 
@@ -37,13 +37,13 @@ struct Borrowed {
 // The order of vectors.
 inline const Borrowed kRowMajor{};
 
-// Borrows a dense array on the CPU or, given `where`, on a CUDA device: then the tensor's place has
+// Borrows a dense array on the CPU or, given `where`, on a CUDA device: then the tensor's location has
 // that device, `where` is told of it, and what its library has queued for it comes before the work of
 // the call. `what` names it in messages. Throws TypeError for an object that is no array, a dtype we
 // do not have, or a foreign byte order; Error for strides that leave gaps, repeat or run backwards, for
 // misaligned memory, and for another device; DeviceError when CUDA cannot be used.
 Borrowed borrow(pybind11::handle object, const std::string& what, const Accepted& accepted = {},
-                CallPlace* where = nullptr);
+                CallStream* where = nullptr);
 
 // What an array that is only read has to come as.
 struct Wanted {
@@ -58,7 +58,7 @@ struct Wanted {
 // copy. On a device it is borrow. An array whose numbers `dtype` cannot hold keeps its own dtype, one of
 // another shape than `order` its own order: the caller says what that means.
 Borrowed read(pybind11::handle object, const std::string& what, const Wanted& wanted,
-              const Accepted& accepted = {}, CallPlace* where = nullptr);
+              const Accepted& accepted = {}, CallStream* where = nullptr);
 
 // A look at an array: its shape and strides are the owner's memory.
 struct View {
@@ -78,7 +78,7 @@ bool same_order(const View& a, const View& b);
 // dtype that is accepted, in row-major order; on a device as for borrow. False for anything else,
 // which borrow then looks at. Valid while the caller keeps the object alive and leaves it as it is.
 bool glance(pybind11::handle object, View& view, const Accepted& accepted = {},
-            CallPlace* where = nullptr);
+            CallStream* where = nullptr);
 
 // A shape as Python writes it.
 std::string in_words(const std::int64_t* shape, int rank);

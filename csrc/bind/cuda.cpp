@@ -1,13 +1,13 @@
 // cuda – which devices there are, and waiting for them.
+#include <mdbopt/error.h>
 #include <pybind11/stl.h>
 
 #include <string>
 
-#include "../check.h"
-#include "../device.h"
-#include "../error.h"
+#include "../engine/check.h"
+#include "../runtime/device.h"
 #include "bind.h"
-#include "place.h"
+#include "location.h"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -15,7 +15,7 @@ using namespace py::literals;
 namespace mdbopt::bind {
 namespace {
 
-Place default_stream_of(int device) {
+Location default_stream_of(int device) {
   require_usable(device);
   return {device, legacy_stream()};
 }
@@ -43,16 +43,16 @@ void bind_cuda(py::module_& module) {
   module.def(
       "cuda_memory_allocated",
       [](int device) {
-        const Place place = default_stream_of(device);
-        return device_library().allocated(place.device);
+        const Location location = default_stream_of(device);
+        return device_library().allocated(location.device);
       },
       "device"_a, "Bytes that mdbopt holds on a device.");
   module.def(
       "cuda_synchronize",
       [](int device) {
-        const Place place = default_stream_of(device);
+        const Location location = default_stream_of(device);
         const py::gil_scoped_release release;
-        device_library().synchronize(place);
+        device_library().synchronize(location);
       },
       "device"_a, "Wait for the default stream of a device.");
 }

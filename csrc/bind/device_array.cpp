@@ -1,6 +1,7 @@
 // device_array – what Python sees of an array on a device.
 #include "device_array.h"
 
+#include <mdbopt/error.h>
 #include <pybind11/stl.h>
 
 #include <functional>
@@ -8,9 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "../check.h"
-#include "../device.h"
-#include "../error.h"
+#include "../engine/check.h"
+#include "../runtime/device.h"
 #include "array.h"
 #include "bind.h"
 #include "dlpack.h"
@@ -24,30 +24,30 @@ namespace mdbopt::bind {
 namespace {
 
 // From the device into NumPy's memory, waiting until it is there.
-void fetch(const Place& place, py::array& into, const void* from) {
+void fetch(const Location& location, py::array& into, const void* from) {
   const auto bytes = static_cast<std::size_t>(into.nbytes());
   void* data = into.mutable_data();
   if (bytes == 0) return;
   const py::gil_scoped_release release;
-  device_library().copy(place, data, from, bytes);
-  device_library().synchronize(place);
+  device_library().copy(location, data, from, bytes);
+  device_library().synchronize(location);
 }
 
 py::array to_numpy(const DeviceArray& self) {
   py::array made(numpy_dtype(self.dtype), self.shape);
-  fetch(self.memory->place(), made, self.memory->data());
+  fetch(self.memory->location(), made, self.memory->data());
   return made;
 }
 
 py::object to_device(const py::array& array, int device, std::int64_t stream) {
   require_usable(device);
-  const Place place{device, stream_numbered(stream, "stream")};
+  const Location location{device, stream_numbered(stream, "stream")};
   const Borrowed host = borrow(array, "array", {true, {}});
   if (!host.row_major()) throw Error("array is not in row-major (C) order; pass a copy");
   DeviceArray made{nullptr, host.tensor.dtype, host.shape};
-  made.memory = std::make_shared<DeviceMemory>(place, made.bytes());
+  made.memory = std::make_shared<DeviceMemory>(location, made.bytes());
   if (made.size() > 0) {
-    device_library().copy(place, made.memory->data(), host.tensor.data, made.bytes());
+    device_library().copy(location, made.memory->data(), host.tensor.data, made.bytes());
   }
   return py::cast(std::move(made));
 }
@@ -62,30 +62,30 @@ py::dict cuda_array_interface(const DeviceArray& self) {
   interface["data"] =
       py::make_tuple(reinterpret_cast<std::uintptr_t>(self.memory->data()), !self.writable);
   interface["strides"] = py::none();
-  interface["stream"] = number_of_stream(self.memory->place().stream);
+  interface["stream"] = number_of_stream(self.memory->location().stream);
   interface["version"] = 3;
   return interface;
 }
 
 std::string described(const DeviceArray& self) {
   return "<DeviceArray " + std::string(py::str(py::tuple(py::cast(self.shape)))) + " " +
-         info(self.dtype).name + " on " + memory_name(self.memory->place().device) +
+         info(self.dtype).name + " on " + memory_name(self.memory->location().device) +
          (self.writable ? ">" : ", read-only>");
 }
 
 }  // namespace
 
-DeviceMemory::DeviceMemory(const Place& place, std::size_t bytes)
-    : place_(place), data_(nullptr), owns_(bytes > 0) {
-  if (owns_) data_ = device_library().allocate(place, bytes);
+DeviceMemory::DeviceMemory(const Location& location, std::size_t bytes)
+    : location_(location), data_(nullptr), owns_(bytes > 0) {
+  if (owns_) data_ = device_library().allocate(location, bytes);
 }
 
-DeviceMemory::DeviceMemory(const Place& place, void* data, py::object owner)
-    : place_(place), data_(data), owner_(std::move(owner)), owns_(false) {}
+DeviceMemory::DeviceMemory(const Location& location, void* data, py::object owner)
+    : location_(location), data_(data), owner_(std::move(owner)), owns_(false) {}
 
 // The last to let go may be a consumer that does not hold the interpreter's lock, or outlives it.
 DeviceMemory::~DeviceMemory() {
-  if (owns_) device_library().free(place_, data_);
+  if (owns_) device_library().free(location_, data_);
   if (!owner_) return;
   if (Py_IsInitialized() == 0) {
     owner_.release();
@@ -102,21 +102,21 @@ std::size_t DeviceArray::size() const {
 
 py::object device_view(const Tensor& tensor, py::object owner) {
   return py::cast(
-      DeviceArray{std::make_shared<DeviceMemory>(tensor.place, tensor.data, std::move(owner)),
+      DeviceArray{std::make_shared<DeviceMemory>(tensor.location, tensor.data, std::move(owner)),
                   tensor.dtype,
                   {static_cast<std::int64_t>(tensor.size)},
                   tensor.writable});
 }
 
 py::object to_host(py::handle array, const std::string& what) {
-  CallPlace where;
+  CallStream where;
   const Borrowed borrowed = borrow(array, what, {true, {}}, &where);
-  if (borrowed.tensor.place.on_cpu()) throw Error(what + " lives on the CPU, expected a device");
+  if (borrowed.tensor.location.on_cpu()) throw Error(what + " lives on the CPU, expected a device");
   const auto width = static_cast<py::ssize_t>(info(borrowed.tensor.dtype).bytes);
   std::vector<py::ssize_t> strides;
   for (const std::int64_t stride : borrowed.strides) strides.push_back(stride * width);
   py::array made(numpy_dtype(borrowed.tensor.dtype), borrowed.shape, strides);
-  fetch(where.place(), made, borrowed.tensor.data);
+  fetch(where.location(), made, borrowed.tensor.data);
   return made;
 }
 
@@ -131,7 +131,7 @@ void bind_device_array(py::module_& module) {
           "shape", [](const DeviceArray& self) { return py::tuple(py::cast(self.shape)); })
       .def_property_readonly("dtype", [](const DeviceArray& self) { return info(self.dtype).name; })
       .def_property_readonly("device",
-                             [](const DeviceArray& self) { return self.memory->place().device; })
+                             [](const DeviceArray& self) { return self.memory->location().device; })
       .def_property_readonly("read_only", [](const DeviceArray& self) { return !self.writable; })
       .def("__len__",
            [](const DeviceArray& self) {

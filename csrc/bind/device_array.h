@@ -2,31 +2,30 @@
 // memory of its own.
 #pragma once
 
+#include <mdbopt/tensor.h>
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "../tensor.h"
-
 namespace mdbopt::bind {
 
 // Memory on a device and what keeps it: a Python object, or nobody else.
 class DeviceMemory {
  public:
-  // Allocates in the order of the place's stream. Throws OutOfMemory.
-  DeviceMemory(const Place& place, std::size_t bytes);
-  DeviceMemory(const Place& place, void* data, pybind11::object owner);
+  // Allocates in the order of the location's stream. Throws OutOfMemory.
+  DeviceMemory(const Location& location, std::size_t bytes);
+  DeviceMemory(const Location& location, void* data, pybind11::object owner);
   ~DeviceMemory();
   DeviceMemory(const DeviceMemory&) = delete;
   DeviceMemory& operator=(const DeviceMemory&) = delete;
 
   void* data() const { return data_; }
-  const Place& place() const { return place_; }
+  const Location& location() const { return location_; }
 
  private:
-  Place place_;  // its stream is the one that the memory is written on
+  Location location_;  // its stream is the one that the memory is written on
   void* data_;
   pybind11::object owner_;
   bool owns_;
@@ -46,7 +45,7 @@ struct DeviceArray {
 };
 
 // A flat view of device memory that lives as long as `owner`; read-only unless the tensor may be
-// written. Its place has the stream that the memory is written on.
+// written. Its location has the stream that the memory is written on.
 pybind11::object device_view(const Tensor& tensor, pybind11::object owner);
 
 // Copies an array into memory of its own; of any layout that is dense, and kept so in NumPy's.

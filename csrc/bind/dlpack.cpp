@@ -7,11 +7,11 @@
 #include "dlpack.h"
 
 #include <dlpack/dlpack.h>
+#include <mdbopt/error.h>
 
 #include <limits>
 
-#include "../check.h"
-#include "../error.h"
+#include "../engine/check.h"
 #include "library.h"
 
 namespace py = pybind11;
@@ -83,7 +83,7 @@ py::object capsule_of(py::handle array, const std::string& what, const py::dict&
 }
 
 // Where the memory of a capsule is, which must be where its array said.
-Place place_of(const DLDevice& device, const std::optional<int>& said, const std::string& what) {
+Location place_of(const DLDevice& device, const std::optional<int>& said, const std::string& what) {
   if (on_cpu(device)) return {};
   if (on_cuda(device) && said == device.device_id) return {device.device_id};
   throw Error(what + " lives on device type " + std::to_string(device.device_type) +
@@ -138,7 +138,7 @@ struct Lent {
   py::object capsule;
   const DLTensor* tensor = nullptr;
   bool writable = false;
-  Place place;
+  Location location;
 
   void* data() const { return static_cast<char*>(tensor->data) + tensor->byte_offset; }
   std::vector<std::int64_t> shape() const { return {tensor->shape, tensor->shape + tensor->ndim}; }
@@ -152,7 +152,7 @@ struct Lent {
   }
 };
 
-Lent lent_by(py::handle object, const std::string& what, CallPlace* where) {
+Lent lent_by(py::handle object, const std::string& what, CallStream* where) {
   Lent lent;
   const std::optional<int> device = cuda_device_of(object);
   if (!device) {
@@ -181,7 +181,7 @@ Lent lent_by(py::handle object, const std::string& what, CallPlace* where) {
   } else {
     throw TypeError(what + ": __dlpack__ of " + type_name(object) + " gave no DLPack capsule");
   }
-  lent.place = place_of(lent.tensor->device, device, what);
+  lent.location = place_of(lent.tensor->device, device, what);
   check_extent(*lent.tensor, what);
   return lent;
 }
@@ -222,7 +222,7 @@ std::optional<int> cuda_device_of(py::handle array) {
 }
 
 Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted& accepted,
-                     CallPlace* where) {
+                     CallStream* where) {
   const Lent lent = lent_by(object, what, where);
   const std::optional<Dtype> known = dtype_of(lent.tensor->dtype, accepted);
   if (!known) wrong_dtype(what, in_words(lent.tensor->dtype), accepted);
@@ -231,7 +231,7 @@ Borrowed from_dlpack(py::handle object, const std::string& what, const Accepted&
                 " has PyTorch's negative bit set: its memory holds the opposite of what it means; "
                 "pass what its resolve_neg() gives");
   }
-  Borrowed result{{lent.data(), 1, *known, lent.writable, lent.place},
+  Borrowed result{{lent.data(), 1, *known, lent.writable, lent.location},
                   lent.shape(),
                   lent.strides(),
                   lent.capsule};
@@ -264,7 +264,7 @@ py::array as_numpy(py::handle object, const std::string& what, bool widen) {
   return bits.attr("view")("float32");
 }
 
-bool glance_exchange(py::handle object, View& view, const Accepted& accepted, CallPlace* where) {
+bool glance_exchange(py::handle object, View& view, const Accepted& accepted, CallStream* where) {
   const ArrayLibrary& library = library_of(Py_TYPE(object.ptr()));
   if (!library.lends) return false;
   DLTensor tensor;
@@ -290,7 +290,7 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
   if ((reinterpret_cast<std::uintptr_t>(data) & within) != 0) return false;
   if (device && !where->shares(object, tensor.device.device_id)) return false;
   view = {{data, static_cast<std::size_t>(size), *known, true}, tensor.shape, tensor.ndim};
-  if (device) view.tensor.place.device = tensor.device.device_id;
+  if (device) view.tensor.location.device = tensor.device.device_id;
   return true;
 }
 

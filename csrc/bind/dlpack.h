@@ -16,7 +16,7 @@ namespace mdbopt::bind {
 std::optional<int> cuda_device_of(pybind11::handle array);
 
 Borrowed from_dlpack(pybind11::handle object, const std::string& what, const Accepted& accepted,
-                     CallPlace* where);
+                     CallStream* where);
 
 // A read-only view of an array on the CPU, of any strides and any dtype of real numbers; a copy where
 // PyTorch's negative bit is set. NumPy has no bfloat16: it is widened to float32, or refused.
@@ -24,7 +24,7 @@ pybind11::array as_numpy(pybind11::handle object, const std::string& what, bool 
 
 // glance for what has a type that offers DLPack's C functions.
 bool glance_exchange(pybind11::handle object, View& view, const Accepted& accepted,
-                     CallPlace* where);
+                     CallStream* where);
 
 // Whether it is a tensor of PyTorch, which must be told that it was written: without that a backward
 // pass through its former values gives a wrong gradient, silently.

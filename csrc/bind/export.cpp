@@ -2,6 +2,7 @@
 #include "export.h"
 
 #include <dlpack/dlpack.h>
+#include <mdbopt/error.h>
 
 #include <memory>
 #include <optional>
@@ -10,10 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "../check.h"
-#include "../device.h"
-#include "../error.h"
-#include "place.h"
+#include "../engine/check.h"
+#include "../runtime/device.h"
+#include "location.h"
 
 namespace py = pybind11;
 
@@ -69,7 +69,7 @@ py::object capsule_of(DeviceArray array, [[maybe_unused]] bool copied) {
   lent->array = std::move(array);
   Managed& managed = lent->managed;
   managed.dl_tensor = {lent->array.memory->data(),
-                       {kDLCUDA, lent->array.memory->place().device},
+                       {kDLCUDA, lent->array.memory->location().device},
                        static_cast<std::int32_t>(lent->array.shape.size()),
                        dlpack_dtype(lent->array.dtype),
                        lent->array.shape.data(),
@@ -91,17 +91,17 @@ py::object capsule_of(DeviceArray array, [[maybe_unused]] bool copied) {
 
 DeviceArray copy_of(const DeviceArray& array) {
   DeviceArray made = array;
-  const Place& place = array.memory->place();
-  made.memory = std::make_shared<DeviceMemory>(place, array.bytes());
+  const Location& location = array.memory->location();
+  made.memory = std::make_shared<DeviceMemory>(location, array.bytes());
   made.writable = true;
   if (array.bytes() > 0) {
-    device_library().copy(place, made.memory->data(), array.memory->data(), array.bytes());
+    device_library().copy(location, made.memory->data(), array.memory->data(), array.bytes());
   }
   return made;
 }
 
 // What is written on our stream comes before what the consumer queues on its own.
-void order_before(const Place& place, const py::object& stream) {
+void order_before(const Location& location, const py::object& stream) {
   const std::int64_t number = stream.is_none() ? 1 : stream.cast<std::int64_t>();
   if (number == -1) return;
   if (number == 0) {
@@ -109,14 +109,14 @@ void order_before(const Place& place, const py::object& stream) {
         "stream: expected 1 (the legacy default stream), 2 (that of the thread), a handle or "
         "-1, got 0");
   }
-  const Place other{place.device, stream_numbered(number, "stream")};
-  if (other.stream != place.stream) device_library().order(place, other);
+  const Location other{location.device, stream_numbered(number, "stream")};
+  if (other.stream != location.stream) device_library().order(location, other);
 }
 
 }  // namespace
 
 py::tuple export_device(const DeviceArray& array) {
-  return py::make_tuple(static_cast<int>(kDLCUDA), array.memory->place().device);
+  return py::make_tuple(static_cast<int>(kDLCUDA), array.memory->location().device);
 }
 
 py::object export_dlpack(py::handle self, const py::object& stream, const py::object& max_version,
@@ -126,7 +126,7 @@ py::object export_dlpack(py::handle self, const py::object& stream, const py::ob
   if (!dl_device.is_none() && !dl_device.equal(export_device(array))) {
     const bool may_copy = copy.is_none() || must_copy;
     if (!may_copy || !dl_device.equal(py::make_tuple(static_cast<int>(kDLCPU), 0))) {
-      refuse("DeviceArray: lives on " + memory_name(array.memory->place().device) +
+      refuse("DeviceArray: lives on " + memory_name(array.memory->location().device) +
              ", cannot be had on device " + py::str(dl_device).cast<std::string>() +
              (may_copy ? "" : " without a copy"));
     }
@@ -137,7 +137,7 @@ py::object export_dlpack(py::handle self, const py::object& stream, const py::ob
   const bool versioned =
       !max_version.is_none() && py::object(max_version[py::int_(0)]).cast<int>() >= 1;
   const DeviceArray lent = must_copy ? copy_of(array) : array;
-  order_before(lent.memory->place(), stream);
+  order_before(lent.memory->location(), stream);
   return versioned ? capsule_of<DLManagedTensorVersioned>(lent, must_copy)
                    : capsule_of<DLManagedTensor>(lent, must_copy);
 }

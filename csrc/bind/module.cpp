@@ -1,7 +1,7 @@
 // module – mdbopt._core: registers the topics and translates errors.
-#include "bind.h"
+#include <mdbopt/error.h>
 
-#include "../error.h"
+#include "bind.h"
 
 namespace py = pybind11;
 

@@ -1,7 +1,7 @@
-// nodes – the places of parallel trees, as trees*.cpp walk them.
+// nodes – the places of parallel trees, as argument_tree*.cpp walk them.
 #pragma once
 
-#include "trees.h"
+#include "argument_tree.h"
 
 namespace mdbopt::bind {
 
@@ -21,7 +21,7 @@ inline std::string kind_of(pybind11::handle node) {
 }
 
 // The numbers of an array with at most one axis; those on a device are waited for.
-std::vector<double> numbers_of(const Found& found, const Place& place);
+std::vector<double> numbers_of(const Found& found, const Location& location);
 
 // The nodes of all trees at one place; lr, copy and decay are null where they are absent.
 struct Leaves::Nodes {

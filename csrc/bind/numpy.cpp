@@ -92,7 +92,7 @@ bool glance_numpy(py::handle object, View& view, const Accepted& accepted) {
   return true;
 }
 
-bool Seen::remember(py::handle object) {
+bool ArrayFingerprint::remember(py::handle object) {
   if (!is_plain_numpy(object)) return false;
   const auto* array = py::detail::array_proxy(object.ptr());
   if (array->nd > kMostAxes || (array->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_) == 0) {

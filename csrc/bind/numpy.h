@@ -20,7 +20,7 @@ bool glance_numpy(pybind11::handle object, View& view, const Accepted& accepted)
 
 // A NumPy array as it was seen, to tell whether one is still that: its memory, dtype, shape and flags.
 // Kept by value, so nothing of it can go stale.
-class Seen {
+class ArrayFingerprint {
  public:
   // False when it is no NumPy array in row-major order, or of too many axes.
   bool remember(pybind11::handle object);

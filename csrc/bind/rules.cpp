@@ -1,4 +1,5 @@
 // rules – running one rule on borrowed arrays, and describing rules, backends and traffic.
+#include <mdbopt/error.h>
 #include <pybind11/stl.h>
 
 #include <optional>
@@ -6,9 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "../check.h"
-#include "../error.h"
-#include "../launch.h"
+#include "../engine/check.h"
+#include "../engine/launch.h"
 #include "array.h"
 #include "bind.h"
 #include "dlpack.h"
@@ -66,7 +66,7 @@ py::dict describe(std::size_t index) {
 class Streams {
  public:
   std::vector<Tensor> tensors;
-  CallPlace where;
+  CallStream where;
 
   Streams(const Description& rule, const py::args& arguments, const Accepted& accepted)
       : tensors(arguments.size()) {
@@ -109,7 +109,7 @@ class Streams {
     for (std::size_t k = 0; k < tensors.size(); ++k) {
       const Stream& stream = rule.streams[k];
       if (stream.role == Role::kIn && tensors[k].dtype != stored_dtype(stream.storage, dtype) &&
-          tensors[k].place.on_cpu()) {
+          tensors[k].location.on_cpu()) {
         return true;
       }
     }
@@ -179,13 +179,13 @@ struct UpdateArguments {
 };
 
 // What only the CPU has.
-void check_options(const Description& rule, const Place& place, const Execution& execution) {
+void check_options(const Description& rule, const Location& location, const Execution& execution) {
   const auto refuse = [&](const char* option, const std::string& expected,
                           const std::string& came) {
     throw Error(std::string(rule.name) + ": " + option + ": expected " + expected +
-                " for arrays on " + memory_name(place.device) + ", got " + came);
+                " for arrays on " + memory_name(location.device) + ", got " + came);
   };
-  if (place.on_cpu()) return;
+  if (location.on_cpu()) return;
   if (execution.backend != nullptr)
     refuse("backend", "none", "'" + std::string(execution.backend->name) + "'");
   if (execution.threads > 0) refuse("threads", "none", std::to_string(execution.threads));
@@ -224,8 +224,8 @@ py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scala
     execution.stochastic = true;
     execution.key = rounding_key(*seed, 0);
   }
-  if (!borrowed.tensors[0].place.on_cpu()) execution.place = borrowed.where.place();
-  check_options(rule, execution.place, execution);
+  if (!borrowed.tensors[0].location.on_cpu()) execution.location = borrowed.where.location();
+  check_options(rule, execution.location, execution);
   void* pointers[kMaxStreams];
   for (std::size_t k = 0; k < borrowed.tensors.size(); ++k) pointers[k] = borrowed.tensors[k].data;
   Job job{pointers, borrowed.tensors[0].size, update.lr};

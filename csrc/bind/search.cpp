@@ -2,6 +2,7 @@
 // device, as copies there, state as a flat mapping.
 #include "../search/search.h"
 
+#include <mdbopt/error.h>
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
@@ -11,13 +12,12 @@
 #include <string>
 #include <utility>
 
-#include "../device.h"
-#include "../error.h"
+#include "../runtime/device.h"
 #include "array.h"
 #include "bind.h"
 #include "constructor.h"
 #include "device_array.h"
-#include "place.h"
+#include "location.h"
 #include "search_arrays.h"
 #include "search_fields.h"
 
@@ -31,23 +31,23 @@ namespace mdbopt::bind {
 namespace {
 
 py::object copied(const py::object& array, const std::string& what) {
-  const auto where = std::make_shared<CallPlace>();
+  const auto where = std::make_shared<CallStream>();
   const Borrowed borrowed = borrow(array, what, {}, where.get());
   const Tensor tensor = row_major(borrowed, *where, what.c_str());
-  if (tensor.place.on_cpu()) throw Error(what + " lives on the CPU, expected a CUDA device");
-  Buffer copy(tensor.size, tensor.dtype, std::make_shared<Place>(where->place()));
+  if (tensor.location.on_cpu()) throw Error(what + " lives on the CPU, expected a CUDA device");
+  Buffer copy(tensor.size, tensor.dtype, std::make_shared<Location>(where->location()));
   copy.write(tensor.data);
   return given(where, std::move(copy));
 }
 
 // A search and the guard against two threads stepping it at once.
-class State {
+class SearchState {
  public:
-  explicit State(const Options& options)
-      : options_(options), where_(std::make_shared<CallPlace>()), search_(search::make(options)) {}
+  explicit SearchState(const Options& options)
+      : options_(options), where_(std::make_shared<CallStream>()), search_(search::make(options)) {}
 
   void init(const py::object& x, double f, const py::object& g) {
-    CallPlace where;
+    CallStream where;
     const Borrowed x_borrowed = read(x, "x", {.order = &kRowMajor}, {}, &where);
     const Wanted like_x{x_borrowed.tensor.dtype, x_borrowed.tensor.size, " (as x)", &kRowMajor};
     const Borrowed g_borrowed = read(g, "g", like_x, {}, &where);
@@ -57,15 +57,15 @@ class State {
     alone([&] { search_->init(x_tensor, f, g_tensor); });
   }
   bool judge(double f, const py::object& g) {
-    CallPlace where;
+    CallStream where;
     const Look look(g, "g", like_x(), {}, where);
     bool moved = false;
     const Held held{*this, where};
     alone([&] { moved = search_->judge(f, look.tensor()); });
     return moved;
   }
-  void judge_later(const py::object& f, const py::object& g) {
-    CallPlace where;
+  void judge_async(const py::object& f, const py::object& g) {
+    CallStream where;
     const Look look(g, "g", like_x(), {}, where);
     std::optional<Look> number;
     DeviceNumber told;
@@ -76,11 +76,11 @@ class State {
       told = number_there(number->tensor(), look.tensor());
     }
     const Held held{*this, where};
-    alone([&] { search_->judge_later(told, look.tensor()); });
+    alone([&] { search_->judge_async(told, look.tensor()); });
   }
   const Buffer& propose(bool copy) {
     const Buffer* trial = nullptr;
-    alone([&] { trial = copy ? &search_->propose() : &search_->propose_later(); });
+    alone([&] { trial = copy ? &search_->propose() : &search_->propose_async(); });
     return *trial;
   }
   py::dict save() { return saved_by(Saver()); }
@@ -90,17 +90,17 @@ class State {
     return saved[name.c_str()];
   }
   py::list names() {
-    settle();
+    catch_up();
     Names names;
     search_->fields(names);
-    if (!search_->place().on_cpu()) names.all.append("device");
+    if (!search_->location().on_cpu()) names.all.append("device");
     return names.all;
   }
   void load(const py::object& saved, const std::optional<int>& device) {
     Options options = options_;
     if (device) {
       require_usable(*device);
-      options.execution.place = {*device, legacy_stream()};
+      options.execution.location = {*device, legacy_stream()};
     }
     Loader loader(saved);
     const Borrowed x = borrow(loader.find("x"), "state: 'x'");
@@ -113,10 +113,10 @@ class State {
     });
   }
   py::object step_sizes() {
-    settle();
+    catch_up();
     const Search& search = *search_;
     const std::size_t size = search.x().size();
-    if (!search.place().on_cpu()) {
+    if (!search.location().on_cpu()) {
       Buffer out = search.zeros(Dtype::kFloat64);
       alone([&] { search.step_sizes(out.doubles()); });
       return given(where_, std::move(out));
@@ -130,7 +130,7 @@ class State {
   // What waits for a device does so without the interpreter's lock.
   template <class Question>
   auto asked(Question question) {
-    if (!search_->away()) return question(*search_);
+    if (!search_->on_device()) return question(*search_);
     decltype(question(*search_)) answer{};
     alone([&] { answer = question(*search_); });
     return answer;
@@ -142,7 +142,7 @@ class State {
   }
 
   py::object copied(const Buffer& buffer) {
-    if (buffer.place().on_cpu()) {
+    if (buffer.location().on_cpu()) {
       return py::array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
                        buffer.data());
     }
@@ -153,50 +153,50 @@ class State {
   // A view that keeps the state alive; the memory it shows belongs to a later point after the next
   // judgement. Read-only, but on a device, whose libraries know no such arrays.
   py::object lent(const Buffer& buffer, const py::object& self) {
-    if (!buffer.place().on_cpu()) return device_view(buffer.tensor(), self);
+    if (!buffer.location().on_cpu()) return device_view(buffer.tensor(), self);
     py::array array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
                     buffer.data(), self);
     py::detail::array_proxy(array.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
     return array;
   }
   py::object shown(const Buffer& buffer, const py::object& self) {
-    return buffer.place().on_cpu() ? lent(buffer, self) : copied(buffer);
+    return buffer.location().on_cpu() ? lent(buffer, self) : copied(buffer);
   }
 
  private:
   // Holds the stream of a call from its end on if the search is on it then, however the call ended.
   struct Held {
-    State& state;
-    const CallPlace& where;
+    SearchState& state;
+    const CallStream& where;
     ~Held() {
-      const Place& now = state.search_->place();
-      const bool followed =
-          !now.on_cpu() && now.device == where.place().device && now.stream == where.place().stream;
+      const Location& now = state.search_->location();
+      const bool followed = !now.on_cpu() && now.device == where.location().device &&
+                            now.stream == where.location().stream;
       if (followed) *state.where_ = where;
     }
   };
 
   // What a gradient comes as; on a device, which to ask for x would wait for, as it is.
   std::optional<Wanted> like_x() const {
-    if (!search_->place().on_cpu()) return {};
+    if (!search_->location().on_cpu()) return {};
     const Buffer& x = search_->x();
     return Wanted{x.dtype(), x.size(), " (as x)", &kRowMajor};
   }
 
-  void settle() {
+  void catch_up() {
     asked([](const Search& search) { return search.status(); });
   }
 
   py::dict saved_by(Saver saver) {
-    settle();
+    catch_up();
     search_->fields(saver);
-    const Place place = search_->place();
-    if (place.on_cpu()) return saver.saved;
-    std::int64_t device = place.device;
+    const Location location = search_->location();
+    if (location.on_cpu()) return saver.saved;
+    std::int64_t device = location.device;
     saver.count("device", device, 0, device);
     {
       const py::gil_scoped_release release;
-      device_library().synchronize(place);
+      device_library().synchronize(location);
     }
     return saver.saved;
   }
@@ -208,7 +208,7 @@ class State {
       std::atomic<bool>& busy;
       ~Leave() { busy = false; }
     } leave{busy_};
-    if (search_->place().on_cpu() && search_->x().size() < kBriefSize) return body();
+    if (search_->location().on_cpu() && search_->x().size() < kBriefSize) return body();
     py::gil_scoped_release release;
     body();
   }
@@ -218,18 +218,20 @@ class State {
   static constexpr std::size_t kBriefSize = 4096;
 
   Options options_;
-  std::shared_ptr<CallPlace> where_;  // of the last call: it holds the stream that the search is on
+  std::shared_ptr<CallStream>
+      where_;  // of the last call: it holds the stream that the search is on
   std::unique_ptr<Search> search_;
   std::atomic<bool> busy_{false};
 };
 
 using Labels = py::array_t<std::int64_t, py::array::c_style>;
 
-std::unique_ptr<State> make_state(const std::string& method, double gamma, double initial_scale,
-                                  double forward, bool cocoercive, int refine,
-                                  bool gradient_direction, const Labels& groups, std::size_t memory,
-                                  const std::string& proposer, const py::object& backend,
-                                  std::size_t threads) {
+std::unique_ptr<SearchState> make_search_state(const std::string& method, double gamma,
+                                               double initial_scale, double forward,
+                                               bool cocoercive, int refine, bool gradient_direction,
+                                               const Labels& groups, std::size_t memory,
+                                               const std::string& proposer,
+                                               const py::object& backend, std::size_t threads) {
   Options options;
   options.method = method;
   options.gamma = gamma;
@@ -244,73 +246,74 @@ std::unique_ptr<State> make_state(const std::string& method, double gamma, doubl
   if (!backend.is_none())
     options.execution.backend = &find_backend(backend.cast<std::string>().c_str());
   options.execution.threads = threads;
-  return std::make_unique<State>(options);
+  return std::make_unique<SearchState>(options);
 }
 
 }  // namespace
 
 void bind_search(py::module_& module) {
-  py::class_<State> bound(module, "State",
-                          "A search at work: its point, its set and its counters.");
-  define_init(bound, &make_state, py::kw_only(), "method"_a, "gamma"_a = search::kDefault,
+  py::class_<SearchState> bound(module, "SearchState",
+                                "A search at work: its point, its set and its counters.");
+  define_init(bound, &make_search_state, py::kw_only(), "method"_a, "gamma"_a = search::kDefault,
               "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault,
               "cocoercive"_a = true, "refine"_a = 0, "gradient_direction"_a = true,
               "groups"_a = Labels(0), "memory"_a = Options{}.memory,
               "proposer"_a = Options{}.proposer, "backend"_a = py::none(), "threads"_a = 0);
   bound
-      .def("init", &State::init, "x"_a, "f"_a, "g"_a,
+      .def("init", &SearchState::init, "x"_a, "f"_a, "g"_a,
            "Start at x, where the objective is f and its gradient g.")
       .def(
           "propose",
           [](py::object self, bool copy) {
-            State& state = self.cast<State&>();
+            SearchState& state = self.cast<SearchState&>();
             const Buffer& trial = state.propose(copy);
             return copy ? state.copied(trial) : state.lent(trial, self);
           },
           "copy"_a = true,
           "The point to evaluate next: a copy, or the search's own memory, to be read until judge.")
-      .def("judge", &State::judge, "f"_a, "g"_a,
+      .def("judge", &SearchState::judge, "f"_a, "g"_a,
            "Take f and g at the proposed point; True when x moved there.")
-      .def("judge_later", &State::judge_later, "f"_a, "g"_a,
+      .def("judge_async", &SearchState::judge_async, "f"_a, "g"_a,
            "The same in the order of g's stream, without waiting for it.")
       .def(
           "converged",
-          [](State& self, double gtol) {
+          [](SearchState& self, double gtol) {
             return self.asked([=](const Search& search) { return search.converged(gtol); });
           },
           "gtol"_a)
-      .def("save", &State::save, "Copies of all arrays and numbers, by name.")
-      .def("entry", &State::entry, "name"_a, "One of what save gives.")
-      .def("names", &State::names, "The names of what save gives.")
-      .def("load", &State::load, "saved"_a, "device"_a = py::none(),
+      .def("save", &SearchState::save, "Copies of all arrays and numbers, by name.")
+      .def("entry", &SearchState::entry, "name"_a, "One of what save gives.")
+      .def("names", &SearchState::names, "The names of what save gives.")
+      .def("load", &SearchState::load, "saved"_a, "device"_a = py::none(),
            "Continue from what save gave, on the CPU or on a CUDA device.")
-      .def("step_sizes", &State::step_sizes)
+      .def("step_sizes", &SearchState::step_sizes)
       .def_property_readonly("x",
                              [](py::object self) {
-                               State& state = self.cast<State&>();
+                               SearchState& state = self.cast<SearchState&>();
                                return state.shown(
                                    *state.asked([](const Search& search) { return &search.x(); }),
                                    self);
                              })
       .def_property_readonly("g",
                              [](py::object self) {
-                               State& state = self.cast<State&>();
+                               SearchState& state = self.cast<SearchState&>();
                                return state.shown(
                                    *state.asked([](const Search& search) { return &search.g(); }),
                                    self);
                              })
       .def_property_readonly("device",
-                             [](const State& self) {
-                               const Place& place = self.search().place();
-                               return place.on_cpu() ? std::nullopt : std::optional(place.device);
+                             [](const SearchState& self) {
+                               const Location& location = self.search().location();
+                               return location.on_cpu() ? std::nullopt
+                                                        : std::optional(location.device);
                              })
-      .def_property_readonly("f", &State::number<&Search::f>)
-      .def_property_readonly("gmax", &State::number<&Search::gmax>)
-      .def_property_readonly("trial_gmax", &State::number<&Search::trial_gmax>)
-      .def_property_readonly("ncut", &State::number<&Search::ncut>)
-      .def_property_readonly("accepted", &State::number<&Search::accepted>)
-      .def_property_readonly("evaluations", &State::number<&Search::evaluations>)
-      .def_property_readonly("status", [](State& self) {
+      .def_property_readonly("f", &SearchState::number<&Search::f>)
+      .def_property_readonly("gmax", &SearchState::number<&Search::gmax>)
+      .def_property_readonly("trial_gmax", &SearchState::number<&Search::trial_gmax>)
+      .def_property_readonly("ncut", &SearchState::number<&Search::ncut>)
+      .def_property_readonly("accepted", &SearchState::number<&Search::accepted>)
+      .def_property_readonly("evaluations", &SearchState::number<&Search::evaluations>)
+      .def_property_readonly("status", [](SearchState& self) {
         return static_cast<std::int64_t>(
             self.asked([](const Search& search) { return search.status(); }));
       });

@@ -1,10 +1,11 @@
 // search_fields – the state of a search as a flat mapping of names to numbers and NumPy arrays.
 #pragma once
 
+#include <mdbopt/error.h>
+
 #include <cstdint>
 #include <string>
 
-#include "../error.h"
 #include "../search/fields.h"
 #include "array.h"
 #include "numpy.h"
@@ -67,7 +68,7 @@ class Loader final : public search::Fields {
   explicit Loader(pybind11::object saved) : saved_(std::move(saved)) {}
 
   bool loading() const override { return true; }
-  bool judged_later() const override { return saved_.contains("device"); }
+  bool judged_async() const override { return saved_.contains("device"); }
   void agree(const std::string& name, bool holds, const char* expected) override {
     if (!holds) refuse(name, expected);
   }

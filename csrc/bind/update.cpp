@@ -1,4 +1,6 @@
 // update – the steps of first-order optimizers over nested arrays.
+#include <mdbopt/error.h>
+#include <mdbopt/updater.h>
 #include <pybind11/stl.h>
 
 #include <atomic>
@@ -8,14 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "../check.h"
-#include "../error.h"
-#include "../update/updater.h"
+#include "../engine/check.h"
+#include "argument_tree.h"
 #include "bind.h"
 #include "constructor.h"
 #include "device_array.h"
 #include "dlpack.h"
-#include "trees.h"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -98,8 +98,8 @@ class Update {
     trees_.decay = weight_decay.is_none() ? decays_ : weight_decay;
     read();
     if (skip) return py::bool_(false);
-    Updater::Call call{grad_scale, max_norm, leaves_.place()};
-    check_options(call.place);
+    Updater::Call call{grad_scale, max_norm, leaves_.location()};
+    check_options(call.location);
     std::vector<Borrowed> numbers;
     if (!there.is_none()) read_there(there.cast<py::dict>(), call, numbers);
     if (!scalars.is_none()) {
@@ -107,10 +107,10 @@ class Update {
         updater_.set_scalar(name.cast<std::string>(), value.cast<double>());
       }
     }
-    const CallPlace before = std::exchange(at_, leaves_.where());
+    const CallStream before = std::exchange(at_, leaves_.where());
     DeviceArray norm_there;
-    if (max_norm > 0.0 && !call.place.on_cpu() && !device_library().capturing(call.place)) {
-      norm_there.memory = std::make_shared<DeviceMemory>(call.place, sizeof(double));
+    if (max_norm > 0.0 && !call.location.on_cpu() && !device_library().capturing(call.location)) {
+      norm_there.memory = std::make_shared<DeviceMemory>(call.location, sizeof(double));
     }
     double norm = 0.0;
     if (leaves_.held()) {
@@ -120,7 +120,7 @@ class Update {
       norm = updater_.step(leaves_.groups, leaves_.jobs, call);
     }
     count_versions(leaves_.counting_versions);
-    if (max_norm > 0.0 && call.place.on_cpu()) return py::float_(norm);
+    if (max_norm > 0.0 && call.location.on_cpu()) return py::float_(norm);
     if (norm_there.memory == nullptr) return py::bool_(true);
     updater_.copy_norm(norm_there.memory->data());
     return py::module_::import("mdbopt._arrays")
@@ -166,19 +166,19 @@ class Update {
   // Numbers that the step reads on the device when it runs.
   void read_there(const py::dict& there, Updater::Call& call,
                   std::vector<Borrowed>& numbers) const {
-    CallPlace where = leaves_.where();
+    CallStream where = leaves_.where();
     for (const auto& [name, array] : there) {
       const std::string key = name.cast<std::string>();
       const std::string what = trees_.optimizer + ": " + key;
-      if (call.place.on_cpu()) {
+      if (call.location.on_cpu()) {
         throw Error(what +
                     " lives on a device, expected a number or an array on the CPU (as params)");
       }
       numbers.push_back(borrow(array, what, {true}, &where));
       const Tensor& tensor = numbers.back().tensor;
-      if (tensor.place.device != call.place.device) {
-        throw Error(what + " lives on " + memory_name(tensor.place.device) + ", expected " +
-                    memory_name(call.place.device) + " (as params)");
+      if (tensor.location.device != call.location.device) {
+        throw Error(what + " lives on " + memory_name(tensor.location.device) + ", expected " +
+                    memory_name(call.location.device) + " (as params)");
       }
       if (tensor.size != 1) {
         throw Error(what + " has " + std::to_string(tensor.size) + " elements, expected one");
@@ -191,13 +191,13 @@ class Update {
   }
 
   // What only the CPU has.
-  void check_options(const Place& place) const {
-    if (place.on_cpu()) return;
+  void check_options(const Location& location) const {
+    if (location.on_cpu()) return;
     const Execution& execution = updater_.options().execution;
     const bool backend = execution.backend != nullptr;
     if (!backend && execution.threads == 0) return;
     throw Error(trees_.optimizer + (backend ? ": backend" : ": threads") +
-                ": expected None for parameters on " + memory_name(place.device) + ", got " +
+                ": expected None for parameters on " + memory_name(location.device) + ", got " +
                 (backend ? "'" + std::string(execution.backend->name) + "'"
                          : std::to_string(execution.threads)));
   }
@@ -213,11 +213,11 @@ class Update {
   };
 
   // Holds the stream that the updater's numbers are used on, for as long as there are any.
-  CallPlace at_;
+  CallStream at_;
   Updater updater_;
   py::object decays_;  // of the options: a tree, or None where one number is for all
   Accepted accepted_{true, {}, true};
-  Trees trees_;
+  ArgumentTrees trees_;
   Leaves leaves_;
   std::atomic<bool> busy_{false};
 };

@@ -16,7 +16,7 @@
 // Zhang 2005, eq. 1.3 in the metric of D.
 #pragma once
 
-#include "../rule.h"
+#include "../engine/rule.h"
 
 namespace mdbopt::MDBOPT_ISA {
 

@@ -1,7 +1,7 @@
 // exponential – e^x in + − × only, so that its bits agree everywhere.
 #pragma once
 
-#include "../rule.h"
+#include "../engine/rule.h"
 
 namespace mdbopt::MDBOPT_ISA {
 

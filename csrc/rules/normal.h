@@ -8,7 +8,7 @@
 // (g − g⁺)² ≥ max(0, g² − 2 g g⁺), so on a rejected candidate the second is deeper everywhere.
 #pragma once
 
-#include "../rule.h"
+#include "../engine/rule.h"
 
 namespace mdbopt::MDBOPT_ISA {
 

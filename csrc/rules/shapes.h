@@ -13,7 +13,7 @@
 // code only.
 #pragma once
 
-#include "../rule.h"
+#include "../engine/rule.h"
 
 namespace mdbopt::MDBOPT_ISA {
 

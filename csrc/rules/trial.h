@@ -13,7 +13,7 @@
 // Source: Kunstner et al. 2023, eq. 6 and section 5.
 #pragma once
 
-#include "../rule.h"
+#include "../engine/rule.h"
 
 namespace mdbopt::MDBOPT_ISA {
 

@@ -8,7 +8,7 @@
 
 #include <limits>
 
-#include "../rule.h"
+#include "../engine/rule.h"
 
 namespace mdbopt::MDBOPT_ISA {
 

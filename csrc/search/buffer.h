@@ -28,8 +28,8 @@ class Buffer {
   std::size_t size() const { return size_; }
   Dtype dtype() const { return dtype_; }
   std::size_t bytes() const { return memory_.bytes(); }
-  Place place() const { return memory_.place(); }
-  Tensor tensor() const { return {data(), size_, dtype_, true, place()}; }
+  Location location() const { return memory_.location(); }
+  Tensor tensor() const { return {data(), size_, dtype_, true, location()}; }
 
   void clear() { memory_.clear(); }
   // As Memory's.

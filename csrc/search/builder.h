@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "../program.h"
+#include "../engine/program.h"
 #include "decisions.h"
 
 namespace mdbopt::search {
@@ -14,7 +14,7 @@ class Builder {
   Builder(Program& program, std::size_t size) : program_(program), size_(size) {}
 
   // What lies at `here` is to be found at `there` when the program runs.
-  void place(const void* here, std::size_t bytes, void* there) {
+  void locate(const void* here, std::size_t bytes, void* there) {
     regions_.push_back({static_cast<const char*>(here), bytes, static_cast<char*>(there)});
   }
 

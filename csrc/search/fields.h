@@ -52,7 +52,7 @@ class Fields {
   virtual void agree(const std::string& /*name*/, bool /*holds*/, const char* /*expected*/) {}
   // Whether what is loaded was judged on a device, where a trial that is not finite waits for the
   // next judgement.
-  virtual bool judged_later() const { return false; }
+  virtual bool judged_async() const { return false; }
 };
 
 // The part of a table of the host that is in use: rows that lie `stride` apart, one after the other.

@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-#include "../group_sum.h"
+#include "../base/group_sum.h"
 #include "memory.h"
 
 namespace mdbopt::search {

@@ -17,17 +17,17 @@ Guarded::Guarded(const Options& options) : Search(options, control_) {
 }
 
 void Guarded::allocate_more() {
-  if (!options_.groups.empty()) groups_ = Groups(options_.groups, walks_.where());
-  b_ = walks_.filled(1.0);
-  delta_ = walks_.zeros();
-  spare_g_ = walks_.zeros();
-  if (!groups_.empty() || !options_.cocoercive) normal_ = walks_.zeros(Dtype::kFloat64);
-  if (!groups_.empty()) sums_ = walks_.of(groups_.count(), Dtype::kFloat64).zeros();
-  const std::size_t asked = options_.memory == 0 ? auto_memory(walks_.size) : options_.memory;
-  pairs_ = Pairs(options_.proposer == "lbfgs" ? asked : 1, walks_, control_.pairs);
-  proposer_ = make_proposer(options_.proposer, walks_);
+  if (!options_.groups.empty()) groups_ = Groups(options_.groups, runner_.where());
+  b_ = runner_.filled(1.0);
+  delta_ = runner_.zeros();
+  spare_g_ = runner_.zeros();
+  if (!groups_.empty() || !options_.cocoercive) normal_ = runner_.zeros(Dtype::kFloat64);
+  if (!groups_.empty()) sums_ = runner_.of(groups_.count(), Dtype::kFloat64).zeros();
+  const std::size_t asked = options_.memory == 0 ? auto_memory(runner_.size) : options_.memory;
+  pairs_ = Pairs(options_.proposer == "lbfgs" ? asked : 1, runner_, control_.pairs);
+  proposer_ = make_proposer(options_.proposer, runner_);
   control_.proposer = proposer_->kind();
-  const double d = static_cast<double>(groups_.empty() ? walks_.size : groups_.count());
+  const double d = static_cast<double>(groups_.empty() ? runner_.size : groups_.count());
   GuardingFacts& facts = control_.facts;
   facts.limits = control_.limits;
   facts.gamma = std::isnan(options_.gamma) ? 1.0 / (2.0 * d) : options_.gamma;
@@ -40,12 +40,12 @@ void Guarded::start() {
   const double scale = control_.now.scale;
   Guarding& guard = control_.guard;
   double sums[kMaxSums];
-  walks_.run(norm, {x_.data()}, {1.0}, sums);
+  runner_.run(norm, {x_.data()}, {1.0}, sums);
   const double xmax = sums[1];
-  walks_.run(norm, {g_.data()}, {scale}, sums);
+  runner_.run(norm, {g_.data()}, {scale}, sums);
   // Length 1, unless x is so far out that 1 is lost in it.
-  guard.first_step = std::clamp(std::sqrt(control_.limits.epsilon) * xmax, 1.0, 1e150) /
-                     std::sqrt(sums[0]);
+  guard.first_step =
+      std::clamp(std::sqrt(control_.limits.epsilon) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
   guard.unit_step = guard.first_step;
   if (std::isnan(options_.initial_scale)) return;
   const std::size_t d = groups_.empty() ? x_.size() : groups_.count();
@@ -75,10 +75,10 @@ void Guarded::learn(Builder& builder) {
 void Guarded::link(Program& program, void* there) {
   GuardedControl& c = control_;
   GuardedSlots& slots = c.slots;
-  if (on_device()) pairs_.reserve();
-  Builder builder(program, walks_.size);
-  builder.place(&c, sizeof c, there);
-  image_.begin(walks_.where());
+  if (lies_on_device()) pairs_.reserve();
+  Builder builder(program, runner_.size);
+  builder.locate(&c, sizeof c, there);
+  image_.begin(runner_.where());
   pairs_.link(c, image_);
   proposer_->link(c, pairs_, image_, builder);
   c.grouped = !groups_.empty();
@@ -113,10 +113,11 @@ void Guarded::step_sizes(double* out) const {
   here();
   const Guarding& guard = control_.guard;
   // Before the first finite trial has opened the box, the first step is all that is known.
-  const double factor = control_.now.scale * (guard.growth > 0.0 ? control_.facts.gamma * guard.growth
-                                                                 : guard.unit_step);
+  const double factor =
+      control_.now.scale *
+      (guard.growth > 0.0 ? control_.facts.gamma * guard.growth : guard.unit_step);
   static const std::size_t scaled = find_rule("scaled");
-  walks_.of(walks_.size, Dtype::kFloat64).run(scaled, {b_.data(), out}, {factor});
+  runner_.of(runner_.size, Dtype::kFloat64).run(scaled, {b_.data(), out}, {factor});
 }
 
 void Guarded::fields(Fields& fields) {
@@ -138,7 +139,7 @@ void Guarded::fields(Fields& fields) {
   fields.count("window_kept", guard.window_kept, 0, guard.window_steps);
   fields.number("window_won", guard.window_won, kAnything);
   fields.count("reopened", guard.reopened, -1, control_.now.gains);
-  fields.count("reopening", guard.reopening, 0, fields.judged_later() ? 1 : 0);
+  fields.count("reopening", guard.reopening, 0, fields.judged_async() ? 1 : 0);
   fields.array("set_b", b_, kNotNegative);
   fields.array("delta", delta_, guard.state == kDirection ? of_trial(fields, kFinite) : kAnything);
   pairs_.fields(fields);

@@ -25,7 +25,7 @@ class Guarded final : public Search {
  private:
   void allocate_more() override;
   void start() override;
-  bool outgrown() override { return !on_device() && pairs_.make_way(); }
+  bool outgrown() override { return !lies_on_device() && pairs_.make_way(); }
   bool ready() const override;
   void link(Program& program, void* control) override;
   void send() override { image_.write(*there_); }

@@ -48,8 +48,9 @@ struct GuardedControl : Judgement {
 
   bool grouped = false;
   void *b = nullptr, *delta = nullptr;
-  void *normal = nullptr, *sums = nullptr;      // with groups or the hypergradient's cut: u, and its sums
-  void *z = nullptr, *kept_metric = nullptr;    // of Nesterov's method, and of conjugate gradients
+  void *normal = nullptr,
+       *sums = nullptr;  // with groups or the hypergradient's cut: u, and its sums
+  void *z = nullptr, *kept_metric = nullptr;  // of Nesterov's method, and of conjugate gradients
   void *const *s = nullptr, *const *y = nullptr;  // by slot of the ring
   Tables tables{};
   double *alpha = nullptr, *yq = nullptr;  // by pair
@@ -62,7 +63,7 @@ struct GuardedControl : Judgement {
   bool promise_kept = false;
 
   GuardedSlots slots{};
-  ProposerSlots walks{};
+  ProposerSlots runner{};
 };
 
 // Calls with each bundle and whether it is there: fives as far as they go, then singles.

@@ -67,8 +67,7 @@ MDBOPT_INLINE void want_learn(GuardedControl& c) {
   void* s = c.s[c.pairs.next];
   void* y = c.y[c.pairs.next];
   const Learning by = learning(c.guard, c.now, c.trial, c.facts);
-  const bool hypergradient =
-      !c.facts.cocoercive && c.guard.state == kPlain && !kept(c.trial);
+  const bool hypergradient = !c.facts.cocoercive && c.guard.state == kPlain && !kept(c.trial);
   if (hypergradient) {
     want<rules::Hypergradient>(slots.hypergradient, c.at.g, c.told.g, c.normal);
     give<rules::Hypergradient>(slots.hypergradient, c.now.scale, 0.0);
@@ -153,7 +152,7 @@ struct Begin {
   using Control = GuardedControl;
   MDBOPT_INLINE static void take(GuardedControl& c) {
     skip_all(c.slots);
-    skip_all(c.walks);
+    skip_all(c.runner);
     for_bundles(c, [](Bundle& bundle, bool) {
       bundle.products.skip = bundle.add_y.skip = bundle.dots.skip = bundle.add_s.skip = 1;
     });
@@ -228,8 +227,8 @@ struct Choose {
   using Control = GuardedControl;
   MDBOPT_INLINE static void take(GuardedControl& c) {
     if (c.moved && wanted(c.slots.pair) && c.now.gmax != 0.0) {
-      const bool owes = wanted(c.slots.decrease) &&
-                        overdue(c.guard, c.slots.decrease.sums[0], c.facts.gamma);
+      const bool owes =
+          wanted(c.slots.decrease) && overdue(c.guard, c.slots.decrease.sums[0], c.facts.gamma);
       c.next = after_step(c.guard, c.trial, owes);
     }
     if (c.next == Next::kDirection && c.pairs.count == 0) c.next = Next::kPlain;
@@ -296,7 +295,7 @@ struct Finish {
     if (wanted(c.slots.plain)) {
       const double decrease = c.slots.plain.sums[0];
       n.moved = is_finite(decrease) ? c.slots.plain.sums[2] : decrease;
-      if (is_finite(n.moved)) settle_plain(c.guard, n, decrease, c.limits);
+      if (is_finite(n.moved)) spend_if_too_short(c.guard, n, decrease, c.limits);
     }
     finish(c, c.guard.reopening == 0 && is_finite(n.moved),
            [](const Numbers&) { return kPatience; });

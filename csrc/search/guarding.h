@@ -287,8 +287,8 @@ MDBOPT_INLINE Next after_overshoot(Guarding& guard) {
 
 MDBOPT_INLINE bool downhill(double slope) { return slope < 0.0 && is_finite(slope); }
 
-MDBOPT_INLINE void settle_plain(Guarding& guard, Numbers& n, double decrease,
-                                const Precision& limits) {
+MDBOPT_INLINE void spend_if_too_short(Guarding& guard, Numbers& n, double decrease,
+                                      const Precision& limits) {
   if (too_short(n, n.moved, limits) || !(decrease > 0.0)) spend(guard, n);
 }
 

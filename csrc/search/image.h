@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "../device.h"
+#include "../runtime/device.h"
 #include "memory.h"
 
 namespace mdbopt::search {

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "../program.h"
-#include "../rules.h"
+#include "../engine/program.h"
+#include "../rules/rules.h"
 #include "numbers.h"
 
 namespace mdbopt::search {

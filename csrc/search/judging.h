@@ -42,8 +42,8 @@ MDBOPT_INLINE double excluding(const Numbers& n, const Proposal& proposal, const
   return nu > 0.0 && excluded >= nu ? nu : 0.0;
 }
 
-// The trial is settled: ends when it no longer differs from x.
-MDBOPT_INLINE void settle(Numbers& n, const Proposal& proposal, const Precision& limits) {
+// Ends when the trial no longer differs from x.
+MDBOPT_INLINE void end_if_too_short(Numbers& n, const Proposal& proposal, const Precision& limits) {
   n.moved = proposal.moved;
   if (n.gmax > 0.0 &&
       (!proposal.finite() || too_short(n, n.moved, limits) || !(proposal.decrease > 0.0))) {

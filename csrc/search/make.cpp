@@ -1,8 +1,9 @@
 // make – a search by the name of its method, once every option has a meaning for it.
+#include <mdbopt/error.h>
+
 #include <cmath>
 #include <string>
 
-#include "../error.h"
 #include "guarded.h"
 #include "multidimensional.h"
 

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #endif
 
-#include "../device.h"
+#include "../runtime/device.h"
 
 namespace mdbopt::search {
 namespace {
@@ -71,44 +71,44 @@ Memory::Memory(const Memory& other) : Memory() {
 
 Memory::~Memory() {
   if (block_ == nullptr) return;
-  if (place().on_cpu())
+  if (location().on_cpu())
     std::free(block_);
   else
-    device_library().free(place(), block_);
+    device_library().free(location(), block_);
 }
 
 void Memory::allocate() {
-  if (place().on_cpu()) {
+  if (location().on_cpu()) {
     const Block block = host_block(bytes_);
     block_ = block.start;
     data_ = block.data;
   } else if (bytes_ > 0) {
-    block_ = data_ = device_library().allocate(place(), bytes_);
+    block_ = data_ = device_library().allocate(location(), bytes_);
   }
 }
 
 void Memory::clear() {
   if (bytes_ == 0) return;
-  if (place().on_cpu())
+  if (location().on_cpu())
     std::memset(data_, 0, bytes_);
   else
-    device_library().clear(place(), data_, bytes_);
+    device_library().clear(location(), data_, bytes_);
 }
 
 void Memory::write(const void* from) {
   if (bytes_ == 0) return;
-  if (place().on_cpu())
+  if (location().on_cpu())
     std::memcpy(data_, from, bytes_);
   else
-    device_library().copy(place(), data_, from, bytes_);
+    device_library().copy(location(), data_, from, bytes_);
 }
 
 void Memory::read(void* to) const {
   if (bytes_ == 0) return;
-  if (place().on_cpu())
+  if (location().on_cpu())
     std::memcpy(to, data_, bytes_);
   else
-    device_library().copy(place(), to, data_, bytes_);
+    device_library().copy(location(), to, data_, bytes_);
 }
 
 }  // namespace mdbopt::search

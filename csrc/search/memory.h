@@ -1,16 +1,16 @@
 // memory – an owned block of bytes, on the CPU or on a device.
 #pragma once
 
+#include <mdbopt/tensor.h>
+
 #include <cstddef>
 #include <memory>
-
-#include "../tensor.h"
 
 namespace mdbopt::search {
 
 // Where the arrays of a search live and on which stream. They share it, so that all of them follow
 // the search from stream to stream, and are freed on the last. Null: the CPU.
-using Where = std::shared_ptr<const Place>;
+using Where = std::shared_ptr<const Location>;
 
 class Memory {
  public:
@@ -40,7 +40,7 @@ class Memory {
 
   void* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
-  Place place() const { return where_ ? *where_ : Place{}; }
+  Location location() const { return where_ ? *where_ : Location{}; }
 
   void clear();
   // Takes as many bytes from memory of its own device or of the host, gives them to memory of the

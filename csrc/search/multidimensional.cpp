@@ -11,14 +11,14 @@ constexpr double kGrowth = 1.1;  // the growth after an accepted step in the pap
 }  // namespace
 
 void Multidimensional::allocate_more() {
-  set_ = Set(options_, walks_);
+  set_ = Set(options_, runner_);
   Options one;
   one.method = "backtracking";
   one.gamma = 1.0;
   one.cocoercive = options_.cocoercive;
-  seeker_ = Set(one, walks_);
-  spare_x_ = walks_.zeros();
-  spare_g_ = walks_.zeros();
+  seeker_ = Set(one, runner_);
+  spare_x_ = runner_.zeros();
+  spare_g_ = runner_.zeros();
   if (std::isnan(options_.forward)) options_.forward = kGrowth;
   control_.forward = options_.forward;
   control_.set.facts = set_.facts();
@@ -34,7 +34,7 @@ void Multidimensional::start() {
   }
   static const std::size_t norm = find_rule("norm");
   double sums[kMaxSums];
-  walks_.run(norm, {g_.data()}, {scale}, sums);
+  runner_.run(norm, {g_.data()}, {scale}, sums);
   control_.seeking = 1;
   sets::resize(control_.seeker, 1.0 / std::sqrt(sums[0]));
 }
@@ -45,8 +45,8 @@ void Multidimensional::link(Program& program, void* there) {
   SetsSlots& slots = c.slots;
   linked_seeker_ = c.seeking != 0;
   set_.link(c);
-  Builder builder(program, walks_.size);
-  builder.place(&c, sizeof c, there);
+  Builder builder(program, runner_.size);
+  builder.locate(&c, sizeof c, there);
   const bool uniform = linked_seeker_ || c.set.facts.kind == ShapeKind::kOneStepSize;
   builder.decide<sets::Begin>();
   if (uniform) builder.gather<rules::Secant<rules::GradientSecant>>(slots.uniform_secant);

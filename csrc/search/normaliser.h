@@ -8,7 +8,8 @@
 // convex along it, or all is noise.
 #pragma once
 
-#include "../dtype.h"
+#include <mdbopt/dtype.h>
+
 #include "scalar.h"
 
 namespace mdbopt::search {

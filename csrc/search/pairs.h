@@ -14,7 +14,7 @@
 #include "fields.h"
 #include "guarded_control.h"
 #include "image.h"
-#include "walks.h"
+#include "rule_runner.h"
 
 namespace mdbopt::search {
 
@@ -35,8 +35,8 @@ inline constexpr std::size_t kMostPairs = std::size_t{1} << 30U;
 class Pairs {
  public:
   Pairs() = default;
-  Pairs(std::size_t memory, const Walks& walks, Ring& ring)
-      : memory_(std::min(memory, kMostPairs)), walks_(walks), ring_(&ring) {
+  Pairs(std::size_t memory, const RuleRunner& runner, Ring& ring)
+      : memory_(std::min(memory, kMostPairs)), runner_(runner), ring_(&ring) {
     make_room(1);
   }
 
@@ -100,8 +100,8 @@ class Pairs {
 
  private:
   void add_slot() {
-    s_.push_back(walks_.zeros(Dtype::kFloat32));
-    y_.push_back(walks_.zeros(Dtype::kFloat32));
+    s_.push_back(runner_.zeros(Dtype::kFloat32));
+    y_.push_back(runner_.zeros(Dtype::kFloat32));
   }
   // Of tables by slot, for so many slots: it doubles, so that they are seldom copied.
   std::size_t table_size(std::size_t slots) const {
@@ -126,7 +126,7 @@ class Pairs {
   }
 
   std::size_t memory_ = 0;
-  Walks walks_;
+  RuleRunner runner_;
   Ring* ring_ = nullptr;
   std::vector<Buffer> s_, y_;
   std::vector<void*> s_at_, y_at_;  // where they are

@@ -2,11 +2,11 @@
 // the decisions of proposers.h.
 #include "proposer.h"
 
+#include <mdbopt/error.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
-
-#include "../error.h"
 
 namespace mdbopt::search {
 namespace {
@@ -27,7 +27,7 @@ class LbfgsWalks final : public Proposer {
     c.bundles = image.add(bundles_.data(), bundles_.size());
     c.fives = static_cast<std::int64_t>(fives_);
     c.singles = static_cast<std::int64_t>(bundles_.size() - fives_);
-    builder.place(bundles_.data(), bundles_.size() * sizeof(Bundle), c.bundles);
+    builder.locate(bundles_.data(), bundles_.size() * sizeof(Bundle), c.bundles);
   }
 
   void measure(Builder& builder, GuardedControl&) override {
@@ -39,9 +39,9 @@ class LbfgsWalks final : public Proposer {
   }
 
   void begin(Builder& builder, GuardedControl& c) override {
-    builder.apply<rules::Scaled>(c.walks.scaled);
+    builder.apply<rules::Scaled>(c.runner.scaled);
     for_bundles([&](Bundle& bundle, bool five) { add(builder, bundle.add_y, five).joins = true; });
-    builder.apply<rules::ApplyMetric>(c.walks.metric).joins = true;
+    builder.apply<rules::ApplyMetric>(c.runner.metric).joins = true;
     for_bundles([&](Bundle& bundle, bool five) {
       Step& step = five ? builder.gather<rules::Dots<rules::PairDots>>(bundle.dots)
                         : builder.gather<rules::Dots<rules::PairDot>>(bundle.dots);
@@ -53,7 +53,7 @@ class LbfgsWalks final : public Proposer {
     for_bundles([&](Bundle& bundle, bool five) {
       add(builder, bundle.add_s, five).joins = &bundle != bundles_.data();
     });
-    builder.gather<rules::Dot>(c.walks.dot).joins = true;
+    builder.gather<rules::Dot>(c.runner.dot).joins = true;
   }
 
   void fields(Fields& fields, const Pairs& pairs, ProposerNumbers&, std::int64_t) override {
@@ -124,17 +124,17 @@ class HeavyBallWalks final : public MomentumWalks {
  public:
   ProposerKind kind() const override { return ProposerKind::kHeavyBall; }
   void finish(Builder& builder, GuardedControl& c) override {
-    builder.apply<rules::MomentumStep>(c.walks.step);
+    builder.apply<rules::MomentumStep>(c.runner.step);
   }
 };
 
 class NesterovWalks final : public MomentumWalks {
  public:
-  explicit NesterovWalks(const Walks& walks) : z_(walks.zeros()) {}
+  explicit NesterovWalks(const RuleRunner& runner) : z_(runner.zeros()) {}
   ProposerKind kind() const override { return ProposerKind::kNesterov; }
   void link(GuardedControl& c, const Pairs&, Image&, Builder&) override { c.z = z_.data(); }
   void finish(Builder& builder, GuardedControl& c) override {
-    builder.apply<rules::NesterovStep>(c.walks.step);
+    builder.apply<rules::NesterovStep>(c.runner.step);
   }
   void fields(Fields& fields, const Pairs& pairs, ProposerNumbers& n,
               std::int64_t judged) override {
@@ -149,17 +149,18 @@ class NesterovWalks final : public MomentumWalks {
 
 class ConjugateGradientWalks final : public Proposer {
  public:
-  explicit ConjugateGradientWalks(const Walks& walks) : metric_(walks.zeros(Dtype::kFloat64)) {}
+  explicit ConjugateGradientWalks(const RuleRunner& runner)
+      : metric_(runner.zeros(Dtype::kFloat64)) {}
   ProposerKind kind() const override { return ProposerKind::kConjugateGradient; }
   void link(GuardedControl& c, const Pairs&, Image&, Builder&) override {
     c.kept_metric = metric_.data();
   }
   void begin(Builder& builder, GuardedControl& c) override {
-    builder.gather<rules::CgProducts>(c.walks.products);
+    builder.gather<rules::CgProducts>(c.runner.products);
   }
   void finish(Builder& builder, GuardedControl& c) override {
-    builder.apply<rules::KeepMetric>(c.walks.keep_metric);
-    builder.apply<rules::MomentumStep>(c.walks.step);
+    builder.apply<rules::KeepMetric>(c.runner.keep_metric);
+    builder.apply<rules::MomentumStep>(c.runner.step);
   }
   void fields(Fields& fields, const Pairs&, ProposerNumbers& n, std::int64_t judged) override {
     fields.count("cg_steps", n.steps, 0, judged);
@@ -172,11 +173,11 @@ class ConjugateGradientWalks final : public Proposer {
 
 }  // namespace
 
-std::unique_ptr<Proposer> make_proposer(const std::string& name, const Walks& walks) {
+std::unique_ptr<Proposer> make_proposer(const std::string& name, const RuleRunner& runner) {
   if (name == "lbfgs") return std::make_unique<LbfgsWalks>();
   if (name == "heavy-ball") return std::make_unique<HeavyBallWalks>();
-  if (name == "nesterov") return std::make_unique<NesterovWalks>(walks);
-  if (name == "cg") return std::make_unique<ConjugateGradientWalks>(walks);
+  if (name == "nesterov") return std::make_unique<NesterovWalks>(runner);
+  if (name == "cg") return std::make_unique<ConjugateGradientWalks>(runner);
   throw Error("proposer: expected lbfgs, heavy-ball, nesterov or cg, got '" + name + "'");
 }
 

@@ -9,7 +9,7 @@
 #include "builder.h"
 #include "fields.h"
 #include "pairs.h"
-#include "walks.h"
+#include "rule_runner.h"
 
 namespace mdbopt::search {
 
@@ -33,6 +33,6 @@ class Proposer {
 
 // lbfgs, heavy-ball, nesterov or cg, with arrays as those of the walks; throws Error for any other
 // name.
-std::unique_ptr<Proposer> make_proposer(const std::string& name, const Walks& walks);
+std::unique_ptr<Proposer> make_proposer(const std::string& name, const RuleRunner& runner);
 
 }  // namespace mdbopt::search

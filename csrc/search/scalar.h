@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "../fold.h"
+#include "../base/fold.h"
 
 namespace mdbopt::search {
 

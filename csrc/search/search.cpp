@@ -2,12 +2,13 @@
 // judgement.
 #include "search.h"
 
+#include <mdbopt/error.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
 
-#include "../device.h"
-#include "../error.h"
+#include "../runtime/device.h"
 
 namespace mdbopt::search {
 namespace {
@@ -27,9 +28,9 @@ void check_gradient(const Tensor& g, const Tensor& x) {
                     info(g.dtype).name + "; pass g in " + info(x.dtype).name +
                     ", or start from x in " + info(g.dtype).name);
   }
-  if (!g.place.same_memory(x.place)) {
-    throw Error("g: lives on " + memory_name(g.place.device) + ", expected " +
-                memory_name(x.place.device) + " (as x)");
+  if (!g.location.same_memory(x.location)) {
+    throw Error("g: lives on " + memory_name(g.location.device) + ", expected " +
+                memory_name(x.location.device) + " (as x)");
   }
 }
 
@@ -40,44 +41,44 @@ void Search::allocate(std::size_t size, Dtype dtype) {
     throw Error("groups: expected one label per coordinate, " + std::to_string(size) + ", got " +
                 std::to_string(options_.groups.size()));
   }
-  runner_.program = {};
+  judging_.program = {};
   there_.reset();
   control_there_ = {};
   judgement_.limits = precision(dtype);
-  walks_ = {size, dtype, execution_};
-  x_ = walks_.zeros();
-  g_ = walks_.zeros();
-  trial_ = walks_.zeros();
+  runner_ = {size, dtype, execution_};
+  x_ = runner_.zeros();
+  g_ = runner_.zeros();
+  trial_ = runner_.zeros();
   allocate_more();
 }
 
 void Search::prepare() {
-  const bool first = runner_.program.control == nullptr;
+  const bool first = judging_.program.control == nullptr;
   if (!(outgrown() || first)) return;
   Judgement& j = judgement_;
-  if (on_device() && first) {
-    if (spare_x_.size() == 0) spare_x_ = walks_.zeros();
-    control_there_ = Memory(control_bytes_, walks_.where());
+  if (lies_on_device() && first) {
+    if (spare_x_.size() == 0) spare_x_ = runner_.zeros();
+    control_there_ = Memory(control_bytes_, runner_.where());
   }
-  void* control = on_device() ? control_there_.data() : &j;
+  void* control = lies_on_device() ? control_there_.data() : &j;
   j.at = {x_.data(), spare_x_.data(), g_.data(), spare_g_.data(), trial_.data()};
-  j.trial_stays = on_device();
-  runner_.program = {{}, walks_.dtype, groups().partition(), control};
-  link(runner_.program, control);
-  if (!on_device()) return;
-  there_ = device_library().load(runner_.program, place());
+  j.trial_stays = lies_on_device();
+  judging_.program = {{}, runner_.dtype, groups().partition(), control};
+  link(judging_.program, control);
+  if (!lies_on_device()) return;
+  there_ = device_library().load(judging_.program, location());
   there_->write(control, &j, control_bytes_);
   send();
 }
 
 void Search::work(Told told) {
   for (;; told.cause = Cause::kAgain) {
-    if (on_device()) {
+    if (lies_on_device()) {
       stale_ = true;
-      there_->run(told, {told.f}, place());
+      there_->run(told, {told.f}, location());
       fetch();
     } else {
-      runner_.run(told, *execution_);
+      judging_.run(told, *execution_);
       adopt();
     }
     if (!judgement_.unfinished) return;
@@ -100,29 +101,30 @@ void Search::adopt() {
 
 // The caller's work may move to another stream: what is queued comes first there, all that is still
 // to come goes there.
-void Search::follow(const Place& place) {
-  if (place.on_cpu() || place.stream == execution_->place.stream) return;
+void Search::follow(const Location& location) {
+  if (location.on_cpu() || location.stream == execution_->location.stream) return;
   // A graph that is recorded cannot wait for work outside of it, and its recorder has.
-  if (!device_library().capturing(place)) device_library().order(execution_->place, place);
-  execution_->place = place;
+  if (!device_library().capturing(location)) device_library().order(execution_->location, location);
+  execution_->location = location;
 }
 
 void Search::init(const Tensor& x, double f, const Tensor& g) {
-  if (judgement_.now.evaluations != 0) throw Error("init: the search has started already; make a new one");
+  if (judgement_.now.evaluations != 0)
+    throw Error("init: the search has started already; make a new one");
   if (x.size == 0) throw Error("x: expected at least one element, got none");
   check_gradient(g, x);
   // Made anew: arrays of an init that failed are freed where they are.
   execution_ = std::make_shared<Execution>(options_.execution);
-  execution_->place = x.place;
+  execution_->location = x.location;
   allocate(x.size, x.dtype);
   x_.write(x.data);
-  follow(g.place);
+  follow(g.location);
   g_.write(g.data);
   static const std::size_t norm = find_rule("norm");
   double sums[kMaxSums];
-  walks_.run(norm, {x_.data()}, {1.0}, sums);
+  runner_.run(norm, {x_.data()}, {1.0}, sums);
   if (!std::isfinite(sums[1])) throw Error("x: expected finite numbers, got NaN or inf");
-  walks_.run(norm, {g_.data()}, {1.0}, sums);
+  runner_.run(norm, {g_.data()}, {1.0}, sums);
   Numbers& n = judgement_.now;
   n.evaluations = 1;
   n.f_told = n.f_start_told = f;
@@ -152,8 +154,8 @@ const Buffer& Search::propose() {
   return trial_;
 }
 
-const Buffer& Search::propose_later() {
-  if (!away_) return propose();
+const Buffer& Search::propose_async() {
+  if (!on_device_) return propose();
   proposed_ = 1;
   return trial_;
 }
@@ -161,7 +163,7 @@ const Buffer& Search::propose_later() {
 void Search::check_fits(const Tensor& g) const { check_gradient(g, x_.tensor()); }
 
 void Search::take(const Tensor& g) {
-  follow(g.place);
+  follow(g.location);
   proposed_ = 0;
 }
 
@@ -175,14 +177,14 @@ bool Search::judge(double f, const Tensor& g) {
   return judgement_.moved;
 }
 
-void Search::judge_later(const DeviceNumber& f, const Tensor& g) {
+void Search::judge_async(const DeviceNumber& f, const Tensor& g) {
   if (x_.size() == 0) throw Error("judge: the search has no point yet; call init first");
-  if (!on_device()) throw Error("wait: expected True for arrays on the CPU, got False");
+  if (!lies_on_device()) throw Error("wait: expected True for arrays on the CPU, got False");
   check_fits(g);
-  if (runner_.program.control == nullptr) prepare();
+  if (judging_.program.control == nullptr) prepare();
   take(g);
-  away_ = stale_ = true;
-  there_->run({Cause::kTold, false, 0.0, g.data}, f, place());
+  on_device_ = stale_ = true;
+  there_->run({Cause::kTold, false, 0.0, g.data}, f, location());
 }
 
 void Search::loaded() {
@@ -231,13 +233,13 @@ void Search::fields(Fields& fields) {
   fields.count("quiet", n.quiet, 0, judged);
   fields.array("x", x_, kFinite);
   fields.array("g", g_, finite);
-  const bool waits = fields.judged_later() && !is_finite(n.moved);
+  const bool waits = fields.judged_async() && !is_finite(n.moved);
   fields.array("trial", trial_, waits ? kAnything : while_running(kFinite));
   if (!fields.loading() || stillborn) return;
   fields.agree("f_scaled", n.f == scaled(n, n.f_told), "f times scale");
   static const std::size_t norm = find_rule("norm");
   double sums[kMaxSums];
-  walks_.run(norm, {g_.data()}, {1.0}, sums);
+  runner_.run(norm, {g_.data()}, {1.0}, sums);
   fields.agree("gmax_scaled", n.gmax == scaled(n, sums[1]), "max|g| times scale");
 }
 

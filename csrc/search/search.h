@@ -14,18 +14,19 @@
 // where f or g is not finite, and keeps f(x) bit for bit as it was told.
 #pragma once
 
+#include <mdbopt/options.h>
+#include <mdbopt/tensor.h>
+
 #include <cstdint>
 #include <memory>
 
-#include "../device.h"
-#include "../runner.h"
-#include "../tensor.h"
+#include "../engine/runner.h"
+#include "../runtime/device.h"
 #include "buffer.h"
 #include "fields.h"
 #include "groups.h"
 #include "judgement.h"
-#include "options.h"
-#include "walks.h"
+#include "rule_runner.h"
 
 namespace mdbopt::search {
 
@@ -48,12 +49,12 @@ class Search {
   // then waits for the device. What differs from judge: a trial that is not finite stays, and the next
   // judgement takes a shorter step, whatever it is told of it; and once the search has ended, nothing
   // happens.
-  void judge_later(const DeviceNumber& f, const Tensor& g);
+  void judge_async(const DeviceNumber& f, const Tensor& g);
   // As propose, but it neither waits nor says when the search has ended.
-  const Buffer& propose_later();
+  const Buffer& propose_async();
 
-  // Whether judge_later has been called: what is asked then waits for the device.
-  bool away() const { return away_; }
+  // Whether judge_async has been called: what is asked then waits for the device.
+  bool on_device() const { return on_device_; }
 
   // max|g| ≤ gtol, or the search has ended (see status()).
   bool converged(double gtol) const { return status() != Status::kRunning || gmax() <= gtol; }
@@ -69,9 +70,9 @@ class Search {
   std::int64_t evaluations() const { return now().evaluations; }
 
   // Where its arrays are; the stream is that of its last work.
-  const Place& place() const { return execution_->place; }
+  const Location& location() const { return execution_->location; }
   // An array beside x.
-  Buffer zeros(Dtype dtype) const { return walks_.zeros(dtype); }
+  Buffer zeros(Dtype dtype) const { return runner_.zeros(dtype); }
 
   // The step size of each coordinate that a plain step would use now; out has one double per
   // coordinate, where x is.
@@ -100,7 +101,7 @@ class Search {
   }
   // Of a trial, or of what is said of it.
   const Range& of_trial(const Fields& fields, const Range& range) const {
-    return fields.judged_later() ? kAnything : while_running(range);
+    return fields.judged_async() ? kAnything : while_running(range);
   }
   // Takes back from the device what it may have changed since.
   const Search& here() const {
@@ -108,17 +109,17 @@ class Search {
     return *this;
   }
   const Numbers& now() const { return here().judgement_.now; }
-  bool on_device() const { return !execution_->place.on_cpu(); }
+  bool lies_on_device() const { return !execution_->location.on_cpu(); }
 
   Options options_;
-  Walks walks_;
+  RuleRunner runner_;
   Buffer x_, g_, trial_, spare_x_, spare_g_;
   std::unique_ptr<DeviceProgram> there_;  // on a device, once the search has started
 
  private:
   friend std::unique_ptr<Search> make(const Options& options, std::size_t size, Dtype dtype);
   void allocate(std::size_t size, Dtype dtype);
-  virtual void allocate_more() = 0;  // walks_ are set
+  virtual void allocate_more() = 0;  // runner_ is set
   // f, g and the scale are set: sets the first step's length.
   virtual void start() = 0;
   // Makes room for what a judgement may add. True: the steps are to be made anew.
@@ -137,21 +138,22 @@ class Search {
   void adopt();
   void check_fits(const Tensor& g) const;
   void take(const Tensor& g);
-  void follow(const Place& place);
+  void follow(const Location& location);
 
   std::shared_ptr<Execution> execution_;
   Judgement& judgement_;
-  std::size_t control_bytes_, numbers_bytes_;  // of the whole control; of what comes before its slots
-  Runner runner_;  // has the program, wherever it runs
+  std::size_t control_bytes_,
+      numbers_bytes_;      // of the whole control; of what comes before its slots
+  ProgramRunner judging_;  // has the program, wherever it runs
   Memory control_there_;
-  bool away_ = false;
+  bool on_device_ = false;
   bool stale_ = false;  // the device knows better
   std::int64_t proposed_ = 0;
 };
 
 // A search by options.method. Throws Error, naming the option, when an option has no meaning.
 std::unique_ptr<Search> make(const Options& options);
-// The same with arrays allocated at the place of options.execution, ready for a saved state to be
+// The same with arrays allocated at the location of options.execution, ready for a saved state to be
 // loaded through fields().
 std::unique_ptr<Search> make(const Options& options, std::size_t size, Dtype dtype);
 

@@ -2,11 +2,12 @@
 // groups and refinement.
 #include "set.h"
 
+#include <mdbopt/error.h>
+
 #include <algorithm>
 #include <cmath>
 
-#include "../error.h"
-#include "../partition.h"
+#include "../engine/partition.h"
 
 namespace mdbopt::search {
 namespace {
@@ -30,22 +31,22 @@ ShapeKind shape_of(const std::string& method) {
   throw Error("method: expected box, ellipsoid, simplex or backtracking, got '" + method + "'");
 }
 
-Set::Set(const Options& options, const Walks& walks) : walks_(walks), set_walks_(walks) {
+Set::Set(const Options& options, const RuleRunner& runner) : runner_(runner), set_runner_(runner) {
   facts_.kind = shape_of(options.method);
   facts_.cocoercive = options.cocoercive;
   facts_.gradient_direction = ellipsoid() && options.gradient_direction;
   if (ellipsoid()) refine_ = options.refine;
   if (!uniform()) {
-    if (!options.groups.empty()) groups_ = Groups(options.groups, walks_.where());
-    if (!groups_.empty()) set_walks_.size = groups_.count();
-    set_ = set_walks_.filled(1.0);
-    if (!fused()) normal_ = walks_.zeros(Dtype::kFloat64);
+    if (!options.groups.empty()) groups_ = Groups(options.groups, runner_.where());
+    if (!groups_.empty()) set_runner_.size = groups_.count();
+    set_ = set_runner_.filled(1.0);
+    if (!fused()) normal_ = runner_.zeros(Dtype::kFloat64);
     if (!groups_.empty()) {
-      sums_ = set_walks_.zeros(Dtype::kFloat64);
-      point_ = set_walks_.zeros(Dtype::kFloat64);
-      candidate_ = walks_.zeros(Dtype::kFloat64);
+      sums_ = set_runner_.zeros(Dtype::kFloat64);
+      point_ = set_runner_.zeros(Dtype::kFloat64);
+      candidate_ = runner_.zeros(Dtype::kFloat64);
     }
-    facts_.dimension = static_cast<double>(set_walks_.size);
+    facts_.dimension = static_cast<double>(set_runner_.size);
   }
   facts_.gamma = std::isnan(options.gamma) ? gamma_of(facts_) : options.gamma;
 }
@@ -98,7 +99,7 @@ void Set::candidate(Builder& builder, CandidateSlots& slots, bool there) const {
 // With groups or refinement: the normal, its sums, and the cut by them.
 template <class Shape>
 void Set::cut_apart(Builder& builder, SetsControl& c) const {
-  const std::size_t size = set_walks_.size;
+  const std::size_t size = set_runner_.size;
   SetsSlots& slots = c.slots;
   builder.apply<rules::Hypergradient>(slots.hypergradient).aligned = false;
   if (!groups_.empty()) builder.sum_groups(slots.hypergradient, normal_.data(), sums_.data());
@@ -122,7 +123,7 @@ void Set::cut_apart(Builder& builder, SetsControl& c) const {
 
 void Set::cut(Builder& builder, SetsControl& c) const {
   if (uniform()) return;
-  builder.apply<rules::Rescale>(c.slots.rescale, set_walks_.size);
+  builder.apply<rules::Rescale>(c.slots.rescale, set_runner_.size);
   const bool apart = !fused();
   switch (facts_.kind) {
     case ShapeKind::kBox:
@@ -172,7 +173,7 @@ void Set::propose(Builder& builder, SetsControl& c) const {
 
 void Set::step_sizes(const Extent& extent, double* out) const {
   const double factor = plain_step(facts_, extent) * extent.scale;
-  const Walks wide = walks_.of(walks_.size, Dtype::kFloat64);
+  const RuleRunner wide = runner_.of(runner_.size, Dtype::kFloat64);
   if (uniform()) {
     static const std::size_t fill = find_rule("fill");
     wide.run(fill, {out}, {factor});
@@ -184,7 +185,7 @@ void Set::step_sizes(const Extent& extent, double* out) const {
     return;
   }
   Buffer spread = wide.zeros();
-  spread_groups(groups_.partition(), set_.doubles(), spread.doubles(), *walks_.execution);
+  spread_groups(groups_.partition(), set_.doubles(), spread.doubles(), *runner_.execution);
   wide.run(scaled, {spread.data(), out}, {factor});
 }
 

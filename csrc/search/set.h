@@ -10,15 +10,16 @@
 // backtracking", NeurIPS 2023, arXiv 2306.02527.
 #pragma once
 
+#include <mdbopt/options.h>
+
 #include <cstddef>
 #include <string>
 
-#include "builder.h"
 #include "buffer.h"
+#include "builder.h"
 #include "fields.h"
 #include "groups.h"
-#include "options.h"
-#include "walks.h"
+#include "rule_runner.h"
 
 namespace mdbopt::search {
 
@@ -28,7 +29,7 @@ ShapeKind shape_of(const std::string& method);
 class Set {
  public:
   Set() = default;
-  Set(const Options& options, const Walks& walks);
+  Set(const Options& options, const RuleRunner& runner);
 
   // What the program knows of it.
   SetFacts facts() const { return facts_; }
@@ -57,8 +58,8 @@ class Set {
   template <class Shape>
   void cut_apart(Builder& builder, SetsControl& control) const;
 
-  Walks walks_;      // over the coordinates
-  Walks set_walks_;  // over the set: as many elements as groups
+  RuleRunner runner_;      // over the coordinates
+  RuleRunner set_runner_;  // over the set: as many elements as groups
   Groups groups_;
   int refine_ = 0;
   SetFacts facts_;

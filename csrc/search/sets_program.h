@@ -18,7 +18,8 @@ struct CandidateSlots {
   Slot norm;       // the ellipsoid's, without groups
   Slot square;     // with groups: g²,
   Slot candidate;  // and, from its sums, the candidate of each group
-  Slot spread;     // with groups: no walk of its own, but a flag for the candidate's way to coordinates
+  Slot
+      spread;  // with groups: no walk of its own, but a flag for the candidate's way to coordinates
 };
 
 struct SetsSlots {
@@ -34,11 +35,12 @@ struct SetsControl : Judgement {
   Proposal proposal;
   std::int64_t seeking = 0;        // the seeker proposes
   std::int64_t seek_rejected = 0;  // and was refused once
-  std::int64_t growing = 0;        // how often the first set has grown to move x at all; −1: it has started
+  std::int64_t growing =
+      0;  // how often the first set has grown to move x at all; −1: it has started
 
   bool grouped = false;
-  std::int64_t refine = 0;  // Newton steps of the ellipsoid's shrink
-  void* array = nullptr;    // of the set
+  std::int64_t refine = 0;                  // Newton steps of the ellipsoid's shrink
+  void* array = nullptr;                    // of the set
   void *normal = nullptr, *sums = nullptr;  // with groups or refinement: u, and its sums per group
   void *point = nullptr, *candidate = nullptr;  // with groups: per group, and per coordinate
 
@@ -71,7 +73,9 @@ MDBOPT_INLINE bool makes_candidate(const SetsControl& c) {
   return c.grouped && c.set.facts.gradient_direction;
 }
 // What a walk over the coordinates multiplies by its step.
-MDBOPT_INLINE void* per_coordinate(const SetsControl& c) { return c.grouped ? c.candidate : c.array; }
+MDBOPT_INLINE void* per_coordinate(const SetsControl& c) {
+  return c.grouped ? c.candidate : c.array;
+}
 MDBOPT_INLINE double step_of(SetsControl& c) {
   const Sized& set = active(c);
   return !uniform(c) && makes_candidate(c) ? 1.0 : step(set.facts, set.extent);
@@ -152,8 +156,7 @@ MDBOPT_INLINE void fail(SetsControl& c) {
 // --- an accepted trial ---------------------------------------------------------------------------
 MDBOPT_INLINE void resize(Sized& set, double initial_scale) {
   const SetFacts& facts = set.facts;
-  const bool per_coordinate =
-      facts.kind == ShapeKind::kBox || facts.kind == ShapeKind::kEllipsoid;
+  const bool per_coordinate = facts.kind == ShapeKind::kBox || facts.kind == ShapeKind::kEllipsoid;
   const double growth = per_coordinate ? initial_scale * facts.dimension : initial_scale;
   set_growth(facts, set.extent, smaller(kLargestGrowth, growth));
 }
@@ -274,8 +277,7 @@ MDBOPT_INLINE void reject(SetsControl& c, const Secant& secant) {
     const double minimiser = c.proposal.decrease / secant.curvature;
     return shrink(c, is_finite(minimiser) ? clamped(minimiser, 0.1, kHalf) : kHalf);
   }
-  const double nu =
-      excluding(n, c.proposal, secant, c.f_trial, c.set.facts.cocoercive, c.limits);
+  const double nu = excluding(n, c.proposal, secant, c.f_trial, c.set.facts.cocoercive, c.limits);
   if (!(nu > 0.0)) return shrink(c, kHalf);
   cut(c, secant, nu);
 }
@@ -389,9 +391,8 @@ struct SolveCut {
     using Rule = rules::EllipsoidCut;
     Slot& slot = c.slots.cut;
     if (!wanted(slot)) return;
-    const bool cuts =
-        Rule::solve(slot.sums, static_cast<double>(slot.job.size),
-                    *reinterpret_cast<Rule::Coef*>(slot.coef.bytes));
+    const bool cuts = Rule::solve(slot.sums, static_cast<double>(slot.job.size),
+                                  *reinterpret_cast<Rule::Coef*>(slot.coef.bytes));
     if (!cuts) slot.skip = 1;
     cut_done(c, cuts);
   }
@@ -460,7 +461,7 @@ struct Finish {
       c.growing = grows ? c.growing + 1 : -1;
       ready = ready && !grows;
     }
-    if (ready && c.proposing != nullptr) settle(c.now, c.proposal, c.limits);
+    if (ready && c.proposing != nullptr) end_if_too_short(c.now, c.proposal, c.limits);
     finish(c, ready, [](const Numbers& n) { return patience_of_set(n); });
   }
 };

@@ -6,7 +6,7 @@
 // It is 1 where the norm is within its bound, or the bound is inf; else NaN where the norm is.
 #pragma once
 
-#include "../fold.h"
+#include "../base/fold.h"
 
 namespace mdbopt::clip {
 

@@ -1,11 +1,14 @@
 // updater – fills in what changes from step to step, launches, and takes back the numbers.
-#include "updater.h"
+#include <mdbopt/updater.h>
+
+#include <mdbopt/error.h>
 
 #include <algorithm>
 #include <cstring>
 
-#include "../error.h"
-#include "../half.h"
+#include "../base/half.h"
+#include "../engine/launch.h"
+#include "../runtime/device.h"
 #include "clip.h"
 
 namespace mdbopt {
@@ -32,6 +35,12 @@ Updater::Updater(Options options) {
     if (scalar != kNone) numbers_.push_back({name, scalar, k, values_[scalar]});
   }
 }
+
+Updater::~Updater() = default;
+Updater::Updater(Updater&&) noexcept = default;
+Updater& Updater::operator=(Updater&&) noexcept = default;
+
+void Updater::copy_norm(void* to) { device_optimizer_->copy_norm(to); }
 
 void Updater::configure(Options options) {
   const Description& description = rule_description(options.rule);
@@ -86,9 +95,9 @@ double Updater::step(std::span<const Group> groups, std::span<const Job> jobs, c
     throw Error(options_.name + ": t: " + std::to_string(t_) +
                 " steps are taken, expected fewer than 2^53");
   }
-  move_to(call.place);
+  move_to(call.location);
   double norm = 0.0;
-  if (residence_ == nullptr) {
+  if (device_optimizer_ == nullptr) {
     norm = step_on_cpu(groups, jobs, call);
   } else {
     step_on_device(groups.front().dtype, jobs, call);
@@ -158,32 +167,34 @@ void Updater::step_on_device(Dtype dtype, std::span<const Job> jobs, const Call&
                 std::all_of(jobs.begin(), jobs.end(),
                             [&](const Job& job) { return job.lr == step.lr.value; });
   Execution execution = options_.execution;
-  execution.place = call.place;
-  residence_->step(step, execution);
+  execution.location = call.location;
+  device_optimizer_->step(step, execution);
   count_traffic(options_.rule, dtype, jobs, call.max_norm > 0.0);
 }
 
 // t and the numbers go where the arrays are, the first time and when they change their device.
-void Updater::move_to(const Place& place) {
-  const bool here = residence_ == nullptr ? place.on_cpu() : residence_->place().same_memory(place);
+void Updater::move_to(const Location& location) {
+  const bool here = device_optimizer_ == nullptr
+                        ? location.on_cpu()
+                        : device_optimizer_->location().same_memory(location);
   if (here) return;
   fetch();
-  residence_ = place.on_cpu() ? nullptr : device_library().reside(place);
+  device_optimizer_ = location.on_cpu() ? nullptr : device_library().optimizer(location);
   send();
 }
 
 void Updater::fetch() {
-  if (residence_ == nullptr) return;
+  if (device_optimizer_ == nullptr) return;
   double sums[kMaxSums] = {};
-  residence_->read(t_, sums);
+  device_optimizer_->read(t_, sums);
   for (Number& number : numbers_) number.value = sums[number.sum];
 }
 
 void Updater::send() {
-  if (residence_ == nullptr) return;
+  if (device_optimizer_ == nullptr) return;
   double sums[kMaxSums] = {};
   for (const Number& number : numbers_) sums[number.sum] = number.value;
-  residence_->write(t_, sums);
+  device_optimizer_->write(t_, sums);
 }
 
 std::uint64_t Updater::t() {

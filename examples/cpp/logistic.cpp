@@ -2,7 +2,7 @@
 // learning rate.
 //
 //   f(w) = mean of log(1 + exp(−y ⟨a, w⟩)) + ½ l2 |w|²
-#include <mdbopt/search/search.h>
+#include <mdbopt/search.h>
 
 #include <cmath>
 #include <cstdio>
@@ -62,16 +62,16 @@ int main() {
   const mdbopt::Tensor point{w.data(), kColumns};
   const mdbopt::Tensor gradient{g.data(), kColumns};
 
-  const auto search = mdbopt::search::make({});  // all defaults; step sizes are learnt
-  search->init(point, loss(w.data(), g), gradient);
-  while (!search->converged(1e-8) && search->evaluations() < 2000) {
-    const double* trial = search->propose().doubles();
+  mdbopt::Search search;  // all defaults; step sizes are learnt
+  search.init(point, loss(w.data(), g), gradient);
+  while (!search.converged(1e-8) && search.evaluations() < 2000) {
+    const auto* trial = static_cast<const double*>(search.propose().data);
     const double f = loss(trial, g);
-    search->judge(f, gradient);
+    search.judge(f, gradient);
   }
-  const bool converged = search->gmax() <= 1e-8;
-  std::printf("f = %.12f, max|g| = %.1e, %lld evaluations: %s\n", search->f(), search->gmax(),
-              static_cast<long long>(search->evaluations()),
+  const bool converged = search.gmax() <= 1e-8;
+  std::printf("f = %.12f, max|g| = %.1e, %lld evaluations: %s\n", search.f(), search.gmax(),
+              static_cast<long long>(search.evaluations()),
               converged ? "converged" : "NOT converged");
   return converged ? 0 : 1;
 }

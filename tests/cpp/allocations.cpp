@@ -1,11 +1,10 @@
 // allocations – each one may fail: then an exception says so, and nothing is lost or broken.
-#include <mdbopt/pool.h>
-
 #include <atomic>
 #include <cstdlib>
 #include <new>
 #include <type_traits>
 
+#include "engine/pool.h"
 #include "searches.h"
 
 static_assert(!std::is_nothrow_copy_assignable_v<Buffer>);

@@ -1,19 +1,19 @@
 // device – every rule on a device gives the bits of the CPU, for every dtype, size and alignment.
 //
 // Skips where no device can be used; MDBOPT_CUDA_LIBRARY may name one that is emulated.
-#include <mdbopt/device.h>
-#include <mdbopt/launch.h>
+#include "runtime/device.h"
 
 #include <algorithm>
 #include <string>
 
 #include "device_arrays.h"
+#include "engine/launch.h"
 
 using mdbopt::Description;
 using mdbopt::Dtype;
 using mdbopt::Execution;
 using mdbopt::Job;
-using mdbopt::Place;
+using mdbopt::Location;
 using mdbopt::Role;
 
 namespace {
@@ -71,12 +71,13 @@ struct Call {
   }
 };
 
-void same_on_device(const Call& call, const Place& place, std::size_t offset, bool stochastic) {
+void same_on_device(const Call& call, const Location& location, std::size_t offset,
+                    bool stochastic) {
   Execution on_cpu;
   on_cpu.stochastic = stochastic;
   on_cpu.key = 42;
   Execution on_device = on_cpu;
-  on_device.place = place;
+  on_device.location = location;
   std::vector<Bytes> expected = call.arrays;
   std::vector<void*> host;
   std::vector<OnDevice> there;
@@ -85,7 +86,7 @@ void same_on_device(const Call& call, const Place& place, std::size_t offset, bo
   for (std::size_t k = 0; k < call.arrays.size(); ++k) {
     const std::size_t count = call.sizes[k / call.per_job()];
     const std::size_t width = count > 0 ? call.arrays[k].size() / count : 1;
-    there.emplace_back(place, call.arrays[k], offset * width);
+    there.emplace_back(location, call.arrays[k], offset * width);
     device.push_back(there.back().data());
   }
   const std::vector<double> sums = call.run(host, on_cpu);
@@ -106,7 +107,7 @@ void same_on_device(const Call& call, const Place& place, std::size_t offset, bo
   }
 }
 
-void every_rule(const Place& place, bool brief) {
+void every_rule(const Location& location, bool brief) {
   check::Random random(1);
   for (std::size_t rule = 0; rule < mdbopt::rule_count(); ++rule) {
     const Description& description = mdbopt::rule_description(rule);
@@ -115,31 +116,31 @@ void every_rule(const Place& place, bool brief) {
       if (brief && k % 2 == 0) continue;
       if (is_half(dtype) && !description.half) continue;
       const bool update = description.update;
-      same_on_device(Call(random, rule, dtype, {5000}, update), place, 0, false);
-      same_on_device(Call(random, rule, dtype, {1300}, update), place, 1, false);
-      same_on_device(Call(random, rule, dtype, {1, 1024, 33, 0, 2049, 256, 7}, false), place, 0,
+      same_on_device(Call(random, rule, dtype, {5000}, update), location, 0, false);
+      same_on_device(Call(random, rule, dtype, {1300}, update), location, 1, false);
+      same_on_device(Call(random, rule, dtype, {1, 1024, 33, 0, 2049, 256, 7}, false), location, 0,
                      false);
       if (update && is_half(dtype)) {
-        same_on_device(Call(random, rule, dtype, {2000}, false), place, 0, true);
+        same_on_device(Call(random, rule, dtype, {2000}, false), location, 0, true);
       }
     }
   }
 }
 
 // More chunks than one block folds, and more than two levels of blocks would if tiles were small.
-void many_chunks(const Place& place, bool brief) {
+void many_chunks(const Location& location, bool brief) {
   check::Random random(2);
   const std::size_t norm = mdbopt::find_rule("norm");
   for (std::size_t chunks : {2048, 2049, 4097}) {
     if (brief && chunks != 2049) continue;
     const std::size_t size = mdbopt::kChunk * (chunks - 1) + 5;
-    same_on_device(Call(random, norm, Dtype::kFloat32, {size}, false), place, 0, false);
+    same_on_device(Call(random, norm, Dtype::kFloat32, {size}, false), location, 0, false);
   }
 }
 
-void no_memory_is_kept(const Place& place) {
-  mdbopt::device_library().synchronize(place);
-  CHECK_EQUAL(mdbopt::device_library().allocated(place.device), std::size_t{0});
+void no_memory_is_kept(const Location& location) {
+  mdbopt::device_library().synchronize(location);
+  CHECK_EQUAL(mdbopt::device_library().allocated(location.device), std::size_t{0});
 }
 
 }  // namespace
@@ -151,9 +152,9 @@ int main(int count, char**) {
     std::cerr << "skipped: " << why << '\n';
     return 77;
   }
-  const Place place{0, nullptr};
-  every_rule(place, brief);
-  many_chunks(place, brief);
-  no_memory_is_kept(place);
+  const Location location{0, nullptr};
+  every_rule(location, brief);
+  many_chunks(location, brief);
+  no_memory_is_kept(location);
   return check::result();
 }

@@ -1,40 +1,39 @@
 // device_arrays – arrays of numbers on the host and on a device.
 #pragma once
 
-#include <mdbopt/device.h>
-#include <mdbopt/half.h>
-
+#include "base/half.h"
 #include "check.h"
+#include "runtime/device.h"
 
 using mdbopt::Dtype;
-using mdbopt::Place;
+using mdbopt::Location;
 
 using Bytes = std::vector<unsigned char>;
 
 // Memory on the device for the length of a test, with room to start anywhere in it.
 class OnDevice {
  public:
-  OnDevice(const Place& place, const Bytes& from, std::size_t offset)
-      : place_(place),
-        memory_(mdbopt::device_library().allocate(place, from.size() + offset)),
+  OnDevice(const Location& location, const Bytes& from, std::size_t offset)
+      : location_(location),
+        memory_(mdbopt::device_library().allocate(location, from.size() + offset)),
         offset_(offset) {
-    mdbopt::device_library().copy(place_, data(), from.data(), from.size());
+    mdbopt::device_library().copy(location_, data(), from.data(), from.size());
   }
   OnDevice(OnDevice&& other) noexcept
-      : place_(other.place_), memory_(other.memory_), offset_(other.offset_) {
+      : location_(other.location_), memory_(other.memory_), offset_(other.offset_) {
     other.memory_ = nullptr;
   }
-  ~OnDevice() { mdbopt::device_library().free(place_, memory_); }
+  ~OnDevice() { mdbopt::device_library().free(location_, memory_); }
   void* data() const { return static_cast<char*>(memory_) + offset_; }
   Bytes bytes(std::size_t size) const {
     Bytes back(size);
-    mdbopt::device_library().copy(place_, back.data(), data(), size);
-    mdbopt::device_library().synchronize(place_);
+    mdbopt::device_library().copy(location_, back.data(), data(), size);
+    mdbopt::device_library().synchronize(location_);
     return back;
   }
 
  private:
-  Place place_;
+  Location location_;
   void* memory_;
   std::size_t offset_;
 };

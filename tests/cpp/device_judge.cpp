@@ -40,7 +40,8 @@ void every_set(bool brief, Seen& seen) {
       options.groups = groups_of_seven();
       options.refine = refine;
       options.initial_scale = 1e-30;
-      same_judgements<double>(std::string(set.name) + ", groups", options, kObjectives[0], 12, seen);
+      same_judgements<double>(std::string(set.name) + ", groups", options, kObjectives[0], 12,
+                              seen);
       options.groups.clear();
       options.initial_scale = 3.0;
       same_judgements<double>(std::string(set.name) + ", refined", options, kObjectives[4], 12,
@@ -130,25 +131,25 @@ void answers(bool brief) {
 
 // An end is told, and nothing happens after it.
 void ends() {
-  const Where where = std::make_shared<Place>(Place{0});
+  const Where where = std::make_shared<Location>(Location{0});
   Side<double> side(options_of(kSets[4]), kObjectives[0], where);
   for (auto& h : side.problem.g) h = 0.0;
   side.problem.f = -1.0;
   side.told();
-  side.search->propose_later();
-  side.search->judge_later({-1e9}, side.g.tensor());
+  side.search->propose_async();
+  side.search->judge_async({-1e9}, side.g.tensor());
   CHECK_EQUAL(side.search->accepted(), std::int64_t{1});
   CHECK(side.search->converged(0.0));
   const State before = side.state();
-  side.search->judge_later({-1e10}, side.g.tensor());
+  side.search->judge_async({-1e10}, side.g.tensor());
   CHECK(difference(side.state(), before, 0).empty());
   CHECK_THROWS(mdbopt::Error, "propose: the search has ended", side.search->propose());
 }
 
 // Each kind of judgement takes over from the other, on streams by turns.
 void kinds_by_turns(const std::string& name, const Options& options) {
-  const Where where = std::make_shared<Place>(Place{0});
-  const Where other = std::make_shared<Place>(Place{0, reinterpret_cast<void*>(2)});
+  const Where where = std::make_shared<Location>(Location{0});
+  const Where other = std::make_shared<Location>(Location{0, reinterpret_cast<void*>(2)});
   for (const Objective& objective : kObjectives) {
     Side<float> cpu(options, objective, nullptr);
     Side<float> there(options, objective, where);
@@ -162,20 +163,20 @@ void kinds_by_turns(const std::string& name, const Options& options) {
         there.step();
       const std::string differs = difference(there.state(), cpu.state(), more);
       if (differs.empty()) continue;
-      check::fail(__FILE__, __LINE__) << name << ", " << objective.name << ", by turns, step " << k
-                                      << ':' << differs << '\n';
+      check::fail(__FILE__, __LINE__)
+          << name << ", " << objective.name << ", by turns, step " << k << ':' << differs << '\n';
       return;
     }
   }
 }
 
 void saved_and_loaded(Options options) {
-  const Where where = std::make_shared<Place>(Place{0});
+  const Where where = std::make_shared<Location>(Location{0});
   Side<double> there(options, kObjectives[1], where);
   for (int k = 0; k < 11; ++k) there.step_later();
   State saved = there.state();
   saved.load = true;
-  options.execution.place = *where;
+  options.execution.location = *where;
   Side<double> loaded(options, kObjectives[1], where);
   loaded.search = make(options, kCoordinates, Dtype::kFloat64);
   loaded.search->fields(saved);
@@ -188,20 +189,20 @@ void saved_and_loaded(Options options) {
 }
 
 void refusals() {
-  const Where where = std::make_shared<Place>(Place{0});
+  const Where where = std::make_shared<Location>(Location{0});
   const Options box = options_of(kSets[0]);
   Side<double> here(box, kObjectives[0], nullptr);
   here.search->propose();
   CHECK_THROWS(mdbopt::Error, "wait: expected True for arrays on the CPU, got False",
-               here.search->judge_later({1.0}, here.g.tensor()));
+               here.search->judge_async({1.0}, here.g.tensor()));
   here.step();  // this costs nothing
   const auto unborn = make(box);
-  CHECK_THROWS(mdbopt::Error, "judge: the search has no point yet", unborn->judge_later({}, {}));
+  CHECK_THROWS(mdbopt::Error, "judge: the search has no point yet", unborn->judge_async({}, {}));
   Side<double> side(box, kObjectives[0], where);
   Tensor g = side.g.tensor();
   g.size -= 1;
   CHECK_THROWS(mdbopt::Error, "g: expected 1030 elements (as x), got 1029",
-               side.search->judge_later({1.0}, g));
+               side.search->judge_async({1.0}, g));
 }
 
 }  // namespace

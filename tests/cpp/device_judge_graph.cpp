@@ -37,7 +37,7 @@ class Runtime {
 };
 
 void recorded(const Runtime& cuda, const std::string& name, Options options) {
-  const Where where = std::make_shared<Place>(Place{0});
+  const Where where = std::make_shared<Location>(Location{0});
   void* stream = nullptr;
   cuda.call("cudaStreamCreateWithFlags", &stream, 1U);
   options.forward = 2.0;
@@ -46,11 +46,11 @@ void recorded(const Runtime& cuda, const std::string& name, Options options) {
     Side<double> there(options, kObjectives[2], where);
     const auto record = [&] {
       Tensor g = there.g.tensor();
-      g.place.stream = stream;
+      g.location.stream = stream;
       cuda.call("cudaStreamBeginCapture", stream, 2);
-      there.search->judge_later(there.f_there(), g);
+      there.search->judge_async(there.f_there(), g);
     };
-    const Buffer& trial = there.search->propose_later();
+    const Buffer& trial = there.search->propose_async();
     cuda.call("cudaStreamSynchronize", static_cast<void*>(nullptr));
     const std::uint64_t waits = cuda.count("synchronizations");
     record();

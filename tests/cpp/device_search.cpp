@@ -13,8 +13,8 @@ template <class T>
 void same_on_a_device(const Case& one) {
   const std::size_t held = device_library().allocated(0);
   {
-    const Where where = std::make_shared<Place>(Place{0});
-    const Where other = std::make_shared<Place>(Place{0, reinterpret_cast<void*>(2)});
+    const Where where = std::make_shared<Location>(Location{0});
+    const Where other = std::make_shared<Location>(Location{0, reinterpret_cast<void*>(2)});
     Quadratic<T> here(kSize);
     Quadratic<T> there(kSize);
     auto host = make(options_of(one));
@@ -36,7 +36,7 @@ void same_on_a_device(const Case& one) {
       from_host.load = from_device.load = true;
       Options options = options_of(one);
       host = make(options, kSize, Quadratic<T>::kDtype);
-      options.execution.place = *where;
+      options.execution.location = *where;
       device = make(options, kSize, Quadratic<T>::kDtype);
       host->fields(from_device);
       device->fields(from_host);
@@ -48,7 +48,7 @@ void same_on_a_device(const Case& one) {
 }
 
 void devices_are_told_apart() {
-  const Where where = std::make_shared<Place>(Place{0});
+  const Where where = std::make_shared<Location>(Location{0});
   Quadratic<double> problem(kSize);
   const Buffer x = problem.there(problem.x, where);
   const auto search = make({});

@@ -2,13 +2,13 @@
 // numbers carried from step to step; and what is read on the device when a step runs.
 //
 // Skips where no device can be used; MDBOPT_CUDA_LIBRARY may name one that is emulated.
-#include <mdbopt/device.h>
-#include <mdbopt/update/updater.h>
+#include <mdbopt/updater.h>
 
 #include <cmath>
 #include <string>
 
 #include "device_arrays.h"
+#include "runtime/device.h"
 
 using mdbopt::Description;
 using mdbopt::Job;
@@ -40,13 +40,14 @@ struct Both {
   std::vector<OnDevice> there;
   std::vector<void*> here_at, there_at;
 
-  Both(std::size_t index, Dtype dtype, const Place& place) : rule(mdbopt::rule_description(index)) {
+  Both(std::size_t index, Dtype dtype, const Location& location)
+      : rule(mdbopt::rule_description(index)) {
     check::Random random(3);
     for (std::size_t size : kSizes) {
       for (std::size_t k = 0; k < rule.stream_count; ++k) {
         const Dtype stored = mdbopt::stored_dtype(rule.streams[k].storage, dtype);
         host.push_back(numbers(random, stored, size, k == 1));
-        there.emplace_back(place, host.back(), 0);
+        there.emplace_back(location, host.back(), 0);
         there_at.push_back(there.back().data());
       }
     }
@@ -69,16 +70,16 @@ struct Both {
   }
 };
 
-void same_steps(std::size_t rule, Dtype dtype, const Place& place, double max_norm,
+void same_steps(std::size_t rule, Dtype dtype, const Location& location, double max_norm,
                 bool stochastic) {
-  const Both both(rule, dtype, place);
+  const Both both(rule, dtype, location);
   Updater on_cpu(options_of(rule, stochastic));
   Updater on_device(options_of(rule, stochastic));
   const std::string what = std::string(both.rule.name) + ' ' + info(dtype).name;
   for (int t = 1; t <= 3; ++t) {
     const double lr = 0.1 / t;
     on_cpu.step(dtype, both.jobs(both.here_at, lr, t == 2), {2.0, max_norm});
-    on_device.step(dtype, both.jobs(both.there_at, lr, t == 2), {2.0, max_norm, place});
+    on_device.step(dtype, both.jobs(both.there_at, lr, t == 2), {2.0, max_norm, location});
   }
   both.check_same(what);
   CHECK_EQUAL(on_device.t(), std::uint64_t{3});
@@ -87,22 +88,22 @@ void same_steps(std::size_t rule, Dtype dtype, const Place& place, double max_no
   }
 }
 
-void every_update(const Place& place, bool brief) {
+void every_update(const Location& location, bool brief) {
   for (std::size_t rule = 0; rule < mdbopt::rule_count(); ++rule) {
     const Description& description = mdbopt::rule_description(rule);
     if (!description.update) continue;
     for (std::size_t k = 0; k < mdbopt::kDtypeCount; ++k) {
       const auto dtype = static_cast<Dtype>(k);
       if (brief && k % 2 == 0) continue;
-      same_steps(rule, dtype, place, 0.0, false);
-      same_steps(rule, dtype, place, 1.0, false);
-      if (is_half(dtype)) same_steps(rule, dtype, place, 0.5, true);
+      same_steps(rule, dtype, location, 0.0, false);
+      same_steps(rule, dtype, location, 1.0, false);
+      if (is_half(dtype)) same_steps(rule, dtype, location, 0.5, true);
     }
   }
 }
 
 // Squares out of range: the norm is taken twice.
-void huge_gradients_are_clipped(const Place& place) {
+void huge_gradients_are_clipped(const Location& location) {
   const std::size_t rule = mdbopt::find_rule("sgd");
   for (const double huge : {1e200, 1e-200}) {
     const std::vector<double> g = {huge, -2.0 * huge, 0.5 * huge};
@@ -114,35 +115,35 @@ void huge_gradients_are_clipped(const Place& place) {
     };
     Bytes x = bytes(zero);
     Bytes gradient = bytes(g);
-    const OnDevice x_there(place, x, 0);
-    const OnDevice g_there(place, gradient, 0);
+    const OnDevice x_there(location, x, 0);
+    const OnDevice g_there(location, gradient, 0);
     void* here[] = {x.data(), gradient.data()};
     void* there[] = {x_there.data(), g_there.data()};
     const Job job_here{here, g.size()};
     const Job job_there{there, g.size()};
     const double bound = huge > 1.0 ? 1.0 : 1e-210;
     Updater(options_of(rule, false)).step(Dtype::kFloat64, {&job_here, 1}, {1.0, bound});
-    Updater(options_of(rule, false)).step(Dtype::kFloat64, {&job_there, 1}, {1.0, bound, place});
+    Updater(options_of(rule, false)).step(Dtype::kFloat64, {&job_there, 1}, {1.0, bound, location});
     CHECK(x_there.bytes(x.size()) == x);
     CHECK((huge > 1.0) == (x != bytes(zero)));
   }
 }
 
-void numbers_are_read_when_the_step_runs(const Place& place) {
+void numbers_are_read_when_the_step_runs(const Location& location) {
   const std::size_t rule = mdbopt::find_rule("adam");
-  const Both both(rule, Dtype::kFloat32, place);
+  const Both both(rule, Dtype::kFloat32, location);
   Updater on_cpu(options_of(rule, false));
   Updater on_device(options_of(rule, false));
   const auto there = [&](float value) {
     Bytes bytes(sizeof value);
     std::memcpy(bytes.data(), &value, sizeof value);
-    return OnDevice(place, bytes, 0);
+    return OnDevice(location, bytes, 0);
   };
   const OnDevice lr = there(0.25F);
   const OnDevice scale = there(8.0F);
   const OnDevice found = there(1.0F);
   const OnDevice none = there(0.0F);
-  Updater::Call call{1.0, 0.0, place};
+  Updater::Call call{1.0, 0.0, location};
   call.lr_there = {0.0, lr.data(), Dtype::kFloat32};
   call.grad_scale_there = {0.0, scale.data(), Dtype::kFloat32};
   for (const bool skip : {false, true, false}) {
@@ -154,15 +155,15 @@ void numbers_are_read_when_the_step_runs(const Place& place) {
   CHECK_EQUAL(on_device.t(), std::uint64_t{2});
 }
 
-void numbers_move_with_the_arrays(const Place& place) {
+void numbers_move_with_the_arrays(const Location& location) {
   const std::size_t rule = mdbopt::find_rule("adagrad_norm");
-  const Both both(rule, Dtype::kFloat64, place);
+  const Both both(rule, Dtype::kFloat64, location);
   Updater updater(options_of(rule, false));
   Updater same(options_of(rule, false));
   for (int k = 0; k < 2; ++k) {
     const auto here = both.jobs(both.here_at, 0.5, false);
     same.step(Dtype::kFloat64, here, {});
-    updater.step(Dtype::kFloat64, both.jobs(both.there_at, 0.5, false), {1.0, 0.0, place});
+    updater.step(Dtype::kFloat64, both.jobs(both.there_at, 0.5, false), {1.0, 0.0, location});
   }
   CHECK_BITS(updater.numbers()[0].value, same.numbers()[0].value);
   updater.set_t(10);
@@ -182,11 +183,11 @@ int main(int count, char**) {
     std::cerr << "skipped: " << why << '\n';
     return 77;
   }
-  const Place place{0, nullptr};
-  every_update(place, brief);
-  huge_gradients_are_clipped(place);
-  numbers_are_read_when_the_step_runs(place);
-  numbers_move_with_the_arrays(place);
+  const Location location{0, nullptr};
+  every_update(location, brief);
+  huge_gradients_are_clipped(location);
+  numbers_are_read_when_the_step_runs(location);
+  numbers_move_with_the_arrays(location);
   CHECK_EQUAL(mdbopt::device_library().allocated(0), std::size_t{0});
   return check::result();
 }

@@ -1,5 +1,5 @@
 // flush – within the scope subnormal numbers count as 0, and the mode that was comes back.
-#include <mdbopt/flush.h>
+#include "engine/flush.h"
 
 #include <limits>
 

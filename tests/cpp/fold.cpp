@@ -1,5 +1,5 @@
 // fold – the trees of fold.h against recursions and against sums written out by hand.
-#include <mdbopt/fold.h>
+#include "base/fold.h"
 
 #include <cmath>
 #include <limits>

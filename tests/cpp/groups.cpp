@@ -1,12 +1,11 @@
 // groups – sums over groups in the fixed order, and one number per group back to its coordinates.
-#include <mdbopt/device.h>
-#include <mdbopt/partition.h>
-#include <mdbopt/search/buffer.h>
-#include <mdbopt/search/groups.h>
-
 #include <map>
 
 #include "check.h"
+#include "engine/partition.h"
+#include "runtime/device.h"
+#include "search/buffer.h"
+#include "search/groups.h"
 #include "trees.h"
 
 using mdbopt::Dtype;
@@ -29,9 +28,9 @@ std::vector<std::vector<double>> members(const Labels& labels, const std::vector
   std::map<std::int64_t, std::size_t> number;
   std::vector<std::vector<double>> groups;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto [place, is_new] = number.emplace(labels[i], groups.size());
+    const auto [location, is_new] = number.emplace(labels[i], groups.size());
     if (is_new) groups.emplace_back();
-    groups[place->second].push_back(values[i]);
+    groups[location->second].push_back(values[i]);
   }
   return groups;
 }
@@ -40,7 +39,7 @@ std::vector<std::vector<double>> members(const Labels& labels, const std::vector
 void check_on_device(const Labels& labels, const Buffer& values, const Buffer& sums,
                      const Buffer& spread) {
   if (!mdbopt::no_device_because().empty()) return;
-  const auto where = std::make_shared<mdbopt::Place>(mdbopt::Place{0, nullptr});
+  const auto where = std::make_shared<mdbopt::Location>(mdbopt::Location{0, nullptr});
   const auto there = [&](const Buffer& from) {
     Buffer made(from.size(), Dtype::kFloat64, where);
     made.write(from.data());
@@ -54,7 +53,7 @@ void check_on_device(const Labels& labels, const Buffer& values, const Buffer& s
   };
   const Groups groups(labels, where);
   Execution how;
-  how.place = *where;
+  how.location = *where;
   Buffer sums_there(sums.size(), Dtype::kFloat64, where);
   Buffer spread_there(values.size(), Dtype::kFloat64, where);
   sum_groups(groups.partition(), there(values).doubles(), sums_there.doubles(), how);

@@ -1,13 +1,13 @@
 // half – every pattern of both types widened, rounded to nearest with ties to even, and rounded
 // stochastically: exact numbers stay, and the mean over all random numbers is the value itself.
-#include <mdbopt/half.h>
-#include <mdbopt/launch.h>
+#include "base/half.h"
 
 #include <array>
 #include <cmath>
 #include <limits>
 
 #include "check.h"
+#include "engine/launch.h"
 
 using mdbopt::BFloat16;
 using mdbopt::Dtype;

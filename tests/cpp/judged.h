@@ -11,11 +11,11 @@ struct Seen {
 template <class T>
 void same_judgements(const std::string& name, const Options& options, const Objective& objective,
                      int steps, Seen& seen) {
-  const Where where = std::make_shared<Place>(Place{0});
+  const Where where = std::make_shared<Location>(Location{0});
   Side<T> cpu(options, objective, nullptr);
   Side<T> waiting(options, objective, where);
   Side<T> later(options, objective, where);
-  const void* trial = later.search->propose_later().data();
+  const void* trial = later.search->propose_async().data();
   std::int64_t more = 0;
   for (int k = 0; k < steps && !cpu.search->converged(0.0); ++k) {
     cpu.step();
@@ -34,7 +34,7 @@ void same_judgements(const std::string& name, const Options& options, const Obje
         << ':' << differs << '\n';
     return;
   }
-  CHECK(later.search->propose_later().data() == trial);
+  CHECK(later.search->propose_async().data() == trial);
   seen.accepted += cpu.search->accepted();
   seen.cut += cpu.search->ncut();
   seen.more += more;
@@ -53,19 +53,19 @@ inline constexpr Answer kTooFlat = {-1e7, 1e-250};
 // A search that is told the same on the CPU and, without waiting, on a device.
 inline void told(const std::string& name, const Options& options, const std::string& what,
                  const std::vector<Answer>& answers) {
-  const Where where = std::make_shared<Place>(Place{0});
+  const Where where = std::make_shared<Location>(Location{0});
   Side<double> cpu(options, kObjectives[0], nullptr);
   Side<double> later(options, kObjectives[0], where);
   std::int64_t more = 0;
   for (std::size_t k = 0; k < answers.size(); ++k) {
     for (Side<double>* side : {&cpu, &later}) {
-      side->problem.at(side == &cpu ? side->search->propose() : side->search->propose_later());
+      side->problem.at(side == &cpu ? side->search->propose() : side->search->propose_async());
       side->problem.f += answers[k].f;
       for (double& g : side->problem.g) g *= answers[k].g;
       side->told();
     }
     cpu.search->judge(cpu.problem.f, cpu.g.tensor());
-    more += later.judge_later_to_a_finite_trial(later.f_there());
+    more += later.judge_async_to_a_finite_trial(later.f_there());
     const std::string differs = difference(later.state(), cpu.state(), more);
     if (differs.empty()) continue;
     check::fail(__FILE__, __LINE__)

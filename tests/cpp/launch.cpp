@@ -1,14 +1,14 @@
 // launch – several jobs as one: the order of their sums, what a refusal leaves, and the checks
 // before the first write.
-#include <mdbopt/check.h>
 #include <mdbopt/error.h>
-#include <mdbopt/launch.h>
 
 #include <array>
 #include <map>
 #include <string>
 
 #include "check.h"
+#include "engine/check.h"
+#include "engine/launch.h"
 #include "trees.h"
 
 using mdbopt::Dtype;
@@ -59,8 +59,8 @@ Outcome run(const char* name, Arrays& a, Arrays& b, const std::map<std::string, 
   const mdbopt::Description& description = mdbopt::rule_description(rule);
   Values scalars;
   for (std::size_t k = 0; k < description.scalar_count; ++k) {
-    const auto place = given.find(description.scalars[k].name);
-    scalars.push_back(place != given.end() ? place->second : description.scalars[k].fallback);
+    const auto location = given.find(description.scalars[k].name);
+    scalars.push_back(location != given.end() ? location->second : description.scalars[k].fallback);
   }
   Outcome outcome{};
   for (double& sum : outcome.sums) sum = -1.0;

@@ -1,13 +1,12 @@
 // layout – elements of any layout to blocks and back; launches over jobs that have them, of several
 // dtypes and scalars, are as launches over dense copies.
-#include <mdbopt/launch.h>
-#include <mdbopt/layout.h>
-
 #include <array>
 #include <cstdint>
 #include <cstring>
 
 #include "check.h"
+#include "engine/launch.h"
+#include "engine/layout.h"
 
 using mdbopt::Dtype;
 using mdbopt::Job;
@@ -20,7 +19,7 @@ using Values = std::vector<double>;
 constexpr std::int64_t kWidth = sizeof(double);
 
 // Element i of the layout by the definition: digits of i by the shape, innermost last.
-const char* place(const Layout& layout, std::size_t i) {
+const char* location(const Layout& layout, std::size_t i) {
   const char* at = static_cast<const char*>(layout.data);
   for (int k = layout.rank; k-- > 0;) {
     const auto size = static_cast<std::size_t>(layout.shape[k]);
@@ -41,12 +40,12 @@ void every_part_is_loaded_and_stored() {
       Values block(count);
       mdbopt::load(layout, begin, count, Dtype::kFloat64, block.data());
       for (std::size_t k = 0; k < count; ++k) {
-        CHECK_EQUAL(std::memcmp(&block[k], place(layout, begin + k), sizeof(double)), 0);
+        CHECK_EQUAL(std::memcmp(&block[k], location(layout, begin + k), sizeof(double)), 0);
       }
       for (double& value : block) value += 1.0;
       mdbopt::store(layout, begin, count, block.data());
       for (std::size_t k = 0; k < count; ++k) {
-        CHECK_EQUAL(std::memcmp(&block[k], place(layout, begin + k), sizeof(double)), 0);
+        CHECK_EQUAL(std::memcmp(&block[k], location(layout, begin + k), sizeof(double)), 0);
       }
     }
   }

@@ -1,7 +1,6 @@
 // pool – every part runs exactly once: alone, nested, many times in a row, and with several
 // callers.
 #include <mdbopt/error.h>
-#include <mdbopt/pool.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -10,6 +9,7 @@
 #include <thread>
 
 #include "check.h"
+#include "engine/pool.h"
 
 namespace {
 

@@ -1,10 +1,9 @@
 // program – walks that join one pass give the bits of one pass each, and move each array once; walks that
 // are not wanted do nothing.
-#include <mdbopt/launch.h>
-#include <mdbopt/rules.h>
-#include <mdbopt/runner.h>
-
 #include "check.h"
+#include "engine/launch.h"
+#include "engine/runner.h"
+#include "rules/rules.h"
 
 using mdbopt::Dtype;
 using mdbopt::Execution;
@@ -108,7 +107,7 @@ void same_bits_as_one_by_one() {
       for (std::size_t threads : {1, 2, 7}) {
         Data data(n);
         Control control{};
-        mdbopt::Runner{program_of(control, data)}.run({}, {&mdbopt::backend_at(k), threads});
+        mdbopt::ProgramRunner{program_of(control, data)}.run({}, {&mdbopt::backend_at(k), threads});
         CHECK(data.u == wanted.u);
         CHECK(data.x_trial == wanted.x_trial);
         for (std::size_t j = 0; j < 3; ++j) CHECK_BITS(control.trial.sums[j], sums[j]);
@@ -122,7 +121,7 @@ void each_array_moves_once() {
   constexpr std::size_t kSize = 3000;
   Data data(kSize);
   Control control{};
-  mdbopt::Runner runner{program_of(control, data)};
+  mdbopt::ProgramRunner runner{program_of(control, data)};
   mdbopt::traffic() = {};
   runner.run({}, {});
   CHECK_EQUAL(mdbopt::traffic().walks, 1U);
@@ -137,7 +136,7 @@ void what_is_not_wanted() {
   Control control{};
   control.wants_dot = false;
   control.dot.sums[0] = 7.0;
-  mdbopt::Runner{program_of(control, data)}.run({}, {});
+  mdbopt::ProgramRunner{program_of(control, data)}.run({}, {});
   CHECK_BITS(control.dot.sums[0], 7.0);
 }
 

@@ -1,19 +1,18 @@
 // searches – what tests of the searches share: a problem, every method, and whole states by name.
 #pragma once
 
-#include <mdbopt/device.h>
-#include <mdbopt/search/search.h>
-
 #include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
 
 #include "check.h"
+#include "runtime/device.h"
+#include "search/search.h"
 
 using mdbopt::device_library;
 using mdbopt::Dtype;
-using mdbopt::Place;
+using mdbopt::Location;
 using mdbopt::Tensor;
 using mdbopt::search::Buffer;
 using mdbopt::search::Fields;
@@ -63,7 +62,7 @@ struct Quadratic {
   void step(Search& search, const Where& where) {
     std::vector<T> at(x.size());
     search.propose().read(at.data());
-    device_library().synchronize(search.place());
+    device_library().synchronize(search.location());
     evaluate(at.data());
     search.judge(f, there(g, where).tensor());
   }
@@ -123,7 +122,7 @@ using Bytes = std::vector<unsigned char>;
 inline Bytes bytes_of(const Buffer& buffer) {
   Bytes bytes(buffer.bytes());
   buffer.read(bytes.data());
-  if (!buffer.place().on_cpu()) device_library().synchronize(buffer.place());
+  if (!buffer.location().on_cpu()) device_library().synchronize(buffer.location());
   return bytes;
 }
 
@@ -136,7 +135,7 @@ struct State final : Fields {
   bool load = false;
 
   bool loading() const override { return load; }
-  bool judged_later() const override { return true; }
+  bool judged_async() const override { return true; }
   void agree(const std::string& name, bool holds, const char* expected) override {
     if (!holds) check::fail(__FILE__, __LINE__) << name << ": expected " << expected << '\n';
   }

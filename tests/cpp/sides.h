@@ -72,7 +72,7 @@ struct Problem {
   }
   void at(const Buffer& point) {
     point.read(x.data());
-    if (!point.place().on_cpu()) device_library().synchronize(point.place());
+    if (!point.location().on_cpu()) device_library().synchronize(point.location());
     evaluate();
   }
   Tensor here(std::vector<T>& values) const { return {values.data(), values.size(), kDtype}; }
@@ -108,9 +108,9 @@ struct Side {
     search->judge(problem.f, g.tensor());
   }
   void step_later() {
-    problem.at(search->propose_later());
+    problem.at(search->propose_async());
     told();
-    search->judge_later(f_there(), g.tensor());
+    search->judge_async(f_there(), g.tensor());
   }
   State state() const {
     State state;
@@ -126,18 +126,18 @@ struct Side {
     return search->status() == mdbopt::search::Status::kRunning &&
            (opens || !std::isfinite(now.numbers.at("moved")));
   }
-  std::int64_t judge_later_to_a_finite_trial(const DeviceNumber& told_f) {
+  std::int64_t judge_async_to_a_finite_trial(const DeviceNumber& told_f) {
     constexpr std::int64_t kMost = 1200;
     std::int64_t more = 0;
-    for (search->judge_later(told_f, g.tensor()); waits() && more < kMost; ++more) {
-      search->judge_later({-1e300}, g.tensor());
+    for (search->judge_async(told_f, g.tensor()); waits() && more < kMost; ++more) {
+      search->judge_async({-1e300}, g.tensor());
     }
     return more;
   }
   std::int64_t step_later_to_a_finite_trial() {
-    problem.at(search->propose_later());
+    problem.at(search->propose_async());
     told();
-    return judge_later_to_a_finite_trial(f_there());
+    return judge_async_to_a_finite_trial(f_there());
   }
 };
 

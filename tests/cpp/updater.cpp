@@ -1,7 +1,7 @@
 // updater – a step is one launch with t, the numbers and the scale of gradients filled in; bounds of
 // norms, also of squares out of range; what is refused; and that a step allocates nothing.
 #include <mdbopt/error.h>
-#include <mdbopt/update/updater.h>
+#include <mdbopt/updater.h>
 
 #include <array>
 #include <atomic>
@@ -48,9 +48,9 @@ Updater::Options options_of(const std::string& rule, const Given& given = {}) {
   const Description& description = mdbopt::rule_description(options.rule);
   for (std::size_t k = 0; k < description.scalar_count; ++k) {
     const mdbopt::Scalar& scalar = description.scalars[k];
-    const auto place = given.find(scalar.name);
+    const auto location = given.find(scalar.name);
     const double fallback = std::isnan(scalar.fallback) ? 0.5 : scalar.fallback;
-    options.scalars.push_back(place != given.end() ? place->second : fallback);
+    options.scalars.push_back(location != given.end() ? location->second : fallback);
   }
   return options;
 }

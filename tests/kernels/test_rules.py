@@ -76,7 +76,7 @@ def test_bits_of_a_large_array(rule, row, dtypes):
 
 
 def test_the_reference_folds_as_written_out():
-    """The vectorised fold against the definition in csrc/fold.h, one element at a time."""
+    """The vectorised fold against the definition in csrc/base/fold.h, one element at a time."""
     values = np.random.default_rng(5).standard_normal(2 * 1024 + 77)
     for kind, pick in (("add", float.__add__), ("max", max)):
         partials = []

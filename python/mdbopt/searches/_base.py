@@ -99,8 +99,8 @@ class Search:
         """Name the core's search that does it."""
         return self.method
 
-    def _new(self) -> _core.State:
-        return _core.State(method=self._core_method(), **self._options())
+    def _new(self) -> _core.SearchState:
+        return _core.SearchState(method=self._core_method(), **self._options())
 
     def init(self, x: Any, f: float, g: Any) -> SearchState:
         """Start at a point where the objective was evaluated.
@@ -190,7 +190,7 @@ class Search:
         if not wait:
             if hasattr(f, "detach"):  # PyTorch lends no tensor that requires a gradient
                 f = f.detach()
-            state._core.judge_later(f if is_device(f) else real_value("f", f), g)
+            state._core.judge_async(f if is_device(f) else real_value("f", f), g)
             return None
         return state._core.judge(f if type(f) is float else real_value("f", f), g)
 

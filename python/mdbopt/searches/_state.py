@@ -14,7 +14,7 @@ from mdbopt._arrays import Library
 class Opens(Protocol):
     """What a state asks of its search."""
 
-    def _new(self) -> _core.State:
+    def _new(self) -> _core.SearchState:
         """Make the core's search with these options, not started yet."""
 
 
@@ -32,7 +32,7 @@ class SearchState(Mapping[str, Any]):
     # A state changes with every judgement.
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, search: Opens, core: _core.State, library: Library) -> None:
+    def __init__(self, search: Opens, core: _core.SearchState, library: Library) -> None:
         self._search = search
         self._core = core
         self._library = library

@@ -1,0 +1,158 @@
+// argument_tree – parameters, gradients and state as parallel nested lists, tuples and dicts of arrays, read
+// leaf by leaf into the jobs of a step.
+#pragma once
+
+#include <mdbopt/updater.h>
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "numpy.h"
+
+namespace mdbopt::bind {
+
+// A place in a tree, for messages: the keys from the root down.
+struct Path {
+  const Path* above = nullptr;
+  pybind11::handle key = {};  // of a dict; else `index` counts
+  Py_ssize_t index = 0;
+
+  std::string below(const std::string& root) const;
+};
+
+// The trees of one step: params, grads, the state's, and what else comes. All have the structure of
+// params, but that a missing gradient (None) leaves out what stands there, and that a step size or a
+// decay may be a number for all below it. None among the params is nothing.
+struct ArgumentTrees {
+  std::string optimizer;           // in messages
+  std::vector<std::string> names;  // of params, grads and the state's streams
+  std::vector<pybind11::object> roots;
+  pybind11::object lr, copy, decay;  // None when absent
+};
+
+// An array of a leaf; its memory is the owner's.
+struct Found {
+  bool given = false;
+  View view;
+  const std::int64_t* strides = nullptr;  // in bytes; null: row-major, and aligned
+};
+
+// The leaves of a step, checked. What was found is remembered: when all arrays of the next step are
+// NumPy's and are as they were, looking at each is all that is left to do.
+class Leaves {
+ public:
+  Leaves() = default;
+  ~Leaves() { release(); }
+  Leaves(const Leaves&) = delete;
+  Leaves& operator=(const Leaves&) = delete;
+
+  // Reads the trees; throws TypeError or Error that names the place, or DeviceError. All arrays are
+  // held until release(), which comes before the next call, so that other threads cannot free them
+  // meanwhile; but a few small ones of NumPy, which are updated faster than the interpreter is handed
+  // over.
+  void read(const Description& rule, const ArgumentTrees& trees, const Accepted& accepted);
+  bool held() const { return !held_.empty(); }
+  void release();
+
+  std::vector<Job> jobs;
+  std::vector<Updater::Group> groups;  // of the jobs' variants; at least one
+  std::size_t elements = 0;
+  // Tensors of PyTorch that the caller sees written: params and copies.
+  std::vector<pybind11::handle> counting_versions;
+  pybind11::handle first() const { return first_leaf_; }  // of the params
+  // Of all arrays.
+  Location location() const { return device_ < 0 ? Location{} : where_.location(); }
+  const CallStream& where() const { return where_; }
+
+ private:
+  struct Nodes;
+  Nodes roots() const;
+  bool recall(const Nodes& nodes, int depth);
+  bool recall_leaf(const Nodes& nodes);
+  bool recall_all();
+  void read_all();
+  void remember(const Nodes& nodes);
+  void check_separate();
+  void hold(const Nodes& nodes);
+  void visit(const Nodes& nodes, const Path& path);
+  void check_size(const Nodes& nodes, std::size_t tree, Py_ssize_t size, const Path& path) const;
+  void visit_sequence(Nodes nodes, const Path& path, Py_ssize_t size);
+  void visit_dict(const Nodes& nodes, const Path& path);
+  void leaf(const Nodes& nodes, const Path& path);
+  void look(Found& found, pybind11::handle object, std::size_t tree, const Path& path,
+            CallStream& where, Dtype dtype);
+  void convert(Found& found, pybind11::handle object, std::size_t tree, const Path& path,
+               Dtype dtype);
+  void hold(pybind11::handle object);
+  void expect(const Tensor& parameter);
+  bool fits(const Found& found, std::size_t tree, const Found& parameter) const;
+  void refuse(const Found& found, std::size_t tree, const Found& parameter, const Path& path) const;
+  void check(const Found& found, std::size_t tree, const Found& parameter, const Path& path) const {
+    if (!fits(found, tree, parameter)) refuse(found, tree, parameter, path);
+  }
+  bool is_walked(const Found& found, std::size_t tree, Dtype dtype) const {
+    return found.strides == nullptr && found.view.tensor.dtype == expected(tree, dtype);
+  }
+  // Where arrays lie in the order of the walk: sets their pointers or the job's layouts.
+  void arrange(const Path& path, Job& job);
+  void read_lr(Found& found, pybind11::handle lr, const Found& parameter, const Path& path,
+               Job& job);
+  double number(pybind11::handle node, std::size_t tree, const Path& path) const;
+  [[noreturn]] void refuse_group(std::size_t group, const Path& path) const;
+  std::size_t group_of(Dtype dtype, const std::optional<double>& decay);
+  const std::string& name_of(std::size_t tree) const;
+  std::string named(std::size_t tree, const Path& path) const;
+
+  // The memory of one array, and which it is: the tree-th of a leaf.
+  struct Range {
+    const char* begin;
+    const char* end;
+    std::size_t leaf, tree;
+    bool operator==(const Range&) const = default;
+  };
+  void find_ranges();
+  void sort_written();
+  void remember_memory();
+  const Layout* layout_of(const Range& range) const;
+  bool share(const Range& a, const Range& b) const;
+  std::string named(const Range& range) const;
+  [[noreturn]] void overlapping(const Range& a, const Range& b) const;
+
+  const Description* rule_ = nullptr;
+  const ArgumentTrees* trees_ = nullptr;
+  Accepted accepted_;
+  bool first_ = true;
+  pybind11::handle first_leaf_;
+  bool hold_ = true;
+  CallStream where_;
+  int device_ = -1;                               // of all arrays
+  Dtype expected_[kDtypeCount][kMaxStreams + 2];  // by the parameter's dtype and tree
+  bool written_[kMaxStreams + 2];
+  Dtype expected(std::size_t tree, Dtype dtype) const {
+    return expected_[static_cast<std::size_t>(dtype)][tree];
+  }
+  Dtype dtype_of(const Job& job) const { return groups[job.variant].dtype; }
+  Found found_[kMaxStreams + 2];  // of the leaf that is being read: by stream, then of lr and copy
+  std::vector<void*> pointers_;
+  // Of jobs that have layouts: by stream, then of lr and copy; and their axes. Pointers lead into the
+  // inner vectors, here and below, which stay where they are when the outer one grows.
+  std::vector<std::vector<Layout>> layouts_;
+  std::vector<std::vector<std::int64_t>> axes_;
+  std::vector<PyObject*> held_;
+  std::vector<Borrowed> borrowed_;  // those that a glance does not read
+  std::vector<std::vector<std::int64_t>> strides_;
+  std::vector<ArrayFingerprint> fingerprints_;  // by leaf and tree
+  bool recallable_ = false;                     // so far, while they are read
+  bool can_recall_ = false;
+  std::size_t recalled_ = 0;
+  std::vector<std::optional<double>> decays_;  // by leaf
+  // What the check for overlap depends on, now and at the last check; its working memory.
+  std::vector<std::uintptr_t> memory_, checked_memory_;
+  bool interleaved_ = false;  // whether memory of one written array lies between that of another
+  std::vector<Range> ranges_written_, ranges_read_, checked_written_, sorted_;
+};
+
+}  // namespace mdbopt::bind

@@ -1,0 +1,95 @@
+// argument_tree_recall – whether the arrays of a step are those of the last one, as they were.
+#include <cmath>
+
+#include "nodes.h"
+
+namespace mdbopt::bind {
+
+// Deeper trees, cyclic ones among them, are for the full walk.
+constexpr int kDeepest = 100;
+
+// Whether all arrays and decays are as they were when they were read; only the step size may be
+// another.
+bool Leaves::recall_all() {
+  const Nodes nodes = roots();
+  const bool one_rate = nodes.lr() != nullptr && is_number(nodes.lr());
+  if (!can_recall_ || !one_rate || nodes.copy() != nullptr) return false;
+  const bool decays = nodes.decay() != nullptr;
+  if (!decays_.empty() && decays_.front().has_value() != decays) return false;
+  const double lr = PyFloat_AsDouble(nodes.lr());
+  if (PyErr_Occurred() != nullptr) PyErr_Clear();  // lr is -1 then; the full walk says why
+  if (!std::isfinite(lr) || lr < 0.0) return false;
+  recalled_ = 0;
+  if (!recall(nodes, 0) || recalled_ != fingerprints_.size()) return false;
+  for (Job& job : jobs) job.lr = lr;
+  return true;
+}
+
+bool Leaves::recall(const Nodes& nodes, int depth) {
+  if (depth > kDeepest) return false;
+  PyObject* node = nodes.at[0];
+  if (!is_sequence(node) && !PyDict_Check(node)) return recall_leaf(nodes);
+  PyObject* decay = nodes.decay();  // a number is for all below it
+  Nodes below = nodes;
+  if (is_sequence(node)) {
+    const Py_ssize_t size = length(node);
+    for (std::size_t k = 1; k < nodes.count; ++k) {
+      if (!is_sequence(nodes.at[k]) || length(nodes.at[k]) != size) return false;
+    }
+    const bool spread = decay != nullptr && is_sequence(decay);
+    if (spread && length(decay) != size) return false;
+    for (Py_ssize_t i = 0; i < size; ++i) {
+      for (std::size_t k = 0; k < nodes.count; ++k) below.at[k] = item(nodes.at[k], i);
+      if (spread) below.decay() = item(decay, i);
+      if (!recall(below, depth + 1)) return false;
+    }
+    return true;
+  }
+  for (std::size_t k = 1; k < nodes.count; ++k) {
+    if (!PyDict_Check(nodes.at[k]) || PyDict_Size(nodes.at[k]) != PyDict_Size(node)) return false;
+  }
+  const bool spread = decay != nullptr && PyDict_Check(decay);
+  if (spread && PyDict_Size(decay) != PyDict_Size(node)) return false;
+  PyObject* key = nullptr;
+  for (Py_ssize_t at = 0; PyDict_Next(node, &at, &key, &below.at[0]) != 0;) {
+    if (!PyUnicode_CheckExact(key)) return false;  // to compare it might run code of its own
+    for (std::size_t k = 1; k < nodes.count; ++k) {
+      below.at[k] = PyDict_GetItem(nodes.at[k], key);
+      if (below.at[k] == nullptr) return false;
+    }
+    if (spread && (below.decay() = PyDict_GetItem(decay, key)) == nullptr) return false;
+    if (!recall(below, depth + 1)) return false;
+  }
+  return true;
+}
+
+bool Leaves::recall_leaf(const Nodes& nodes) {
+  if (nodes.at[0] == Py_None) return nodes.at[kGrads] == Py_None;
+  if (recalled_ + nodes.count > fingerprints_.size()) return false;
+  if (PyObject* decay = nodes.decay(); decay != nullptr) {
+    const std::optional<double>& before = decays_[recalled_ / nodes.count];
+    if (!PyFloat_CheckExact(decay) || before != PyFloat_AS_DOUBLE(decay)) return false;
+  }
+  for (std::size_t k = 0; k < nodes.count; ++k) {
+    if (!fingerprints_[recalled_++].still(nodes.at[k])) return false;
+  }
+  if (hold_) hold(nodes);
+  return true;
+}
+
+void Leaves::hold(const Nodes& nodes) {
+  for (std::size_t k = 0; k < nodes.count; ++k) {
+    Py_INCREF(nodes.at[k]);
+    held_.push_back(nodes.at[k]);
+  }
+}
+
+void Leaves::remember(const Nodes& nodes) {
+  for (std::size_t k = 0; k < nodes.count; ++k) {
+    recallable_ = recallable_ && fingerprints_.emplace_back().remember(nodes.at[k]);
+  }
+  recallable_ =
+      recallable_ && nodes.lr() != nullptr && is_number(nodes.lr()) && nodes.copy() == nullptr;
+}
+
+}  // namespace mdbopt::bind

@@ -1,0 +1,166 @@
+// argument_tree_separate – what a step writes lies apart from all else that it touches.
+#include <mdbopt/error.h>
+
+#include <algorithm>
+
+#include "nodes.h"
+
+namespace py = pybind11;
+
+namespace mdbopt::bind {
+
+const Layout* Leaves::layout_of(const Range& range) const {
+  const Layout* layouts = jobs[range.leaf].layouts;
+  return layouts == nullptr || layouts[range.tree].data == nullptr ? nullptr : layouts + range.tree;
+}
+
+void Leaves::find_ranges() {
+  ranges_written_.clear();
+  ranges_read_.clear();
+  const std::size_t streams = rule_->stream_count;
+  for (std::size_t leaf = 0; leaf < jobs.size(); ++leaf) {
+    const Job& job = jobs[leaf];
+    for (std::size_t tree = 0; tree < streams + 2; ++tree) {
+      const void* data =
+          tree < streams ? job.streams[tree] : (tree == streams ? job.step_sizes : job.copy);
+      if (data == nullptr || job.size == 0) continue;
+      Range range{static_cast<const char*>(data), nullptr, leaf, tree};
+      if (const Layout* layout = layout_of(range)) {
+        range.end = range.begin + info(layout->dtype).bytes;
+        for (int k = 0; k < layout->rank; ++k) {
+          const std::int64_t reach = (layout->shape[k] - 1) * layout->strides[k];
+          (reach < 0 ? range.begin : range.end) += reach;
+        }
+      } else {
+        range.end = range.begin + job.size * info(expected(tree, dtype_of(job))).bytes;
+      }
+      (written_[tree] ? ranges_written_ : ranges_read_).push_back(range);
+    }
+  }
+}
+
+// Whether two arrays have an element in common. NumPy knows for any strides; where it would take too
+// long, they count as if they had.
+bool Leaves::share(const Range& a, const Range& b) const {
+  const auto view = [&](const Range& range) {
+    const Job& job = jobs[range.leaf];
+    const Dtype dtype = expected(range.tree, dtype_of(job));
+    const Layout dense{const_cast<char*>(range.begin), dtype};
+    const Layout* own = layout_of(range);
+    const Layout& layout = own == nullptr ? dense : *own;
+    const auto width = static_cast<py::ssize_t>(info(layout.dtype).bytes);
+    std::vector<py::ssize_t> shape{static_cast<py::ssize_t>(job.size)}, strides{width};
+    if (own != nullptr) {
+      shape.assign(layout.shape, layout.shape + layout.rank);
+      strides.assign(layout.strides, layout.strides + layout.rank);
+    }
+    return py::array(py::dtype("V" + std::to_string(width)), shape, strides, layout.data,
+                     py::none());
+  };
+  if (layout_of(a) == nullptr && layout_of(b) == nullptr) return true;
+  const py::module_ numpy = py::module_::import("numpy");
+  constexpr int kMostWork = 100'000;
+  try {
+    return numpy.attr("shares_memory")(view(a), view(b), kMostWork).cast<bool>();
+  } catch (const py::error_already_set& error) {
+    if (!error.matches(numpy.attr("exceptions").attr("TooHardError"))) throw;
+    return true;
+  }
+}
+
+// What the check for overlap depends on.
+void Leaves::remember_memory() {
+  const auto address = [](const void* data) { return reinterpret_cast<std::uintptr_t>(data); };
+  memory_.clear();
+  for (void* data : pointers_) memory_.push_back(address(data));
+  for (const Job& job : jobs) {
+    const auto dtype = static_cast<std::uintptr_t>(dtype_of(job));
+    memory_.insert(memory_.end(), {job.size, dtype, address(job.step_sizes), address(job.copy)});
+    if (job.layouts == nullptr) continue;
+    for (std::size_t k = 0; k < rule_->stream_count + 2; ++k) {
+      const Layout& layout = job.layouts[k];
+      memory_.push_back(address(layout.data));
+      memory_.push_back(static_cast<std::uintptr_t>(layout.dtype));
+      const auto rank = static_cast<std::size_t>(layout.rank);
+      memory_.insert(memory_.end(), layout.shape, layout.shape + rank);
+      memory_.insert(memory_.end(), layout.strides, layout.strides + rank);
+    }
+  }
+}
+
+// By where they begin; throws when two overlap.
+void Leaves::sort_written() {
+  sorted_ = ranges_written_;
+  std::sort(sorted_.begin(), sorted_.end(),
+            [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  interleaved_ = false;
+  std::vector<Range> open;  // that reach beyond the begin of the next one
+  for (const Range& range : sorted_) {
+    std::erase_if(open, [&](const Range& before) { return before.end <= range.begin; });
+    for (const Range& before : open) {
+      if (share(before, range)) overlapping(before, range);
+      interleaved_ = true;
+    }
+    open.push_back(range);
+  }
+}
+
+// Written memory must be apart from all other; the same memory was checked before.
+void Leaves::check_separate() {
+  remember_memory();
+  if (memory_ == checked_memory_) return;
+  checked_memory_.clear();
+  find_ranges();
+  const bool dense = layouts_.empty();
+  if (!dense || ranges_written_ != checked_written_) {
+    checked_written_.clear();
+    sort_written();
+    if (dense) checked_written_ = ranges_written_;
+  }
+  for (const Range& range : ranges_read_) {
+    auto next = sorted_.begin();
+    if (!interleaved_) {  // else they do not end in the order in which they begin
+      next = std::upper_bound(
+          sorted_.begin(), sorted_.end(), range.begin,
+          [](const char* begin, const Range& written) { return begin < written.end; });
+    }
+    for (; next != sorted_.end() && next->begin < range.end; ++next) {
+      if (range.begin < next->end && share(*next, range)) overlapping(*next, range);
+    }
+  }
+  checked_memory_ = memory_;
+}
+
+// The range's name, by a walk to its leaf.
+std::string Leaves::named(const Range& range) const {
+  std::size_t left = range.leaf;
+  std::string found;
+  const auto find = [&](const auto& self, py::handle node, py::handle grad,
+                        const Path& path) -> bool {
+    if (grad.is_none() || node.is_none()) return false;
+    if (is_sequence(node.ptr())) {
+      for (Py_ssize_t k = 0; k < length(node.ptr()); ++k) {
+        if (self(self, item(node.ptr(), k), item(grad.ptr(), k), {&path, {}, k})) return true;
+      }
+      return false;
+    }
+    if (PyDict_Check(node.ptr())) {
+      for (const auto& [key, value] : py::reinterpret_borrow<py::dict>(node)) {
+        if (self(self, value, PyDict_GetItem(grad.ptr(), key.ptr()), {&path, key})) return true;
+      }
+      return false;
+    }
+    if (left-- > 0) return false;
+    found = path.below(name_of(range.tree));
+    return true;
+  };
+  find(find, trees_->roots[0], trees_->roots[kGrads], Path{});
+  return found;
+}
+
+void Leaves::overlapping(const Range& a, const Range& b) const {
+  throw Error(trees_->optimizer + ": " + named(b) + " overlaps " + named(a) +
+              ", expected separate memory since one of them is written");
+}
+
+}  // namespace mdbopt::bind

@@ -1,0 +1,12 @@
+// backend_avx2 – the sweeps compiled for AVX2.
+#include "../rules/rules.h"
+#include "sweep.h"
+
+namespace mdbopt::avx2 {
+
+static bool supported() { return __builtin_cpu_supports("avx2"); }
+
+extern const Backend kBackend;
+const Backend kBackend{"avx2", supported, Table<Rules>::rows};
+
+}  // namespace mdbopt::avx2

@@ -1,0 +1,387 @@
+// launch – cuts jobs into chunks, gives each thread a fixed run of them, and folds the partial
+// sums.
+#include "launch.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "../base/fold.h"
+#include "../runtime/device.h"
+#include "flush.h"
+#include "pool.h"
+
+namespace mdbopt {
+namespace {
+
+// One rule's walk within a pass.
+struct Stage {
+  const CompiledRule* row;  // by dtype
+  CompiledRule::Walk CompiledRule::* phase;
+  const Sum* sums;
+  std::size_t sum_count;
+  const Coef* coefs;     // by variant
+  void* const* streams;  // of stages that have one job each
+  double* partials;
+  bool stochastic = false;
+
+  CompiledRule::Walk sweep(Dtype dtype) const {
+    const CompiledRule& sweep = row[static_cast<std::size_t>(dtype)];
+    return stochastic && sweep.apply_stochastic != nullptr ? sweep.apply_stochastic : sweep.*phase;
+  }
+};
+
+// One pass over memory: every stage on a chunk before the next chunk.
+struct Pass {
+  const Description* rule;  // null for several stages
+  std::span<Stage> stages;
+  std::span<const Variant> variants;
+  std::span<const Job> jobs;
+  std::size_t chunks;
+  std::size_t parts;
+  std::uint64_t key;
+  bool flush_subnormals;
+
+  PassArguments arguments(const Stage& stage, std::size_t variant = 0) const {
+    return {stage.coefs + variant, key};
+  }
+};
+
+std::size_t chunks_of(std::size_t size) { return (size + kChunk - 1) / kChunk; }
+
+std::size_t width_of(const Stream& stream, Dtype dtype) {
+  return info(stored_dtype(stream.storage, dtype)).bytes;
+}
+
+// A job's chunks [first, last), each through blocks of what does not lie as the sweep takes it.
+void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size_t last,
+                  std::size_t before) {
+  alignas(64) unsigned char blocks[kMaxStreams + 2][kChunk * sizeof(double)];
+  const Stage& stage = pass.stages.front();
+  const Description& rule = *pass.rule;
+  const Dtype dtype = pass.variants[job.variant].dtype;
+  const bool gathers = stage.phase == &CompiledRule::gather;
+  const std::size_t step_sizes = rule.stream_count;
+  const std::size_t copy = rule.stream_count + 1;
+  for (std::size_t chunk = first; chunk < last; ++chunk) {
+    const std::size_t begin = chunk * kChunk;
+    const std::size_t count = std::min(kChunk, job.size - begin);
+    const auto block_of = [&](std::size_t k, void* dense, Dtype stored, bool reads) -> void* {
+      if (dense == nullptr) return nullptr;
+      const Layout& layout = job.layouts[k];
+      if (layout.data == nullptr) return static_cast<char*>(dense) + begin * info(stored).bytes;
+      if (reads) load(layout, begin, count, stored, blocks[k]);
+      return blocks[k];
+    };
+    void* streams[kMaxStreams];
+    for (std::size_t k = 0; k < rule.stream_count; ++k) {
+      const Stream& stream = rule.streams[k];
+      const bool reads = stream.role != Role::kOut && (!gathers || (rule.gather_reads >> k & 1U));
+      streams[k] = block_of(k, job.streams[k], stored_dtype(stream.storage, dtype), reads);
+    }
+    Job part{streams, count, job.lr};
+    if (rule.update) {
+      part.step_sizes = block_of(step_sizes, const_cast<void*>(job.step_sizes),
+                                 arithmetic_dtype(dtype), !gathers);
+      part.copy = block_of(copy, job.copy, Dtype::kBFloat16, false);
+    }
+    stage.sweep(dtype)(part, 0, 1, before + chunk, pass.arguments(stage, job.variant),
+                       stage.partials + (before + chunk) * stage.sum_count);
+    if (gathers) continue;
+    for (std::size_t k = 0; k < rule.stream_count; ++k) {
+      const bool writes = rule.streams[k].role != Role::kIn && job.layouts[k].data != nullptr;
+      if (writes) store(job.layouts[k], begin, count, blocks[k]);
+    }
+    if (part.copy == blocks[copy]) store(job.layouts[copy], begin, count, blocks[copy]);
+  }
+}
+
+// The chunks [first, last), numbered through the jobs.
+void walk_jobs(const Pass& pass, std::size_t first, std::size_t last) {
+  const Stage& stage = pass.stages.front();
+  const CompiledRule::Walk sweep = stage.sweep(pass.variants.front().dtype);
+  std::size_t offset = 0;
+  for (const Job& job : pass.jobs) {
+    const std::size_t count = chunks_of(job.size);
+    const std::size_t from = std::max(first, offset);
+    const std::size_t to = std::min(last, offset + count);
+    if (from < to && job.layouts != nullptr) {
+      walk_layouts(pass, job, from - offset, to - offset, offset);
+    } else if (from < to) {
+      const CompiledRule::Walk own =
+          job.variant == 0 ? sweep : stage.sweep(pass.variants[job.variant].dtype);
+      own(job, from - offset, to - offset, offset, pass.arguments(stage, job.variant),
+          stage.partials + offset * stage.sum_count);
+    }
+    offset += count;
+    if (offset >= last) break;
+  }
+}
+
+// Part k of a pass: the chunks [k C / parts, (k+1) C / parts).
+void walk_part(void* context, std::size_t part) {
+  const Pass& pass = *static_cast<const Pass*>(context);
+  const FlushSubnormals scope(pass.flush_subnormals);
+  const std::size_t first = part * pass.chunks / pass.parts;
+  const std::size_t last = (part + 1) * pass.chunks / pass.parts;
+  if (pass.stages.size() == 1) return walk_jobs(pass, first, last);
+  const std::size_t n = pass.jobs.front().size;
+  for (std::size_t chunk = first; chunk < last; ++chunk) {
+    for (const Stage& stage : pass.stages) {
+      stage.sweep(pass.variants.front().dtype)({stage.streams, n}, chunk, chunk + 1, 0,
+                                               pass.arguments(stage), stage.partials);
+    }
+  }
+}
+
+struct Size {
+  std::size_t elements, chunks;
+};
+
+Size size_of(std::span<const Job> jobs) {
+  Size size{0, 0};
+  for (const Job& job : jobs) {
+    size.elements += job.size;
+    size.chunks += chunks_of(job.size);
+  }
+  return size;
+}
+
+// What step sizes of their own and copies add to an update's traffic.
+std::size_t extra_bytes(std::span<const Job> jobs, std::span<const Variant> variants) {
+  std::size_t bytes = 0;
+  for (const Job& job : jobs) {
+    const Dtype dtype = variants[job.variant].dtype;
+    if (job.step_sizes != nullptr) bytes += job.size * info(arithmetic_dtype(dtype)).bytes;
+    if (job.copy != nullptr) bytes += job.size * info(Dtype::kBFloat16).bytes;
+  }
+  return bytes;
+}
+
+// What one gather or apply of the jobs reads and writes: `each` per element of a dtype.
+std::size_t walk_bytes(const Description& rule, std::span<const Job> jobs,
+                       std::span<const Variant> variants,
+                       std::size_t (*each)(const Description&, Dtype)) {
+  if (variants.size() == 1) {
+    return size_of(jobs).elements * each(rule, variants.front().dtype);
+  }
+  std::size_t bytes = 0;
+  for (const Job& job : jobs) bytes += job.size * each(rule, variants[job.variant].dtype);
+  return bytes;
+}
+
+void count_walk(std::size_t bytes) {
+  ++traffic().walks;
+  traffic().bytes += bytes;
+}
+
+// Runs the stages in one pass, of so many bytes in all, and folds their sums into results[stage].
+void run(Pass pass, std::size_t bytes, const Execution& execution, double* const* results) {
+  thread_local std::vector<double> partials;
+  const std::span<Stage> stages = pass.stages;
+  const Size size = size_of(pass.jobs);
+  std::size_t needed = 0;
+  for (const Stage& stage : stages) needed += size.chunks * stage.sum_count;
+  if (partials.size() < needed) partials.resize(needed);
+  double* next = partials.data();
+  for (Stage& stage : stages) {
+    stage.partials = next;
+    next += size.chunks * stage.sum_count;
+  }
+  const std::size_t threads = threads_of(execution);
+  const std::size_t wanted = parts_for(threads, kNanosecondsPerByte * static_cast<double>(bytes));
+  pass.chunks = size.chunks;
+  pass.parts = std::min(wanted, std::max<std::size_t>(1, size.chunks));
+  pass.key = execution.key;
+  pass.flush_subnormals = execution.flush_subnormals;
+  parallel(pass.parts, threads, walk_part, &pass);
+  for (std::size_t k = 0; k < stages.size(); ++k) {
+    const Stage& stage = stages[k];
+    for (std::size_t j = 0; j < stage.sum_count; ++j) {
+      results[k][j] =
+          fold_chunks(stage.sums[j].fold, stage.partials + j, size.chunks, stage.sum_count);
+    }
+  }
+  count_walk(bytes);
+}
+
+const Backend& backend_of(const Execution& execution) {
+  return execution.backend != nullptr ? *execution.backend : active_backend();
+}
+
+void count_walks(const Description& rule, Dtype dtype, std::span<const Job> jobs, bool applied) {
+  const Variant one{dtype, nullptr};
+  if (rule.gathered_count > 0) count_walk(walk_bytes(rule, jobs, {&one, 1}, gather_bytes));
+  if (!rule.applies || !applied) return;
+  count_walk(walk_bytes(rule, jobs, {&one, 1}, apply_bytes) +
+             (rule.update ? extra_bytes(jobs, {&one, 1}) : 0));
+}
+
+void launch_on_device(Dtype dtype, std::span<DeviceLibrary::Call> calls,
+                      const Execution& execution) {
+  device_library().launch(dtype, calls, execution);
+  for (const DeviceLibrary::Call& call : calls) {
+    count_walks(rule_description(call.rule), dtype, call.jobs, call.applied);
+  }
+}
+
+// Each array comes from memory once, whatever the number of walks that read it, and goes back once if
+// any writes it.
+std::size_t pass_bytes(std::span<const PassWalk> walks, Dtype dtype) {
+  if (walks.size() == 1) {
+    const Description& rule = rule_description(walks.front().rule);
+    return walks.front().gathers ? gather_bytes(rule, dtype) : apply_bytes(rule, dtype);
+  }
+  thread_local std::vector<const void*> read;
+  thread_local std::vector<const void*> written;
+  read.clear();
+  written.clear();
+  const auto add = [](std::vector<const void*>& arrays, const void* array) {
+    if (std::find(arrays.begin(), arrays.end(), array) != arrays.end()) return false;
+    arrays.push_back(array);
+    return true;
+  };
+  std::size_t bytes = 0;
+  for (const PassWalk& walk : walks) {
+    const Description& rule = rule_description(walk.rule);
+    for (std::size_t k = 0; k < rule.stream_count; ++k) {
+      const Role role = rule.streams[k].role;
+      const std::size_t width = width_of(rule.streams[k], dtype);
+      const bool reads =
+          role != Role::kOut && (!walk.gathers || (rule.gather_reads >> k & 1U) != 0);
+      const bool made_here =
+          std::find(written.begin(), written.end(), walk.streams[k]) != written.end();
+      if (reads && !made_here && add(read, walk.streams[k])) bytes += width;
+      if (!walk.gathers && role != Role::kIn && add(written, walk.streams[k])) bytes += width;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Traffic& traffic() {
+  thread_local Traffic counted{};
+  return counted;
+}
+
+void count_traffic(std::size_t rule, Dtype dtype, std::span<const Job> jobs, bool norm) {
+  static const Description& norm_rule = rule_description(find_rule("norm"));
+  if (norm) count_walks(norm_rule, dtype, jobs, true);
+  count_walks(rule_description(rule), dtype, jobs, true);
+}
+
+std::size_t threads_of(const Execution& execution) {
+  return execution.threads > 0 ? execution.threads : default_threads();
+}
+
+std::size_t gather_bytes(const Description& rule, Dtype dtype) {
+  std::size_t bytes = 0;
+  for (std::size_t k = 0; k < rule.stream_count; ++k) {
+    const Stream& stream = rule.streams[k];
+    const bool read = stream.role != Role::kOut && (rule.gather_reads >> k & 1U) != 0;
+    if (read) bytes += width_of(stream, dtype);
+  }
+  return rule.gathered_count > 0 ? bytes : 0;
+}
+
+std::size_t apply_bytes(const Description& rule, Dtype dtype) {
+  std::size_t bytes = 0;
+  for (std::size_t k = 0; k < rule.stream_count; ++k) {
+    const Stream& stream = rule.streams[k];
+    bytes += (stream.role == Role::kInOut ? 2 : 1) * width_of(stream, dtype);
+  }
+  return rule.applies ? bytes : 0;
+}
+
+bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const Job> jobs,
+            double* sums, const Execution& execution) {
+  if (!execution.location.on_cpu()) {
+    DeviceLibrary::Call call{rule, jobs, variants.front().scalars, sums};
+    launch_on_device(variants.front().dtype, {&call, 1}, execution);
+    return call.applied;
+  }
+  const CompiledRule* row = backend_of(execution).table[rule];
+  const CompiledRule& sweep = row[static_cast<std::size_t>(variants.front().dtype)];
+  const Description& description = rule_description(rule);
+  Coef one;
+  std::span<Coef> coefs{&one, 1};
+  if (variants.size() > 1) {
+    thread_local std::vector<Coef> several;
+    several.resize(variants.size());
+    coefs = several;
+  }
+  const double n = static_cast<double>(size_of(jobs).elements);
+  double unwanted[kMaxSums];
+  if (sums == nullptr) sums = unwanted;
+  std::fill_n(sums, description.sum_count(), 0.0);
+  for (std::size_t k = 0; k < variants.size(); ++k) {
+    if (!sweep.prepare(variants[k].scalars, n, &coefs[k])) return false;
+  }
+  Pass pass{&description, {}, variants, jobs, 0, 0, 0, false};
+  if (sweep.gather != nullptr) {
+    Stage stage{row,
+                &CompiledRule::gather,
+                description.gathered,
+                description.gathered_count,
+                coefs.data(),
+                nullptr,
+                nullptr};
+    pass.stages = {&stage, 1};
+    run(pass, walk_bytes(description, jobs, variants, gather_bytes), execution, &sums);
+  }
+  for (Coef& coef : coefs) {
+    if (sweep.solve != nullptr && !sweep.solve(sums, n, &coef)) return false;
+  }
+  if (sweep.apply != nullptr) {
+    Stage stage{row,
+                &CompiledRule::apply,
+                description.emitted,
+                description.emitted_count,
+                coefs.data(),
+                nullptr,
+                nullptr,
+                execution.stochastic};
+    pass.stages = {&stage, 1};
+    traffic().bytes += description.update ? extra_bytes(jobs, variants) : 0;
+    double* emitted = sums + description.gathered_count + description.solved_count;
+    run(pass, walk_bytes(description, jobs, variants, apply_bytes), execution, &emitted);
+  }
+  return true;
+}
+
+void run_pass(std::span<const PassWalk> walks, Dtype dtype, std::size_t size,
+              const Execution& execution) {
+  const Backend& backend = backend_of(execution);
+  const auto stage_of = [&](const PassWalk& walk) -> Stage {
+    const Description& rule = rule_description(walk.rule);
+    return {backend.table[walk.rule],
+            walk.gathers ? &CompiledRule::gather : &CompiledRule::apply,
+            walk.gathers ? rule.gathered : rule.emitted,
+            walk.gathers ? rule.gathered_count : rule.emitted_count,
+            walk.coef,
+            walk.streams,
+            nullptr};
+  };
+  const auto go = [&](std::span<Stage> stages, double* const* results) {
+    const Job job{walks.front().streams, size};
+    const Variant variant{dtype, nullptr};
+    run({nullptr, stages, {&variant, 1}, {&job, 1}, 0, 0, 0, false},
+        pass_bytes(walks, dtype) * size, execution, results);
+  };
+  if (walks.size() == 1) {
+    Stage stage = stage_of(walks.front());
+    double* result = walks.front().sums;
+    return go({&stage, 1}, &result);
+  }
+  thread_local std::vector<Stage> stages;
+  thread_local std::vector<double*> results;
+  stages.clear();
+  results.clear();
+  for (const PassWalk& walk : walks) {
+    stages.push_back(stage_of(walk));
+    results.push_back(walk.sums);
+  }
+  go(stages, results.data());
+}
+
+}  // namespace mdbopt

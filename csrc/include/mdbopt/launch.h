@@ -1,0 +1,73 @@
+// launch – runs one rule over arrays: gathers sums, solves for scalars, updates in place, in at most one
+// walk over memory for each.
+//
+//   const std::size_t norm = mdbopt::find_rule("norm");
+//   void* streams[] = {a.data()};
+//   const mdbopt::Job job{streams, a.size()};
+//   const double scale[] = {1.0};
+//   double sums[2];
+//   mdbopt::launch(norm, mdbopt::Dtype::kFloat64, {&job, 1}, scale, sums, {});
+//
+// Contract. Streams are dense arrays in the order of the rule's description, of one size in a job, all in
+// one memory, and none that is written overlaps another; launch trusts that. Sums have the same bits for
+// any number of threads, any backend and any device. What launch throws it throws before anything is
+// written. Any thread may call it at any time.
+#pragma once
+
+#include <mdbopt/description.h>
+#include <mdbopt/execution.h>
+#include <mdbopt/tensor.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace mdbopt {
+
+struct Layout;
+
+// The streams of one array, each of `size` elements, in the order of the rule's description. What
+// follows is for update rules.
+struct Job {
+  void* const* streams;
+  std::size_t size;
+  double lr = 1.0;                   // the step size of every element,
+  const void* step_sizes = nullptr;  // or in its place one for each, of the arithmetic's dtype
+  void* copy = nullptr;              // a bfloat16 image of float32 parameters, written with them
+  std::size_t variant = 0;           // which Variant of the launch it has
+  // By stream, then of step_sizes and copy; null: all lie as a walk takes them. On the CPU alone.
+  const Layout* layouts = nullptr;
+};
+
+// What some jobs of a launch have in common and others have not. A device takes one for all.
+struct Variant {
+  Dtype dtype;
+  const double* scalars;
+};
+
+// Runs `rule` over all jobs as if they were one array whose chunks are numbered through, and writes
+// the gathered sums, what solve made of them, then the emitted ones, to `sums`, unless that is null.
+// Returns false when the rule refused: then no stream was written and emitted sums are 0. Trusts
+// its arguments, and that what solve makes does not depend on the variant; allocates only when a call
+// needs more chunks or variants than any before it on this thread.
+bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const Job> jobs,
+            double* sums, const Execution& execution);
+inline bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars,
+                   double* sums, const Execution& execution) {
+  const Variant one{dtype, scalars};
+  return launch(rule, {&one, 1}, jobs, sums, execution);
+}
+
+// The rules in the order of the tables.
+std::size_t rule_count();
+const Description& rule_description(std::size_t rule);
+// The row of a rule by its name; throws Error when there is none.
+std::size_t find_rule(const char* name);
+
+// The backend that runs by default: MDBOPT_BACKEND if it is set, else the best that this processor
+// supports.
+const Backend& active_backend();
+// A backend by name; throws Error, listing what there is, when it is unknown or not supported here.
+const Backend& find_backend(const char* name);
+
+}  // namespace mdbopt

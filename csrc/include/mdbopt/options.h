@@ -1,0 +1,36 @@
+// options – what may be set of a search.
+//
+// Contract. A default stands for the search's own choice: NaN, 0 pairs of memory, no groups. What has no
+// meaning is an Error when the search is made.
+#pragma once
+
+#include <mdbopt/execution.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace mdbopt::search {
+
+inline constexpr double kDefault = std::numeric_limits<double>::quiet_NaN();
+
+struct Options {
+  std::string method = "guarded";  // guarded, box, ellipsoid, simplex, backtracking
+  double gamma = kDefault;         // candidate = gamma times the set's own point
+  double initial_scale =
+      kDefault;                    // size of the first set; the default finds it by a scalar search
+  double forward = kDefault;       // growth of the set after an accepted step
+  bool cocoercive = true;          // the cut; false: the paper's hypergradient
+  int refine = 0;                  // Newton steps of the ellipsoid's shrink
+  bool gradient_direction = true;  // the ellipsoid's candidate
+  std::vector<std::int64_t>
+      groups;              // one label per coordinate; empty: every coordinate its own step size
+  std::size_t memory = 0;  // guarded: secant pairs kept; 0: by the number of variables, auto_memory
+  std::string proposer = "lbfgs";  // guarded: lbfgs, heavy-ball, nesterov, cg
+  Execution
+      execution;  // its location: where a saved state is loaded to; else a search stays with x
+};
+
+}  // namespace mdbopt::search

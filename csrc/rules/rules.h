@@ -1,0 +1,42 @@
+// rules – the one list of rules. A rule's place in it is its row in every backend's table.
+#pragma once
+
+#include "adagrad.h"
+#include "adam.h"
+#include "cut.h"
+#include "direction.h"
+#include "gradient_descent.h"
+#include "learned_rate.h"
+#include "learned_rates.h"
+#include "nadam.h"
+#include "pair.h"
+#include "rmsprop.h"
+#include "rprop.h"
+#include "secant.h"
+#include "sign.h"
+#include "trial.h"
+#include "vector.h"
+
+namespace mdbopt::MDBOPT_ISA {
+
+template <class... Rule>
+struct RuleList {
+  static constexpr std::size_t count = sizeof...(Rule);
+};
+
+using Rules = RuleList<
+    Trial<LinearCandidate>, Accept<LinearCandidate>, Trial<GradientDirectionCandidate>,
+    Accept<GradientDirectionCandidate>, Trial<UniformCandidate>, Accept<UniformCandidate>,
+    Advance<LinearCandidate>, Advance<GradientDirectionCandidate>, Advance<UniformCandidate>,
+    Secant<BoxSecant>, Secant<PlainEllipsoidSecant>, Secant<EllipsoidSecant>,
+    Secant<GradientSecant>, Cut<Box>, Cut<Simplex>, Cut<Ellipsoid>, EllipsoidCut, EllipsoidShrink,
+    EllipsoidCutPair, EllipsoidNorm, EllipsoidCandidate, CutTrial<Box>, CutTrial<Simplex>,
+    CutTrial<Ellipsoid>, Pair, Products<PairProduct>, Products<PairProducts>, PairNormal, Learn,
+    LearnFrom, Decrease, Scaled, Add<AddPair>, Add<AddPairs>, Dots<PairDot>, Dots<PairDots>, Coast,
+    ApplyMetric, KeepMetric, MomentumStep, NesterovStep, CgProducts, Along, Hypergradient, Square,
+    Norm, Rescale, Fill, Dot, Sgd, SgdMomentum, HeavyBall, NormalizedGd, NormalizedGdMomentum,
+    SignDescent, SignDescentMomentum, Signum, Lion, Adam, AmsGrad, NAdam, AdaGrad, AdaGradNorm,
+    RmsProp<Plain>, RmsProp<Centered>, RmsProp<WithMomentum>, RmsProp<CenteredWithMomentum>, Rprop,
+    HypergradientSgd, HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm>;
+
+}  // namespace mdbopt::MDBOPT_ISA

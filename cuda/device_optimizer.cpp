@@ -1,0 +1,203 @@
+// device_optimizer – a step as a sequence of kernels that read all numbers on the device.
+//
+//   [norm, fold, (once more)]  prepare  [gather, fold, solve]  apply  [fold]
+//
+// Every kernel after prepare does nothing where the step was skipped or refused.
+#include "device_optimizer.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "device.h"
+#include "job_table.h"
+#include "jobs.h"
+#include "memory.h"
+#include "optimizer_numbers.h"
+#include "queue.h"
+#include "results.h"
+#include "rule_table.h"
+
+namespace mdbopt::cuda {
+namespace {
+
+// Memory that stays, and grows when a step needs more.
+class Workspace {
+ public:
+  ~Workspace() { free(location_, memory_); }
+  double* of(std::size_t doubles, const Location& location) {
+    location_ = location;
+    if (doubles <= doubles_) return memory_;
+    void* larger = allocate(location, doubles * sizeof(double));
+    free(location_, memory_);
+    memory_ = static_cast<double*>(larger);
+    doubles_ = doubles;
+    return memory_;
+  }
+
+ private:
+  Location location_;
+  double* memory_ = nullptr;
+  std::size_t doubles_ = 0;
+};
+
+// Memory for the partial sums of a step, and what folding them needs.
+struct Partials {
+  double* sums;
+  double* scratch;
+};
+
+std::vector<Job> gradients_of(std::span<const Job> jobs) {
+  std::vector<Job> gradients;
+  gradients.reserve(jobs.size());
+  for (const Job& job : jobs) gradients.push_back({job.streams + 1, job.size});
+  return gradients;
+}
+
+class OnOneDevice final : public DeviceOptimizer {
+ public:
+  explicit OnOneDevice(const Location& location)
+      : location_(location), table_(location), gradients_(location) {
+    const OnDevice scope(location.device);
+    numbers_ = static_cast<OptimizerNumbers*>(allocate(location, sizeof(OptimizerNumbers)));
+    check(cudaMemsetAsync(numbers_, 0, sizeof(OptimizerNumbers), stream_of(location)),
+          location.device, "clearing an optimizer's numbers");
+  }
+  ~OnOneDevice() override {
+    if (recorded_) wait_for_device(location_.device);
+    free(location_, numbers_);
+  }
+
+  const Location& location() const override { return location_; }
+
+  void step(const DeviceStep& step, const Execution& execution) override {
+    const OnDevice scope(execution.location.device);
+    go_to(execution.location);
+    recorded_ = recorded_ || is_capturing(location_);
+    const Description& rule = description_of(step.rule);
+    const Jobs jobs(step.jobs, rule.stream_count, step.one_lr);
+    const bool clips = step.max_norm > 0.0;
+    const Jobs gradients(clips ? gradients_of(step.jobs) : std::vector<Job>{}, 1, true);
+    // All that may fail comes before anything is queued.
+    const void* table = table_.of(jobs, location_);
+    const void* gradients_table = gradients_.of(gradients, location_);
+    const std::size_t most = std::max({rule.gathered_count, rule.emitted_count, kNormSums});
+    const bool sums = rule.sum_count() > 0 || clips;
+    const std::size_t partial = sums ? jobs.chunks() * most : 0;
+    double* workspace =
+        workspace_.of(partial + (sums ? fold_scratch(jobs.chunks(), most) : 0), location_);
+    const Partials partials{workspace, workspace + partial};
+    if (clips) look_at_norm(step.dtype, gradients, gradients_table, partials);
+    const CompiledRule& row = compiled_rule(step.rule, step.dtype);
+    prepare(step, rule, row, static_cast<double>(jobs.elements()));
+    Run run{rule, row, {}, static_cast<double>(jobs.elements()), execution.stochastic};
+    jobs.describe(run.walk, table);
+    run.walk.lr = step.one_lr ? &numbers_->lr : nullptr;
+    walk(run, partials);
+  }
+
+  void read(std::uint64_t& t, double* sums) override {
+    const OnDevice scope(location_.device);
+    catch_up(location_, recorded_);
+    OptimizerNumbers here;
+    check(
+        cudaMemcpyAsync(&here, numbers_, sizeof here, cudaMemcpyDeviceToHost, stream_of(location_)),
+        location_.device, "reading an optimizer's numbers");
+    check(cudaStreamSynchronize(stream_of(location_)), location_.device, "in work queued before");
+    t = here.t;
+    std::copy_n(here.results.sums, kMaxSums, sums);
+  }
+
+  void write(std::uint64_t t, const double* sums) override {
+    const OnDevice scope(location_.device);
+    catch_up(location_, recorded_);
+    OptimizerNumbers here{};
+    here.t = t;
+    std::copy_n(sums, kMaxSums, here.results.sums);
+    upload(location_, numbers_, &here, sizeof here);
+  }
+
+  void copy_norm(void* to) override {
+    const OnDevice scope(location_.device);
+    check(cudaMemcpyAsync(to, &numbers_->total, sizeof(double), cudaMemcpyDeviceToDevice,
+                          stream_of(location_)),
+          location_.device, "copying the norm of the gradients");
+  }
+
+ private:
+  // Later work goes to another stream from here on; a graph that is recorded cannot wait for work
+  // outside of it, and its recorder has.
+  void go_to(const Location& location) {
+    if (location.stream == location_.stream) return;
+    if (!is_capturing(location)) order(location_, location);
+    location_ = location;
+  }
+
+  void look_at_norm(Dtype dtype, const Jobs& jobs, const void* table, const Partials& partials) {
+    static const std::size_t norm = norm_rule();
+    const CompiledRule& row = compiled_rule(norm, dtype);
+    const Description& rule = description_of(norm);
+    WalkArguments walk{};
+    jobs.describe(walk, table);
+    walk.partials = partials.sums;
+    const double one = 1.0;
+    row.prepare(&one, 0.0, walk.host_coef);
+    queue_walk(row.gather, kNormSums, walk, location_, rule.name);
+    queue_fold(rule.gathered, kNormSums, partials.sums, partials.scratch, jobs.chunks(),
+               numbers_->norm.sums, nullptr, location_);
+    queue_second_look(numbers_, location_);
+    walk.coef = &numbers_->again_scale;
+    walk.refused = &numbers_->again.refused;
+    queue_walk(row.gather, kNormSums, walk, location_, rule.name);
+    queue_fold(rule.gathered, kNormSums, partials.sums, partials.scratch, jobs.chunks(),
+               numbers_->again.sums, walk.refused, location_);
+  }
+
+  void prepare(const DeviceStep& step, const Description& rule, const CompiledRule& row, double n) {
+    Preparing p{};
+    p.numbers = numbers_;
+    p.n = n;
+    std::copy_n(step.scalars, rule.scalar_count, p.scalars);
+    p.scalar_count = static_cast<std::uint32_t>(rule.scalar_count);
+    p.sum_count = static_cast<std::uint32_t>(rule.sum_count());
+    p.carried_count = static_cast<std::uint32_t>(step.carried.size());
+    p.t_scalar = static_cast<std::uint32_t>(step.t_scalar);
+    p.grad_scale_scalar = static_cast<std::uint32_t>(step.grad_scale_scalar);
+    for (std::size_t k = 0; k < step.carried.size(); ++k) {
+      p.carried[k].scalar = static_cast<std::uint32_t>(step.carried[k].scalar);
+      p.carried[k].sum = static_cast<std::uint32_t>(step.carried[k].sum);
+    }
+    p.sign = step.maximize ? -1.0 : 1.0;
+    p.max_norm = step.max_norm;
+    p.seed = step.seed;
+    p.grad_scale = step.grad_scale;
+    p.lr = step.lr;
+    p.found_inf = step.found_inf;
+    launch(row.prepare_there, 1, 1, p, location_, rule.name);
+  }
+
+  void walk(Run& run, const Partials& partials) {
+    run.walk.coef = numbers_->coef;
+    run.walk.refused = &numbers_->results.refused;
+    run.walk.key = &numbers_->key;
+    run.partials = partials.sums;
+    run.scratch = partials.scratch;
+    run.sums = numbers_->results.sums;
+    run.solved = numbers_->solved;
+    run.refused = &numbers_->results.refused;
+    queue_run(run, location_);
+  }
+
+  Location location_;
+  OptimizerNumbers* numbers_ = nullptr;
+  JobTable table_, gradients_;
+  Workspace workspace_;
+  bool recorded_ = false;  // in a graph, that may be replayed at any time
+};
+
+}  // namespace
+
+std::unique_ptr<DeviceOptimizer> make_device_optimizer(const Location& location) {
+  return std::make_unique<OnOneDevice>(location);
+}
+
+}  // namespace mdbopt::cuda

@@ -1,0 +1,76 @@
+// walk_arguments – what a kernel is given: jobs, numbers, and where its sums go.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../csrc/engine/program.h"
+
+namespace mdbopt::cuda {
+
+// So few jobs travel with the launch itself; more lie in a table on the device.
+inline constexpr std::uint32_t kFewJobs = 4;
+
+// What all walks are given, whatever the rule, so that one call launches any.
+struct WalkArguments {
+  const DeviceJob* table;  // null: `few`
+  DeviceJob few[kFewJobs];
+  std::uint32_t jobs;
+  bool packed;  // every array starts at a multiple of 16 bytes
+  std::size_t chunks;
+  const void* coef;  // on the device; null: `host_coef`
+  alignas(16) unsigned char host_coef[kMaxCoefBytes];
+  const double* lr;          // on the device, in the place of the jobs' own; may be null
+  const std::uint64_t* key;  // of the random bits, on the device; null: `host_key`
+  std::uint64_t host_key;
+  const std::uint32_t* refused;  // nothing is walked where this is not 0; may be null
+  double* partials;
+};
+using WalkKernel = void (*)(WalkArguments);
+
+// The sums of each chunk, to be folded to those of all.
+struct Folding {
+  const double* from;  // from[i * sums + k], of `count` chunks
+  double* to;
+  std::size_t count;
+  std::uint32_t sums;
+  Fold folds[kMaxSums];
+  const std::uint32_t* refused;  // nothing is folded where this is not 0; may be null
+};
+
+// What solve, run by one thread, is given.
+struct Solving {
+  double* sums;
+  double n;
+  const void* coef;  // on the device; null: `host_coef`
+  alignas(16) unsigned char host_coef[kMaxCoefBytes];
+  void* solved;            // the coef as solve leaves it
+  std::uint32_t* refused;  // nothing is done where this is not 0
+};
+using SolveKernel = void (*)(Solving);
+
+struct Preparing;  // optimizer_numbers.h
+using PrepareKernel = void (*)(Preparing);
+
+// A rule compiled for one dtype; null where it does not have the part.
+struct CompiledRule {
+  bool (*prepare)(const double* scalars, double n, void* coef);
+  WalkKernel gather;
+  SolveKernel solve;
+  WalkKernel apply;
+  WalkKernel apply_stochastic;
+  PrepareKernel prepare_there;  // of updates, for steps whose numbers are on the device
+};
+
+inline constexpr unsigned kWarp = 32;
+static_assert(kWarp == kLanes, "a warp's threads are the lanes of a chunk");
+inline constexpr unsigned kWalkThreads = 128;  // of a block
+
+// Walks that sum give a warp a whole chunk, so that lanes add in their order; others a part of it.
+inline constexpr std::size_t kUnit = 256;
+
+// Chunks that one block folds: its first levels of the tree of fold.h.
+inline constexpr std::size_t kFoldTile = 2048;
+inline constexpr unsigned kFoldThreads = 1024;
+
+}  // namespace mdbopt::cuda

@@ -1,0 +1,35 @@
+"""docs/cpp.md shows what stands in examples/cpp, and every header that is installed."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADERS = sorted((ROOT / "csrc/include/mdbopt").glob("*.h"))
+PAGE = (ROOT / "docs/cpp.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```cpp\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_blocks_stand_in_an_example(number):
+    programs = [path.read_text(encoding="utf-8") for path in (ROOT / "examples/cpp").glob("*.cpp")]
+    assert any(BLOCKS[number] in program for program in programs), BLOCKS[number]
+
+
+def test_the_three_programs_are_shown():
+    assert len(BLOCKS) >= 6
+    for name in ("logistic", "adamw", "norm"):
+        assert f"`{name}.cpp`" in PAGE
+
+
+def test_the_page_lists_the_headers():
+    assert {f"<mdbopt/{path.name}>" for path in HEADERS} == set(
+        re.findall(r"<mdbopt/\w+\.h>", PAGE)
+    )
+
+
+@pytest.mark.parametrize("path", HEADERS, ids=lambda path: path.name)
+def test_installed_headers_include_installed_ones_only(path):
+    included = re.findall(r'#include ("[^"]+"|<mdbopt/[^>]+>)', path.read_text(encoding="utf-8"))
+    assert set(included) <= {f"<mdbopt/{other.name}>" for other in HEADERS}
