@@ -45,7 +45,8 @@ def test_rules_enter_through_their_list_alone():
 def test_no_rule_is_written_twice():
     names = set()
     for header in (CSRC / "rules").glob("*.h"):
-        names |= set(re.findall(r"^(?:struct|class) (\w+)", header.read_text(), re.MULTILINE))
+        if header.name != "rules.h":
+            names |= set(re.findall(r"^(?:struct|class) (\w+)", header.read_text(), re.MULTILINE))
     # What rule_table.cpp must know of the one rule that clips gradients.
     names -= {"Norm"}
     assert {"Adam", "EllipsoidCut", "Rprop"} <= names

@@ -33,7 +33,7 @@ def test_states_have_their_names():
     assert isinstance(mdbopt.SGD().init(np.ones(2)), mdbopt.OptimizerState)
     assert isinstance(mdbopt.Box().init(np.ones(2), 1.0, np.ones(2)), mdbopt.SearchState)
     assert not hasattr(mdbopt, "State")
-    assert not hasattr(mdbopt, "OptimizerState")
+    assert not hasattr(mdbopt, "UpdateState")
 
 
 def test_no_search_is_another():

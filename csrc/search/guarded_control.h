@@ -63,7 +63,7 @@ struct GuardedControl : Judgement {
   bool promise_kept = false;
 
   GuardedSlots slots{};
-  ProposerSlots runner{};
+  ProposerSlots direction{};
 };
 
 // Calls with each bundle and whether it is there: fives as far as they go, then singles.

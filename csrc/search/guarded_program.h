@@ -152,7 +152,7 @@ struct Begin {
   using Control = GuardedControl;
   MDBOPT_INLINE static void take(GuardedControl& c) {
     skip_all(c.slots);
-    skip_all(c.runner);
+    skip_all(c.direction);
     for_bundles(c, [](Bundle& bundle, bool) {
       bundle.products.skip = bundle.add_y.skip = bundle.dots.skip = bundle.add_s.skip = 1;
     });

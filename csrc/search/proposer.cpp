@@ -39,9 +39,9 @@ class LbfgsWalks final : public Proposer {
   }
 
   void begin(Builder& builder, GuardedControl& c) override {
-    builder.apply<rules::Scaled>(c.runner.scaled);
+    builder.apply<rules::Scaled>(c.direction.scaled);
     for_bundles([&](Bundle& bundle, bool five) { add(builder, bundle.add_y, five).joins = true; });
-    builder.apply<rules::ApplyMetric>(c.runner.metric).joins = true;
+    builder.apply<rules::ApplyMetric>(c.direction.metric).joins = true;
     for_bundles([&](Bundle& bundle, bool five) {
       Step& step = five ? builder.gather<rules::Dots<rules::PairDots>>(bundle.dots)
                         : builder.gather<rules::Dots<rules::PairDot>>(bundle.dots);
@@ -53,7 +53,7 @@ class LbfgsWalks final : public Proposer {
     for_bundles([&](Bundle& bundle, bool five) {
       add(builder, bundle.add_s, five).joins = &bundle != bundles_.data();
     });
-    builder.gather<rules::Dot>(c.runner.dot).joins = true;
+    builder.gather<rules::Dot>(c.direction.dot).joins = true;
   }
 
   void fields(Fields& fields, const Pairs& pairs, ProposerNumbers&, std::int64_t) override {
@@ -124,7 +124,7 @@ class HeavyBallWalks final : public MomentumWalks {
  public:
   ProposerKind kind() const override { return ProposerKind::kHeavyBall; }
   void finish(Builder& builder, GuardedControl& c) override {
-    builder.apply<rules::MomentumStep>(c.runner.step);
+    builder.apply<rules::MomentumStep>(c.direction.step);
   }
 };
 
@@ -134,7 +134,7 @@ class NesterovWalks final : public MomentumWalks {
   ProposerKind kind() const override { return ProposerKind::kNesterov; }
   void link(GuardedControl& c, const Pairs&, Image&, Builder&) override { c.z = z_.data(); }
   void finish(Builder& builder, GuardedControl& c) override {
-    builder.apply<rules::NesterovStep>(c.runner.step);
+    builder.apply<rules::NesterovStep>(c.direction.step);
   }
   void fields(Fields& fields, const Pairs& pairs, ProposerNumbers& n,
               std::int64_t judged) override {
@@ -156,11 +156,11 @@ class ConjugateGradientWalks final : public Proposer {
     c.kept_metric = metric_.data();
   }
   void begin(Builder& builder, GuardedControl& c) override {
-    builder.gather<rules::CgProducts>(c.runner.products);
+    builder.gather<rules::CgProducts>(c.direction.products);
   }
   void finish(Builder& builder, GuardedControl& c) override {
-    builder.apply<rules::KeepMetric>(c.runner.keep_metric);
-    builder.apply<rules::MomentumStep>(c.runner.step);
+    builder.apply<rules::KeepMetric>(c.direction.keep_metric);
+    builder.apply<rules::MomentumStep>(c.direction.step);
   }
   void fields(Fields& fields, const Pairs&, ProposerNumbers& n, std::int64_t judged) override {
     fields.count("cg_steps", n.steps, 0, judged);

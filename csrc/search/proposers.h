@@ -28,7 +28,7 @@ struct NoProposer {
   MDBOPT_INLINE static void direct(GuardedControl&) {}
   MDBOPT_INLINE static void again(GuardedControl&) {}
   // ⟨g, delta⟩ over the scale.
-  MDBOPT_INLINE static double slope(const GuardedControl& c) { return c.runner.step.sums[0]; }
+  MDBOPT_INLINE static double slope(const GuardedControl& c) { return c.direction.step.sums[0]; }
 };
 
 // --- L-BFGS --------------------------------------------------------------------------------------
@@ -64,11 +64,11 @@ struct Lbfgs : NoProposer {
   MDBOPT_INLINE static void direct(GuardedControl& c) {
     void* q = c.delta;
     first_loop(c.pairs, c.tables, c.alpha);
-    want<rules::Scaled>(c.runner.scaled, c.at.g, q);
-    give<rules::Scaled>(c.runner.scaled, -c.now.scale);
-    want<rules::ApplyMetric>(c.runner.metric, c.b, q);
-    give<rules::ApplyMetric>(c.runner.metric, c.metric.one(), c.metric.root(), c.metric.box());
-    want<rules::Dot>(c.runner.dot, c.at.g, q);
+    want<rules::Scaled>(c.direction.scaled, c.at.g, q);
+    give<rules::Scaled>(c.direction.scaled, -c.now.scale);
+    want<rules::ApplyMetric>(c.direction.metric, c.b, q);
+    give<rules::ApplyMetric>(c.direction.metric, c.metric.one(), c.metric.root(), c.metric.box());
+    want<rules::Dot>(c.direction.dot, c.at.g, q);
     each(c, [&](Bundle& bundle) {
       want_pairs(c, bundle, bundle.add_y, c.y, q);
       want_pairs(c, bundle, bundle.dots, c.y, q);
@@ -86,7 +86,7 @@ struct Lbfgs : NoProposer {
     each(c, [&](Bundle& bundle) { give_weights(bundle, bundle.add_s, c.alpha, 1.0); });
   }
   MDBOPT_INLINE static double slope(const GuardedControl& c) {
-    return c.runner.dot.sums[0] * c.now.scale;
+    return c.direction.dot.sums[0] * c.now.scale;
   }
 
  private:
@@ -149,8 +149,8 @@ struct HeavyBall : Momentum {
     constexpr double kLargestBeta = 0.99;
     const double k = static_cast<double>(c.numbers.steps);
     const double beta = smaller(kLargestBeta, k / (k + 3.0));
-    want<rules::MomentumStep>(c.runner.step, c.at.g, c.b, c.delta);
-    give<rules::MomentumStep>(c.runner.step, c.numbers.steps > 0 ? beta * c.numbers.last_t : 0.0,
+    want<rules::MomentumStep>(c.direction.step, c.at.g, c.b, c.delta);
+    give<rules::MomentumStep>(c.direction.step, c.numbers.steps > 0 ? beta * c.numbers.last_t : 0.0,
                               c.now.scale, c.metric.one(), c.metric.root(), c.metric.box());
   }
 };
@@ -164,8 +164,8 @@ struct Nesterov : Momentum {
     const double a = 0.5 * (1.0 + root(1.0 + 4.0 * n.a * n.a));
     const double beta = n.steps > 0 ? (n.a - 1.0) / a : 0.0;
     n.a = a;
-    want<rules::NesterovStep>(c.runner.step, c.at.g, c.b, c.s[c.pairs.last], c.z, c.delta);
-    give<rules::NesterovStep>(c.runner.step, beta, c.now.scale, c.metric.one(), c.metric.root(),
+    want<rules::NesterovStep>(c.direction.step, c.at.g, c.b, c.s[c.pairs.last], c.z, c.delta);
+    give<rules::NesterovStep>(c.direction.step, beta, c.now.scale, c.metric.one(), c.metric.root(),
                               c.metric.box(), 1.0 / c.tables.scale[c.pairs.last]);
   }
 };
@@ -181,12 +181,13 @@ struct ConjugateGradient : NoProposer {
   MDBOPT_INLINE static void direct(GuardedControl& c) {
     constexpr std::int64_t kPeriod = 30;
     if (c.numbers.steps == 0 || c.numbers.steps >= kPeriod) return restart(c);
-    want<rules::CgProducts>(c.runner.products, c.at.g, c.kept_metric, c.delta, c.y[c.pairs.last]);
-    give<rules::CgProducts>(c.runner.products, c.now.scale, 0.0, 0.0, 1.0);
+    want<rules::CgProducts>(c.direction.products, c.at.g, c.kept_metric, c.delta,
+                            c.y[c.pairs.last]);
+    give<rules::CgProducts>(c.direction.products, c.now.scale, 0.0, 0.0, 1.0);
   }
   MDBOPT_INLINE static void again(GuardedControl& c) {
-    if (!wanted(c.runner.products)) return;
-    const double* sums = c.runner.products.sums;
+    if (!wanted(c.direction.products)) return;
+    const double* sums = c.direction.products.sums;
     const double delta_y = sums[0];
     const double beta = (sums[1] - 2.0 * sums[2] / delta_y * sums[3]) / delta_y;
     if (delta_y > 0.0 && is_finite(beta))
@@ -197,13 +198,14 @@ struct ConjugateGradient : NoProposer {
 
  private:
   MDBOPT_INLINE static void step(GuardedControl& c, double beta) {
-    want<rules::MomentumStep>(c.runner.step, c.at.g, c.kept_metric, c.delta);
-    give<rules::MomentumStep>(c.runner.step, beta, c.now.scale, 0.0, 0.0, 1.0);
+    want<rules::MomentumStep>(c.direction.step, c.at.g, c.kept_metric, c.delta);
+    give<rules::MomentumStep>(c.direction.step, beta, c.now.scale, 0.0, 0.0, 1.0);
   }
   MDBOPT_INLINE static void restart(GuardedControl& c) {
     c.numbers.steps = 0;
-    want<rules::KeepMetric>(c.runner.keep_metric, c.b, c.kept_metric);
-    give<rules::KeepMetric>(c.runner.keep_metric, c.metric.one(), c.metric.root(), c.metric.box());
+    want<rules::KeepMetric>(c.direction.keep_metric, c.b, c.kept_metric);
+    give<rules::KeepMetric>(c.direction.keep_metric, c.metric.one(), c.metric.root(),
+                            c.metric.box());
     step(c, 0.0);
   }
 };
