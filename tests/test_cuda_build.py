@@ -74,7 +74,7 @@ def compiled(tmp_path_factory):
     flags = (CUDA / "CMakeLists.txt").read_text()
     flags = re.search(r"COMPILE_LANGUAGE:CUDA>:(--fmad=false[^>]*)>", flags)[1].split(";")
     ptx = tmp_path_factory.mktemp("ptx") / "part.ptx"
-    flags += ["-std=c++20", "-O3", "-arch=compute_90", "-DMDBOPT_ISA=cuda"]
+    flags += ["-std=c++20", "-O3", "-arch=compute_90", "-DMDBOPT_ISA=cuda", f"-I{CSRC}/include"]
     command = [compiler, *flags, f"-DMDBOPT_CUDA_PART={part}", "-ptx", CUDA / "compile_rules.cu"]
     subprocess.run([*command, "-o", ptx], check=True, capture_output=True)
     text = re.sub(r"//.*", "", ptx.read_text())
