@@ -281,8 +281,8 @@ MDBOPT_INLINE void begin_plain(Guarding& guard) {
 MDBOPT_INLINE Next after_overshoot(Guarding& guard) {
   if (guard.state == kPlain) return Next::kPlain;
   guard.t *= kShorter;
-  if (guard.state == kFirst) return Next::kFirst;
-  return guard.t > 0.0 ? Next::kAlong : Next::kPlain;  // 0: delta itself is not finite
+  if (!(guard.t > 0.0)) return Next::kPlain;  // delta itself, or the first step, is not finite
+  return guard.state == kFirst ? Next::kFirst : Next::kAlong;
 }
 
 MDBOPT_INLINE bool downhill(double slope) { return slope < 0.0 && is_finite(slope); }
