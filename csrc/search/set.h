@@ -44,8 +44,7 @@ class Set {
 
   // Writes the candidate in the plain direction, one step size per coordinate, where x is.
   void step_sizes(const Extent& extent, double* out) const;
-  // Whether it is the one that a search looks for its scale with; the search's scale of gradients;
-  // the range of what is not negative.
+  // Its size; the search's scale of gradients; the range of what is not negative.
   void fields(Fields& fields, const std::string& prefix, Extent& extent, double scale,
               const Range& size);
 
