@@ -26,9 +26,10 @@ ARROWS = {
     "<description>": {"<dtype>"},
     "<execution>": {"<tensor>"},
     "<launch>": {"<description>", "<execution>", "<tensor>"},
-    "<options>": {"<execution>", "<launch>"},
+    "<options>": {"<execution>", "<launch>", "<reducer>"},
+    "<reducer>": {"<error>"},
     "<search>": {"<options>", "<tensor>"},
-    "<updater>": {"<launch>", "<tensor>"},
+    "<updater>": {"<launch>", "<reducer>", "<tensor>"},
     "fold": {"<description>"},
     "flush": set(),
     "<error>": set(),
@@ -45,18 +46,19 @@ ARROWS = {
     "check": HOST | {"check"},
     "program": {"backend", "group_sum"},
     "device": HOST - {"fold"} | {"<execution>", "program"},
-    "launch": HOST | {"<execution>", "pool", "flush", "device"},
-    "partition": {"<execution>", "group_sum", "device", "launch", "pool"},
+    "launch": HOST | {"<execution>", "pool", "flush", "device", "reduction"},
+    "reduction": {"<launch>", "<reducer>", "fold"},
+    "partition": {"<execution>", "group_sum", "device", "launch", "pool", "reduction"},
     "runner": {"<execution>", "program", "launch", "partition"},
     # Its decisions give walks their numbers by the rules' own prepare.
     "search/": HOST
     | {"<options>", "<search>"}
     | {"<execution>", "check", "program", "group_sum", "launch", "device", "partition", "runner"}
-    | {"rules", "search/"},
-    "update/": HOST | {"<updater>"} | {"half", "launch", "device", "update/"},
+    | {"reduction", "rules", "search/"},
+    "update/": HOST | {"<updater>"} | {"half", "launch", "device", "reduction", "update/"},
     "bind/": HOST - {"backend", "fold"}
-    | {"<options>", "<updater>"}
-    | {"check", "half", "launch", "device", "search/", "update/", "bind/"},
+    | {"<options>", "<reducer>", "<updater>"}
+    | {"check", "half", "launch", "device", "reduction", "search/", "update/", "bind/"},
 }
 
 

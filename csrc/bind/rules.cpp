@@ -9,6 +9,7 @@
 
 #include "../engine/check.h"
 #include "../engine/launch.h"
+#include "../engine/reduction.h"
 #include "array.h"
 #include "bind.h"
 #include "dlpack.h"
@@ -275,11 +276,17 @@ void bind_rules(py::module_& module) {
   module.def(
       "take_traffic",
       [] {
-        const Traffic counted = traffic();
-        traffic() = {};
+        const Traffic counted = std::exchange(traffic(), {});
         return py::make_tuple(counted.walks, counted.bytes);
       },
       "Walks over memory and bytes moved by this thread since the last call.");
+  module.def(
+      "take_reductions",
+      [] {
+        const Exchanged counted = std::exchange(exchanged(), {});
+        return py::make_tuple(counted.messages, counted.bytes);
+      },
+      "Messages and bytes given to other shards by this thread since the last call.");
 }
 
 }  // namespace mdbopt::bind

@@ -18,6 +18,7 @@
 #include "constructor.h"
 #include "device_array.h"
 #include "location.h"
+#include "reducer.h"
 #include "search_arrays.h"
 #include "search_fields.h"
 
@@ -47,22 +48,20 @@ class SearchState {
       : options_(options), where_(std::make_shared<CallStream>()), search_(search::make(options)) {}
 
   void init(const py::object& x, double f, const py::object& g) {
-    CallStream where;
-    const Borrowed x_borrowed = read(x, "x", {.order = &kRowMajor}, {}, &where);
-    const Wanted like_x{x_borrowed.tensor.dtype, x_borrowed.tensor.size, " (as x)", &kRowMajor};
-    const Borrowed g_borrowed = read(g, "g", like_x, {}, &where);
-    const Tensor x_tensor = row_major(x_borrowed, where, "x");
-    const Tensor g_tensor = row_major(g_borrowed, where, "g");
-    const Held held{*this, where};
-    alone([&] { search_->init(x_tensor, f, g_tensor); });
+    told([&] { start(x, f, g); });
   }
   bool judge(double f, const py::object& g) {
-    CallStream where;
-    const Look look(g, "g", like_x(), {}, where);
     bool moved = false;
-    const Held held{*this, where};
-    alone([&] { moved = search_->judge(f, look.tensor()); });
+    told([&] {
+      CallStream where;
+      const Look look(g, "g", like_x(), {}, where);
+      const Held held{*this, where};
+      alone([&] { moved = search_->judge(f, look.tensor()); });
+    });
     return moved;
+  }
+  void fail(const std::string& words) {
+    alone([&] { search_->fail(words.c_str()); });
   }
   void judge_async(const py::object& f, const py::object& g) {
     CallStream where;
@@ -106,15 +105,21 @@ class SearchState {
     const Borrowed x = borrow(loader.find("x"), "state: 'x'");
     if (x.tensor.size == 0) throw Error("state: 'x' is empty, expected at least one element");
     std::unique_ptr<Search> fresh = search::make(options, x.tensor.size, x.tensor.dtype);
-    fresh->fields(loader);
-    alone([&] {
-      fresh->loaded();
-      search_ = std::move(fresh);
-    });
+    try {
+      fresh->fields(loader);
+      alone([&] {
+        fresh->loaded();
+        search_ = std::move(fresh);
+      });
+    } catch (const std::exception& error) {
+      fresh->fail(error.what());
+      if (options.reducer != nullptr) search_ = std::move(fresh);  // the other shards are told
+      throw;
+    }
   }
   py::object step_sizes() {
     catch_up();
-    const Search& search = *search_;
+    Search& search = *search_;
     const std::size_t size = search.x().size();
     if (!search.location().on_cpu()) {
       Buffer out = search.zeros(Dtype::kFloat64);
@@ -138,7 +143,7 @@ class SearchState {
 
   template <auto question>
   auto number() {
-    return asked([](const Search& search) { return (search.*question)(); });
+    return asked([](Search& search) { return (search.*question)(); });
   }
 
   py::object copied(const Buffer& buffer) {
@@ -164,6 +169,28 @@ class SearchState {
   }
 
  private:
+  // Does it; what it throws, the other shards are told.
+  template <class Body>
+  void told(Body body) {
+    try {
+      body();
+    } catch (const std::exception& error) {
+      search_->fail(error.what());
+      throw;
+    }
+  }
+
+  void start(const py::object& x, double f, const py::object& g) {
+    CallStream where;
+    const Borrowed x_borrowed = read(x, "x", {.order = &kRowMajor}, {}, &where);
+    const Wanted like_x{x_borrowed.tensor.dtype, x_borrowed.tensor.size, " (as x)", &kRowMajor};
+    const Borrowed g_borrowed = read(g, "g", like_x, {}, &where);
+    const Tensor x_tensor = row_major(x_borrowed, where, "x");
+    const Tensor g_tensor = row_major(g_borrowed, where, "g");
+    const Held held{*this, where};
+    alone([&] { search_->init(x_tensor, f, g_tensor); });
+  }
+
   // Holds the stream of a call from its end on if the search is on it then, however the call ended.
   struct Held {
     SearchState& state;
@@ -184,7 +211,7 @@ class SearchState {
   }
 
   void catch_up() {
-    asked([](const Search& search) { return search.status(); });
+    asked([](Search& search) { return search.status(); });
   }
 
   py::dict saved_by(Saver saver) {
@@ -231,7 +258,8 @@ std::unique_ptr<SearchState> make_search_state(const std::string& method, double
                                                bool cocoercive, int refine, bool gradient_direction,
                                                const Labels& groups, std::size_t memory,
                                                const std::string& proposer,
-                                               const py::object& backend, std::size_t threads) {
+                                               const py::object& backend, std::size_t threads,
+                                               const py::object& reducer) {
   Options options;
   options.method = method;
   options.gamma = gamma;
@@ -246,6 +274,7 @@ std::unique_ptr<SearchState> make_search_state(const std::string& method, double
   if (!backend.is_none())
     options.execution.backend = &find_backend(backend.cast<std::string>().c_str());
   options.execution.threads = threads;
+  options.reducer = reducer_of(reducer);
   return std::make_unique<SearchState>(options);
 }
 
@@ -258,7 +287,8 @@ void bind_search(py::module_& module) {
               "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault,
               "cocoercive"_a = true, "refine"_a = 0, "gradient_direction"_a = true,
               "groups"_a = Labels(0), "memory"_a = Options{}.memory,
-              "proposer"_a = Options{}.proposer, "backend"_a = py::none(), "threads"_a = 0);
+              "proposer"_a = Options{}.proposer, "backend"_a = py::none(), "threads"_a = 0,
+              "reducer"_a = py::none());
   bound
       .def("init", &SearchState::init, "x"_a, "f"_a, "g"_a,
            "Start at x, where the objective is f and its gradient g.")
@@ -273,12 +303,14 @@ void bind_search(py::module_& module) {
           "The point to evaluate next: a copy, or the search's own memory, to be read until judge.")
       .def("judge", &SearchState::judge, "f"_a, "g"_a,
            "Take f and g at the proposed point; True when x moved there.")
+      .def("fail", &SearchState::fail, "words"_a,
+           "Tell the other shards, if there are any, that this one ends with these words.")
       .def("judge_async", &SearchState::judge_async, "f"_a, "g"_a,
            "The same in the order of g's stream, without waiting for it.")
       .def(
           "converged",
           [](SearchState& self, double gtol) {
-            return self.asked([=](const Search& search) { return search.converged(gtol); });
+            return self.asked([=](Search& search) { return search.converged(gtol); });
           },
           "gtol"_a)
       .def("save", &SearchState::save, "Copies of all arrays and numbers, by name.")
@@ -291,15 +323,13 @@ void bind_search(py::module_& module) {
                              [](py::object self) {
                                SearchState& state = self.cast<SearchState&>();
                                return state.shown(
-                                   *state.asked([](const Search& search) { return &search.x(); }),
-                                   self);
+                                   *state.asked([](Search& search) { return &search.x(); }), self);
                              })
       .def_property_readonly("g",
                              [](py::object self) {
                                SearchState& state = self.cast<SearchState&>();
                                return state.shown(
-                                   *state.asked([](const Search& search) { return &search.g(); }),
-                                   self);
+                                   *state.asked([](Search& search) { return &search.g(); }), self);
                              })
       .def_property_readonly("device",
                              [](const SearchState& self) {
@@ -315,7 +345,7 @@ void bind_search(py::module_& module) {
       .def_property_readonly("evaluations", &SearchState::number<&Search::evaluations>)
       .def_property_readonly("status", [](SearchState& self) {
         return static_cast<std::int64_t>(
-            self.asked([](const Search& search) { return search.status(); }));
+            self.asked([](Search& search) { return search.status(); }));
       });
   module.def("copied", &copied, "array"_a, "what"_a,
              "Copy an array on a device to memory of its own there, flat.");

@@ -16,6 +16,7 @@
 #include "constructor.h"
 #include "device_array.h"
 #include "dlpack.h"
+#include "reducer.h"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -39,7 +40,9 @@ class Alone {
   std::atomic<bool>& busy_;
 };
 
-Updater::Options options_of(const py::dict& given, const std::string& optimizer) {
+// `before`: the reducer that there is already, which shards have met by.
+Updater::Options options_of(const py::dict& given, const std::string& optimizer,
+                            const std::shared_ptr<Reducer>& before = nullptr) {
   Updater::Options options;
   options.name = optimizer;
   options.rule = find_rule(given["rule"].cast<std::string>().c_str());
@@ -58,6 +61,10 @@ Updater::Options options_of(const py::dict& given, const std::string& optimizer)
   options.execution.threads = given["threads"].cast<std::size_t>();
   const auto backend = given["backend"].cast<std::optional<std::string>>();
   if (backend) options.execution.backend = &find_backend(backend->c_str());
+  if (const py::object reducer = given["reducer"]; !reducer.is_none()) {
+    const auto* known = dynamic_cast<const CallableReducer*>(before.get());
+    options.reducer = known != nullptr && known->is(reducer) ? before : reducer_of(reducer);
+  }
   return options;
 }
 
@@ -79,7 +86,7 @@ class Update {
 
   void configure(const py::dict& options) {
     const Alone alone(busy_, trees_.optimizer);
-    updater_.configure(options_of(options, trees_.optimizer));
+    updater_.configure(options_of(options, trees_.optimizer, updater_.options().reducer));
     decays_ = options["decays"];
   }
 
@@ -90,6 +97,28 @@ class Update {
                   const py::object& scalars, const py::object& there,
                   const py::object& weight_decay) {
     const Alone alone(busy_, trees_.optimizer);
+    try {
+      return stepped(params, grads, lr, grad_scale, skip, max_norm, copy, scalars, there,
+                     weight_decay);
+    } catch (const std::exception& error) {
+      updater_.fail(error.what(), max_norm > 0.0);
+      throw;
+    }
+  }
+
+  Updater& updater() { return updater_; }
+  py::dict numbers() {
+    py::dict numbers;
+    for (const Updater::Number& number : updater_.numbers()) numbers[number.name] = number.value;
+    return numbers;
+  }
+  void set_number(const std::string& name, double value) { updater_.set_number(name, value); }
+
+ private:
+  py::object stepped(const py::object& params, const py::object& grads, const py::object& lr,
+                     double grad_scale, bool skip, double max_norm, const py::object& copy,
+                     const py::object& scalars, const py::object& there,
+                     const py::object& weight_decay) {
     const Borrow borrowed{*this};
     trees_.roots[0] = params;
     trees_.roots[1] = grads;
@@ -128,15 +157,6 @@ class Update {
         .attr("from_device")(std::move(norm_there));
   }
 
-  Updater& updater() { return updater_; }
-  py::dict numbers() {
-    py::dict numbers;
-    for (const Updater::Number& number : updater_.numbers()) numbers[number.name] = number.value;
-    return numbers;
-  }
-  void set_number(const std::string& name, double value) { updater_.set_number(name, value); }
-
- private:
   // Generators, views and mappings among the trees, which a refused reading has not touched, are
   // listed before a second one.
   void read() {
@@ -240,6 +260,12 @@ void bind_update(py::module_& module) {
       .def_property(
           "t", [](Update& self) { return self.updater().t(); },
           [](Update& self, std::uint64_t t) { self.updater().set_t(t); })
+      .def(
+          "fail",
+          [](Update& self, const std::string& words, bool bounds) {
+            self.updater().fail(words.c_str(), bounds);
+          },
+          "words"_a, "bounds"_a)
       .def("numbers", &Update::numbers)
       .def("set_number", &Update::set_number, "name"_a, "value"_a);
 }

@@ -9,6 +9,7 @@
 #include "../runtime/device.h"
 #include "flush.h"
 #include "pool.h"
+#include "reduction.h"
 
 namespace mdbopt {
 namespace {
@@ -169,6 +170,23 @@ std::size_t walk_bytes(const Description& rule, std::span<const Job> jobs,
   return bytes;
 }
 
+// The sums of each stage, over this shard's chunks or those of all.
+void fold_sums(const Pass& pass, Reduction* reduction, double* const* results) {
+  thread_local std::vector<ChunkSums> sums;
+  sums.clear();
+  for (std::size_t k = 0; k < pass.stages.size(); ++k) {
+    const Stage& stage = pass.stages[k];
+    for (std::size_t j = 0; j < stage.sum_count; ++j) {
+      double* partials = stage.partials + j;
+      if (reduction != nullptr)
+        sums.push_back({stage.sums[j].fold, partials, stage.sum_count, results[k] + j});
+      else
+        results[k][j] = fold_chunks(stage.sums[j].fold, partials, pass.chunks, stage.sum_count);
+    }
+  }
+  if (!sums.empty()) reduction->fold(sums);
+}
+
 void count_walk(std::size_t bytes) {
   ++traffic().walks;
   traffic().bytes += bytes;
@@ -194,13 +212,7 @@ void run(Pass pass, std::size_t bytes, const Execution& execution, double* const
   pass.key = execution.key;
   pass.flush_subnormals = execution.flush_subnormals;
   parallel(pass.parts, threads, walk_part, &pass);
-  for (std::size_t k = 0; k < stages.size(); ++k) {
-    const Stage& stage = stages[k];
-    for (std::size_t j = 0; j < stage.sum_count; ++j) {
-      results[k][j] =
-          fold_chunks(stage.sums[j].fold, stage.partials + j, size.chunks, stage.sum_count);
-    }
-  }
+  fold_sums(pass, execution.reduction, results);
   count_walk(bytes);
 }
 
@@ -310,7 +322,8 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
     several.resize(variants.size());
     coefs = several;
   }
-  const double n = static_cast<double>(size_of(jobs).elements);
+  const double n = execution.reduction != nullptr ? execution.reduction->elements()
+                                                  : static_cast<double>(size_of(jobs).elements);
   double unwanted[kMaxSums];
   if (sums == nullptr) sums = unwanted;
   std::fill_n(sums, description.sum_count(), 0.0);
@@ -349,8 +362,10 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
   return true;
 }
 
-void run_pass(std::span<const PassWalk> walks, Dtype dtype, std::size_t size,
-              const Execution& execution) {
+void run_pass(std::span<const PassWalk> walks, Dtype dtype, std::size_t size, bool sharded,
+              const Execution& given) {
+  Execution execution = given;
+  if (!sharded) execution.reduction = nullptr;
   const Backend& backend = backend_of(execution);
   const auto stage_of = [&](const PassWalk& walk) -> Stage {
     const Description& rule = rule_description(walk.rule);

@@ -29,7 +29,8 @@ struct PassWalk {
 
 // Several walks in one pass over arrays of one size: all of them on a chunk before the next chunk, so
 // that what they share comes from memory once. None may need a sum of an earlier one. On the CPU.
-void run_pass(std::span<const PassWalk> walks, Dtype dtype, std::size_t size,
+// `sharded`: the arrays are shards, where execution.reduction says that there are any.
+void run_pass(std::span<const PassWalk> walks, Dtype dtype, std::size_t size, bool sharded,
               const Execution& execution);
 
 // The walks and bytes that launches on this thread have moved, for tests of the promised traffic.

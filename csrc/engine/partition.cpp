@@ -6,6 +6,7 @@
 #include "../runtime/device.h"
 #include "launch.h"
 #include "pool.h"
+#include "reduction.h"
 
 namespace mdbopt {
 namespace {
@@ -44,6 +45,7 @@ void sum_groups(const Partition& partition, const double* values, double* sums,
       sums[j] = sum_members(values, p.member + p.first[j], p.first[j + 1] - p.first[j]);
     }
   });
+  if (execution.reduction != nullptr) execution.reduction->add({sums, p.groups});
 }
 
 void spread_groups(const Partition& partition, const double* per_group, double* values,

@@ -8,7 +8,8 @@
 
 namespace mdbopt {
 
-// sums[j] = Σ over group j of values[i], in the order of fold.h within each group.
+// sums[j] = Σ over group j of values[i], in the order of fold.h within each group; shards add theirs to
+// it in their order.
 void sum_groups(const Partition& partition, const double* values, double* sums,
                 const Execution& execution);
 // values[i] = per_group[group_of[i]].

@@ -34,6 +34,7 @@ struct Slot {
   DeviceJob job;
   Coef coef;
   double sums[kMaxSums];
+  double elements;     // of the whole arrays, where job.size are those of a shard
   std::uint32_t skip;  // not 0: the walk is not wanted
 };
 
@@ -61,6 +62,7 @@ struct Step {
   void (*decide)(void* control) = nullptr;
   Slot* slot = nullptr;          // of a walk
   std::size_t size = 0;          // likewise
+  bool sharded = true;           // likewise: over the coordinates; numbers of groups are whole
   const double* from = nullptr;  // of groups, and where the result goes
   double* to = nullptr;
   const std::uint32_t* skip = nullptr;

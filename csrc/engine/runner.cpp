@@ -7,7 +7,7 @@ namespace mdbopt {
 
 void ProgramRunner::flush(const Execution& execution) {
   if (pass_.empty()) return;
-  run_pass(pass_, program.dtype, size_, execution);
+  run_pass(pass_, program.dtype, size_, sharded_, execution);
   pass_.clear();
 }
 
@@ -18,6 +18,7 @@ void ProgramRunner::add(const Step& step, const Execution& execution) {
   const bool gathers = step.kind == Step::Kind::kGather;
   pass_.push_back({step.what, gathers, slot.job.streams, &slot.coef, slot.sums});
   size_ = step.size;
+  sharded_ = step.sharded;
 }
 
 void ProgramRunner::run(const Told& told, const Execution& execution) {

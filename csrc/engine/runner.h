@@ -26,6 +26,7 @@ class ProgramRunner {
 
   std::vector<PassWalk> pass_;  // that waits for the rest of it
   std::size_t size_ = 0;
+  bool sharded_ = true;
 };
 
 }  // namespace mdbopt

@@ -6,12 +6,17 @@
 
 #include "../engine/program.h"
 #include "decisions.h"
+#include "rule_runner.h"
 
 namespace mdbopt::search {
 
+// What a walk goes over: every coordinate, or a number for each group of them.
+enum class Over : std::uint8_t { kCoordinates, kGroups };
+
 class Builder {
  public:
-  Builder(Program& program, std::size_t size) : program_(program), size_(size) {}
+  Builder(Program& program, const RuleRunner& runner)
+      : program_(program), size_(runner.size), elements_(runner.elements()) {}
 
   // What lies at `here` is to be found at `there` when the program runs.
   void locate(const void* here, std::size_t bytes, void* there) {
@@ -27,14 +32,13 @@ class Builder {
     };
     program_.steps.push_back(step);
   }
-  // Over the coordinates, or arrays of another size.
   template <class Rule>
-  Step& gather(Slot& slot, std::size_t size = 0) {
-    return walk<Rule>(Step::Kind::kGather, slot, size);
+  Step& gather(Slot& slot, Over over = Over::kCoordinates) {
+    return walk<Rule>(Step::Kind::kGather, slot, over);
   }
   template <class Rule>
-  Step& apply(Slot& slot, std::size_t size = 0) {
-    return walk<Rule>(Step::Kind::kApply, slot, size);
+  Step& apply(Slot& slot, Over over = Over::kCoordinates) {
+    return walk<Rule>(Step::Kind::kApply, slot, over);
   }
   // Where the walk of this slot is wanted.
   void sum_groups(const Slot& slot, const void* values, void* sums) {
@@ -61,11 +65,14 @@ class Builder {
     return nullptr;
   }
   template <class Rule>
-  Step& walk(Step::Kind kind, Slot& slot, std::size_t size) {
+  Step& walk(Step::Kind kind, Slot& slot, Over over) {
     static const std::size_t rule = find_rule(Rule::kName);
+    const bool groups = over == Over::kGroups;
     slot.job = {};
-    slot.job.size = size > 0 ? size : size_;
+    slot.job.size = groups ? program_.partition.groups : size_;
+    slot.elements = groups ? static_cast<double>(slot.job.size) : elements_;
     Step step{kind};
+    step.sharded = !groups;
     step.what = rule;
     step.slot = static_cast<Slot*>(there(&slot));
     step.size = slot.job.size;
@@ -82,6 +89,7 @@ class Builder {
 
   Program& program_;
   std::size_t size_;
+  double elements_;  // of the whole
   std::vector<Region> regions_;
 };
 

@@ -18,6 +18,33 @@ std::uint64_t hash_of(const std::vector<std::size_t>& numbers) {
   return hash;
 }
 
+using Numbering = std::unordered_map<std::int64_t, std::size_t>;
+
+// Labels in the order in which they first appear.
+Numbering numbering(std::span<const std::int64_t> labels) {
+  Numbering number;
+  for (const std::int64_t label : labels) number.try_emplace(label, number.size());
+  return number;
+}
+
+// Those of all shards in their order, through doubles of half a label each.
+std::vector<std::int64_t> of_all(const Numbering& own, Reduction& reduction) {
+  std::vector<double> halves(2 * own.size());
+  for (const auto& [label, place] : own) {
+    const auto bits = static_cast<std::uint64_t>(label);
+    halves[2 * place] = static_cast<double>(bits >> 32U);
+    halves[2 * place + 1] = static_cast<double>(bits & 0xffffffffU);
+  }
+  const std::vector<double> all = reduction.collect(halves);
+  std::vector<std::int64_t> labels;
+  for (std::size_t k = 0; k < all.size(); k += 2) {
+    const auto high = static_cast<std::uint64_t>(all[k]);
+    labels.push_back(
+        static_cast<std::int64_t>(high << 32U | static_cast<std::uint64_t>(all[k + 1])));
+  }
+  return labels;
+}
+
 Memory moved(const std::vector<std::size_t>& numbers, const Where& where) {
   Memory memory(numbers.size() * sizeof(std::size_t), where);
   memory.write(numbers.data());
@@ -26,9 +53,10 @@ Memory moved(const std::vector<std::size_t>& numbers, const Where& where) {
 
 }  // namespace
 
-Groups::Groups(std::span<const std::int64_t> labels, const Where& where) {
+Groups::Groups(std::span<const std::int64_t> labels, const Where& where, Reduction* reduction) {
   std::vector<std::size_t> group_of(labels.size());
-  std::unordered_map<std::int64_t, std::size_t> number;
+  Numbering number;
+  if (reduction != nullptr) number = numbering(of_all(numbering(labels), *reduction));
   for (std::size_t i = 0; i < labels.size(); ++i) {
     group_of[i] = number.try_emplace(labels[i], number.size()).first->second;
   }

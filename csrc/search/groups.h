@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../base/group_sum.h"
+#include "../engine/reduction.h"
 #include "memory.h"
 
 namespace mdbopt::search {
@@ -16,7 +17,9 @@ namespace mdbopt::search {
 class Groups {
  public:
   Groups() = default;
-  explicit Groups(std::span<const std::int64_t> labels, const Where& where = {});
+  // Of shards, which share their groups: they are renumbered in the order of the whole.
+  explicit Groups(std::span<const std::int64_t> labels, const Where& where = {},
+                  Reduction* reduction = nullptr);
 
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }

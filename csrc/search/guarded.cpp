@@ -17,23 +17,37 @@ Guarded::Guarded(const Options& options) : Search(options, control_) {
 }
 
 void Guarded::allocate_more() {
-  if (!options_.groups.empty()) groups_ = Groups(options_.groups, runner_.where());
+  if (!options_.groups.empty())
+    groups_ = Groups(options_.groups, runner_.where(), reduction_.get());
   b_ = runner_.filled(1.0);
   delta_ = runner_.zeros();
   spare_g_ = runner_.zeros();
   if (!groups_.empty() || !options_.cocoercive) normal_ = runner_.zeros(Dtype::kFloat64);
   if (!groups_.empty()) sums_ = runner_.of(groups_.count(), Dtype::kFloat64).zeros();
-  const std::size_t asked = options_.memory == 0 ? auto_memory(runner_.size) : options_.memory;
-  pairs_ = Pairs(options_.proposer == "lbfgs" ? asked : 1, runner_, control_.pairs);
+  pairs_ = Pairs(memory(), runner_, control_.pairs);
   proposer_ = make_proposer(options_.proposer, runner_);
   control_.proposer = proposer_->kind();
-  const double d = static_cast<double>(groups_.empty() ? runner_.size : groups_.count());
   GuardingFacts& facts = control_.facts;
   facts.limits = control_.limits;
-  facts.gamma = std::isnan(options_.gamma) ? 1.0 / (2.0 * d) : options_.gamma;
+  facts.gamma = std::isnan(options_.gamma) ? 1.0 / (2.0 * dimension()) : options_.gamma;
   facts.forward = options_.forward;
   facts.cocoercive = options_.cocoercive;
 }
+
+// How many pairs are kept at most.
+std::size_t Guarded::memory() const {
+  if (options_.proposer != "lbfgs") return 1;
+  if (options_.memory > 0) return std::min(options_.memory, kMostPairs);
+  return auto_memory(runner_.elements());
+}
+
+// How many step sizes there are.
+double Guarded::dimension() const {
+  return groups_.empty() ? runner_.elements() : static_cast<double>(groups_.count());
+}
+
+// Those of the walk pair, and two products with each pair beside them.
+std::size_t Guarded::most_sums() const { return kPairSums + 2 * memory(); }
 
 void Guarded::start() {
   static const std::size_t norm = find_rule("norm");
@@ -48,8 +62,7 @@ void Guarded::start() {
       std::clamp(std::sqrt(control_.limits.epsilon) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
   guard.unit_step = guard.first_step;
   if (std::isnan(options_.initial_scale)) return;
-  const std::size_t d = groups_.empty() ? x_.size() : groups_.count();
-  set_growth(guard, options_.initial_scale / scale * static_cast<double>(d));
+  set_growth(guard, options_.initial_scale / scale * dimension());
 }
 
 bool Guarded::ready() const {
@@ -76,7 +89,7 @@ void Guarded::link(Program& program, void* there) {
   GuardedControl& c = control_;
   GuardedSlots& slots = c.slots;
   if (lies_on_device()) pairs_.reserve();
-  Builder builder(program, runner_.size);
+  Builder builder(program, runner_);
   builder.locate(&c, sizeof c, there);
   image_.begin(runner_.where());
   pairs_.link(c, image_);
@@ -109,8 +122,8 @@ void Guarded::link(Program& program, void* there) {
   builder.decide<guarded::Finish>();
 }
 
-void Guarded::step_sizes(double* out) const {
-  here();
+void Guarded::step_sizes(double* out) {
+  catch_up();
   const Guarding& guard = control_.guard;
   // Before the first finite trial has opened the box, the first step is all that is known.
   const double factor =

@@ -19,7 +19,7 @@ namespace mdbopt::search {
 class Guarded final : public Search {
  public:
   explicit Guarded(const Options& options);
-  void step_sizes(double* out) const override;
+  void step_sizes(double* out) override;
   void fields(Fields& fields) override;
 
  private:
@@ -30,6 +30,9 @@ class Guarded final : public Search {
   void link(Program& program, void* control) override;
   void send() override { image_.write(*there_); }
   const Groups& groups() const override { return groups_; }
+  std::size_t most_sums() const override;
+  std::size_t memory() const;
+  double dimension() const;
   void learn(Builder& builder);
 
   GuardedControl control_;

@@ -47,7 +47,7 @@ template <class Rule, class... Scalar>
 MDBOPT_INLINE void give(Slot& slot, Scalar... scalar) {
   static_assert(sizeof...(Scalar) == rules::Scalars<Rule>::count);
   const double scalars[] = {scalar...};
-  rules::make_coef<Rule>(scalars, static_cast<double>(slot.job.size),
+  rules::make_coef<Rule>(scalars, slot.elements,
                          *reinterpret_cast<typename Rule::Coef*>(slot.coef.bytes));
 }
 

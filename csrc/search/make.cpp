@@ -39,7 +39,12 @@ std::unique_ptr<Search> make(const Options& options) {
 
 std::unique_ptr<Search> make(const Options& options, std::size_t size, Dtype dtype) {
   std::unique_ptr<Search> search = make(options);
-  search->allocate(size, dtype);
+  try {
+    search->allocate(size, dtype);
+  } catch (const std::exception& error) {
+    search->fail(error.what());
+    throw;
+  }
   return search;
 }
 

@@ -45,7 +45,7 @@ void Multidimensional::link(Program& program, void* there) {
   SetsSlots& slots = c.slots;
   linked_seeker_ = c.seeking != 0;
   set_.link(c);
-  Builder builder(program, runner_.size);
+  Builder builder(program, runner_);
   builder.locate(&c, sizeof c, there);
   const bool uniform = linked_seeker_ || c.set.facts.kind == ShapeKind::kOneStepSize;
   builder.decide<sets::Begin>();
@@ -64,8 +64,8 @@ void Multidimensional::link(Program& program, void* there) {
   builder.decide<sets::Finish>();
 }
 
-void Multidimensional::step_sizes(double* out) const {
-  here();
+void Multidimensional::step_sizes(double* out) {
+  catch_up();
   const bool seeking = control_.seeking != 0;
   (seeking ? seeker_ : set_).step_sizes((seeking ? control_.seeker : control_.set).extent, out);
 }

@@ -17,7 +17,7 @@ namespace mdbopt::search {
 class Multidimensional final : public Search {
  public:
   explicit Multidimensional(const Options& options) : Search(options, control_) {}
-  void step_sizes(double* out) const override;
+  void step_sizes(double* out) override;
   void fields(Fields& fields) override;
 
  private:

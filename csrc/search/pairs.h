@@ -21,11 +21,11 @@ namespace mdbopt::search {
 // As many pairs as cost little beside an evaluation, at `size` variables: the more, the fewer
 // evaluations. They are read three times a step, so that many of them pay as long as they stay in the
 // cache that a core has for itself; beyond it ten are what their traffic is worth.
-inline std::size_t auto_memory(std::size_t size) {
-  constexpr std::size_t kMost = 80;
-  constexpr std::size_t kLeast = 10;
-  constexpr std::size_t kCached = std::size_t{1} << 22U;  // bytes
-  return std::clamp(kCached / (2 * sizeof(float) * size), kLeast, kMost);
+inline std::size_t auto_memory(double size) {
+  constexpr double kMost = 80;
+  constexpr double kLeast = 10;
+  constexpr double kCached = 0x1p22;  // bytes
+  return static_cast<std::size_t>(std::clamp(kCached / (2 * sizeof(float) * size), kLeast, kMost));
 }
 
 // More than any run can keep; sizes of tables stay far from overflow.
@@ -36,7 +36,7 @@ class Pairs {
  public:
   Pairs() = default;
   Pairs(std::size_t memory, const RuleRunner& runner, Ring& ring)
-      : memory_(std::min(memory, kMostPairs)), runner_(runner), ring_(&ring) {
+      : memory_(memory), runner_(runner), ring_(&ring) {
     make_room(1);
   }
 

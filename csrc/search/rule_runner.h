@@ -6,6 +6,7 @@
 
 #include "../engine/check.h"
 #include "../engine/launch.h"
+#include "../engine/reduction.h"
 #include "buffer.h"
 
 namespace mdbopt::search {
@@ -19,6 +20,12 @@ struct RuleRunner {
     return {other_size, other_dtype, execution};
   }
   Where where() const { return execution ? Where(execution, &execution->location) : nullptr; }
+
+  // Of the whole arrays, where these are shards.
+  double elements() const {
+    const Reduction* reduction = execution ? execution->reduction : nullptr;
+    return reduction != nullptr ? reduction->elements() : static_cast<double>(size);
+  }
 
   Buffer zeros() const { return Buffer(size, dtype, where()); }
   Buffer zeros(Dtype of_dtype) const { return Buffer(size, of_dtype, where()); }

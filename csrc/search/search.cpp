@@ -17,6 +17,7 @@ namespace {
 constexpr int kLargestExponent = 1000;
 // Of a saved search: counts stay in their range however long it goes on.
 constexpr std::int64_t kMostEvaluations = std::int64_t{1} << 62;
+constexpr const char* kNoElement = "x: expected at least one element, got none";
 
 void check_gradient(const Tensor& g, const Tensor& x) {
   if (g.size != x.size) {
@@ -45,11 +46,50 @@ void Search::allocate(std::size_t size, Dtype dtype) {
   there_.reset();
   control_there_ = {};
   judgement_.limits = precision(dtype);
+  if (reduction_ != nullptr) meet(size, dtype);
   runner_ = {size, dtype, execution_};
   x_ = runner_.zeros();
   g_ = runner_.zeros();
   trial_ = runner_.zeros();
   allocate_more();
+  if (reduction_ != nullptr) reduction_->reserve(most_sums(), groups().count());
+}
+
+// The shards exchange what has to fit.
+void Search::meet(std::size_t size, Dtype dtype) {
+  const Options& o = options_;
+  const Reduction::Fact facts[] = {{"method", o.method},
+                                   {"x: dtype", info(dtype).name},
+                                   {"proposer", o.proposer},
+                                   {"gamma", o.gamma},
+                                   {"initial_scale", o.initial_scale},
+                                   {"forward", o.forward},
+                                   {"cut", o.cocoercive ? "cocoercive" : "hypergradient"},
+                                   {"refine", static_cast<double>(o.refine)},
+                                   {"direction", o.gradient_direction ? "gradient" : "plain"},
+                                   {"memory", static_cast<double>(o.memory)},
+                                   {"groups", o.groups.empty() ? "none" : "given"}};
+  execution_->reduction = reduction_.get();
+  reduction_->agree({&size, 1}, facts);
+  if (reduction_->elements() == 0.0) throw Error(kNoElement);
+}
+
+template <class Body>
+void Search::with_shards(Body body) {
+  try {
+    if (reduction_ != nullptr && reduction_->failed())
+      throw ShardError("search: a shard has failed before, expected no further call");
+    body();
+  } catch (const std::exception& error) {
+    fail(error.what());
+    throw;
+  }
+}
+
+void Search::fail(const char* words) noexcept {
+  // The others have ended when this one has.
+  const Numbers& n = judgement_.now;
+  if (reduction_ != nullptr && (n.evaluations == 0 || !ended(n))) reduction_->fail(words);
 }
 
 void Search::prepare() {
@@ -109,10 +149,19 @@ void Search::follow(const Location& location) {
 }
 
 void Search::init(const Tensor& x, double f, const Tensor& g) {
+  with_shards([&] { begin(x, f, g); });
+}
+
+void Search::begin(const Tensor& x, double f, const Tensor& g) {
   if (judgement_.now.evaluations != 0)
     throw Error("init: the search has started already; make a new one");
-  if (x.size == 0) throw Error("x: expected at least one element, got none");
+  if (x.size == 0 && reduction_ == nullptr) throw Error(kNoElement);
   check_gradient(g, x);
+  if (reduction_ != nullptr && !x.location.on_cpu()) {
+    throw Error("reducer: expected None for arrays on " + memory_name(x.location.device) +
+                ", as shards meet on the CPU alone");
+  }
+  if (reduction_ != nullptr) reduction_->tell("f", f);
   // Made anew: arrays of an init that failed are freed where they are.
   execution_ = std::make_shared<Execution>(options_.execution);
   execution_->location = x.location;
@@ -146,7 +195,8 @@ void Search::init(const Tensor& x, double f, const Tensor& g) {
 }
 
 const Buffer& Search::propose() {
-  if (x_.size() == 0) throw Error("propose: the search has no point yet; call init first");
+  if (judgement_.now.evaluations == 0)
+    throw Error("propose: the search has no point yet; call init first");
   if (ended(now())) {
     throw Error("propose: the search has ended (converged() is true)");
   }
@@ -168,12 +218,15 @@ void Search::take(const Tensor& g) {
 }
 
 bool Search::judge(double f, const Tensor& g) {
-  if (proposed_ == 0) throw Error("judge: no point is proposed; call propose first");
-  check_fits(g);
-  here();
-  prepare();
-  take(g);
-  work({Cause::kTold, true, f, g.data});
+  with_shards([&] {
+    if (proposed_ == 0) throw Error("judge: no point is proposed; call propose first");
+    check_fits(g);
+    catch_up();
+    if (reduction_ != nullptr) reduction_->tell("f", f);
+    prepare();
+    take(g);
+    work({Cause::kTold, true, f, g.data});
+  });
   return judgement_.moved;
 }
 
@@ -194,7 +247,7 @@ void Search::loaded() {
 }
 
 void Search::fields(Fields& fields) {
-  here();
+  catch_up();
   Numbers& n = judgement_.now;
   fields.word("method", options_.method);
   fields.word("groups", groups().identity());

@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "../engine/reduction.h"
 #include "../engine/runner.h"
 #include "../runtime/device.h"
 #include "buffer.h"
@@ -56,18 +57,25 @@ class Search {
   // Whether judge_async has been called: what is asked then waits for the device.
   bool on_device() const { return on_device_; }
 
+  // What it is now, for which a device may have to be waited for.
   // max|g| ≤ gtol, or the search has ended (see status()).
-  bool converged(double gtol) const { return status() != Status::kRunning || gmax() <= gtol; }
-  Status status() const { return now().status; }
-  const Buffer& x() const { return here().x_; }
-  const Buffer& g() const { return here().g_; }
-  double f() const { return now().f_told; }
-  double gmax() const { return unscaled(now(), now().gmax); }
+  bool converged(double gtol) { return status() != Status::kRunning || gmax() <= gtol; }
+  Status status() { return now().status; }
+  const Buffer& x() {
+    catch_up();
+    return x_;
+  }
+  const Buffer& g() {
+    catch_up();
+    return g_;
+  }
+  double f() { return now().f_told; }
+  double gmax() { return unscaled(now(), now().gmax); }
   // max|g| at the point last judged; NaN when f there was not finite, so that g was not looked at.
-  double trial_gmax() const { return unscaled(now(), now().trial_gmax); }
-  std::int64_t ncut() const { return now().ncut; }
-  std::int64_t accepted() const { return now().accepted; }
-  std::int64_t evaluations() const { return now().evaluations; }
+  double trial_gmax() { return unscaled(now(), now().trial_gmax); }
+  std::int64_t ncut() { return now().ncut; }
+  std::int64_t accepted() { return now().accepted; }
+  std::int64_t evaluations() { return now().evaluations; }
 
   // Where its arrays are; the stream is that of its last work.
   const Location& location() const { return execution_->location; }
@@ -76,7 +84,10 @@ class Search {
 
   // The step size of each coordinate that a plain step would use now; out has one double per
   // coordinate, where x is.
-  virtual void step_sizes(double* out) const = 0;
+  virtual void step_sizes(double* out) = 0;
+  // Tells the other shards, where there are any and they are not told yet, that this one ends with
+  // these words.
+  void fail(const char* words) noexcept;
   // Visits the whole state; loading into a search made with the same options and size continues to
   // the same bits, once it has been told that all is loaded.
   virtual void fields(Fields& fields);
@@ -87,6 +98,7 @@ class Search {
   template <class Control>
   Search(const Options& options, Control& control)
       : options_(options),
+        reduction_(options.reducer ? std::make_unique<Reduction>(options.reducer) : nullptr),
         execution_(std::make_shared<Execution>(options.execution)),
         judgement_(control),
         control_bytes_(sizeof control),
@@ -95,6 +107,8 @@ class Search {
 
   // The partition of the coordinates; empty: none.
   virtual const Groups& groups() const = 0;
+  // Of any pass over memory.
+  virtual std::size_t most_sums() const { return kMaxSums; }
   // In a state that is loaded, or of one's own: a number that only has a meaning while it runs.
   const Range& while_running(const Range& range) const {
     return ended(judgement_.now) ? kAnything : range;
@@ -104,14 +118,17 @@ class Search {
     return fields.judged_async() ? kAnything : while_running(range);
   }
   // Takes back from the device what it may have changed since.
-  const Search& here() const {
-    if (stale_) const_cast<Search*>(this)->fetch();
-    return *this;
+  void catch_up() {
+    if (stale_) fetch();
   }
-  const Numbers& now() const { return here().judgement_.now; }
+  const Numbers& now() {
+    catch_up();
+    return judgement_.now;
+  }
   bool lies_on_device() const { return !execution_->location.on_cpu(); }
 
   Options options_;
+  std::unique_ptr<Reduction> reduction_;  // null: arrays are whole
   RuleRunner runner_;
   Buffer x_, g_, trial_, spare_x_, spare_g_;
   std::unique_ptr<DeviceProgram> there_;  // on a device, once the search has started
@@ -131,6 +148,11 @@ class Search {
   // What has to be on a device beside the control.
   virtual void send() {}
 
+  void meet(std::size_t size, Dtype dtype);
+  // Does it; what it throws, the other shards are told.
+  template <class Body>
+  void with_shards(Body body);
+  void begin(const Tensor& x, double f, const Tensor& g);
   void prepare();
   // Runs the program as long as it leaves something to do.
   void work(Told told);

@@ -37,7 +37,9 @@ Set::Set(const Options& options, const RuleRunner& runner) : runner_(runner), se
   facts_.gradient_direction = ellipsoid() && options.gradient_direction;
   if (ellipsoid()) refine_ = options.refine;
   if (!uniform()) {
-    if (!options.groups.empty()) groups_ = Groups(options.groups, runner_.where());
+    if (!options.groups.empty()) {
+      groups_ = Groups(options.groups, runner_.where(), runner_.execution->reduction);
+    }
     if (!groups_.empty()) set_runner_.size = groups_.count();
     set_ = set_runner_.filled(1.0);
     if (!fused()) normal_ = runner_.zeros(Dtype::kFloat64);
@@ -46,7 +48,7 @@ Set::Set(const Options& options, const RuleRunner& runner) : runner_(runner), se
       point_ = set_runner_.zeros(Dtype::kFloat64);
       candidate_ = runner_.zeros(Dtype::kFloat64);
     }
-    facts_.dimension = static_cast<double>(set_runner_.size);
+    facts_.dimension = groups_.empty() ? runner_.elements() : static_cast<double>(groups_.count());
   }
   facts_.gamma = std::isnan(options.gamma) ? gamma_of(facts_) : options.gamma;
 }
@@ -73,7 +75,6 @@ void Set::secant(Builder& builder, SetsControl& c) const {
 
 // What the candidate in the gradient's direction is made of, up to what `slots` wants of it.
 void Set::candidate(Builder& builder, CandidateSlots& slots, bool there) const {
-  const std::size_t groups = groups_.count();
   const auto take_norm = [&] {
     if (there)
       builder.decide<sets::TakeNormThere>();
@@ -88,9 +89,9 @@ void Set::candidate(Builder& builder, CandidateSlots& slots, bool there) const {
   if (facts_.gradient_direction) {
     builder.apply<rules::Square>(slots.square).aligned = false;
     builder.sum_groups(slots.square, normal_.data(), sums_.data());
-    builder.gather<rules::EllipsoidCandidate>(slots.candidate, groups);
+    builder.gather<rules::EllipsoidCandidate>(slots.candidate, Over::kGroups);
     take_norm();
-    builder.apply<rules::EllipsoidCandidate>(slots.candidate, groups);
+    builder.apply<rules::EllipsoidCandidate>(slots.candidate, Over::kGroups);
   }
   const Buffer& from = facts_.gradient_direction ? point_ : set_;
   builder.spread_groups(slots.spread, from.data(), candidate_.data());
@@ -99,31 +100,31 @@ void Set::candidate(Builder& builder, CandidateSlots& slots, bool there) const {
 // With groups or refinement: the normal, its sums, and the cut by them.
 template <class Shape>
 void Set::cut_apart(Builder& builder, SetsControl& c) const {
-  const std::size_t size = set_runner_.size;
+  const Over set = over();
   SetsSlots& slots = c.slots;
   builder.apply<rules::Hypergradient>(slots.hypergradient).aligned = false;
   if (!groups_.empty()) builder.sum_groups(slots.hypergradient, normal_.data(), sums_.data());
   if (ellipsoid() && refine_ == 0) {
-    builder.gather<rules::EllipsoidCut>(slots.cut, size);
+    builder.gather<rules::EllipsoidCut>(slots.cut, set);
     builder.decide<sets::SolveCut>();
-    builder.apply<rules::EllipsoidCut>(slots.cut, size);
+    builder.apply<rules::EllipsoidCut>(slots.cut, set);
     return;
   }
   if (ellipsoid()) {
-    builder.gather<rules::EllipsoidShrink>(slots.shrink, size);
+    builder.gather<rules::EllipsoidShrink>(slots.shrink, set);
     builder.decide<sets::BeginRefining>();
     for (int k = 0; k < std::min(refine_, kMostRefinements); ++k) {
-      builder.gather<rules::EllipsoidShrink>(slots.shrink, size);
+      builder.gather<rules::EllipsoidShrink>(slots.shrink, set);
       builder.decide<sets::Refine>();
     }
     builder.decide<sets::EndRefining>();
   }
-  builder.apply<rules::Cut<Shape>>(slots.cut, size);
+  builder.apply<rules::Cut<Shape>>(slots.cut, set);
 }
 
 void Set::cut(Builder& builder, SetsControl& c) const {
   if (uniform()) return;
-  builder.apply<rules::Rescale>(c.slots.rescale, set_runner_.size);
+  builder.apply<rules::Rescale>(c.slots.rescale, over());
   const bool apart = !fused();
   switch (facts_.kind) {
     case ShapeKind::kBox:

@@ -53,6 +53,8 @@ class Set {
   bool ellipsoid() const { return facts_.kind == ShapeKind::kEllipsoid; }
   // Whether a cut needs no more than the fused walks.
   bool fused() const { return groups_.empty() && refine_ == 0; }
+  // What its array goes over.
+  Over over() const { return groups_.empty() ? Over::kCoordinates : Over::kGroups; }
   void candidate(Builder& builder, CandidateSlots& slots, bool there) const;
   template <class Shape>
   void cut_apart(Builder& builder, SetsControl& control) const;

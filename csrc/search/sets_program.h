@@ -114,8 +114,7 @@ MDBOPT_INLINE void take_norm(SetsControl& c, CandidateSlots& slots) {
   Slot& slot = slots.candidate;
   auto& coef = *reinterpret_cast<Candidate::Coef*>(slot.coef.bytes);
   c.set.extent.norm2 = slot.sums[0];
-  const auto n = static_cast<double>(slot.job.size);
-  if (!Candidate::solve(slot.sums, n, coef)) coef.step = 0.0;
+  if (!Candidate::solve(slot.sums, slot.elements, coef)) coef.step = 0.0;
 }
 
 // Walks that propose differ in their streams, not in their scalars.
@@ -391,8 +390,8 @@ struct SolveCut {
     using Rule = rules::EllipsoidCut;
     Slot& slot = c.slots.cut;
     if (!wanted(slot)) return;
-    const bool cuts = Rule::solve(slot.sums, static_cast<double>(slot.job.size),
-                                  *reinterpret_cast<Rule::Coef*>(slot.coef.bytes));
+    const bool cuts =
+        Rule::solve(slot.sums, slot.elements, *reinterpret_cast<Rule::Coef*>(slot.coef.bytes));
     if (!cuts) slot.skip = 1;
     cut_done(c, cuts);
   }

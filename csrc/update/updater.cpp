@@ -8,6 +8,7 @@
 
 #include "../base/half.h"
 #include "../engine/launch.h"
+#include "../engine/reduction.h"
 #include "../runtime/device.h"
 #include "clip.h"
 
@@ -59,6 +60,43 @@ void Updater::configure(Options options) {
   t_scalar_ = scalar_named(description, "t");
   grad_scale_scalar_ = scalar_named(description, "grad_scale");
   decay_scalar_ = scalar_named(description, options_.decay.c_str());
+  if (options_.reducer == nullptr)
+    reduction_.reset();
+  else if (reduction_ == nullptr || reduction_->reducer() != options_.reducer)
+    reduction_ = std::make_unique<Reduction>(options_.reducer);
+  options_.execution.reduction = reduction_.get();
+}
+
+// The shards exchange what has to fit, when there is something new.
+void Updater::meet(std::span<const Group> groups, std::span<const Job> jobs, const Call& call) {
+  if (!call.location.on_cpu()) {
+    throw Error(options_.name + ": reducer: expected None for parameters on " +
+                memory_name(call.location.device) + ", as shards meet on the CPU alone");
+  }
+  reduction_->tell("t", static_cast<double>(t_ + 1));
+  if (reduction_->agreed(jobs)) return;
+  const Description& description = rule();
+  std::vector<Reduction::Fact> facts{
+      {"optimizer", options_.name},
+      {"params: dtype", groups.empty() ? "none" : info(groups.front().dtype).name},
+      {"decoupled", options_.decay},
+      {"maximize", options_.maximize ? 1.0 : 0.0},
+      {"rounding", options_.execution.stochastic ? 1.0 : 0.0},
+      {"seed", static_cast<double>(options_.seed)},
+      {"max_norm", call.max_norm}};
+  for (std::size_t k = 0; k < description.scalar_count; ++k)
+    facts.emplace_back(description.scalars[k].name, options_.scalars[k]);
+  std::vector<std::size_t> sizes;
+  for (const Job& job : jobs) sizes.push_back(job.size);
+  reduction_->agree(sizes, facts);
+  reduction_->reserve(kMaxSums);
+}
+
+void Updater::fail(const char* words, bool bounds) noexcept {
+  if (reduction_ == nullptr) return;
+  const Description& description = rule();
+  const bool sums = description.gathered_count + description.emitted_count > 0;
+  if (bounds || sums || !reduction_->met()) reduction_->fail(words);
 }
 
 void Updater::set_scalar(const std::string& name, double value) {
@@ -95,12 +133,18 @@ double Updater::step(std::span<const Group> groups, std::span<const Job> jobs, c
     throw Error(options_.name + ": t: " + std::to_string(t_) +
                 " steps are taken, expected fewer than 2^53");
   }
-  move_to(call.location);
   double norm = 0.0;
-  if (device_optimizer_ == nullptr) {
-    norm = step_on_cpu(groups, jobs, call);
-  } else {
-    step_on_device(groups.front().dtype, jobs, call);
+  try {
+    if (reduction_ != nullptr) meet(groups, jobs, call);
+    move_to(call.location);
+    if (device_optimizer_ == nullptr) {
+      norm = step_on_cpu(groups, jobs, call);
+    } else {
+      step_on_device(groups.front().dtype, jobs, call);
+    }
+  } catch (const std::exception& error) {
+    fail(error.what(), call.max_norm > 0.0);
+    throw;
   }
   ++t_;
   return norm;
@@ -133,6 +177,7 @@ double Updater::step_on_cpu(std::span<const Group> groups, std::span<const Job> 
   for (const Number& number : numbers_) values_[number.scalar] = number.value;
   Execution execution = options_.execution;
   if (execution.stochastic) execution.key = rounding_key(options_.seed, t_ + 1);
+  if (reduction_ != nullptr) execution.key += reduction_->first_chunk();
   double sums[kMaxSums];
   if (groups.size() == 1 && !groups[0].decay) {
     launch(options_.rule, groups[0].dtype, jobs, values_.data(), sums, execution);

@@ -49,6 +49,13 @@ def limit(name: str, value: Any, *, least: int, default: int) -> int:
     return min(whole(name, value, least=least), NO_LIMIT)
 
 
+def function(name: str, value: Any) -> Any:
+    """Return what can be called, or raise."""
+    if not callable(value):
+        raise TypeError(f"{name}: expected a callable, got {type(value).__name__}")
+    return value
+
+
 def choice(name: str, value: Any, choices: Sequence[str]) -> str:
     """Return one of the given words, or raise."""
     if not isinstance(value, str):

@@ -175,14 +175,14 @@ struct State final : Fields {
   }
 };
 
-inline bool same(const Search& a, const Search& b) {
+inline bool same(Search& a, Search& b) {
   return bytes_of(a.x()) == bytes_of(b.x()) && bytes_of(a.g()) == bytes_of(b.g()) &&
          check::same_bits(a.f(), b.f()) && check::same_bits(a.gmax(), b.gmax()) &&
          a.ncut() == b.ncut() && a.accepted() == b.accepted() &&
          a.evaluations() == b.evaluations() && a.status() == b.status();
 }
 
-inline std::vector<double> step_sizes(const Search& search) {
+inline std::vector<double> step_sizes(Search& search) {
   Buffer out = search.zeros(Dtype::kFloat64);
   search.step_sizes(out.doubles());
   const Bytes bytes = bytes_of(out);

@@ -25,6 +25,7 @@ COMMON = {
     "flush_subnormals": BOOL,
     "backend": ("sse9", 3, True),
     "threads": (0, -1, 1.5, "2", True, math.inf),
+    "reducer": (0, "all", np.ones(2)),
 }
 # And of what each takes besides.
 OWN = {label: case.refused for label, case in CLASSES.items()}

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <mdbopt/execution.h>
+#include <mdbopt/reducer.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,7 @@ struct Options {
   std::string proposer = "lbfgs";  // guarded: lbfgs, heavy-ball, nesterov, cg
   Execution
       execution;  // its location: where a saved state is loaded to; else a search stays with x
+  std::shared_ptr<Reducer> reducer;  // arrays are shards; null: they are whole
 };
 
 }  // namespace mdbopt::search

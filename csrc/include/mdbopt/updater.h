@@ -5,12 +5,16 @@
 // numbers are the scalars that the rule gives back as sums (a learned step size, a sum of squared
 // norms) and t, the steps taken.
 //
+// Where arrays are shards (reducer.h), a step meets the other shards if its rule or a bound of the norm
+// takes sums; the first step, and one whose arrays have other sizes, in any case.
+//
 // Contract. The arrays are the caller's: a job's streams are x, the gradient and the rule's state, dense, in
 // the order of its description, with state zeroed before the first step. An updater holds numbers only. One
 // thread at a time may use it.
 #pragma once
 
 #include <mdbopt/launch.h>
+#include <mdbopt/reducer.h>
 #include <mdbopt/tensor.h>
 
 #include <cstdint>
@@ -23,6 +27,7 @@
 namespace mdbopt {
 
 class DeviceOptimizer;  // runtime/device.h
+class Reduction;
 
 class Updater {
  public:
@@ -32,8 +37,9 @@ class Updater {
     std::vector<double> scalars;         // in the order of the rule's description
     std::string decay = "weight_decay";  // the scalar that a group may replace, or "l2"
     bool maximize = false;
-    std::uint64_t seed = 0;  // of the random bits of execution.stochastic
-    Execution execution;     // its key is made anew at each step
+    std::uint64_t seed = 0;                 // of the random bits of execution.stochastic
+    Execution execution;                    // its key is made anew at each step
+    std::shared_ptr<Reducer> reducer = {};  // arrays are shards; null: they are whole
   };
   struct Number {
     const char* name;
@@ -70,6 +76,10 @@ class Updater {
     return step({&one, 1}, jobs, call);
   }
 
+  // Tells the other shards, where this step would meet them, that it ends here with these words;
+  // `bounds` a norm.
+  void fail(const char* words, bool bounds) noexcept;
+
   // Copies the norm that the last step on a device looked at, a double, to memory there.
   void copy_norm(void* to);
 
@@ -88,6 +98,7 @@ class Updater {
   static constexpr std::uint64_t kMostSteps = std::uint64_t{1} << 53;
 
  private:
+  void meet(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
   double norm(std::span<const Group> groups, std::span<const Job> jobs, double grad_scale) const;
   std::span<const Variant> variants_of(std::span<const Group> groups) const;
   double step_on_cpu(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
@@ -102,6 +113,7 @@ class Updater {
   std::size_t t_scalar_, grad_scale_scalar_, decay_scalar_;
   std::uint64_t t_ = 0;
   std::unique_ptr<DeviceOptimizer> device_optimizer_;  // null: on the CPU
+  std::unique_ptr<Reduction> reduction_;               // null: arrays are whole
 };
 
 }  // namespace mdbopt

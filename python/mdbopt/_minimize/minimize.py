@@ -20,6 +20,7 @@ from mdbopt._minimize.objective import Objective, Start, start_point
 from mdbopt._minimize.progress import Progress
 from mdbopt._minimize.run import Run
 from mdbopt._minimize.settings import Settings, read_options
+from mdbopt._shards import Meeting
 
 # Evaluations between two checkpoints.
 DEFAULT_EVERY = 100
@@ -40,6 +41,7 @@ def minimize(
     checkpoint: str | os.PathLike[str] | None = None,
     every: float | None = DEFAULT_EVERY,
     resume: str | os.PathLike[str] | None = None,
+    reducer: Callable[..., Any] | None = None,
 ) -> OptimizeResult:
     """Minimise a smooth function of many variables from its values and gradients.
 
@@ -97,6 +99,11 @@ def minimize(
         only. "auto" continues from the file of ``checkpoint`` if there is one, else starts at
         ``x0``: the same command starts a run and goes on with it. (A file of that name is
         ``"./auto"``.)
+    reducer : callable, optional
+        How this run meets the other shards where ``x0`` is one piece of a vector that several
+        threads, processes or machines hold: see `mdbopt.searches`. All of them call `minimize` with
+        the same arguments, but for x0, and ``fun`` returns the same f on all of them and the
+        gradient of their own piece, which may be empty. They need ``jac=True`` or a callable.
 
     Returns
     -------
@@ -150,20 +157,25 @@ def minimize(
     >>> res.success, bool(abs(res.x).max() < 1e-4)
     (True, True)
     """
-    start = start_point(x0)
-    check_unbounded(bounds, start.size)
-    settings = read_options(method, jac, options, tol, start.dtype, stacklevel=3)
-    run, status = run_to_end(
-        Objective(fun, jac, args, start, settings.differences),
-        start,
-        settings,
-        callback,
-        progress=progress,
-        checkpoint=checkpoint,
-        every=every,
-        resume=resume,
-    )
-    result = run.result(status)
+    if reducer is not None:
+        options = {**(options or {}), "reducer": _checks.function("reducer", reducer)}
+    with Meeting(reducer) as meeting:
+        start = start_point(x0, least=1 if reducer is None else 0)
+        check_unbounded(bounds, start.size)
+        settings = read_options(method, jac, options, tol, start.dtype, stacklevel=3)
+        run, status = run_to_end(
+            Objective(fun, jac, args, start, settings.differences),
+            start,
+            settings,
+            callback,
+            progress=progress,
+            checkpoint=checkpoint,
+            every=every,
+            resume=resume,
+            meeting=meeting,
+        )
+        result = run.result(status)
+        meeting.outcome = result.message
     if settings.show:
         show(run, result, heading=True)
     return result
@@ -179,6 +191,7 @@ def run_to_end(
     checkpoint: str | os.PathLike[str] | None = None,
     every: float | None = DEFAULT_EVERY,
     resume: str | os.PathLike[str] | None = None,
+    meeting: Meeting | None = None,
 ) -> tuple[Run, int]:
     """Begin or resume a run, go on until it ends, and return it with its status."""
     every = _checks.limit("every", every, least=1, default=DEFAULT_EVERY)
@@ -187,6 +200,8 @@ def run_to_end(
     method = find_method(settings.method)
     run = Run(objective, method, settings.search, limits, start.library, settings.return_all)
     run.identity = _identity(settings, objective)
+    if meeting is not None:
+        meeting.core = run.core
     if checkpoint is not None:
         _files.check_writable("checkpoint", checkpoint)
     if isinstance(resume, str) and resume == "auto":
@@ -224,8 +239,8 @@ def _identity(settings: Settings, objective: Objective) -> str:
     if objective.differences is not None:
         options.update(objective.differences.identity())
     for name, value in sorted(options.items()):
-        if name in ("backend", "threads") or value is None:
-            continue  # the same bits either way
+        if name in ("backend", "threads", "reducer") or value is None:
+            continue  # the same path either way
         if isinstance(value, str):
             described[name] = value
         elif name == "groups" or np.ndim(value) > 0:

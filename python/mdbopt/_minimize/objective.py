@@ -40,13 +40,13 @@ class Start:
         return self.point if self.device is None else _core.copied(self.point, "x0")
 
 
-def start_point(x0: Any) -> Start:
-    """Return x0 as a fresh flat float array, and the library it came from."""
+def start_point(x0: Any, *, least: int = 1) -> Start:
+    """Return x0, of ``least`` elements, as a fresh flat float array, and its library."""
     library = Library(x0)
     if is_device(x0):
         return _start_on_device(x0, library)
     start = dense("x0", real_array("x0", x0, widen=False)).ravel()
-    if start.size == 0:
+    if start.size < least:
         raise ValueError("x0: expected at least one element, got none")
     if not np.isfinite(start).all():
         raise ValueError("x0: expected finite numbers, got NaN or inf")

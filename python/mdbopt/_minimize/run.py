@@ -50,6 +50,7 @@ class Run:
     ) -> None:
         self._objective = objective
         self._search = method.build(options)
+        self.core = self._search._new()
         self._limits = limits
         self._library = library
         self._points: list[Any] | None = [] if return_all else None
@@ -61,7 +62,8 @@ class Run:
     def begin(self, start: Start) -> None:
         self._search._check_size(start.size)
         f, g = self._objective(start.private())
-        self.state = self._search.init(start.point, f, g)
+        self.core.init(start.point, f, g)
+        self.state = SearchState(self._search, self.core, start.library)
         self.trace = Trace()
         self.trace.add(f, self.state.gmax, True, 0)
         self._keep_point()
@@ -82,7 +84,7 @@ class Run:
                 f"{start.dtype} and {shape} (as x0)"
             )
         try:
-            self.state = loaded(self._search, entries, start.library, start.device)
+            self.state = loaded(self._search, entries, start.library, start.device, self.core)
             self.trace = Trace.restored(entries, self.state.nfev)
         except (TypeError, ValueError) as error:
             raise ValueError(f"resume: {os.fspath(path)}: {error}") from error

@@ -82,6 +82,11 @@ def read_options(
     if maxfun is not None:
         maxfun = _checks.limit("maxfun", maxfun, least=1, default=DEFAULT_LIMIT)
     show, return_all = bool(given.pop("disp", False)), bool(given.pop("return_all", False))
+    if by_differences(jac) and given.get("reducer") is not None:
+        raise ValueError(
+            "jac: expected True or a callable with a reducer, as no shard can find its gradient by "
+            f"differences alone, got {jac!r}"
+        )
     of_differences = DIFFERENCE_OPTIONS if by_differences(jac) else ()
     of_search = find_method(name).options()
     _warn_of_unknown([key for key in given if key not in (*of_search, *of_differences)], stacklevel)

@@ -36,7 +36,10 @@ Every optimizer takes
 * ``flush_subnormals``: numbers below the normal range (1.2e-38 in float32) count as 0. A moment
   whose gradient has become 0 shrinks until it stands still there, where arithmetic is 14 to 20
   times slower; what is lost is far below ``eps``. False keeps them, as NumPy would;
-* ``backend``, ``threads``: as in `mdbopt.kernels`; results have the same bits with all of them.
+* ``backend``, ``threads``: as in `mdbopt.kernels`; results have the same bits with all of them;
+* ``reducer``: how steps meet those of other shards, where each array is one piece of a longer one:
+  sums and norms are those of the whole, see `mdbopt.searches`. Without sums, only the first step
+  meets the others.
 
 State of half-precision parameters is float32, and so is the arithmetic.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, ValuesView
+from collections.abc import Callable, Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from mdbopt import _checks, _core, _foreign
 from mdbopt._arrays import Library, dtype_name, is_device, real_value
+from mdbopt._shards import words_of
 from mdbopt.kernels._kernel import ROUNDINGS
 from mdbopt.optimizers import _argument_tree
 from mdbopt.optimizers._hints import unknown_option
@@ -31,6 +32,7 @@ class Optimizer:
     flush_subnormals: bool = True
     backend: str | None = None
     threads: int | None = None
+    reducer: Callable[..., Any] | None = None
 
     # What a state's arrays hold before the first step; None is a copy of the parameters.
     _START: ClassVar[Mapping[str, float | None]] = {}
@@ -58,6 +60,8 @@ class Optimizer:
             _checks.choice(self._where("backend"), self.backend, _backends())
         if self.threads is not None:
             self._set("threads", _checks.whole(self._where("threads"), self.threads, least=1))
+        if self.reducer is not None:
+            _checks.function(self._where("reducer"), self.reducer)
 
     def _set(self, name: str, value: Any) -> None:
         """Keep a hyperparameter as a plain number, whatever kind of number came."""
@@ -134,6 +138,7 @@ class Optimizer:
             "flush_subnormals": self.flush_subnormals,
             "threads": self.threads or 0,
             "backend": self.backend,
+            "reducer": self.reducer,
         }
 
     def init(self, params: Any, *, dtype: str | None = None) -> OptimizerState:
@@ -284,29 +289,35 @@ class Optimizer:
         """Take a step, for which some scalars of the rule may be set."""
         if state.__class__ is not OptimizerState:
             raise not_a_state(self, state)
-        if state._optimizer is not self:
-            state._adopt(self)
-        there = None
-        if lr is not None or grad_scale is not None or found_inf is not None:
-            given = {"lr": lr, "grad_scale": grad_scale, "found_inf": found_inf}
-            there = {name: number for name, number in given.items() if _read_there(name, number)}
-            lr, grad_scale, found_inf = (
-                None if name in there else number for name, number in given.items()
+        try:
+            if state._optimizer is not self:
+                state._adopt(self)
+            there = None
+            if lr is not None or grad_scale is not None or found_inf is not None:
+                given = {"lr": lr, "grad_scale": grad_scale, "found_inf": found_inf}
+                there = {
+                    name: number for name, number in given.items() if _read_there(name, number)
+                }
+                lr, grad_scale, found_inf = (
+                    None if name in there else number for name, number in given.items()
+                )
+            if weight_decay is not None:
+                weight_decay = self._each("weight_decay", weight_decay)
+            return state._core.step(
+                params,
+                grads,
+                self.lr if lr is None else self._each("lr", lr),
+                1.0 if grad_scale is None else self._positive("grad_scale", grad_scale),
+                found_inf is not None and real_value(self._where("found_inf"), found_inf) != 0.0,
+                0.0 if max_norm is None else self._bound(max_norm),
+                copy,
+                scalars,
+                there or None,
+                weight_decay,
             )
-        if weight_decay is not None:
-            weight_decay = self._each("weight_decay", weight_decay)
-        return state._core.step(
-            params,
-            grads,
-            self.lr if lr is None else self._each("lr", lr),
-            1.0 if grad_scale is None else self._positive("grad_scale", grad_scale),
-            found_inf is not None and real_value(self._where("found_inf"), found_inf) != 0.0,
-            0.0 if max_norm is None else self._bound(max_norm),
-            copy,
-            scalars,
-            there or None,
-            weight_decay,
-        )
+        except Exception as error:
+            state._core.fail(words_of(error), max_norm is not None)
+            raise
 
     def plan(self, params: Any, grads: Any, state: OptimizerState) -> Plan:
         """Bind a step to its arguments, for loops that call it very often.

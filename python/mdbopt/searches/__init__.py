@@ -24,6 +24,12 @@ graph may record the objective and the judgement together::
 The path is the same, but for one thing: a trial that is not finite stays until the next judgement,
 which tries a shorter step whatever it is told. Once the search has ended, judgements do nothing.
 
+With ``reducer=`` x is one piece of a vector that several threads, processes or machines hold, each
+with a search of its own: ``reducer(values)`` gives float64 values of shape (n,) to all of them and
+returns what all gave, shape (shards, n), in one order of the shards. All make the same calls with
+the same f, and take the same decisions; cut at multiples of 1024 elements, they have the bits of
+the whole. What does not agree is a RuntimeError on every shard, and so is what another one raised.
+
 Examples
 --------
 >>> import numpy as np, mdbopt
@@ -77,6 +83,9 @@ class Backtracking(Search):
         Kept as a copy, int64, that cannot be written to.
     backend, threads
         As for `mdbopt.kernels`.
+    reducer : callable, optional
+        How this search meets the other shards where x is one piece of a vector; see
+        `mdbopt.searches`.
 
     See Also
     --------
@@ -124,6 +133,8 @@ class Box(Search):
         number of labels. Kept as a copy, int64, that cannot be written to.
     backend, threads
         As for `mdbopt.kernels`.
+    reducer
+        As for `Backtracking`.
 
     References
     ----------
@@ -179,7 +190,7 @@ class Ellipsoid(Search):
     refine : int, default 0
         Newton steps by which λ is improved to the smallest ellipsoid of the family; inf for all
         that change it.
-    forward, cut, groups, backend, threads
+    forward, cut, groups, backend, threads, reducer
         As for `Box`.
 
     References
@@ -218,7 +229,7 @@ class Guarded(Search):
         down. More pairs than variables still help; inf keeps all.
     proposer : {"lbfgs", "heavy-ball", "nesterov", "cg"}
         Where directions come from.
-    gamma, initial_scale, forward, cut, groups, backend, threads
+    gamma, initial_scale, forward, cut, groups, backend, threads, reducer
         Of the guarding box, as for `Box`.
 
     Examples

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mdbopt import _checks, _core
 from mdbopt._arrays import Library, device_of, is_device, real_array, real_value
+from mdbopt._shards import telling
 from mdbopt.searches._state import SearchState, loaded
 
 CUTS = ("cocoercive", "hypergradient")
@@ -31,6 +32,7 @@ class Search:
     forward: float | None = None
     cut: str = "cocoercive"
     groups: ArrayLike | None = None
+    reducer: Callable[[NDArray[np.float64]], ArrayLike] | None = None
 
     def _options(self) -> dict[str, Any]:
         options: dict[str, Any] = {}
@@ -52,6 +54,8 @@ class Search:
             )
         if self.threads is not None:
             options["threads"] = _checks.whole("threads", self.threads, least=1)
+        if self.reducer is not None:
+            options["reducer"] = _checks.function("reducer", self.reducer)
         return options
 
     def __post_init__(self) -> None:
@@ -132,7 +136,8 @@ class Search:
         """
         library = Library(x)
         core = self._new()
-        core.init(x, real_value("f", f), g)
+        with telling(core):
+            core.init(x, real_value("f", f), g)
         return SearchState(self, core, library)
 
     def propose(self, state: SearchState, *, copy: bool = True) -> Any:
@@ -192,7 +197,10 @@ class Search:
                 f = f.detach()
             state._core.judge_async(f if is_device(f) else real_value("f", f), g)
             return None
-        return state._core.judge(f if type(f) is float else real_value("f", f), g)
+        if type(f) is not float:
+            with telling(state._core):
+                f = real_value("f", f)
+        return state._core.judge(f, g)
 
     def converged(self, state: SearchState, gtol: float = 0.0) -> bool:
         """Whether max|g| <= gtol, or the search has ended by itself (see ``state.status``)."""

@@ -138,9 +138,15 @@ def _restored(
     return loaded(search, saved, Library.named(library), device)
 
 
-def loaded(search: Opens, saved: Any, library: Library, device: int | None) -> SearchState:
+def loaded(
+    search: Opens,
+    saved: Any,
+    library: Library,
+    device: int | None,
+    core: _core.SearchState | None = None,
+) -> SearchState:
     """Make a state from what was saved of one, or raise; ``library`` says whose arrays it gives."""
-    core = search._new()
+    core = core or search._new()
     if isinstance(saved, SearchState):
         saved = saved._core.save()
     elif not isinstance(saved, Mapping):

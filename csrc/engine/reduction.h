@@ -1,0 +1,120 @@
+// reduction – the sums of arrays that are cut into shards: every shard finishes the one tree of fold.h
+// from the nodes that each of them covers.
+//
+// A shard's chunks are a run of the whole's, or one for each array of a list. A run is made of a few
+// nodes of the whole's tree, at most two for each of its levels; a message has the sums of these. Where a
+// shard does not begin at a chunk, each shard is one node, and the nodes fold in the order of the shards.
+//
+// All messages of a reduction have one length, so that a shard which fails can take its turn whatever the
+// others wait for.
+#pragma once
+
+#include <mdbopt/launch.h>
+#include <mdbopt/reducer.h>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mdbopt {
+
+// Partial sums of a shard's chunks, one every `stride`, and where the sum of the whole goes.
+struct ChunkSums {
+  Fold fold;
+  double* partials;
+  std::size_t stride;
+  double* result;
+};
+
+// The messages and bytes that this thread has given to other shards, for tests of what is promised.
+struct Exchanged {
+  std::size_t messages;
+  std::size_t bytes;
+};
+Exchanged& exchanged();
+
+// A node of the tree: the chunks [first, first + count) of a shard, 2^height of the whole.
+struct Node {
+  std::size_t first, count, height;
+};
+
+// The nodes of a run of `count` chunks, which is chunk `begin` of the whole on, and `first` of its shard.
+void add_nodes(std::size_t begin, std::size_t count, std::size_t first, std::vector<Node>& nodes);
+
+class Reduction {
+ public:
+  // What has to be alike on all shards: a number, or a word.
+  struct Fact {
+    const char* name;
+    double value;
+    std::string word = {};
+    Fact(const char* of, double number) : name(of), value(number) {}
+    Fact(const char* of, const std::string& text);
+    Fact(const char* of, const char* text) : Fact(of, std::string(text)) {}
+  };
+
+  explicit Reduction(std::shared_ptr<Reducer> reducer) : reducer_(std::move(reducer)) {}
+
+  const std::shared_ptr<Reducer>& reducer() const { return reducer_; }
+
+  // Before the first sum over arrays of these sizes: all shards exchange them.
+  void agree(std::span<const std::size_t> sizes, std::span<const Fact> facts);
+  bool agreed(std::span<const Job> jobs) const;
+  bool met() const { return shards_ > 0; }
+  bool failed() const { return failed_; }
+  // Of the whole, after that.
+  double elements() const { return elements_; }
+  std::size_t first_chunk() const { return first_chunk_; }
+  // The most sums of any pass, and numbers of groups, so that they take one message.
+  void reserve(std::size_t sums, std::size_t groups = 0);
+
+  // A number that all messages from now on carry, and that must be the same on all shards.
+  void tell(const char* name, double value);
+  // The sums of the whole, from the partial sums of this shard's chunks.
+  void fold(std::span<const ChunkSums> sums);
+  // values[k] = Σ over the shards of values[k], in their order.
+  void add(std::span<double> values);
+  // What every shard has, one after the other.
+  std::vector<double> collect(std::span<const double> mine);
+
+  // Ends the other shards with these words, if they wait or will wait for this one.
+  void fail(const char* words) noexcept;
+
+ private:
+  // What a node of some shard is to the whole's tree.
+  struct Branch {
+    std::size_t shard, index, height;
+  };
+
+  std::span<double> message(double kind);
+  void exchange();
+  void greet();
+  std::span<const double> from(std::size_t shard) const;
+  void compare(const std::string& name, std::size_t position);
+  void check_same(const std::string& name, double first, double other, std::size_t shard);
+  void lay_out(const std::vector<std::vector<std::size_t>>& sizes);
+
+  std::shared_ptr<Reducer> reducer_;
+  std::size_t shard_ = 0, shards_ = 0;
+  std::vector<double> mine_, all_;
+  std::size_t length_ = kGreeting;  // of a message
+  double messages_ = 0.0;
+  std::string told_name_ = "f";
+  double told_ = 0.0;
+  bool failed_ = false;
+
+  std::vector<std::size_t> sizes_;  // of this shard's arrays
+  double elements_ = 0.0;
+  std::size_t first_chunk_ = 0;
+  std::size_t most_nodes_ = 0;    // of any shard
+  std::vector<Node> nodes_;       // of this shard
+  std::vector<Branch> branches_;  // of all, from the left of the tree to the right
+  std::vector<double> stack_;
+  std::vector<std::size_t> heights_;
+
+  static constexpr std::size_t kGreeting = 64;
+};
+
+}  // namespace mdbopt
