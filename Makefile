@@ -76,8 +76,8 @@ check-%: $(VENV)/.build
 # What runs on several threads; `make check-tsan` builds the rest, too.
 check-threads: $(VENV)/.build
 	@cmake --preset tsan --log-level=WARNING >/dev/null
-	@cmake --build --preset tsan --target groups launch pool program updater
-	ctest --preset tsan --tests-regex '^(groups|launch|pool|program|updater)$$'
+	@cmake --build --preset tsan --target groups launch pool program reduction updater
+	ctest --preset tsan --tests-regex '^(groups|launch|pool|program|reduction|updater)$$'
 
 example: release
 	@cmake --build --preset release --target mdbopt_core -- --quiet

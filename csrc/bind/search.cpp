@@ -103,7 +103,9 @@ class SearchState {
     }
     Loader loader(saved);
     const Borrowed x = borrow(loader.find("x"), "state: 'x'");
-    if (x.tensor.size == 0) throw Error("state: 'x' is empty, expected at least one element");
+    const bool may_be_empty = options.reducer != nullptr;
+    if (x.tensor.size == 0 && !may_be_empty)
+      throw Error("state: 'x' is empty, expected at least one element");
     std::unique_ptr<Search> fresh = search::make(options, x.tensor.size, x.tensor.dtype);
     try {
       fresh->fields(loader);
