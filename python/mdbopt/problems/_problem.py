@@ -1,7 +1,8 @@
 """_problem – what all problems share: f(w) and its gradient, the point to start from, constants.
 
-A problem of one margin per row is  f(w) = sum_i loss(z_i) / n + l2/2 |v|^2,  z = X w[:-1] + w[-1],
-with v = w[:-1], or w where the penalty counts the intercept, too.
+A problem of one margin per row is  f(w) = sum_i s_i loss(z_i) / sum_i s_i + l2/2 |v|^2,
+z = X w[:-1] + w[-1], with v = w[:-1], or w where the penalty counts the intercept, too, and
+s_i = 1 where rows have no weights.
 Its file holds the loss, its derivative and its curvature; all else is here.
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mdbopt._finite import Array, matrix, number, point
+from mdbopt._finite import Array, matrix, number, point, vector
 
 from ._design import Design, margins
 
@@ -117,16 +118,49 @@ class Problem(ABC):
 
 
 class RowsProblem(Problem):
-    """A mean over the rows of X, plus l2/2 times the squared norm of the penalised weights."""
+    """A weighted mean over the rows of X, plus l2/2 times the penalised weights' squared norm."""
 
     _penalized: int
 
-    def __init__(self, X: Any, l2: float, intercept: bool, penalize_intercept: bool) -> None:
+    def __init__(
+        self, X: Any, l2: float, intercept: bool, penalize_intercept: bool, sample_weight: Any
+    ) -> None:
         self.l2 = number(l2, self.name, "l2", minimum=0.0)
         self.design = Design(X, intercept, self.name)
         self.penalize_intercept = bool(penalize_intercept)
         self.n = self.design.n
         self.dtype = self.design.dtype
+        self._row_weights, self._total_weight = self._weights_of_rows(sample_weight)
+
+    def _weights_of_rows(self, sample_weight: Any) -> tuple[Array | None, float]:
+        """Return the weights, None where all are 1, and their sum."""
+        if sample_weight is None:
+            return None, self.n
+        weights = vector(sample_weight, self.n, self.name, "sample_weight")
+        if weights.min() < 0.0:
+            place = int(np.argmin(weights))
+            raise ValueError(
+                f"{self.name}: sample_weight[{place}] is {weights[place]}, expected no less than 0"
+            )
+        with np.errstate(**SILENT):
+            weights = weights.astype(self.dtype)
+            total = float(weights.sum(dtype=np.float64))
+        if not 0.0 < total < np.inf:
+            raise ValueError(
+                f"{self.name}: sample_weight has the sum {total}, expected a finite sum above 0"
+            )
+        return weights, total
+
+    def _sum(self, values: Array) -> float:
+        """Return the sum over the rows, each times its weight, in float64."""
+        if self._row_weights is None:
+            return float(values.sum(dtype=np.float64))
+        return float(np.dot(self._row_weights.astype(np.float64), values))
+
+    def _mean_spectral_square(self) -> float:
+        """Return an upper bound of the largest eigenvalue of X^T diag(s) X / sum(s)."""
+        largest = 1.0 if self._row_weights is None else float(self._row_weights.max())
+        return largest * self.design.spectral_square() / self._total_weight
 
     def _set_outputs(self, outputs: int) -> None:
         """Count the weights of so many numbers z a row; the last ones are the intercepts."""
@@ -157,27 +191,34 @@ class MarginProblem(RowsProblem):
 
     curvature_bound: float
 
-    def __init__(self, X: Any, l2: float, intercept: bool, penalize_intercept: bool) -> None:
-        super().__init__(X, l2, intercept, penalize_intercept)
+    def __init__(
+        self, X: Any, l2: float, intercept: bool, penalize_intercept: bool, sample_weight: Any
+    ) -> None:
+        super().__init__(X, l2, intercept, penalize_intercept, sample_weight)
         self._set_outputs(1)
         self._start = np.zeros(self.d, self.dtype)
 
     def _evaluate(self, w: Array) -> tuple[float, Array]:
         total, slope = self._loss(self.design.margins(w))
-        slope /= self.n
-        return self._add_l2(total / self.n, self.design.gradient(slope), w)
+        if self._row_weights is not None:
+            slope *= self._row_weights
+        slope /= self._total_weight
+        return self._add_l2(total / self._total_weight, self.design.gradient(slope), w)
 
     def _hessian_diagonal(self, w: Array | None) -> Array:
         if w is None:
-            squares = self.design.column_squares() * self.curvature_bound
+            squares = self.design.column_squares(self._row_weights) * self.curvature_bound
         else:
-            squares = self.design.column_squares(self._curvature(self.design.margins(w)))
-        squares /= self.n
+            curvature = self._curvature(self.design.margins(w))
+            if self._row_weights is not None:
+                curvature *= self._row_weights
+            squares = self.design.column_squares(curvature)
+        squares /= self._total_weight
         squares[: self._penalized] += self.l2
         return squares
 
     def _smoothness(self) -> float:
-        return self.curvature_bound * self.design.spectral_square() / self.n + self.l2
+        return self.curvature_bound * self._mean_spectral_square() + self.l2
 
     def _margins_at(self, w: Any, X: Any = None) -> Array:
         rows = self.design.X if X is None else self._matrix_like(X)
@@ -187,7 +228,7 @@ class MarginProblem(RowsProblem):
 
     @abstractmethod
     def _loss(self, z: Array) -> tuple[float, Array]:
-        """Return the sum of the losses in float64, and loss'(z); may overwrite z."""
+        """Return `_sum` of the losses, and loss'(z) without weights; may overwrite z."""
 
     @abstractmethod
     def _curvature(self, z: Array) -> Array:

@@ -24,9 +24,10 @@ class SmoothedSVM(BinaryProblem):
         l2: float,
         intercept: bool,
         penalize_intercept: bool,
+        sample_weight: Any,
         smoothing: float,
     ) -> None:
-        super().__init__(X, l2, intercept, penalize_intercept)
+        super().__init__(X, l2, intercept, penalize_intercept, sample_weight)
         self.smoothing = number(smoothing, self.name, "smoothing")
         # below the normal numbers of X's dtype, 1 / smoothing overflows
         least = float(np.finfo(self.dtype).tiny)
@@ -49,7 +50,7 @@ class SmoothedSVM(BinaryProblem):
         slope /= width
         short -= slope * (width / 2)
         short *= slope
-        total = float(short.sum(dtype=np.float64))
+        total = self._sum(short)
         slope *= self._sign
         np.negative(slope, out=slope)
         return total, slope
@@ -68,6 +69,7 @@ def smoothed_svm(
     *,
     intercept: bool = True,
     penalize_intercept: bool = False,
+    sample_weight: Any = None,
     smoothing: float = 1.0,
 ) -> SmoothedSVM:
     r"""Build the linear support vector machine with a Huberised (squared-smoothed) hinge.
@@ -92,6 +94,9 @@ def smoothed_svm(
         Whether the last weight is an intercept; without, v = w.
     penalize_intercept : bool, optional
         True: v = w, as in papers that append a column of ones.
+    sample_weight : array_like of shape (n,), optional
+        Weights of the rows, finite and >= 0, dimensionless; f then has the mean with these
+        weights, so that a whole number counts as so many rows. Cast to the dtype of X.
     smoothing : float, optional
         Width eps > 0 of the parabola that joins the two lines, in units of the margin. Towards 0
         the loss becomes the hinge max(0, 1 - m), which it underestimates by at most eps / 2.
@@ -106,7 +111,8 @@ def smoothed_svm(
     ------
     TypeError, ValueError
         When X is not a finite, non-empty matrix of real numbers, when y has another length, one
-        class or more than two, when l2 is not a finite number >= 0, or smoothing not one > 0.
+        class or more than two, when l2 is not a finite number >= 0, or smoothing not one > 0, or
+        when sample_weight is not as above.
 
     Notes
     -----
@@ -115,6 +121,7 @@ def smoothed_svm(
     * `x0` is 0.
     * `smoothness` is lambda_max(X^T X) / (n eps) + l2, ones included; the eigenvalue is exact but
       for rounding when n or d is at most 256, else by 100 Lanczos steps and a margin of 5 %.
+    * With `sample_weight` s, `smoothness` has sum(s) for n, and max(s) times that eigenvalue.
 
     References
     ----------
@@ -132,4 +139,4 @@ def smoothed_svm(
     >>> fun.accuracy([1.0, 0.0])
     1.0
     """
-    return SmoothedSVM(X, y, l2, intercept, penalize_intercept, smoothing)
+    return SmoothedSVM(X, y, l2, intercept, penalize_intercept, sample_weight, smoothing)

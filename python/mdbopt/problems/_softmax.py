@@ -19,9 +19,15 @@ class Softmax(RowsProblem):
     name = "softmax"
 
     def __init__(
-        self, X: Any, y: Any, l2: float, intercept: bool, penalize_intercept: bool
+        self,
+        X: Any,
+        y: Any,
+        l2: float,
+        intercept: bool,
+        penalize_intercept: bool,
+        sample_weight: Any,
     ) -> None:
-        super().__init__(X, l2, intercept, penalize_intercept)
+        super().__init__(X, l2, intercept, penalize_intercept, sample_weight)
         labels = one_column(y, self.n, self.name, "y")
         self._index, self.classes = class_index(labels, self.name)
         count = len(self.classes)
@@ -29,7 +35,7 @@ class Softmax(RowsProblem):
         self.shape = (self.design.columns, count)
         start = np.zeros(self.shape, self.dtype)
         if intercept:
-            frequency = np.bincount(self._index, minlength=count) / self.n
+            frequency = np.bincount(self._index, self._row_weights, count) / self._total_weight
             start[-1] = np.log(np.maximum(frequency, 0.02 / count))
         self._start = start.ravel()
 
@@ -46,38 +52,45 @@ class Softmax(RowsProblem):
             sums = _exponentials(z)
             losses = np.log(sums)
             losses -= own
-            total += float(losses.sum(dtype=np.float64))
             z /= sums[:, None]
             z[here] -= 1
-            z /= self.n
+            if self._row_weights is None:
+                total += float(losses.sum(dtype=np.float64))
+            else:
+                weights_here = self._row_weights[rows]
+                total += float(np.dot(weights_here.astype(np.float64), losses))
+                z *= weights_here[:, None]
+            z /= self._total_weight
             gradient[:features] += block.T @ z
             if self.design.intercept:
                 gradient[-1] += z.sum(axis=0)
-        return self._add_l2(total / self.n, gradient.ravel(), w)
+        return self._add_l2(total / self._total_weight, gradient.ravel(), w)
 
     def _hessian_diagonal(self, w: Array | None) -> Array:
         diagonal: Array = np.zeros(self.shape)
         if w is None:
-            diagonal += 0.25 * self.design.column_squares()[:, None]
+            diagonal += 0.25 * self.design.column_squares(self._row_weights)[:, None]
         else:
             weights, features = w.reshape(self.shape), self.design.features
-            for _, block in self.design.row_blocks(max(self.shape)):
+            for rows, block in self.design.row_blocks(max(self.shape)):
                 z = margins(block, weights, self.design.intercept)
                 z -= z.max(axis=1, keepdims=True)
                 z /= _exponentials(z)[:, None]
                 spread = (z * (1 - z)).astype(np.float64, copy=False)
+                if self._row_weights is not None:
+                    spread *= self._row_weights[rows, None]
                 wide = block.astype(np.float64)
                 diagonal[:features] += (wide * wide).T @ spread
                 if self.design.intercept:
                     diagonal[-1] += spread.sum(axis=0)
-        diagonal /= self.n
+        diagonal /= self._total_weight
         flat = diagonal.ravel()
         flat[: self._penalized] += self.l2
         return flat
 
     def _smoothness(self) -> float:
         # diag(p) - p p^T has eigenvalues up to 1/2 (Boehning 1992)
-        return 0.5 * self.design.spectral_square() / self.n + self.l2
+        return 0.5 * self._mean_spectral_square() + self.l2
 
     def predict(self, w: Any, X: Any) -> Array:
         """Return the label of each row of X, as in y: that of the largest z, the first of equals.
@@ -119,7 +132,13 @@ def _exponentials(z: Array) -> Array:
 
 
 def softmax(
-    X: Any, y: Any, l2: float = 0.0, *, intercept: bool = True, penalize_intercept: bool = False
+    X: Any,
+    y: Any,
+    l2: float = 0.0,
+    *,
+    intercept: bool = True,
+    penalize_intercept: bool = False,
+    sample_weight: Any = None,
 ) -> Softmax:
     r"""Build the softmax-regression (multinomial logistic) problem for c classes.
 
@@ -141,6 +160,9 @@ def softmax(
     penalize_intercept : bool, optional
         True: V = W, as in papers that append a column of ones. Probabilities of rare classes are
         then pulled towards 1 / c.
+    sample_weight : array_like of shape (n,), optional
+        Weights of the rows, finite and >= 0, dimensionless; f then has the mean with these
+        weights, so that a whole number counts as so many rows. Cast to the dtype of X.
 
     Returns
     -------
@@ -152,7 +174,8 @@ def softmax(
     ------
     TypeError, ValueError
         When X is not a finite, non-empty matrix of real numbers, when y has another length, one
-        class only or labels that are not whole, or when l2 is not a finite number >= 0.
+        class only or labels that are not whole, when l2 is not a finite number >= 0, or when
+        sample_weight is not as above.
 
     Notes
     -----
@@ -167,6 +190,7 @@ def softmax(
     * `smoothness` is lambda_max(X^T X) / (2n) + l2, ones included [1]_: that eigenvalue is exact
       but for rounding when n or features + 1 is at most 256, else by 100 Lanczos steps and a
       margin of 5 %.
+    * With `sample_weight` s, `smoothness` has sum(s) for n, and max(s) times that eigenvalue.
 
     References
     ----------
@@ -180,4 +204,4 @@ def softmax(
     >>> fun.d, fun.shape, round(fun(fun.x0)[0], 6)
     (6, (2, 3), 1.098612)
     """
-    return Softmax(X, y, l2, intercept, penalize_intercept)
+    return Softmax(X, y, l2, intercept, penalize_intercept, sample_weight)
