@@ -17,7 +17,12 @@ from mdbopt import _core
 from mdbopt.cli._table import say
 
 # The extras for users, and the packages that each of them adds.
-EXTRAS = {"data": ("pandas", "scikit-learn"), "plot": ("matplotlib",), "progress": ("tqdm",)}
+EXTRAS = {
+    "data": ("pandas", "scikit-learn"),
+    "plot": ("matplotlib",),
+    "progress": ("tqdm",),
+    "scikit-learn": ("scikit-learn",),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
