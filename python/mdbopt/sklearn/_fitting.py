@@ -65,11 +65,17 @@ def weights_of_rows(sample_weight: Any, X: Any) -> Array | None:
 
 
 def solved(
-    problem: RowsProblem, columns: Columns, curvature: float, start: Array, stops: Stops
+    problem: RowsProblem,
+    columns: Columns,
+    curvature: float,
+    start: Array,
+    stops: Stops,
+    stacklevel: int,
 ) -> tuple[Array, OptimizeResult]:
     """Minimise a problem from the weights ``start``; return weights of shape (columns, outputs).
 
-    Warns that the search did not converge where it came to its limit. One that ends because f and
+    Warns that the search did not converge where it came to its limit; the warning is that of the
+    line ``stacklevel`` calls above. One that ends because f and
     g no longer tell points apart in their precision has converged as far as they allow.
     """
     outputs = problem.d // problem.design.columns
@@ -86,6 +92,6 @@ def solved(
             f"{result.message} max|g| is {np.abs(result.jac).max():.3g}, expected at most "
             f"{gtol:g}; raise max_iter or tol.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=stacklevel + 1,
         )
     return variables.weights(result.x).reshape(-1, outputs), result

@@ -50,7 +50,7 @@ class _LeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 intercept=bool(self.fit_intercept),
                 sample_weight=weights,
             )
-            solution, result = solved(problem, columns, 1.0, problem.x0, stops)
+            solution, result = solved(problem, columns, 1.0, problem.x0, stops, stacklevel=3)
             solutions.append(solution[:, 0].astype(np.float64) * unit)
             iterations.append(result.nit)
         found = np.array(solutions)

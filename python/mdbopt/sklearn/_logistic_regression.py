@@ -163,7 +163,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         start = self._start(problem, classes, outputs)
         # p (1 - p) at its largest; for c equal classes.
         curvature = 0.25 if binary else (outputs - 1) / outputs**2
-        solution, result = solved(problem, columns, curvature, start, stops)
+        solution, result = solved(problem, columns, curvature, start, stops, stacklevel=2)
         if not binary:
             # Numbers added to all classes alike change no probability.
             solution = solution - solution.mean(axis=1, keepdims=True)
