@@ -20,10 +20,18 @@ import mdbopt
 
 DATA_VARIABLE = "MDBOPT_BENCH_DATA"
 REFERENCE_VARIABLE = "MDBOPT_BENCH_REFERENCE"
+# The tables whose columns are as measured; the others are scaled or one-hot.
+RAW = (
+    "australian", "breast-cancer", "diabetes", "heart", "svmguide1", "cpusmall",
+    "california-housing", "bodyfat", "housing", "concrete", "power-plant", "yacht",
+    "naval-propulsion",
+)  # fmt: skip
 
 
-def parser(doc: str | None, *, data: bool = False) -> argparse.ArgumentParser:
-    """Start a command line: every bench has --json, those on data --data and --reference."""
+def parser(
+    doc: str | None, *, data: bool = False, reference: bool = False
+) -> argparse.ArgumentParser:
+    """Start a command line: every bench has --json, those on data --data, some --reference."""
     made = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -36,6 +44,7 @@ def parser(doc: str | None, *, data: bool = False) -> argparse.ArgumentParser:
             help=f"folder with load.py: load(name) -> (X, y), NAMES, CLASSIFICATION "
             f"(default ${DATA_VARIABLE})",
         )
+    if reference:
         made.add_argument(
             "--reference",
             metavar="DIR",

@@ -26,12 +26,6 @@ import mdbopt
 
 TAUS = (1e-2, 1e-4, 1e-8)
 COLUMNS = {tau: f"evaluations_{tau:.0e}".replace("e-0", "e-") for tau in TAUS}
-# the tables whose columns are as measured; the others are scaled or one-hot
-RAW = (
-    "australian", "breast-cancer", "diabetes", "heart", "svmguide1", "cpusmall",
-    "california-housing", "bodyfat", "housing", "concrete", "power-plant", "yacht",
-    "naval-propulsion",
-)  # fmt: skip
 FLOAT32_TAU = 1e-4
 FLOAT32_LIMIT = 1.3
 LARGEST_MATRIX = 400  # variables up to which BFGS takes part
@@ -64,7 +58,7 @@ def held_out_sets(args: Any) -> Iterator[tuple[str, Any, Any, float, None]]:
 
 def is_raw(name: str) -> bool:
     """Tell the tables with columns of their own units from the scaled ones."""
-    return name in RAW or name.endswith("/raw")
+    return name in _common.RAW or name.endswith("/raw")
 
 
 def counts_of(run: Run, f0: float, best: float) -> dict[float, int]:
@@ -217,7 +211,7 @@ def _beside_peers(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
 
 def main() -> None:
     """Read the command line and run."""
-    parser = _common.parser(__doc__, data=True)
+    parser = _common.parser(__doc__, data=True, reference=True)
     parser.add_argument("--method", action="append", help="default guarded; may be repeated")
     parser.add_argument("--proposer", help="of guarded: lbfgs, heavy-ball, nesterov, cg")
     parser.add_argument("--dtype", choices=("float64", "float32"), default="float64")

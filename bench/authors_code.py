@@ -196,7 +196,7 @@ def _difference(got: tuple[float, int] | None, reference: float) -> str:
 
 def main() -> None:
     """Read the command line and run."""
-    parser = _common.parser(__doc__, data=True)
+    parser = _common.parser(__doc__, data=True, reference=True)
     parser.add_argument("--only", metavar="DATASET", action="append", help="these data sets only")
     parser.add_argument("--numpy", action="store_true", help="see above")
     parser.add_argument("--sensitivity", metavar="DATASET/SET", help="see above")

@@ -22,7 +22,8 @@ BENCHES = {
     "measure": [HERE / "measure.py", "--threads", "1,all"],
     "overhead": [HERE / "overhead.py", "--sizes", "1e3,1e4,1e5,1e6", "--rounds", "3"],
 }
-ON_DATA = {
+ON_DATA = {"estimators": [HERE / "estimators.py"]}
+BESIDE_REFERENCE = {
     "authors_code": [HERE / "authors_code.py"],
     "against_lbfgsb": [HERE / "against_lbfgsb.py", "--dtype", "float32"],
 }
@@ -30,13 +31,17 @@ ON_DATA = {
 
 def main() -> None:
     """Read the command line and run each bench in a process of its own."""
-    parser = _common.parser(__doc__, data=True)
+    parser = _common.parser(__doc__, data=True, reference=True)
     parser.add_argument("--out", metavar="DIR", help="write <bench>.json files there")
     args = parser.parse_args()
     wanted = dict(BENCHES)
-    folders = ["--data", args.data, "--reference", args.reference]
+    data, reference = ["--data", args.data], ["--reference", args.reference]
+    if args.data:
+        wanted |= {name: [*command, *data] for name, command in ON_DATA.items()}
     if args.data and args.reference:
-        wanted |= {name: [*command, *folders] for name, command in ON_DATA.items()}
+        wanted |= {
+            name: [*command, *data, *reference] for name, command in BESIDE_REFERENCE.items()
+        }
     _common.print_machine()
     folder = pathlib.Path(args.out or tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,9 +55,9 @@ def main() -> None:
         if done.returncode != 0:
             sys.exit(done.returncode)
         print(flush=True)
-    if len(wanted) == len(BENCHES):
+    if not (args.data and args.reference):
         print(
-            "The comparisons on data were left out: give --data and --reference, or set "
+            "Comparisons on data were left out: give --data and --reference, or set "
             f"{_common.DATA_VARIABLE} and {_common.REFERENCE_VARIABLE} (bench/README.md)."
         )
     print("seconds: " + ", ".join(f"{name} {value:g}" for name, value in spent.items()))

@@ -161,7 +161,9 @@ def test_info(capsys):
     assert found["dtypes"] == ["float64", "float32"]
     assert found["cuda"]["available"] == mdbopt.cuda.is_available()
     assert bool(found["cuda"]["devices"]) == found["cuda"]["available"]
-    assert found["extras"].keys() == {"data", "plot", "progress", "scikit-learn"}
+    assert found["extras"].keys() == {
+        "data", "optimagic", "plot", "progress", "scikit-learn",
+    }  # fmt: skip
     assert found["extras"]["data"].keys() == {"pandas", "scikit-learn"}
 
 

@@ -19,6 +19,7 @@ from mdbopt.cli._table import say
 # The extras for users, and the packages that each of them adds.
 EXTRAS = {
     "data": ("pandas", "scikit-learn"),
+    "optimagic": ("optimagic",),
     "plot": ("matplotlib",),
     "progress": ("tqdm",),
     "scikit-learn": ("scikit-learn",),
