@@ -291,6 +291,20 @@ def test_complex_steps_need_a_complex_answer():
     assert minimize(real, jac="3-point").success
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_one_number_may_come_in_an_array_at_complex_points_too(shape):
+    result = minimize(lambda x: np.reshape(value(x), shape), jac="cs")
+    np.testing.assert_array_equal(result.x, minimize(jac="cs").x)
+
+
+def test_more_numbers_than_one_at_a_complex_point_are_refused():
+    def several(x):
+        return x if np.iscomplexobj(x) else value(x)
+
+    with pytest.raises(TypeError, match=r"fun: expected one complex number .*shape \(3,\)"):
+        minimize(several, jac="cs")
+
+
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [

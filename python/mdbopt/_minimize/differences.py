@@ -171,7 +171,12 @@ class Differences:
                     "fun: expected a complex number at a complex point (jac='cs'), got "
                     f"{type(answer).__name__}; jac='3-point' asks for real points only"
                 )
-        imaginary = np.array([answer.imag for answer in found], np.float64)
+            if np.size(answer) != 1:
+                raise TypeError(
+                    "fun: expected one complex number at a complex point (jac='cs'), got "
+                    f"{type(answer).__name__} of shape {np.shape(answer)}"
+                )
+        imaginary = np.array([np.imag(answer) for answer in found], np.float64).ravel()
         with np.errstate(over="ignore"):
             return (imaginary / steps).astype(self._dtype)
 
