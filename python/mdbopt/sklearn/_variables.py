@@ -34,6 +34,11 @@ class Columns:
         In the units of the columns.
     spreads : ndarray of shape (features,)
         Roots of the mean squares; exactly 0 for a column that is constant but for rounding.
+
+    Raises
+    ------
+    ValueError
+        When squares of a column overflow.
     """
 
     def __init__(self, X: Any, sample_weight: Array | None, centred: bool) -> None:
@@ -43,23 +48,24 @@ class Columns:
         self.means: Array = np.zeros(features)
         if centred:
             self.means = _weighted_sums(weights, X) / total
-        with np.errstate(over="ignore", under="ignore"):
-            squares = (
-                _sparse_squares(X, self.means, weights)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            squares, sums = (
+                _sparse_moments(X, self.means, weights)
                 if sparse.issparse(X)
-                else _dense_squares(X, self.means, weights)
+                else _dense_moments(X, self.means, weights)
             )
-        variances = squares / total
+            # The corrected two-pass algorithm, in which an error of the mean cancels: Chan, Golub &
+            # LeVeque, "Algorithms for computing the sample variance", American Statistician (1983).
+            shift = sums / total if centred else np.zeros(features)
+            variances = squares / total - shift**2
         if not np.isfinite(variances).all():
             place = int(np.argmin(np.isfinite(variances)))
             raise ValueError(
                 f"X: column {place} holds numbers whose squares overflow, expected less than 1e150"
             )
-        # What rounding alone leaves of a constant column: Chan, Golub & LeVeque (1983), "Algorithms
-        # for computing the sample variance".
         eps = np.finfo(np.float64).eps
-        rounding = count * eps * variances + (count * eps * self.means) ** 2
-        self.spreads: Array = np.where(variances <= rounding, 0.0, np.sqrt(variances))
+        rounding = 4.0 * count * eps * squares / total + (4.0 * eps * self.means) ** 2
+        self.spreads: Array = np.sqrt(np.where(variances <= rounding, 0.0, variances))
 
 
 def _weighted_sums(weights: Array, X: Any) -> Array:
@@ -71,23 +77,32 @@ def _weighted_sums(weights: Array, X: Any) -> Array:
     return sums
 
 
-def _dense_squares(X: Array, means: Array, weights: Array) -> Array:
-    squares: Array = np.zeros(X.shape[1])
+def _dense_moments(X: Array, means: Array, weights: Array) -> tuple[Array, Array]:
+    """Return Σ s (x - m)² and Σ s (x - m) of each column, s the weights."""
+    squares, sums = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for rows in row_slices(*X.shape):
         distances = X[rows] - means
+        sums += weights[rows] @ distances
         distances *= distances
         squares += weights[rows] @ distances
-    return squares
+    return squares, sums
 
 
-def _sparse_squares(X: Any, means: Array, weights: Array) -> Array:
+def _sparse_moments(X: Any, means: Array, weights: Array) -> tuple[Array, Array]:
+    """Return the same of a csr matrix, whose zeros are at the distance -m."""
     stored = weights[np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))]
     distances = X.data - means[X.indices]
-    features = X.shape[1]
-    squares = np.bincount(X.indices, stored * distances * distances, minlength=features)
-    zeros = weights.sum() - np.bincount(X.indices, stored, minlength=features)
-    result: Array = squares + np.maximum(zeros, 0.0) * means**2
-    return result
+
+    def by_column(values: Array) -> Array:
+        return np.bincount(X.indices, values, minlength=X.shape[1])
+
+    zeros = np.maximum(weights.sum() - by_column(stored), 0.0)
+    # Where there are none, the difference is rounding, which far means would blow up.
+    zeros[np.bincount(X.indices, minlength=X.shape[1]) == X.shape[0]] = 0.0
+    return (
+        by_column(stored * distances * distances) + zeros * means**2,
+        by_column(stored * distances) - zeros * means,
+    )
 
 
 class Variables:

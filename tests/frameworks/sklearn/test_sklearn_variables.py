@@ -43,9 +43,17 @@ def test_constant_columns_have_no_spread(form, value):
     assert Columns(form(np.full((1000, 1), value)), None, centred=True).spreads == [0.0]
 
 
-def test_a_narrow_column_far_from_zero_keeps_its_spread():
-    X = 1e9 + np.arange(100.0)[:, None]
-    np.testing.assert_allclose(Columns(X, None, centred=True).spreads, np.std(np.arange(100.0)))
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("width", [100.0, 1e-3])
+def test_a_narrow_column_far_from_zero_keeps_its_spread(form, width):
+    steps = width * np.arange(100_000) / 100_000
+    far = 1.7e9 + steps  # seconds since 1970
+    for weights in (None, np.random.default_rng(5).random(100_000)):
+        columns = Columns(form(far[:, None]), weights, centred=True)
+        near = far - 1.7e9
+        mean = np.average(near, weights=weights)
+        spread = np.sqrt(np.average((near - mean) ** 2, weights=weights))
+        np.testing.assert_allclose(columns.spreads, spread, rtol=1e-6)
 
 
 def test_more_rows_than_one_block_holds():
