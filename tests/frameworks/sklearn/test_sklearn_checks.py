@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-pytest.importorskip("sklearn", minversion="1.6")
+pytest.importorskip("sklearn", minversion="1.8")
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 

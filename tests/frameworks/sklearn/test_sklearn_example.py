@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("sklearn", minversion="1.6")
+pytest.importorskip("sklearn", minversion="1.8")
 pytest.importorskip("pandas")
 
 from sklearn.exceptions import ConvergenceWarning

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sparse
 
-pytest.importorskip("sklearn", minversion="1.6")
+pytest.importorskip("sklearn", minversion="1.8")
 
 from sklearn import linear_model
 from sklearn.datasets import load_diabetes, load_linnerud

@@ -5,7 +5,7 @@ import pytest
 import scipy.optimize
 import scipy.sparse as sparse
 
-pytest.importorskip("sklearn", minversion="1.6")
+pytest.importorskip("sklearn", minversion="1.8")
 
 from mdbopt import problems
 from mdbopt.sklearn._variables import Columns, Variables
