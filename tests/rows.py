@@ -16,14 +16,14 @@ def normal(g, g_trial, cocoercive):
     return y * y if cocoercive != 0.0 else maximum(0.5 * g * g - g * g_trial, 0.0)
 
 
-def shrink(shape, q, u, weight, depth):
-    w, mu = minimum(u * q, depth), 1.0 - weight
+def shrink(shape, q, u, s):
+    w = minimum(u * q, s["depth"])
     if shape == "box":
         cut = q / maximum(1.0, w)
     elif shape == "simplex":
-        cut = q / (weight + mu * w)
+        cut = q / (s["weight"] + (1.0 - s["weight"]) * w)
     else:
-        cut = q / np.sqrt(weight + mu * (w * w))
+        cut = q / np.sqrt(s["weight"] + (1.0 - s["weight"]) * (w * w))
     return minimum(maximum(cut, 1e-290), 1e290)
 
 
@@ -53,6 +53,13 @@ PAIR_CUTS = (
     CUTS[0] | {"scale": 0.3, "cocoercive": 1.0},
     CUTS[1] | {"scale": 4.0, "cocoercive": 0.0},
 )
+
+
+def fitting(shape, cuts):
+    """Return what such a cut is given: a box has no weight."""
+    unused = {"weight"} if shape == "box" else set()
+    return tuple({name: s[name] for name in s if name not in unused} for s in cuts)
+
 
 METRICS = ({"one": 0.2, "root": 0.3, "box": 0.7}, {"one": 0.0, "root": 1.0, "box": 0.0})
 
@@ -105,15 +112,15 @@ def secant(direction, q, spread=None):
 
 def cut(shape, q):
     def apply(v, s, _put):
-        return {q: shrink(shape, v[q], s["cut"] * v["u"], s["weight"], s["depth"])}, ()
+        return {q: shrink(shape, v[q], s["cut"] * v["u"], s)}, ()
 
-    return Row({"u": POSITIVE, q: POSITIVE}, CUTS, apply=apply)
+    return Row({"u": POSITIVE, q: POSITIVE}, fitting(shape, CUTS), apply=apply)
 
 
 def cut_pair(shape, q, v, s):
     g = s["scale"] * v["g"]
     u = normal(g, s["scale"] * v["g_trial"], s["cocoercive"])
-    return g, shrink(shape, v[q], s["cut"] * u, s["weight"], s["depth"])
+    return g, shrink(shape, v[q], s["cut"] * u, s)
 
 
 def cut_trial(shape, q):
@@ -123,7 +130,8 @@ def cut_trial(shape, q):
         return {q: smaller, "x_trial": x_trial}, sums
 
     streams = {"x": SIGNED, "g": SIGNED, "g_trial": SIGNED, q: POSITIVE, "x_trial": SIGNED}
-    return Row(streams, tuple(s | {"step": 0.37} for s in PAIR_CUTS), apply=apply)
+    cuts = fitting(shape, tuple(s | {"step": 0.37} for s in PAIR_CUTS))
+    return Row(streams, cuts, apply=apply)
 
 
 def ellipsoid_cut_weight(sums, n, s):

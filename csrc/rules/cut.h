@@ -5,9 +5,9 @@
 //   ellipsoid_cut_at      takes a λ from elsewhere (ellipsoid_shrink)
 //   *_cut_trial           u from the pair (g, g_trial) (normal.h), then x_trial from what is left
 //
-// λ is the scalar `weight`: Python keeps the word lambda for itself. ellipsoid_cut refuses, and
-// touches nothing, when ℓ ≤ 1 or λ would not be below 1: the half-space is then too far out for
-// any smaller ellipsoid of the family to contain what is left.
+// λ is the scalar `weight`: Python keeps the word lambda for itself. A box has none. ellipsoid_cut
+// refuses, and touches nothing, when ℓ ≤ 1 or λ would not be below 1: the half-space is then too far
+// out for any smaller ellipsoid of the family to contain what is left.
 // Source: Kunstner et al. 2023, theorems 4.2 and 5.3, appendix D.
 #pragma once
 
@@ -17,19 +17,29 @@
 
 namespace mdbopt::MDBOPT_ISA {
 
+struct CutCoef {
+  double cut, lambda, depth;
+};
 template <class Shape>
-struct Cut {
+struct CutScalars {
+  static constexpr ScalarOf<CutCoef> kScalars[] = {{"cut", &CutCoef::cut, 1.0},
+                                                   {"weight", &CutCoef::lambda, 0.0},
+                                                   {"depth", &CutCoef::depth, kUnlimited}};
+};
+template <>
+struct CutScalars<Box> {
+  static constexpr ScalarOf<CutCoef> kScalars[] = {{"cut", &CutCoef::cut, 1.0},
+                                                   {"depth", &CutCoef::depth, kUnlimited}};
+};
+
+template <class Shape>
+struct Cut : CutScalars<Shape> {
+  using Coef = CutCoef;
   static constexpr const char* kName = Shape::kCut;
   static constexpr const char* kSummary = Shape::kCutSummary;
   static constexpr Stream kStreams[] = {{"u", Role::kIn, Storage::kWide},
                                         {Shape::kSet, Role::kInOut, Storage::kWide}};
   enum { kU, kSet };
-  struct Coef {
-    double cut, lambda, depth;
-  };
-  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut, 1.0},
-                                                {"weight", &Coef::lambda, 0.0},
-                                                {"depth", &Coef::depth, kUnlimited}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     v[kSet] = shrink<Shape>(v[kSet], c.cut * v[kU], c.lambda, c.depth);
@@ -130,8 +140,32 @@ struct EllipsoidNorm : ScaleOnly {
   }
 };
 
+struct CutTrialCoef {
+  double cut, step, lambda, scale, cocoercive, depth;
+};
 template <class Shape>
-struct CutTrial {
+struct CutTrialScalars {
+  static constexpr ScalarOf<CutTrialCoef> kScalars[] = {
+      {"cut", &CutTrialCoef::cut},
+      {"step", &CutTrialCoef::step},
+      {"weight", &CutTrialCoef::lambda, 0.0},
+      {"scale", &CutTrialCoef::scale, 1.0},
+      {"cocoercive", &CutTrialCoef::cocoercive, 1.0},
+      {"depth", &CutTrialCoef::depth, kUnlimited}};
+};
+template <>
+struct CutTrialScalars<Box> {
+  static constexpr ScalarOf<CutTrialCoef> kScalars[] = {
+      {"cut", &CutTrialCoef::cut},
+      {"step", &CutTrialCoef::step},
+      {"scale", &CutTrialCoef::scale, 1.0},
+      {"cocoercive", &CutTrialCoef::cocoercive, 1.0},
+      {"depth", &CutTrialCoef::depth, kUnlimited}};
+};
+
+template <class Shape>
+struct CutTrial : CutTrialScalars<Shape> {
+  using Coef = CutTrialCoef;
   static constexpr const char* kName = Shape::kCutTrial;
   static constexpr const char* kSummary = Shape::kCutTrialSummary;
   static constexpr Stream kStreams[] = {{"x", Role::kIn},
@@ -141,15 +175,6 @@ struct CutTrial {
                                         {"x_trial", Role::kOut}};
   enum { kX, kG, kGTrial, kSet, kXTrial };
   static constexpr auto& kEmitted = kTrialSums;
-  struct Coef {
-    double cut, step, lambda, scale, cocoercive, depth;
-  };
-  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut},
-                                                {"step", &Coef::step},
-                                                {"weight", &Coef::lambda, 0.0},
-                                                {"scale", &Coef::scale, 1.0},
-                                                {"cocoercive", &Coef::cocoercive, 1.0},
-                                                {"depth", &Coef::depth, kUnlimited}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];

@@ -230,8 +230,8 @@ MDBOPT_INLINE void cut_apart(SetsControl& c, double nu) {
   // Its λ is of no use for an ellipsoid, whose spread is not known here.
   const Cutting by = cutting(facts, c.set.extent, 0.0, nu);
   if (facts.kind != ShapeKind::kEllipsoid) {
-    want<rules::Cut<rules::Box>>(slots.cut, u, c.array);
-    give<rules::Cut<rules::Box>>(slots.cut, by.cut, by.lambda, deep);
+    want<rules::Cut<rules::Simplex>>(slots.cut, u, c.array);
+    give<rules::Cut<rules::Simplex>>(slots.cut, by.cut, by.lambda, deep);
     cut_done(c, true);
   } else if (c.refine > 0) {
     c.cut_by = by.cut;
@@ -261,9 +261,7 @@ MDBOPT_INLINE void cut(SetsControl& c, const Secant& secant, double nu) {
     give<rules::EllipsoidCutPair>(slot, by.cut, by.lambda, extent.scale, cocoercive(c), deep);
     return;
   }
-  using Rule = rules::CutTrial<rules::Box>;
-  static_assert(sizeof(Rule::Coef) == sizeof(rules::CutTrial<rules::Simplex>::Coef) &&
-                sizeof(Rule::Coef) == sizeof(rules::CutTrial<rules::Ellipsoid>::Coef));
+  using Rule = rules::CutTrial<rules::Simplex>;  // whose numbers serve all shapes; a box has no λ
   c.proposing = &slot;
   want<Rule>(slot, at.x, at.g, c.told.g, c.array, at.trial);
   give<Rule>(slot, by.cut, step(facts, extent), by.lambda, extent.scale, cocoercive(c), deep);

@@ -147,9 +147,9 @@ def test_fused_kernels_do_what_their_docstrings_say():
     """The cut and the trial in one walk, against the three kernels that it is said to be."""
     rng = np.random.default_rng(1)
     x, g, g_trial = rng.standard_normal((3, 50))
-    at = {"cut": 3.0, "weight": 0.4}
     for shape, cut in (("box", "box_cut"), ("simplex", "simplex_cut"),
                        ("ellipsoid", "ellipsoid_cut_at")):  # fmt: skip
+        at = {"cut": 3.0} if shape == "box" else {"cut": 3.0, "weight": 0.4}
         fused, apart = rng.uniform(0.1, 2.0, (1, 50)).repeat(2, 0)
         one, other, u = np.empty(50), np.empty(50), np.empty(50)
         sums = getattr(kernels, f"{shape}_cut_trial")(

@@ -125,7 +125,6 @@ box_cut(applied=True)
 >>> b
 array([1.  , 0.25])""",
         f"{_PAPER}, theorem 4.2.",
-        {"weight": "Nothing: a box is cut the same whatever it is."},
     ),
     "simplex_cut": Description(
         "The simplex is {q >= 0 : Σ q/b <= d}; b stays from 1e-290 to 1e290.",
@@ -187,7 +186,6 @@ box_cut_trial(decrease=1.0, gmax=2.0, moved=0.5, applied=True)
 >>> b, x_trial
 (array([1.  , 0.25]), array([-0.5 , -0.25]))""",
         f"{_PAPER}, section 4.",
-        {"weight": "Nothing: a box is cut the same whatever it is."},
     ),
     "simplex_cut_trial": Description(
         "What `hypergradient`, `simplex_cut` and `box_trial` do one after the other, in one walk.",
