@@ -9,7 +9,7 @@
 
 namespace mdbopt::cuda {
 
-inline constexpr std::size_t kParts = 8;
+inline constexpr std::size_t kParts = MDBOPT_CUDA_PARTS;
 
 // Fills in the rows of one part: rule r belongs to part r mod kParts.
 template <std::size_t part>

@@ -8,7 +8,6 @@ import pytest
 from test_build import CSRC, ROOT, includes
 
 CUDA = ROOT / "cuda"
-PARTS = 8
 # Approximations, and what rounds once where the CPU rounds twice.
 FORBIDDEN = re.compile(
     r"\b(?:div|sqrt|rcp|rsqrt|ex2|lg2|sin|cos|tanh)\.(?:approx|full)\S*|\bfma\.\S+|\S+\.ftz\S*"
@@ -69,13 +68,14 @@ def compiled(tmp_path_factory):
         r"using Rules =\s*RuleList<(.*?)>;", (CSRC / "rules/rules.h").read_text(), re.S
     )[1]
     rules = re.sub(r"<[^<>]*>", "", listed).replace("\n", " ").split(",")
-    part = [rule.strip() for rule in rules].index("Adam") % PARTS
-    assert f"kParts = {PARTS};" in (CUDA / "rule_table.h").read_text()
+    parts = int(re.search(r"set\(parts (\d+)\)", (ROOT / "cmake/cuda.cmake").read_text())[1])
+    part = [rule.strip() for rule in rules].index("Adam") % parts
     flags = (CUDA / "CMakeLists.txt").read_text()
     flags = re.search(r"COMPILE_LANGUAGE:CUDA>:(--fmad=false[^>]*)>", flags)[1].split(";")
     ptx = tmp_path_factory.mktemp("ptx") / "part.ptx"
     flags += ["-std=c++20", "-O3", "-arch=compute_90", "-DMDBOPT_ISA=cuda", f"-I{CSRC}/include"]
-    command = [compiler, *flags, f"-DMDBOPT_CUDA_PART={part}", "-ptx", CUDA / "compile_rules.cu"]
+    flags += [f"-DMDBOPT_CUDA_PART={part}", f"-DMDBOPT_CUDA_PARTS={parts}"]
+    command = [compiler, *flags, "-ptx", CUDA / "compile_rules.cu"]
     subprocess.run([*command, "-o", ptx], check=True, capture_output=True)
     text = re.sub(r"//.*", "", ptx.read_text())
     kernels = re.split(r"(?=\.entry )", text)[1:]
