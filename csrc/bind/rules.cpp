@@ -179,20 +179,6 @@ struct UpdateArguments {
   }
 };
 
-// What only the CPU has.
-void check_options(const Description& rule, const Location& location, const Execution& execution) {
-  const auto refuse = [&](const char* option, const std::string& expected,
-                          const std::string& came) {
-    throw Error(std::string(rule.name) + ": " + option + ": expected " + expected +
-                " for arrays on " + memory_name(location.device) + ", got " + came);
-  };
-  if (location.on_cpu()) return;
-  if (execution.backend != nullptr)
-    refuse("backend", "none", "'" + std::string(execution.backend->name) + "'");
-  if (execution.threads > 0) refuse("threads", "none", std::to_string(execution.threads));
-  if (execution.flush_subnormals) refuse("flush_subnormals", "False", "True");
-}
-
 void count_written(const Description& rule, const py::args& streams, const py::object& copy) {
   std::vector<py::handle> written;
   for (std::size_t k = 0; k < rule.stream_count; ++k) {
@@ -226,7 +212,11 @@ py::tuple run(std::size_t index, const py::args& streams, const py::tuple& scala
     execution.key = rounding_key(*seed, 0);
   }
   if (!borrowed.tensors[0].location.on_cpu()) execution.location = borrowed.where.location();
-  check_options(rule, execution.location, execution);
+  check_cpu_options(rule.name, execution, execution.location, "none for arrays");
+  if (flush_subnormals && !execution.location.on_cpu()) {
+    throw Error(std::string(rule.name) + ": flush_subnormals: expected False for arrays on " +
+                memory_name(execution.location.device) + ", got True");
+  }
   void* pointers[kMaxStreams];
   for (std::size_t k = 0; k < borrowed.tensors.size(); ++k) pointers[k] = borrowed.tensors[k].data;
   Job job{pointers, borrowed.tensors[0].size, update.lr};

@@ -128,7 +128,8 @@ class Update {
     read();
     if (skip) return py::bool_(false);
     Updater::Call call{grad_scale, max_norm, leaves_.location()};
-    check_options(call.location);
+    check_cpu_options(trees_.optimizer, updater_.options().execution, call.location,
+                      "None for parameters");
     std::vector<Borrowed> numbers;
     if (!there.is_none()) read_there(there.cast<py::dict>(), call, numbers);
     if (!scalars.is_none()) {
@@ -208,18 +209,6 @@ class Update {
                                                    : call.found_inf_there;
       number = {0.0, tensor.data, tensor.dtype};
     }
-  }
-
-  // What only the CPU has.
-  void check_options(const Location& location) const {
-    if (location.on_cpu()) return;
-    const Execution& execution = updater_.options().execution;
-    const bool backend = execution.backend != nullptr;
-    if (!backend && execution.threads == 0) return;
-    throw Error(trees_.optimizer + (backend ? ": backend" : ": threads") +
-                ": expected None for parameters on " + memory_name(location.device) + ", got " +
-                (backend ? "'" + std::string(execution.backend->name) + "'"
-                         : std::to_string(execution.threads)));
   }
 
   // What a call lends goes back at its end, also when it throws.

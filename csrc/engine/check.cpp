@@ -90,6 +90,17 @@ void check_counts(std::size_t rule, std::size_t streams, std::size_t scalars) {
               std::to_string(streams) + " and " + std::to_string(scalars));
 }
 
+void check_cpu_options(const std::string& owner, const Execution& execution,
+                       const Location& location, const char* expected) {
+  if (location.on_cpu()) return;
+  const bool backend = execution.backend != nullptr;
+  if (!backend && execution.threads == 0) return;
+  throw Error(owner + (backend ? ": backend" : ": threads") + ": expected " + expected + " on " +
+              memory_name(location.device) + ", got " +
+              (backend ? "'" + std::string(execution.backend->name) + "'"
+                       : std::to_string(execution.threads)));
+}
+
 std::size_t leading_stream(const Description& rule) {
   for (std::size_t k = 0; k < rule.stream_count; ++k) {
     if (rule.streams[k].storage == Storage::kElement) return k;

@@ -36,4 +36,9 @@ void check_stream_count(const Description& rule, std::size_t count);  // TypeErr
 // Throws Error unless a call brings as many streams and scalars as the rule has.
 void check_counts(std::size_t rule, std::size_t streams, std::size_t scalars);
 
+// Throws Error where a call on a device asks for a backend or a number of threads, which only the CPU has;
+// `expected` is what the owner's users give instead, and for what.
+void check_cpu_options(const std::string& owner, const Execution& execution,
+                       const Location& location, const char* expected);
+
 }  // namespace mdbopt
