@@ -15,13 +15,18 @@ std::vector<std::int64_t> groups_of_seven() {
 }
 
 void every_set(bool brief, Seen& seen) {
+  std::size_t turn = 0;
   for (const Set& set : kSets) {
     for (const Objective& objective : kObjectives) {
       for (const bool cocoercive : {true, false}) {
         Options options = options_of(set);
         options.cocoercive = cocoercive;
         const int steps = brief ? 8 : 16;
-        same_judgements<double>(set.name, options, objective, steps, seen);
+        ++turn;
+        if (!brief || turn % 2 == 0) {
+          same_judgements<double>(set.name, options, objective, steps, seen);
+        }
+        if (brief && turn % 2 == 0) continue;
         options.forward = 3.0;
         options.initial_scale = mdbopt::search::kDefault;
         same_judgements<float>(set.name, options, objective, steps, seen);
@@ -68,9 +73,15 @@ std::string name_of(const Options& options) {
 }
 
 void every_guarded(bool brief, Seen& seen) {
+  std::size_t turn = 0;
   const auto judged = [&](const Options& options, const Objective& objective, int steps) {
-    same_judgements<double>(name_of(options), options, objective, steps, seen);
-    same_judgements<float>(name_of(options), options, objective, steps, seen);
+    ++turn;
+    if (!brief || turn % 2 == 0) {
+      same_judgements<double>(name_of(options), options, objective, steps, seen);
+    }
+    if (!brief || turn % 2 == 1) {
+      same_judgements<float>(name_of(options), options, objective, steps, seen);
+    }
   };
   for (const Objective& objective : kObjectives) {
     Options options;
