@@ -75,8 +75,8 @@ def solved(
     """Minimise a problem from the weights ``start``; return weights of shape (columns, outputs).
 
     Warns that the search did not converge where it came to its limit; the warning is that of the
-    line ``stacklevel`` calls above. One that ends because f and
-    g no longer tell points apart in their precision has converged as far as they allow.
+    line ``stacklevel`` calls above. A search that ends because f and g no longer tell points apart
+    in their precision has converged as far as they allow.
     """
     outputs = problem.d // problem.design.columns
     variables = Variables(problem, columns, curvature, outputs)
