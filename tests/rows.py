@@ -185,7 +185,7 @@ def pair(v, s, put):
 
 
 def learn(v, w, depth):
-    b = shrink("box", v["b"], w, 0.0, depth)
+    b = shrink("box", v["b"], w, {"depth": depth})
     y2, s2, root, inverse = v["y"] * v["y"], v["s"] * v["s"], np.sqrt(b), 1.0 / b
     sums = (y2, y2 * root, y2 * b, s2, s2 * (root * inverse), s2 * inverse, w * v["b"])
     return {"b": b}, sums
