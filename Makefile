@@ -20,12 +20,13 @@ SOURCES := pyproject.toml CMakeLists.txt $(wildcard cmake/*) \
 # One tree for the Python extension, the C++ tests, the example and the bench. CUDA is for `make cuda`.
 # Under CI, or with WERROR=ON, warnings are errors.
 WERROR ?= $(if $(CI),ON,OFF)
-CONFIGURE = cmake --preset release -DMDBOPT_PYTHON=ON -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
+TREE := build/release
+CONFIGURE = cmake --preset release -B $(TREE) -DMDBOPT_PYTHON=ON -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
   -DMDBOPT_WERROR=$(WERROR) $(NATIVE) --log-level=WARNING
 NATIVE = -DMDBOPT_NATIVE=OFF
 
 .PHONY: help demo test check bench lint format stubs clean prerequisites release example compile-cuda check-threads \
-  bench-cpp google-benchmark cuda test-cuda bench-cuda sanitize-cuda
+  bench-cpp google-benchmark cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks
 .NOTPARALLEL:
 
 help:
@@ -33,6 +34,8 @@ help:
 	@echo 'make test      Python tests and doctests, without the slow ones'
 	@echo 'make check     what else CI runs: C++ tests (release, sanitized), the example, GPU code on its'
 	@echo '               stand-in, the slow Python tests; compiles for CUDA where nvcc is found'
+	@echo 'make test-frameworks'
+	@echo '               tests beside PyTorch, JAX, optax and others, which go into .venv-frameworks'
 	@echo 'make lint      formatting, lint, types, spelling'
 	@echo 'make bench     benchmarks, as % of the copy rate of this machine'
 	@echo 'make bench-cpp the same for the rules alone, in C++ (Google Benchmark)'
@@ -42,7 +45,7 @@ help:
 	@echo 'make stubs     write python/mdbopt/_core.pyi anew'
 	@echo 'make check-X   C++ tests alone, X = release, debug, asan or tsan'
 	@echo 'make cuda      build with the kernels for GPUs, in build/cuda'
-	@echo 'make clean     remove .venv and everything built'
+	@echo 'make clean     remove the environments and everything built'
 	@echo 'PYTHON=python3.12 and CXX=clang++ choose other tools'
 
 # The data are scikit-learn's. A tree that is new gets this processor's instruction set alone: that is
@@ -60,6 +63,14 @@ test: $(VENV)/.with-test
 # pytest comes last: its closing line is the one to read.
 check: $(VENV)/.with-test check-release example check-asan check-threads compile-cuda
 	$(PYTEST) -m 'slow or gpu'
+
+# Large libraries stay out of .venv, and what JAX's headers add to the extension out of build/release: an
+# environment and a tree of their own. jaxlib is there before CMake looks for its headers.
+test-frameworks:
+	@$(MAKE) --no-print-directory VENV=.venv-frameworks TREE=build/frameworks HEADERS=jaxlib run-frameworks
+
+run-frameworks: $(VENV)/.with-frameworks
+	$(PYTEST) tests/peers tests/frameworks tests/test_readme.py python/mdbopt
 
 release: $(VENV)/.build
 	@$(CONFIGURE) >/dev/null
@@ -169,7 +180,7 @@ stubs: $(VENV)/.with-lint
 	$(BIN)/ruff format --quiet python/mdbopt/_core.pyi
 
 clean:
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-frameworks build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find python tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # --- the environment -----------------------------------------------------------------------------
@@ -201,9 +212,9 @@ $(VENV)/.with-%: $(VENV)/.build $(VENV)/.modules $(SOURCES)
 	@echo 'mdbopt: compiling, and installing into $(VENV) ($*); the first time takes a minute or two'
 	@$(BIN)/python -c "$$REQUIREMENTS" '$*' >$(VENV)/requirements.txt
 	@$(PIP) --requirement $(VENV)/requirements.txt & others=$$!; \
-	$(CONFIGURE) >/dev/null && cmake --build --preset release --target mdbopt_python; \
+	$(CONFIGURE) >/dev/null && cmake --build $(TREE) --target mdbopt_python; \
 	built=$$?; wait $$others && exit $$built
-	@$(PIP) --no-deps --no-build-isolation --config-settings=build-dir=build/release --editable .
+	@$(PIP) --no-deps --no-build-isolation --config-settings=build-dir=$(TREE) --editable .
 	@touch $@
 
 .PRECIOUS: $(VENV)/.with-%
@@ -218,7 +229,7 @@ FORCE:
 $(VENV)/.build: pyproject.toml | prerequisites
 	@echo 'mdbopt: preparing $(VENV)'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) $(BUILD_REQUIRES) 'cmake>=3.21' ninja
+	@$(PIP) $(BUILD_REQUIRES) 'cmake>=3.21' ninja $(HEADERS)
 	@touch $@
 
 define FIND_PYTHON_H
