@@ -74,7 +74,10 @@ def largest_difference(problem, optimizer, other, sign=1.0, options=lambda t: {}
 
 
 def stepped_by_torch(kind, problem, before=lambda t, optimizer: None, **options):
-    """Return a function that steps a torch optimizer, as largest_difference wants it."""
+    """Return a function that steps a torch optimizer, as largest_difference wants it.
+
+    Torch keeps numbers of its own, such as NAdam's product of momenta, in its default dtype.
+    """
     import torch
 
     params = [torch.nn.Parameter(torch.from_numpy(x)) for x in problem.start()]
@@ -85,7 +88,12 @@ def stepped_by_torch(kind, problem, before=lambda t, optimizer: None, **options)
             for p, g in zip(params, gradients, strict=True):
                 p.grad = torch.from_numpy(g)
             before(t, optimizer)
-            optimizer.step()
+            usual = torch.get_default_dtype()
+            torch.set_default_dtype(params[0].dtype)
+            try:
+                optimizer.step()
+            finally:
+                torch.set_default_dtype(usual)
         return [p.detach().numpy() for p in params]
 
     return step

@@ -48,8 +48,14 @@ def test_parameters_are_refused():
     assert np.array_equal(x, np.ones(3))
 
 
-def test_gradients_of_another_dtype_are_refused():
-    x = np.ones(3)
+def test_narrower_gradients_widen_and_wider_ones_are_refused():
+    x, expected = np.ones(3), np.ones(3)
     optimizer = mdbopt.SGD(0.1)
-    with pytest.raises(TypeError, match="SGD: grads has dtype float32, expected float64"):
-        optimizer.step(x, jax.numpy.ones(3), optimizer.init(x))
+    g = jax.numpy.full(3, 0.3)
+    assert g.dtype == "float32"
+    optimizer.step(x, g, optimizer.init(x))
+    optimizer.step(expected, np.asarray(g).astype("f8"), optimizer.init(expected))
+    assert np.array_equal(x, expected)
+    half = np.ones(3, "f2")
+    with pytest.raises(TypeError, match="SGD: grads has dtype float32, expected float16"):
+        optimizer.step(half, g, optimizer.init(half))
