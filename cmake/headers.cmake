@@ -1,5 +1,7 @@
 # Where the headers of pybind11 and DLPack are: from the packages that pyproject.toml names, or, where
 # nothing can be installed, from PyTorch, which brings both. Sets MDBOPT_PYBIND11 and MDBOPT_DLPACK.
+# MDBOPT_JAX is where those of XLA's calls are, for mdbopt.jax: in MDBOPT_JAX_INCLUDE_DIR, or in jaxlib where
+# Python has it; else false, and the extension goes without.
 
 # mdbopt_ask_python(<variable> <expression> <module>): what Python prints; empty when it cannot.
 function(mdbopt_ask_python variable expression module)
@@ -27,4 +29,13 @@ file(STRINGS ${MDBOPT_PYBIND11}/pybind11/detail/common.h pybind11_major
   REGEX "define PYBIND11_VERSION_MAJOR " LIMIT_COUNT 1)
 if(NOT pybind11_major MATCHES " [3-9]")
   message(FATAL_ERROR "mdbopt: pybind11 in ${MDBOPT_PYBIND11} is too old, expected 3.0 or newer")
+endif()
+
+# Not imported either.
+mdbopt_ask_python(jaxlib_dir
+  "u.find_spec('jaxlib').submodule_search_locations[0] + '/include'" "importlib.util as u")
+find_path(MDBOPT_JAX xla/ffi/api/ffi.h HINTS ${MDBOPT_JAX_INCLUDE_DIR} ${jaxlib_dir} NO_CACHE)
+if(MDBOPT_JAX_INCLUDE_DIR AND NOT EXISTS ${MDBOPT_JAX_INCLUDE_DIR}/xla/ffi/api/ffi.h)
+  message(FATAL_ERROR "mdbopt: MDBOPT_JAX_INCLUDE_DIR is ${MDBOPT_JAX_INCLUDE_DIR}, where no "
+    "xla/ffi/api/ffi.h is; expected what `python -c 'import jax; print(jax.ffi.include_dir())'` prints")
 endif()

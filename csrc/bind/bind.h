@@ -7,6 +7,7 @@ namespace mdbopt::bind {
 
 void bind_cuda(pybind11::module_& module);
 void bind_device_array(pybind11::module_& module);
+void bind_jax(pybind11::module_& module);
 void bind_rules(pybind11::module_& module);
 void bind_search(pybind11::module_& module);
 void bind_update(pybind11::module_& module);

@@ -24,4 +24,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   mdbopt::bind::bind_update(module);
   mdbopt::bind::bind_cuda(module);
   mdbopt::bind::bind_device_array(module);
+  mdbopt::bind::bind_jax(module);
 }

@@ -21,6 +21,7 @@
 #include "reducer.h"
 #include "search_arrays.h"
 #include "search_fields.h"
+#include "search_layout.h"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -94,6 +95,18 @@ class SearchState {
     search_->fields(names);
     if (!search_->location().on_cpu()) names.all.append("device");
     return names.all;
+  }
+  // How many numbers a state has, and what its arrays are when all pairs are there.
+  py::tuple layout(std::size_t size, const std::string& dtype) const {
+    SearchLayout layout;
+    const Dtype kind = dtype == "float64" ? Dtype::kFloat64 : Dtype::kFloat32;
+    search::make(options_, size, kind)->fields(layout);
+    py::dict arrays;
+    for (const SearchArray& array : layout.arrays) {
+      arrays[array.name.c_str()] =
+          py::make_tuple(info(array.dtype).name, array.rows, array.columns);
+    }
+    return py::make_tuple(layout.numbers, arrays);
   }
   void load(const py::object& saved, const std::optional<int>& device) {
     Options options = options_;
@@ -320,6 +333,8 @@ void bind_search(py::module_& module) {
       .def("names", &SearchState::names, "The names of what save gives.")
       .def("load", &SearchState::load, "saved"_a, "device"_a = py::none(),
            "Continue from what save gave, on the CPU or on a CUDA device.")
+      .def("layout", &SearchState::layout, "size"_a, "dtype"_a,
+           "The count of a state's numbers; dtype, most rows and columns of its arrays by name.")
       .def("step_sizes", &SearchState::step_sizes)
       .def_property_readonly("x",
                              [](py::object self) {

@@ -1,0 +1,140 @@
+// jax_update – one step of a first-order optimizer over all arrays of its parameters, for XLA.
+//
+// Operands: numbers of this step by the names in `told` (float32 or float64), the count of steps (int32), the
+// optimizer's own numbers (the bits of a double as two uint32, each), then parameters, gradients and each
+// of the rule's arrays, one after the other, for all leaves. Results: the same without the numbers of
+// this step and the gradients.
+#include <mdbopt/error.h>
+#include <mdbopt/updater.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "jax.h"
+
+namespace mdbopt::bind {
+namespace {
+
+Updater::Options update_options(const XlaOptions& given) {
+  Updater::Options options;
+  options.name = given.text("name");
+  options.rule = find_rule(given.text("rule").c_str());
+  const auto scalars = given.get<ffi::Span<const double>>("scalars");
+  options.scalars.assign(scalars.begin(), scalars.end());
+  options.decay = given.text("decay");
+  options.maximize = given.get<bool>("maximize");
+  options.seed = given.get<std::uint64_t>("seed");
+  options.execution.stochastic = given.get<bool>("stochastic");
+  options.execution.flush_subnormals = given.get<bool>("flush_subnormals");
+  options.execution.threads = static_cast<std::size_t>(given.get<std::int64_t>("threads"));
+  if (given.has("backend"))
+    options.execution.backend = &find_backend(given.text("backend").c_str());
+  return options;
+}
+
+// The words between commas.
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    words.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return words;
+}
+
+// What the step of a call is made of: its options, numbers and jobs.
+class XlaStep {
+ public:
+  XlaStep(const XlaArrays& arrays, const XlaOptions& given)
+      : arrays_(arrays), given_(given), updater_(update_options(given)) {}
+
+  void take() {
+    double lr = given_.get<double>("lr");
+    for (const std::string& name : words_of(given_.get<std::string_view>("told"))) {
+      const double value = arrays_.number(operand_++);
+      if (name == "lr")
+        lr = value;
+      else
+        updater_.set_scalar(name, value);
+    }
+    if (!(lr >= 0.0 && lr <= std::numeric_limits<double>::max())) {
+      throw Error(updater_.options().name + ": lr: expected a finite number >= 0, got " +
+                  std::to_string(lr));
+    }
+    auto* count = static_cast<std::int32_t*>(carry());
+    if (*count < 0) {
+      throw Error(updater_.options().name + ": state: count: expected a number >= 0, got " +
+                  std::to_string(*count));
+    }
+    updater_.set_t(static_cast<std::uint64_t>(*count));
+    std::vector<void*> numbers;
+    for (const Updater::Number& number : updater_.numbers()) {
+      numbers.push_back(carry());
+      double value = 0.0;
+      std::memcpy(&value, numbers.back(), sizeof value);
+      updater_.set_number(number.name, value);
+    }
+    list_jobs(lr);
+    if (!jobs_.empty()) updater_.step(groups_, jobs_, {1.0, given_.get<double>("max_norm", 0.0)});
+    for (std::size_t k = 0; k < numbers.size(); ++k)
+      std::memcpy(numbers[k], &updater_.numbers()[k].value, sizeof(double));
+    // It stays at the largest number.
+    if (*count < std::numeric_limits<std::int32_t>::max()) ++*count;
+  }
+
+ private:
+  void* carry() { return arrays_.carried(operand_++, result_++); }
+
+  void list_jobs(double lr) {
+    const auto leaves = static_cast<std::size_t>(given_.get<std::int64_t>("leaves"));
+    const std::size_t width = updater_.rule().stream_count;
+    const auto decays =
+        given_.get<ffi::Span<const double>>("decays", ffi::Span<const double>(nullptr, 0));
+    streams_.resize(leaves * width);
+    for (std::size_t k = 0; k < leaves; ++k) {
+      streams_[k * width] = arrays_.carried(operand_ + k, result_ + k);
+      streams_[k * width + 1] = arrays_.operand(operand_ + leaves + k).untyped_data();
+      for (std::size_t s = 2; s < width; ++s) {
+        streams_[k * width + s] =
+            arrays_.carried(operand_ + s * leaves + k, result_ + (s - 1) * leaves + k);
+      }
+      const ffi::AnyBuffer x = arrays_.operand(operand_ + k);
+      if (x.element_count() == 0) continue;
+      Updater::Group group{dtype_of(x)};
+      if (decays.size() > 0) group.decay = decays.begin()[k];
+      const auto found = std::find(groups_.begin(), groups_.end(), group);
+      Job job{streams_.data() + k * width, x.element_count(), lr};
+      job.variant = static_cast<std::size_t>(found - groups_.begin());
+      if (found == groups_.end()) groups_.push_back(group);
+      jobs_.push_back(job);
+    }
+  }
+
+  const XlaArrays& arrays_;
+  const XlaOptions& given_;
+  Updater updater_;
+  std::size_t operand_ = 0, result_ = 0;
+  std::vector<void*> streams_;
+  std::vector<Updater::Group> groups_;
+  std::vector<Job> jobs_;
+};
+
+ffi::Error update_by_xla(ffi::RemainingArgs operands, ffi::RemainingRets results,
+                         ffi::Dictionary attributes) {
+  return returned([&] {
+    const XlaArrays arrays(operands, results);
+    const XlaOptions options(attributes);
+    XlaStep(arrays, options).take();
+  });
+}
+
+}  // namespace
+
+XLA_FFI_Error* xla_update(XLA_FFI_CallFrame* frame) {
+  XLA_FFI_DEFINE_HANDLER(handler, update_by_xla,
+                         ffi::Ffi::Bind().RemainingArgs().RemainingRets().Attrs());
+  return handler(frame);
+}
+
+}  // namespace mdbopt::bind

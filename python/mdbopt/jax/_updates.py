@@ -1,0 +1,472 @@
+"""First-order optimizers as transformations of optax."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from mdbopt import _core, optimizers
+from mdbopt.jax._targets import call
+from mdbopt.optimizers._base import Optimizer
+
+# Whatever rule it takes the place in: a number that is known when the step runs. It is valid for all
+# of them.
+_PLACEHOLDER = 0.5
+
+
+class UpdateState(NamedTuple):
+    """The state of an optimizer: a pytree of JAX's arrays.
+
+    Attributes
+    ----------
+    count : array, shape (), int32
+        The steps taken; it stays at 2³¹ − 1.
+    numbers : dict of arrays
+        The optimizer's own numbers, such as a learned step size: the bits of a float64 as two
+        uint32, since JAX has that dtype only where it is enabled. `number` reads them.
+    arrays : dict of pytrees
+        Arrays like the parameters, by their names in `mdbopt.OptimizerState`: float64 for float64
+        parameters, else float32.
+    """
+
+    count: Any
+    numbers: dict[str, Any]
+    arrays: dict[str, Any]
+
+    def number(self, name: str) -> float:
+        """Give one of the optimizer's own numbers.
+
+        Parameters
+        ----------
+        name : str
+            As an attribute of `mdbopt.OptimizerState`.
+
+        Returns
+        -------
+        float
+            Its value.
+
+        Raises
+        ------
+        KeyError
+            When the optimizer has no such number.
+
+        Examples
+        --------
+        >>> import jax.numpy as jnp, mdbopt.jax
+        >>> mdbopt.jax.nadam(0.1).init(jnp.ones(2)).number("mu_product")
+        1.0
+        """
+        held = np.asarray(self.numbers[name])
+        return float(held.view(np.float64)[0] if held.dtype == np.uint32 else held)
+
+
+class UpdateTransformation(optax.GradientTransformationExtraArgs):
+    """What optax takes, `init` and `update`, and a `step` that writes parameters in one pass."""
+
+    def step(self, params: Any, grads: Any, state: UpdateState, **extra: Any) -> tuple[Any, Any]:
+        """Step the parameters themselves: one pass over memory, without updates in between.
+
+        Under ``jax.jit(step, donate_argnums=(0, 2))`` parameters and state keep their memory;
+        otherwise they are copied first, and stay as they are.
+
+        Parameters
+        ----------
+        params, grads, state, **extra
+            As for ``update``.
+
+        Returns
+        -------
+        params, state
+            What the step has made of them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``update``.
+
+        Examples
+        --------
+        >>> import jax, jax.numpy as jnp, mdbopt.jax
+        >>> transformation = mdbopt.jax.sgd(0.5)
+        >>> step = jax.jit(transformation.step, donate_argnums=(0, 2))
+        >>> x = jnp.array([1.0, -2.0])
+        >>> x, state = step(x, jnp.array([1.0, 1.0]), transformation.init(x))
+        >>> x
+        Array([ 0.5, -2.5], dtype=float32)
+        """
+        new, state = self._owner._stepped(params, grads, state, extra)
+        return new, state
+
+
+class _Update:
+    """An optimizer with what is told at each step: numbers that are traced, or follow a schedule."""
+
+    def __init__(
+        self, kind: type[Optimizer], lr: Any, max_norm: float | None, options: dict[str, Any]
+    ) -> None:
+        self._name = kind.__name__
+        self._told: dict[str, Any] = {}
+        decay = options.get("weight_decay")
+        known = {
+            name: self._known(name, value)
+            for name, value in options.items()
+            if name != "weight_decay" or not _is_tree(decay)
+        }
+        self._optimizer = kind(self._known("lr", lr), **known)
+        self._decay = decay if _is_tree(decay) else None
+        if self._decay is not None:
+            for leaf in jax.tree.leaves(self._decay):
+                self._optimizer._number("weight_decay", leaf)
+        self._check_told()
+        self._max_norm = None if max_norm is None else self._optimizer._bound(max_norm)
+        self._attributes = self._find_attributes()
+        started = _core.Update(
+            self._optimizer._options(), self._name, dict.fromkeys(self._optimizer._arrays())
+        )
+        self._numbers = started.numbers()
+
+    def _known(self, name: str, value: Any) -> Any:
+        """Give a number as it is, or a placeholder for one that each step is told."""
+        if name == "lr" and callable(value):
+            self._told[name] = value
+        elif isinstance(value, jax.Array) and value.ndim == 0 and _is_float(value):
+            self._told[name] = value
+        else:
+            return value
+        return _PLACEHOLDER
+
+    def _check_told(self) -> None:
+        scalars = {**self._optimizer._scalars(), self._optimizer._options()["decay"]: _PLACEHOLDER}
+        renamed = {"weight_decay": self._optimizer._options()["decay"]}
+        for name in [name for name in self._told if name != "lr"]:
+            scalar = renamed.get(name, name)
+            if scalars.get(scalar) != _PLACEHOLDER:
+                raise TypeError(
+                    f"{self._name}: {name}: expected a number that is known when the step is "
+                    f"traced, got {self._told[name]}; inject_hyperparams takes it as static_args"
+                )
+            self._told[scalar] = self._told.pop(name)
+
+    def _find_attributes(self) -> dict[str, Any]:
+        options = self._optimizer._options()
+        rule = next(r for r in _core.rules() if r["name"] == options["rule"])
+        scalars = [options["scalars"].get(name, usual) for name, usual in rule["scalars"]]
+        attributes = {
+            "name": self._name,
+            "rule": options["rule"],
+            # Those without a value of their own are replaced in each step.
+            "scalars": np.nan_to_num(np.array(scalars, np.float64), nan=0.0),
+            "decay": options["decay"],
+            "maximize": np.bool_(options["maximize"]),
+            "seed": np.uint64(options["seed"]),
+            "stochastic": np.bool_(options["stochastic"]),
+            "flush_subnormals": np.bool_(options["flush_subnormals"]),
+            "threads": np.int64(options["threads"]),
+            "lr": np.float64(self._optimizer.lr),
+        }
+        if options["backend"] is not None:
+            attributes["backend"] = options["backend"]
+        if self._max_norm is not None:
+            attributes["max_norm"] = np.float64(self._max_norm)
+        return attributes
+
+    # --- optax's two functions -------------------------------------------------------------------
+    def init(self, params: Any) -> UpdateState:
+        """Make the state for some parameters."""
+        self._check_leaves("params", params)
+
+        def made(value: float | None) -> Callable[[Any], Any]:
+            def one(leaf: Any) -> Any:
+                dtype = _state_dtype(leaf)
+                if value is None:
+                    return jnp.array(leaf, dtype, copy=True)
+                return jnp.full_like(leaf, value, dtype)
+
+            return one
+
+        arrays = {
+            name: jax.tree.map(made(value), params)
+            for name, value in self._optimizer._arrays().items()
+        }
+        numbers = {name: _bits(value) for name, value in self._numbers.items()}
+        for name, value in self._optimizer._extra().items():
+            numbers[name] = jnp.asarray(value, jnp.result_type(float))
+        return UpdateState(jnp.zeros((), jnp.int32), numbers, arrays)
+
+    def update(
+        self, grads: Any, state: UpdateState, params: Any = None, **extra: Any
+    ) -> tuple[Any, UpdateState]:
+        """Give what is to be added to the parameters, and the state after the step."""
+        params = self._params_like(grads) if params is None else params
+        new, state = self._stepped(params, grads, state, extra)
+        return jax.tree.map(jnp.subtract, new, params), state
+
+    # --- a step ----------------------------------------------------------------------------------
+    def _params_like(self, grads: Any) -> Any:
+        """Give zeros in the place of parameters, where the step does not depend on them."""
+        decays = self._optimizer.weight_decay != 0.0 or self._decay is not None
+        if decays or "x_prev" in self._optimizer._arrays():
+            raise ValueError(
+                f"{self._name}: params: expected the parameters, which "
+                f"{'weight decay' if decays else 'x_prev'} depends on, got None"
+            )
+        return jax.tree.map(jnp.zeros_like, grads)
+
+    def _check_leaves(self, which: str, tree: Any) -> None:
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+            dtype = getattr(leaf, "dtype", None)
+            if dtype is None or not _is_float(leaf):
+                raise TypeError(
+                    f"{self._name}: {which}{jax.tree_util.keystr(path)}: expected an array of "
+                    "float64, float32, bfloat16 or float16, got "
+                    f"{type(leaf).__name__ if dtype is None else dtype}"
+                )
+
+    def _check_like(self, which: str, tree: Any, params: Any) -> list[Any]:
+        """Raise unless a tree has the parameters' structure and shapes; give its leaves."""
+        expected, found = jax.tree.structure(params), jax.tree.structure(tree)
+        if found != expected:
+            raise ValueError(
+                f"{self._name}: {which}: expected {expected} (as params), got {found}"
+            )
+        leaves = jax.tree.leaves(tree)
+        for (path, like), leaf in zip(
+            jax.tree_util.tree_leaves_with_path(params), leaves, strict=True
+        ):
+            if jnp.shape(leaf) != jnp.shape(like):
+                raise ValueError(
+                    f"{self._name}: {which}{jax.tree_util.keystr(path)}: expected shape "
+                    f"{jnp.shape(like)} (as params), got {jnp.shape(leaf)}"
+                )
+        return leaves
+
+    def _gradients(self, grads: Any, params: Any) -> list[Any]:
+        """Give the gradients in the parameters' dtypes, which hold them without rounding."""
+        leaves = self._check_like("grads", grads, params)
+        self._check_leaves("grads", grads)
+        for k, ((path, x), g) in enumerate(
+            zip(jax.tree_util.tree_leaves_with_path(params), leaves, strict=True)
+        ):
+            if jnp.promote_types(g.dtype, x.dtype) != x.dtype:
+                raise TypeError(
+                    f"{self._name}: grads{jax.tree_util.keystr(path)}: expected dtype {x.dtype} "
+                    f"(as params) or one that widens to it, got {g.dtype}"
+                )
+            leaves[k] = jnp.asarray(g, x.dtype)
+        return leaves
+
+    def _stepped(
+        self, params: Any, grads: Any, state: UpdateState, extra: Mapping[str, Any]
+    ) -> tuple[Any, UpdateState]:
+        if not isinstance(state, UpdateState) or set(state.arrays) != set(
+            self._optimizer._arrays()
+        ):
+            raise TypeError(
+                f"{self._name}: state: expected the state that init makes, got "
+                f"{list(state.arrays) if isinstance(state, UpdateState) else type(state).__name__}"
+            )
+        self._check_leaves("params", params)
+        xs = jax.tree.leaves(params)
+        gs = self._gradients(grads, params)
+        arrays = {
+            name: self._check_like(f"state.{name}", state.arrays[name], params)
+            for name in self._optimizer._arrays()
+        }
+        value = self._value(extra)
+        told = {
+            name: jnp.asarray(given(state.count) if callable(given) else given)
+            for name, given in self._told.items()
+        }
+        return _run(self, jax.tree.structure(params), xs, gs, arrays, state, told, value)
+
+    def _value(self, extra: Mapping[str, Any]) -> Any:
+        """Give the objective's value, where the optimizer asks for it and it was given."""
+        if "value" not in self._optimizer._extra() or extra.get("value") is None:
+            return None
+        return jnp.asarray(extra["value"], jnp.result_type(float))
+
+    def _decays(self, params: Any) -> dict[str, Any]:
+        if self._decay is None:
+            return {}
+        try:
+            each = jax.tree.map(
+                lambda decay, below: jax.tree.map(lambda _: float(decay), below),
+                self._decay,
+                params,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"{self._name}: weight_decay: expected a number for each of "
+                f"{jax.tree.structure(params)} (as params), got {self._decay}"
+            ) from error
+        return {"decays": np.array(jax.tree.leaves(each), np.float64)}
+
+    def _run(
+        self,
+        structure: Any,
+        xs: list[Any],
+        gs: list[Any],
+        arrays: dict[str, list[Any]],
+        state: UpdateState,
+        told: dict[str, Any],
+        value: Any,
+    ) -> tuple[Any, UpdateState]:
+        # JAX has sorted the dicts by their names.
+        arrays = {name: arrays[name] for name in self._optimizer._arrays()}
+        numbers = {name: state.numbers[name] for name in (*self._numbers, *self._optimizer._extra())}
+        if "value" in self._optimizer._extra():
+            kept = numbers.pop("value")
+            moved = jnp.array(True) if value is None else value < kept
+            told = {**told, "moved": jnp.asarray(moved, kept.dtype)}
+            value = kept if value is None else jnp.where(moved, value, kept)
+        operands = [*told.values(), state.count, *numbers.values(), *xs, *gs]
+        for leaves in arrays.values():
+            operands += leaves
+        # Results are what is carried on: all but what is told, and the gradients.
+        first, gap = len(told), len(told) + 1 + len(numbers) + len(xs)
+        carried = [*range(first, gap), *range(gap + len(gs), len(operands))]
+        shapes = [
+            jax.ShapeDtypeStruct(jnp.shape(operands[k]), operands[k].dtype) for k in carried
+        ]
+        attributes = {
+            **self._attributes,
+            **self._decays(jax.tree.unflatten(structure, xs)),
+            "told": ",".join(told),
+            "leaves": np.int64(len(xs)),
+        }
+        aliases = {operand: result for result, operand in enumerate(carried)}
+        count, *rest = call("mdbopt_update", operands, shapes, aliases, attributes)
+        numbers = dict(zip(numbers, rest[: len(numbers)], strict=True))
+        if value is not None:
+            numbers["value"] = value
+        rest = rest[len(numbers) - (value is not None) :]
+        trees = [
+            jax.tree.unflatten(structure, rest[k * len(xs) : (k + 1) * len(xs)])
+            for k in range(1 + len(arrays))
+        ]
+        new = dict(zip(arrays, trees[1:], strict=True))
+        return trees[0], UpdateState(count, numbers, new)
+
+
+# Outside of any jit, a step is compiled once for each optimizer and structure.
+_run = jax.jit(_Update._run, static_argnums=(0, 1), inline=True)
+
+
+def _is_tree(decay: Any) -> bool:
+    return isinstance(decay, (list, tuple, dict))
+
+
+def _is_float(leaf: Any) -> bool:
+    return any(leaf.dtype == kind for kind in ("float64", "float32", "bfloat16", "float16"))
+
+
+def _state_dtype(leaf: Any) -> Any:
+    return jnp.float64 if leaf.dtype == "float64" else jnp.float32
+
+
+def _bits(value: float) -> Any:
+    return jnp.asarray(np.array([value], np.float64).view(np.uint32))
+
+
+_FACTORIES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
+    "sgd": (optimizers.SGD, {}),
+    "normalized_gd": (optimizers.NormalizedGD, {}),
+    "sign_sgd": (optimizers.SignDescent, {}),
+    "signum": (optimizers.Signum, {}),
+    "lion": (optimizers.Lion, {}),
+    "adam": (optimizers.Adam, {}),
+    "adamw": (optimizers.AdamW, {}),
+    "amsgrad": (optimizers.AMSGrad, {}),
+    "nadam": (optimizers.NAdam, {}),
+    "nadamw": (optimizers.NAdam, {"decoupled": True, "weight_decay": 1e-2}),
+    "adagrad": (optimizers.AdaGrad, {}),
+    "adagrad_norm": (optimizers.AdaGradNorm, {}),
+    "rmsprop": (optimizers.RMSProp, {}),
+    "rprop": (optimizers.Rprop, {}),
+    "hypergradient_sgd": (optimizers.HypergradientSGD, {}),
+    "hypergradient_adam": (optimizers.HypergradientAdam, {}),
+    "diagonal_hypergradient": (optimizers.DiagonalHypergradient, {}),
+    "osgm": (optimizers.OSGM, {}),
+}
+
+_DOCSTRING = """{formula}
+
+{given}Parameters
+----------
+lr : float, array or callable, default {lr:g}
+    The step size: a number, an array of shape (), or a schedule of optax, a function of the count
+    of steps.
+max_norm : float > 0, optional
+    Bounds the norm of all gradients together, as in `mdbopt.{kind}.step`.
+**options
+    Those of `mdbopt.{kind}`. Numbers may be arrays of shape (), which are not checked then;
+    ``weight_decay`` may be a pytree that the parameters begin with.
+
+Returns
+-------
+UpdateTransformation
+    ``init(params)``, ``update(grads, state, params)`` and `UpdateTransformation.step`.
+
+Raises
+------
+TypeError, ValueError
+    When a hyperparameter is unknown or out of its range.
+
+See Also
+--------
+mdbopt.{kind} : the same on arrays that are updated in place, with the formula's references.
+
+Examples
+--------
+>>> import jax.numpy as jnp, optax, mdbopt.jax
+>>> params = {{"w": jnp.ones(3), "b": jnp.ones(())}}
+>>> transformation = mdbopt.jax.{name}(lr=0.01)
+>>> state = transformation.init(params)
+>>> updates, state = transformation.update(params, state, params)
+>>> params = optax.apply_updates(params, updates)
+>>> bool(params["b"] < 1.0), int(state.count)
+(True, 1)
+"""
+
+
+def _docstring(name: str, kind: type[Optimizer], preset: Mapping[str, Any], lr: float) -> str:
+    formula = inspect.cleandoc(kind.__doc__ or "").partition("\nParameters\n")[0].strip()
+    given = ", ".join(f"``{key}={value}``" for key, value in preset.items())
+    return _DOCSTRING.format(
+        formula=formula,
+        given=f"With {given} unless told otherwise.\n\n" if given else "",
+        lr=lr,
+        kind=kind.__name__,
+        name=name,
+    )
+
+
+def _factory(
+    name: str, kind: type[Optimizer], preset: Mapping[str, Any]
+) -> Callable[..., UpdateTransformation]:
+    usual = kind.__dataclass_fields__["lr"].default
+
+    def factory(
+        lr: Any = usual, *, max_norm: float | None = None, **options: Any
+    ) -> UpdateTransformation:
+        owner = _Update(kind, lr, max_norm, {**preset, **options})
+        made = UpdateTransformation(owner.init, owner.update)
+        made._owner = owner
+        return made
+
+    factory.__name__ = factory.__qualname__ = name
+    factory.__doc__ = _docstring(name, kind, preset, usual)
+    return factory
+
+
+FACTORIES = {
+    name: _factory(name, kind, preset) for name, (kind, preset) in _FACTORIES.items()
+}
+globals().update(FACTORIES)

@@ -1,0 +1,56 @@
+"""Optimizers of mdbopt.jax beside those of optax that have the same rule."""
+
+import numpy as np
+import optax
+
+import mdbopt.jax
+
+# A decay multiplies parameters by 1 - lr·weight_decay, as PyTorch's does, where optax subtracts: of these two
+# float32 holds that factor, so that 1,000 steps do not add up what it would lose.
+LR, DECAY = 2.0**-10, 2.0**-3
+
+# Without rprop, whose updates optax 0.2.8 makes of the step sizes of the step before.
+SAME_RULES = {
+    "sgd": (mdbopt.jax.sgd(0.01), optax.sgd(0.01)),
+    "momentum": (mdbopt.jax.sgd(0.01, momentum=0.9), optax.sgd(0.01, momentum=0.9)),
+    "nesterov": (
+        mdbopt.jax.sgd(0.01, momentum=0.9, nesterov=True),
+        optax.sgd(0.01, momentum=0.9, nesterov=True),
+    ),
+    "sign_sgd": (mdbopt.jax.sign_sgd(1e-3), optax.sign_sgd(1e-3)),
+    "signum": (mdbopt.jax.signum(1e-3), optax.signum(1e-3)),
+    "lion": (mdbopt.jax.lion(LR, weight_decay=DECAY), optax.lion(LR, weight_decay=DECAY)),
+    "adam": (mdbopt.jax.adam(1e-3), optax.adam(1e-3)),
+    "adamw": (mdbopt.jax.adamw(LR, weight_decay=DECAY), optax.adamw(LR, weight_decay=DECAY)),
+    "amsgrad": (
+        mdbopt.jax.amsgrad(1e-3, bias_correction=False),
+        optax.amsgrad(1e-3, bias_correction_mu=False, bias_correction_nu=False),
+    ),
+    # Where the momentum does not warm up, it is beta1 from the start, as optax's.
+    "nadam": (mdbopt.jax.nadam(1e-3, momentum_decay=1e6), optax.nadam(1e-3)),
+    "nadamw": (
+        mdbopt.jax.nadamw(LR, momentum_decay=1e6, weight_decay=DECAY),
+        optax.nadamw(LR, weight_decay=DECAY),
+    ),
+    "adagrad": (
+        mdbopt.jax.adagrad(0.05, initial=0.1, eps=0.0, eps_root=1e-7),
+        optax.adagrad(0.05),
+    ),
+    "rmsprop": (
+        mdbopt.jax.rmsprop(1e-3, alpha=0.9, eps=0.0, eps_root=1e-8),
+        optax.rmsprop(1e-3),
+    ),
+    "rmsprop_centered": (
+        mdbopt.jax.rmsprop(1e-3, alpha=0.9, eps=0.0, eps_root=1e-4, centered=True, momentum=0.9),
+        optax.rmsprop(1e-3, eps=1e-4, centered=True, momentum=0.9),
+    ),
+}
+
+
+def tree_of(seed, dtype="float32"):
+    """Make a tree of arrays: nested, with a number and an empty array."""
+    rng = np.random.default_rng(seed)
+    return {
+        "hidden": [rng.standard_normal((6, 7)).astype(dtype), np.zeros((0, 3), dtype)],
+        "out": {"w": rng.standard_normal(40).astype(dtype), "b": np.asarray(0.5, dtype)},
+    }
