@@ -23,7 +23,7 @@ Updater::Options update_options(const XlaOptions& given) {
   options.scalars.assign(scalars.begin(), scalars.end());
   options.decay = given.text("decay");
   options.maximize = given.get<bool>("maximize");
-  options.seed = given.get<std::uint64_t>("seed");
+  options.seed = static_cast<std::uint64_t>(given.get<std::int64_t>("seed"));
   options.execution.stochastic = given.get<bool>("stochastic");
   options.execution.flush_subnormals = given.get<bool>("flush_subnormals");
   options.execution.threads = static_cast<std::size_t>(given.get<std::int64_t>("threads"));
@@ -51,16 +51,23 @@ class XlaStep {
 
   void take() {
     double lr = given_.get<double>("lr");
+    Updater::Call call{1.0, given_.get<double>("max_norm", 0.0)};
     for (const std::string& name : words_of(given_.get<std::string_view>("told"))) {
       const double value = arrays_.number(operand_++);
       if (name == "lr")
         lr = value;
+      else if (name == "max_norm")
+        call.max_norm = value;
       else
         updater_.set_scalar(name, value);
     }
     if (!(lr >= 0.0 && lr <= std::numeric_limits<double>::max())) {
       throw Error(updater_.options().name + ": lr: expected a finite number >= 0, got " +
                   std::to_string(lr));
+    }
+    if (!(call.max_norm >= 0.0)) {
+      throw Error(updater_.options().name + ": max_norm: expected a number > 0, got " +
+                  std::to_string(call.max_norm));
     }
     auto* count = static_cast<std::int32_t*>(carry());
     if (*count < 0) {
@@ -76,7 +83,7 @@ class XlaStep {
       updater_.set_number(number.name, value);
     }
     list_jobs(lr);
-    if (!jobs_.empty()) updater_.step(groups_, jobs_, {1.0, given_.get<double>("max_norm", 0.0)});
+    if (!jobs_.empty()) updater_.step(groups_, jobs_, call);
     for (std::size_t k = 0; k < numbers.size(); ++k)
       std::memcpy(numbers[k], &updater_.numbers()[k].value, sizeof(double));
     // It stays at the largest number.

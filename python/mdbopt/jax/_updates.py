@@ -109,7 +109,7 @@ class _Update:
     """An optimizer with what is told at each step: numbers that are traced, or follow a schedule."""
 
     def __init__(
-        self, kind: type[Optimizer], lr: Any, max_norm: float | None, options: dict[str, Any]
+        self, kind: type[Optimizer], lr: Any, max_norm: Any, options: dict[str, Any]
     ) -> None:
         self._name = kind.__name__
         self._told: dict[str, Any] = {}
@@ -125,7 +125,8 @@ class _Update:
             for leaf in jax.tree.leaves(self._decay):
                 self._optimizer._number("weight_decay", leaf)
         self._check_told()
-        self._max_norm = None if max_norm is None else self._optimizer._bound(max_norm)
+        bound = None if max_norm is None else self._known("max_norm", max_norm)
+        self._max_norm = None if bound is None else self._optimizer._bound(bound)
         self._attributes = self._find_attributes()
         started = _core.Update(
             self._optimizer._options(), self._name, dict.fromkeys(self._optimizer._arrays())
@@ -143,9 +144,10 @@ class _Update:
         return _PLACEHOLDER
 
     def _check_told(self) -> None:
-        scalars = {**self._optimizer._scalars(), self._optimizer._options()["decay"]: _PLACEHOLDER}
-        renamed = {"weight_decay": self._optimizer._options()["decay"]}
-        for name in [name for name in self._told if name != "lr"]:
+        decay = self._optimizer._options()["decay"]
+        scalars = {**self._optimizer._scalars(), decay: _PLACEHOLDER}
+        renamed = {"weight_decay": decay}
+        for name in self._told.keys() - {"lr"}:
             scalar = renamed.get(name, name)
             if scalars.get(scalar) != _PLACEHOLDER:
                 raise TypeError(
@@ -165,7 +167,7 @@ class _Update:
             "scalars": np.nan_to_num(np.array(scalars, np.float64), nan=0.0),
             "decay": options["decay"],
             "maximize": np.bool_(options["maximize"]),
-            "seed": np.uint64(options["seed"]),
+            "seed": np.uint64(options["seed"]).view(np.int64),  # JAX refuses the larger half
             "stochastic": np.bool_(options["stochastic"]),
             "flush_subnormals": np.bool_(options["flush_subnormals"]),
             "threads": np.int64(options["threads"]),
@@ -403,11 +405,11 @@ _DOCSTRING = """{formula}
 lr : float, array or callable, default {lr:g}
     The step size: a number, an array of shape (), or a schedule of optax, a function of the count
     of steps.
-max_norm : float > 0, optional
+max_norm : float > 0 or array, optional
     Bounds the norm of all gradients together, as in `mdbopt.{kind}.step`.
 **options
-    Those of `mdbopt.{kind}`. Numbers may be arrays of shape (), which are not checked then;
-    ``weight_decay`` may be a pytree that the parameters begin with.
+    Those of `mdbopt.{kind}`, which has their defaults, also for None. Numbers may be arrays of shape
+    (), which are not checked then; ``weight_decay`` may be a pytree that the parameters begin with.
 
 Returns
 -------
@@ -453,14 +455,22 @@ def _factory(
 ) -> Callable[..., UpdateTransformation]:
     usual = kind.__dataclass_fields__["lr"].default
 
-    def factory(
-        lr: Any = usual, *, max_norm: float | None = None, **options: Any
-    ) -> UpdateTransformation:
-        owner = _Update(kind, lr, max_norm, {**preset, **options})
+    def factory(lr: Any = usual, *, max_norm: Any = None, **options: Any) -> UpdateTransformation:
+        given = {key: value for key, value in options.items() if value is not None}
+        owner = _Update(kind, lr, max_norm, {**preset, **given})
         made = UpdateTransformation(owner.init, owner.update)
         made._owner = owner
         return made
 
+    # optax.inject_hyperparams binds arguments by it, and takes numbers among the defaults for given ones.
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    names = [name for name in kind.__dataclass_fields__ if name != "lr"]
+    factory.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter("lr", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=usual),
+            *(inspect.Parameter(name, keyword, default=None) for name in ("max_norm", *names)),
+        ]
+    )
     factory.__name__ = factory.__qualname__ = name
     factory.__doc__ = _docstring(name, kind, preset, usual)
     return factory

@@ -373,7 +373,7 @@ REFUSED = [
     ),
     (lambda t, x, s: mdbopt.jax.adam(0.1, learning_rate=1), TypeError, "unknown option 'learning_"),
     (lambda t, x, s: mdbopt.jax.adam(-1.0), ValueError, "Adam: lr: expected a finite number >= 0"),
-    (lambda t, x, s: mdbopt.jax.adam(x), TypeError, "Adam: lr: expected a number"),
+    (lambda t, x, s: mdbopt.jax.adam(x), TypeError, "Adam: lr: expected a real number"),
     (lambda t, x, s: mdbopt.jax.adam(0.1, max_norm=0.0), ValueError, "Adam: max_norm: expected"),
     (
         lambda t, x, s: mdbopt.jax.adamw(0.1).update(x, s),
@@ -395,7 +395,7 @@ def test_a_schedule_that_goes_wrong_is_refused_when_it_runs(lr):
     transformation = mdbopt.jax.adam(lambda count: jnp.where(count == 0, 0.1, lr))
     x = jnp.ones(3)
     x, state = transformation.step(x, x, transformation.init(x))
-    with pytest.raises(jax.errors.JaxRuntimeError, match="Adam: lr: expected a finite number >= 0"):
+    with pytest.raises(ValueError, match="Adam: lr: expected a finite number >= 0"):
         jax.block_until_ready(transformation.step(x, x, state))
 
 
@@ -421,5 +421,5 @@ def test_the_count_stays_at_the_largest_number():
     state = transformation.init(x)._replace(count=jnp.asarray(2**31 - 1, jnp.int32))
     _, state = transformation.step(x, x, state)
     assert int(state.count) == 2**31 - 1
-    with pytest.raises(jax.errors.JaxRuntimeError, match="state: count: expected a number >= 0"):
+    with pytest.raises(ValueError, match="state: count: expected a number >= 0"):
         jax.block_until_ready(transformation.step(x, x, state._replace(count=state.count + 1)))
