@@ -2,7 +2,7 @@
 //
 // Operands: f and the gradient at a point, the point, the table (the bits of a double or of a 64-bit whole
 // number as two uint32 in each row), the arrays by the names in `arrays`, and as int32 whether x moved, the
-// status, evaluations and accepted steps. Results: all but the first three, after it.
+// status, evaluations, accepted steps and whether the search has ended. Results: all but the first three, after it.
 //
 // With `begin` the point is that of the caller: a search that has none starts there; for another it has
 // to be x, but for the rounding of the caller's x + (x' - x). Else it is the trial, and is judged.
@@ -248,7 +248,7 @@ class XlaJudgement {
     search_ = search::make(search_options(given_), g.size, g.dtype);
     search_->fields(loader);
     search_->loaded();
-    if (search_->status() != search::Status::kRunning) return tell(false);
+    if (search_->converged(0.0)) return tell(false);
     search_->propose();
     const bool moved = search_->judge(f, g);
     save(loader.next_pair);
@@ -264,6 +264,7 @@ class XlaJudgement {
     told_[0] = moved;
     told_[1] = static_cast<std::int32_t>(search_->status());
     told_[2] = static_cast<std::int32_t>(std::min(search_->evaluations(), kMost));
+    told_[4] = search_->converged(0.0);
     told_[3] = static_cast<std::int32_t>(std::min(search_->accepted(), kMost));
   }
 

@@ -39,14 +39,8 @@ True
 
 from typing import Any
 
-from mdbopt.jax._searches import (
-    SearchState,
-    backtracking,
-    box,
-    ellipsoid,
-    guarded,
-    simplex,
-)
+from mdbopt.jax import _ffi  # noqa: F401  (it says what is missing, before that is asked for)
+from mdbopt.jax._searches import SearchState, backtracking, box, ellipsoid, guarded, simplex
 from mdbopt.jax._updates import FACTORIES, UpdateState, UpdateTransformation
 
 __all__ = [

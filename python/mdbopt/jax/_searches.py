@@ -13,7 +13,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from mdbopt import _checks, searches
-from mdbopt.jax._targets import call
+from mdbopt.jax._ffi import call
 from mdbopt.searches._base import Search
 
 # Of a state's table, before the search's own numbers.
@@ -31,8 +31,8 @@ class SearchState(NamedTuple):
         ``optax.value_and_grad_from_state`` takes it and `grad` from here.
     grad : pytree
         The gradient there.
-    told : array, shape (4,), int32
-        Whether the last judgement moved, then `status`, `evaluations` and `accepted`.
+    told : array, shape (5,), int32
+        Whether the last judgement moved, `status`, `evaluations`, `accepted` and `ended`.
     numbers : array, shape (n, 2), uint32
         The search's numbers by their bits.
     arrays : dict of arrays
@@ -60,6 +60,11 @@ class SearchState(NamedTuple):
     def accepted(self) -> Any:
         """How often the search has moved."""
         return self.told[..., 3]
+
+    @property
+    def ended(self) -> Any:
+        """Whether no update moves any more: by the status, or at a gradient of 0."""
+        return self.told[..., 4] == 1
 
 
 class _Search:
@@ -106,7 +111,7 @@ class _Search:
         return SearchState(
             jnp.asarray(jnp.inf, x.dtype),
             jax.tree.map(jnp.zeros_like, params),
-            jnp.array([0, _RUNNING, 0, 0], jnp.int32),
+            jnp.array([0, _RUNNING, 0, 0, 0], jnp.int32),
             jnp.zeros((_ROWS + count, 2), jnp.uint32),
             arrays,
         )
@@ -149,7 +154,7 @@ class _Search:
         begun = self._call(True, value, g, x, state)
 
         def goes_on(at: SearchState) -> Any:
-            return (at.told[0] == 0) & (at.told[1] == _RUNNING)
+            return (at.told[0] == 0) & (at.told[4] == 0)
 
         def judged(at: SearchState) -> SearchState:
             trial = at.arrays["trial"]
@@ -161,7 +166,12 @@ class _Search:
         known = begun._replace(
             value=jnp.where(jnp.isinf(state.value), value, state.value).astype(state.value.dtype)
         )
-        ended = jax.lax.while_loop(goes_on, judged, known)
+        # Without a trace there is nothing to compile a loop for, anew at each call.
+        ended = known
+        while not isinstance(ended.told, jax.core.Tracer) and goes_on(ended):
+            ended = judged(ended)
+        if isinstance(ended.told, jax.core.Tracer):
+            ended = jax.lax.while_loop(goes_on, judged, ended)
         updates = unravel(ended.arrays["x"] - x)
         return updates, ended._replace(grad=unravel(ended.arrays["g"]))
 

@@ -12,7 +12,7 @@ import numpy as np
 import optax
 
 from mdbopt import _core, optimizers
-from mdbopt.jax._targets import call
+from mdbopt.jax._ffi import call
 from mdbopt.optimizers._base import Optimizer
 
 # Whatever rule it takes the place in: a number that is known when the step runs. It is valid for all

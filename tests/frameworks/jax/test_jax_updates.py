@@ -14,6 +14,8 @@ import mdbopt.jax  # noqa: E402
 from mdbopt.jax._updates import _FACTORIES, FACTORIES  # noqa: E402
 
 STEPS = 1000
+# What JAX makes of an error of compiled code, by whether it was waited for.
+RUNTIME = (ValueError, jax.errors.JaxRuntimeError)
 # Of all coordinates together. A decay rounds x once more in each step than optax does.
 CLOSE, CLOSE_DECAYED = 1e-6, 2e-6
 OPTIONS = {"rprop": {"lr": 0.01}, "hypergradient_sgd": {"lr": 0.01}}
@@ -62,23 +64,17 @@ def test_every_optimizer_is_here():
 def test_trajectories_are_optaxs(name):
     """With x64, since optax takes its bias corrections in float32 without: 5e-6 after 1,000 steps."""
 
+    noise = [tree_of(1000 + t) for t in range(STEPS)]
+    noise = jax.tree.map(lambda *each: 0.3 * np.stack(each), *noise)
+
     def trained(transformation):
-        params = arrays(tree_of(1))
-        target = arrays(tree_of(2))
+        params, target = arrays(tree_of(1)), arrays(tree_of(2))
         curvatures = jax.tree.map(
             lambda x: jnp.asarray(np.logspace(-1.5, 0.5, x.size).reshape(x.shape), x.dtype), params
         )
 
-        def body(carried, key):
+        def body(carried, noise):
             params, state = carried
-            leaves, structure = jax.tree.flatten(params)
-            keys = jax.random.split(key, len(leaves))
-            noise = structure.unflatten(
-                [
-                    0.3 * jax.random.normal(k, x.shape, x.dtype)
-                    for k, x in zip(keys, leaves, strict=True)
-                ]
-            )
             grads = jax.tree.map(
                 lambda x, z, h, e: h * (x - z) / jnp.sqrt(1 + (x - z) ** 2) + e,
                 params,
@@ -89,9 +85,8 @@ def test_trajectories_are_optaxs(name):
             updates, state = transformation.update(grads, state, params)
             return (optax.apply_updates(params, updates), state), None
 
-        keys = jax.random.split(jax.random.key(0), STEPS)
         start = (params, transformation.init(params))
-        (trained, _), _ = jax.jit(lambda start: jax.lax.scan(body, start, keys))(start)
+        (trained, _), _ = jax.jit(lambda start: jax.lax.scan(body, start, noise))(start)
         assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(trained))
         assert np.abs(flat(trained) - flat(params)).max() > 0.5
         return flat(trained)
@@ -125,7 +120,7 @@ def test_steps_have_the_bits_of_numpys(name, dtype):
         assert int(state.count) == expected_state.t == 6
 
 
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("name", ["sgd", "adam", "nadam", "adagrad_norm", "osgm"])
 def test_jit_and_loops_have_the_bits_of_eager_steps(name):
     transformation = made(name)
     expected = stepped(transformation)
@@ -253,15 +248,13 @@ def test_hyperparameters_are_injected(name):
     plain = made(name)
     injected = optax.inject_hyperparams(FACTORIES[name])(lr=0.01)
     params, grads = arrays(tree_of(0)), arrays(tree_of(1))
-    if name == "rprop" or name.startswith("diagonal"):
-        pytest.skip("its other hyperparameters are relative to lr")
     updates, _ = jax.jit(plain.update)(grads, jax.jit(plain.init)(params), params)
     state = jax.jit(injected.init)(params)
     found, state = jax.jit(injected.update)(grads, state, params)
     assert np.allclose(flat(found), flat(updates), rtol=1e-3, atol=1e-9)
     state.hyperparams["lr"] = jnp.asarray(0.0)
     found, _ = jax.jit(injected.update)(grads, state, params)
-    assert not flat(found).any() or "decay" in str(injected)
+    assert not flat(found).any()
 
 
 def test_a_traced_number_takes_the_place_of_a_scalar_of_the_rule():
@@ -395,7 +388,7 @@ def test_a_schedule_that_goes_wrong_is_refused_when_it_runs(lr):
     transformation = mdbopt.jax.adam(lambda count: jnp.where(count == 0, 0.1, lr))
     x = jnp.ones(3)
     x, state = transformation.step(x, x, transformation.init(x))
-    with pytest.raises(ValueError, match="Adam: lr: expected a finite number >= 0"):
+    with pytest.raises(RUNTIME, match="Adam: lr: expected a finite number >= 0"):
         jax.block_until_ready(transformation.step(x, x, state))
 
 
@@ -421,5 +414,5 @@ def test_the_count_stays_at_the_largest_number():
     state = transformation.init(x)._replace(count=jnp.asarray(2**31 - 1, jnp.int32))
     _, state = transformation.step(x, x, state)
     assert int(state.count) == 2**31 - 1
-    with pytest.raises(ValueError, match="state: count: expected a number >= 0"):
+    with pytest.raises(RUNTIME, match="state: count: expected a number >= 0"):
         jax.block_until_ready(transformation.step(x, x, state._replace(count=state.count + 1)))
