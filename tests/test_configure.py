@@ -89,3 +89,16 @@ def test_instruction_sets(configure):
     assert status == 0, said
     assert len(compiled(plan)) == 1
     assert compiled(plan) <= every
+
+
+def test_the_headers_of_xlas_calls(configure, tmp_path):
+    headers = tmp_path / "headers"
+    status, said, _ = configure(f"MDBOPT_JAX_INCLUDE_DIR={headers}")
+    assert status != 0
+    assert f"MDBOPT_JAX_INCLUDE_DIR is {headers}, where no xla/ffi/api/ffi.h is" in said
+    (headers / "xla/ffi/api").mkdir(parents=True)
+    (headers / "xla/ffi/api/ffi.h").touch()
+    status, said, plan = configure(f"MDBOPT_JAX_INCLUDE_DIR={headers}")
+    assert status == 0, said
+    assert f"-isystem {headers}" in plan
+    assert "jax_search.cpp" in plan

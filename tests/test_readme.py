@@ -26,9 +26,9 @@ def blocks(page):
 
 def lacking(source):
     """Say what this machine lacks to run a page; nothing if it can."""
-    for library in ("torch", "optimagic"):
-        if library in source and importlib.util.find_spec(library) is None:
-            return f"{library} is not installed"
+    for library, name in {"torch": "torch", "optimagic": "optimagic", "mdbopt.jax": "jax"}.items():
+        if library in source and importlib.util.find_spec(name) is None:
+            return f"{name} is not installed"
     if 'device="cuda"' in source and not mdbopt.cuda.is_available():
         return mdbopt.cuda.why_not()
     return None

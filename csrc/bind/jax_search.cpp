@@ -189,8 +189,7 @@ void check_point(const Tensor& point, const Tensor& x, double reach) {
   for (std::size_t i = 0; i < x.size; ++i) {
     if (std::abs(element(point, i) - element(x, i)) <= slack) continue;
     throw Error("params: element " + std::to_string(i) + " is " +
-                std::to_string(element(point, i)) + ", expected " +
-                std::to_string(element(x, i)) +
+                std::to_string(element(point, i)) + ", expected " + std::to_string(element(x, i)) +
                 ", where the last update led; to go on elsewhere, call init");
   }
 }

@@ -1,14 +1,14 @@
 """mdbopt's optimizers and searches for JAX, as transformations of optax.
 
 A program that uses optax needs one changed line: ``mdbopt.jax.adamw(lr)`` in the place of
-``optax.adamw(lr)``, ``mdbopt.jax.guarded()`` in that of ``optax.lbfgs()``. What optax does around a
-transformation (``chain``, schedules, ``inject_hyperparams``, ``MultiSteps``, ``apply_updates``) works
-with these, and so do ``jax.jit``, ``jax.lax.while_loop``, ``jax.lax.scan`` and ``jax.vmap``.
+``optax.adamw(lr)``, ``mdbopt.jax.guarded()`` in that of ``optax.lbfgs()``. What optax does around
+a transformation (``chain``, schedules, ``inject_hyperparams``, ``MultiSteps``, ``apply_updates``)
+works with these, and so do ``jax.jit``, ``jax.lax.while_loop``, ``jax.lax.scan`` and ``jax.vmap``.
 
 Each step is one call of the compiled core through XLA's FFI, on the CPU, over all arrays of the
-parameters. Its results alias what they replace: where XLA owns the memory, because it was donated or is
-carried in a loop, the core writes in place; elsewhere XLA copies first. States are pytrees of JAX's
-arrays, and every call is a function of its operands alone.
+parameters. Its results alias what they replace: where XLA owns the memory, because it was donated
+or is carried in a loop, the core writes in place; elsewhere XLA copies first. States are pytrees of
+JAX's arrays, and every call is a function of its operands alone.
 
 ==========================  ======================================================================
 updates                     `sgd`, `normalized_gd`, `sign_sgd`, `signum`, `lion`, `adam`, `adamw`,

@@ -17,10 +17,9 @@ except ImportError as error:
 TARGETS: dict[str, Any] = _core.xla_targets()
 if not TARGETS:
     raise ImportError(
-        "mdbopt.jax: this mdbopt was built without the headers of jaxlib. Build it where jaxlib is "
-        "installed: pip install scikit-build-core pybind11 apache-tvm-ffi, then pip install "
-        "--no-build-isolation --no-binary mdbopt mdbopt; or give their folder, which "
-        "jax.ffi.include_dir() names: -C cmake.define.MDBOPT_JAX_INCLUDE_DIR=FOLDER"
+        "mdbopt.jax: this mdbopt was built without the headers of jaxlib. In the folder of its "
+        "sources: pip install . -C cmake.define.MDBOPT_JAX_INCLUDE_DIR=FOLDER, with the folder "
+        "that jax.ffi.include_dir() names"
     )
 for name, target in TARGETS.items():
     jax.ffi.register_ffi_target(name, target, platform="cpu")

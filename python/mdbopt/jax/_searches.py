@@ -238,10 +238,11 @@ def _transformation(
 
 
 def guarded(**options: Any) -> optax.GradientTransformationExtraArgs:
-    """L-BFGS on the scale that a box of step sizes has learnt, and guarded by it: the default search.
+    """L-BFGS on the scale that a box of step sizes has learnt, guarded by it: the default search.
 
-    x⁺ = x − t·H∘g is taken when f(x⁺) ≤ f(x) + min(c₁ t⟨g, δ⟩, −½⟨g², γb⟩); every evaluation cuts the
-    box {0 ≤ q ≤ b} by co-coercivity. An update evaluates ``value_fn`` and its gradient until x moves.
+    x⁺ = x + t·δ with δ = −H·g is taken when f(x⁺) ≤ f(x) + min(c₁ t⟨g, δ⟩, −½⟨g², γb⟩), where the
+    second is asked of ten steps together; every evaluation cuts the box {0 ≤ q ≤ b} by
+    co-coercivity. An update evaluates ``value_fn`` and its gradient until x moves.
 
     Parameters
     ----------
@@ -269,8 +270,10 @@ def guarded(**options: Any) -> optax.GradientTransformationExtraArgs:
     The judgement is a pure function of the state's arrays: updates may be repeated, dropped, mapped
     by ``jax.vmap`` (one problem after the other) and put into ``jax.lax.while_loop`` and ``scan``.
     The price is that a judgement copies the search's arrays into place and back, of the pairs the
-    new one alone, and that ``arrays`` has room for all pairs from the start, 8·memory bytes a
-    variable. The path is that of `mdbopt.minimize` on the same values and gradients, bit for bit.
+    new one alone, which takes a few times as long as the judgement, and that ``arrays`` has room
+    for all pairs from the start, 8·memory bytes a variable. Outside of jit ``value_fn`` runs
+    operation by operation. The path is that of `mdbopt.minimize` on the same values and gradients,
+    bit for bit.
 
     See Also
     --------

@@ -15,8 +15,7 @@ from mdbopt import _core, optimizers
 from mdbopt.jax._ffi import call
 from mdbopt.optimizers._base import Optimizer
 
-# Whatever rule it takes the place in: a number that is known when the step runs. It is valid for all
-# of them.
+# It stands for a number that is known when the step runs, and is valid for every hyperparameter.
 _PLACEHOLDER = 0.5
 
 
@@ -106,7 +105,7 @@ class UpdateTransformation(optax.GradientTransformationExtraArgs):
 
 
 class _Update:
-    """An optimizer with what is told at each step: numbers that are traced, or follow a schedule."""
+    """An optimizer, and what it is told at each step: traced numbers, or those of a schedule."""
 
     def __init__(
         self, kind: type[Optimizer], lr: Any, max_norm: Any, options: dict[str, Any]
@@ -135,9 +134,9 @@ class _Update:
 
     def _known(self, name: str, value: Any) -> Any:
         """Give a number as it is, or a placeholder for one that each step is told."""
-        if name == "lr" and callable(value):
-            self._told[name] = value
-        elif isinstance(value, jax.Array) and value.ndim == 0 and _is_float(value):
+        if (name == "lr" and callable(value)) or (
+            isinstance(value, jax.Array) and value.ndim == 0 and _is_float(value)
+        ):
             self._told[name] = value
         else:
             return value
@@ -235,10 +234,8 @@ class _Update:
         """Raise unless a tree has the parameters' structure and shapes; give its leaves."""
         expected, found = jax.tree.structure(params), jax.tree.structure(tree)
         if found != expected:
-            raise ValueError(
-                f"{self._name}: {which}: expected {expected} (as params), got {found}"
-            )
-        leaves = jax.tree.leaves(tree)
+            raise ValueError(f"{self._name}: {which}: expected {expected} (as params), got {found}")
+        leaves: list[Any] = jax.tree.leaves(tree)
         for (path, like), leaf in zip(
             jax.tree_util.tree_leaves_with_path(params), leaves, strict=True
         ):
@@ -265,15 +262,11 @@ class _Update:
         return leaves
 
     def _stepped(
-        self, params: Any, grads: Any, state: UpdateState, extra: Mapping[str, Any]
+        self, params: Any, grads: Any, state: Any, extra: Mapping[str, Any]
     ) -> tuple[Any, UpdateState]:
-        if not isinstance(state, UpdateState) or set(state.arrays) != set(
-            self._optimizer._arrays()
-        ):
-            raise TypeError(
-                f"{self._name}: state: expected the state that init makes, got "
-                f"{list(state.arrays) if isinstance(state, UpdateState) else type(state).__name__}"
-            )
+        found = list(state.arrays) if isinstance(state, UpdateState) else type(state).__name__
+        if isinstance(found, str) or set(found) != set(self._optimizer._arrays()):
+            raise TypeError(f"{self._name}: state: expected the state that init makes, got {found}")
         self._check_leaves("params", params)
         xs = jax.tree.leaves(params)
         gs = self._gradients(grads, params)
@@ -286,7 +279,10 @@ class _Update:
             name: jnp.asarray(given(state.count) if callable(given) else given)
             for name, given in self._told.items()
         }
-        return _run(self, jax.tree.structure(params), xs, gs, arrays, state, told, value)
+        structure = jax.tree.structure(params)
+        stepped: tuple[Any, UpdateState]
+        stepped = _run(self, structure, xs, gs, arrays, state, told, value)
+        return stepped
 
     def _value(self, extra: Mapping[str, Any]) -> Any:
         """Give the objective's value, where the optimizer asks for it and it was given."""
@@ -322,7 +318,9 @@ class _Update:
     ) -> tuple[Any, UpdateState]:
         # JAX has sorted the dicts by their names.
         arrays = {name: arrays[name] for name in self._optimizer._arrays()}
-        numbers = {name: state.numbers[name] for name in (*self._numbers, *self._optimizer._extra())}
+        numbers = {
+            name: state.numbers[name] for name in (*self._numbers, *self._optimizer._extra())
+        }
         if "value" in self._optimizer._extra():
             kept = numbers.pop("value")
             moved = jnp.array(True) if value is None else value < kept
@@ -334,9 +332,7 @@ class _Update:
         # Results are what is carried on: all but what is told, and the gradients.
         first, gap = len(told), len(told) + 1 + len(numbers) + len(xs)
         carried = [*range(first, gap), *range(gap + len(gs), len(operands))]
-        shapes = [
-            jax.ShapeDtypeStruct(jnp.shape(operands[k]), operands[k].dtype) for k in carried
-        ]
+        shapes = [jax.ShapeDtypeStruct(jnp.shape(operands[k]), operands[k].dtype) for k in carried]
         attributes = {
             **self._attributes,
             **self._decays(jax.tree.unflatten(structure, xs)),
@@ -408,8 +404,9 @@ lr : float, array or callable, default {lr:g}
 max_norm : float > 0 or array, optional
     Bounds the norm of all gradients together, as in `mdbopt.{kind}.step`.
 **options
-    Those of `mdbopt.{kind}`, which has their defaults, also for None. Numbers may be arrays of shape
-    (), which are not checked then; ``weight_decay`` may be a pytree that the parameters begin with.
+    Those of `mdbopt.{kind}`, which has their defaults, also for None. Numbers may be arrays of
+    shape (), which are not checked then; ``weight_decay`` may be a pytree that the parameters begin
+    with.
 
 Returns
 -------
@@ -453,7 +450,7 @@ def _docstring(name: str, kind: type[Optimizer], preset: Mapping[str, Any], lr: 
 def _factory(
     name: str, kind: type[Optimizer], preset: Mapping[str, Any]
 ) -> Callable[..., UpdateTransformation]:
-    usual = kind.__dataclass_fields__["lr"].default
+    usual: Any = kind.__dataclass_fields__["lr"].default
 
     def factory(lr: Any = usual, *, max_norm: Any = None, **options: Any) -> UpdateTransformation:
         given = {key: value for key, value in options.items() if value is not None}
@@ -462,7 +459,7 @@ def _factory(
         made._owner = owner
         return made
 
-    # optax.inject_hyperparams binds arguments by it, and takes numbers among the defaults for given ones.
+    # optax.inject_hyperparams binds arguments by it, and injects every number among the defaults.
     keyword = inspect.Parameter.KEYWORD_ONLY
     names = [name for name in kind.__dataclass_fields__ if name != "lr"]
     factory.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -476,7 +473,5 @@ def _factory(
     return factory
 
 
-FACTORIES = {
-    name: _factory(name, kind, preset) for name, (kind, preset) in _FACTORIES.items()
-}
+FACTORIES = {name: _factory(name, kind, preset) for name, (kind, preset) in _FACTORIES.items()}
 globals().update(FACTORIES)

@@ -5,8 +5,8 @@ import optax
 
 import mdbopt.jax
 
-# A decay multiplies parameters by 1 - lr·weight_decay, as PyTorch's does, where optax subtracts: of these two
-# float32 holds that factor, so that 1,000 steps do not add up what it would lose.
+# A decay multiplies parameters by 1 - lr·weight_decay, as PyTorch's does, where optax subtracts. Of
+# these two float32 holds that factor, so that 1,000 steps do not add up what it would lose.
 LR, DECAY = 2.0**-10, 2.0**-3
 
 # Without rprop, whose updates optax 0.2.8 makes of the step sizes of the step before.

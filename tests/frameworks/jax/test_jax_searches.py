@@ -109,8 +109,9 @@ def test_minimize_takes_the_same_path(method):
         res = mdbopt.minimize(fun, np.array(x), jac=True, method=method, options={"maxfun": 60})
         solver = getattr(mdbopt.jax, method)()
         step, state = jax.jit(stepped(solver)), solver.init(x)
-        accepted = [f for f, moved in zip(res.trace["f"], res.trace["accepted"], strict=True)
-                    if moved][1:]
+        accepted = [
+            f for f, moved in zip(res.trace["f"], res.trace["accepted"], strict=True) if moved
+        ][1:]
         assert len(accepted) >= 5
         for f in accepted:
             x, state = step(x, state)
@@ -163,7 +164,7 @@ def test_problems_are_mapped_one_by_one():
     assert found.status.shape == found.accepted.shape == (3,)
     for k in range(3):
         # vmap compiles the objective anew, whose sums have other last bits then.
-        x, state = solved(xs[k])
+        _, state = solved(xs[k])
         assert int(found.accepted[k]) == int(state.accepted)
         assert np.isclose(found.value[k], state.value, rtol=1e-2)
 
@@ -185,8 +186,9 @@ def test_parameters_are_a_tree():
     params = {"w": [jnp.zeros((2, 3)), jnp.zeros(())], "b": jnp.zeros(4)}
 
     def f(tree):
-        return sum(jnp.sum((leaf - 1) ** 2 * (k + 1)) for k, leaf in
-                   enumerate(jax.tree.leaves(tree)))
+        return sum(
+            jnp.sum((leaf - 1) ** 2 * (k + 1)) for k, leaf in enumerate(jax.tree.leaves(tree))
+        )
 
     solver = mdbopt.jax.guarded()
     step, state = jax.jit(stepped(solver, f)), solver.init(params)
@@ -252,7 +254,7 @@ def update(solver, x, state=None, **given):
 
 
 REFUSED = [
-    (lambda s, x: update(s, x, params=None), ValueError, "guarded: params: expected the parameters"),
+    (lambda s, x: update(s, x, params=None), ValueError, "guarded: params: expected the param"),
     (lambda s, x: update(s, x, value=None), TypeError, "guarded: value: expected the objective"),
     (lambda s, x: update(s, x, value_fn=None), TypeError, "guarded: value_fn: .*got NoneType"),
     (lambda s, x: update(s, x, value=x), ValueError, r"value: expected a number, .*shape \(3,\)"),
