@@ -79,6 +79,7 @@ class _Search:
                 f'{name}: memory: expected a whole number or "auto", since a state has one size '
                 "under jit, got inf"
             )
+        self._known_shapes: dict[tuple[int, str], tuple[Any, Any, dict[str, Any]]] = {}
         self._attributes = {"method": search._core_method()}
         for key, value in options.items():
             self._attributes[key] = _attribute(key, value)
@@ -103,18 +104,39 @@ class _Search:
             return SearchState(params, params, params, params, {})
         x, _ = self._flat("params", params)
         self._search._check_size(x.size)
-        count, layout = self._search._new().layout(x.size, str(x.dtype))
-        arrays = {
-            name: _room(dtype, rows, columns, x.dtype)
-            for name, (dtype, rows, columns) in layout.items()
-        }
+        told, numbers, arrays = self._shapes(x)
         return SearchState(
             jnp.asarray(jnp.inf, x.dtype),
             jax.tree.map(jnp.zeros_like, params),
-            jnp.array([0, _RUNNING, 0, 0, 0], jnp.int32),
-            jnp.zeros((_ROWS + count, 2), jnp.uint32),
-            arrays,
+            jnp.zeros(told.shape, told.dtype).at[1].set(_RUNNING),
+            jnp.zeros(numbers.shape, numbers.dtype),
+            {name: jnp.zeros(like.shape, like.dtype) for name, like in arrays.items()},
         )
+
+    def _shapes(self, x: Any) -> tuple[Any, Any, dict[str, Any]]:
+        """Give what `told`, `numbers` and `arrays` are like, for so many variables."""
+        key = x.size, str(x.dtype)
+        if key not in self._known_shapes:
+            count, layout = self._search._new().layout(*key)
+            self._known_shapes[key] = (
+                jax.ShapeDtypeStruct((5,), jnp.int32),
+                jax.ShapeDtypeStruct((_ROWS + count, 2), jnp.uint32),
+                {name: _like(*of, x.dtype) for name, of in layout.items()},
+            )
+        return self._known_shapes[key]
+
+    def _check_state(self, state: SearchState, x: Any) -> None:
+        """Raise unless a state's arrays are what the core reads: it trusts their sizes."""
+        told, numbers, arrays = self._shapes(x)
+        expected = {"told": told, "numbers": numbers, **arrays}
+        found = {"told": state.told, "numbers": state.numbers, **state.arrays}
+        for name in expected.keys() | found.keys():
+            like, leaf = (
+                "nothing" if of is None else f"{of.dtype} of shape {of.shape}"
+                for of in (expected.get(name), found.get(name))
+            )
+            if leaf != like:
+                raise TypeError(f"{self._name}: state: {name}: expected {like}, got {leaf}")
 
     def update(
         self,
@@ -144,12 +166,12 @@ class _Search:
             )
         x, unravel = self._flat("params", params)
         g, _ = self._flat("grads" if grad is None else "grad", grads if grad is None else grad)
-        for which, array in (("grad", g), ("state: x", state.arrays["x"])):
-            if array.shape != x.shape or array.dtype != x.dtype:
-                raise ValueError(
-                    f"{self._name}: {which}: expected {x.size} elements of {x.dtype} (as params), "
-                    f"got {array.size} of {array.dtype}"
-                )
+        if g.shape != x.shape or g.dtype != x.dtype:
+            raise ValueError(
+                f"{self._name}: grad: expected {x.size} elements of {x.dtype} (as params), "
+                f"got {g.size} of {g.dtype}"
+            )
+        self._check_state(state, x)
         evaluate = jax.value_and_grad(_with(value_fn, extra))
         begun = self._call(True, value, g, x, state)
 
@@ -215,11 +237,11 @@ def _number(f: Any) -> Any:
     return f if f.dtype == "float64" else f.astype(jnp.float32)
 
 
-def _room(dtype: str, rows: int, columns: int, beside: Any) -> Any:
+def _like(dtype: str, rows: int, columns: int, beside: Any) -> Any:
     shape = (columns,) if rows == 1 else (rows, columns)
     if dtype == "float64" and beside != dtype:
-        return jnp.zeros((*shape, 2), jnp.uint32)
-    return jnp.zeros(shape, dtype)
+        return jax.ShapeDtypeStruct((*shape, 2), jnp.uint32)
+    return jax.ShapeDtypeStruct(shape, dtype)
 
 
 def _with(value_fn: Callable[..., Any], extra: dict[str, Any]) -> Callable[[Any], Any]:

@@ -274,6 +274,7 @@ class _Update:
             name: self._check_like(f"state.{name}", state.arrays[name], params)
             for name in self._optimizer._arrays()
         }
+        self._check_state(state, params)
         value = self._value(extra)
         told = {
             name: jnp.asarray(given(state.count) if callable(given) else given)
@@ -283,6 +284,24 @@ class _Update:
         stepped: tuple[Any, UpdateState]
         stepped = _run(self, structure, xs, gs, arrays, state, told, value)
         return stepped
+
+    def _check_state(self, state: UpdateState, params: Any) -> None:
+        """Raise unless a state's arrays are what the core reads: it trusts their sizes."""
+        expected = {"count": (state.count, jnp.int32, ())}
+        for name in self._numbers:
+            expected[f"numbers[{name!r}]"] = (state.numbers.get(name), jnp.uint32, (2,))
+        for name, tree in state.arrays.items():
+            for (path, x), leaf in zip(
+                jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(tree), strict=True
+            ):
+                where = f"{name}{jax.tree_util.keystr(path)}"
+                expected[where] = (leaf, _state_dtype(x), jnp.shape(x))
+        for where, (leaf, dtype, shape) in expected.items():
+            if getattr(leaf, "dtype", None) != dtype or leaf.shape != shape:
+                raise TypeError(
+                    f"{self._name}: state: {where}: expected {jnp.dtype(dtype)} of shape {shape}, "
+                    f"got {getattr(leaf, 'dtype', type(leaf).__name__)} of shape {jnp.shape(leaf)}"
+                )
 
     def _value(self, extra: Mapping[str, Any]) -> Any:
         """Give the objective's value, where the optimizer asks for it and it was given."""

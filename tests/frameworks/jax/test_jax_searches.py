@@ -262,8 +262,23 @@ REFUSED = [
     (lambda s, x: update(s, x, state=()), TypeError, "guarded: state: .*got tuple"),
     (
         lambda s, x: update(s, x, state=s.init(jnp.ones(5))),
-        ValueError,
-        "guarded: state: x: expected 3 elements of float32",
+        TypeError,
+        r"guarded: state: \w+: expected .* of shape \(.*3.*\), got .* of shape \(.*5.*\)",
+    ),
+    (
+        lambda s, x: update(s, x, state=s.init(x)._replace(told=jnp.zeros(2, jnp.int32))),
+        TypeError,
+        r"guarded: state: told: expected int32 of shape \(5,\), got int32 of shape \(2,\)",
+    ),
+    (
+        lambda s, x: update(s, x, state=mdbopt.jax.guarded(memory=2).init(x)),
+        TypeError,
+        r"guarded: state: .*got .* of shape \(3",
+    ),
+    (
+        lambda s, x: update(s, x, state=mdbopt.jax.box().init(x)),
+        TypeError,
+        "guarded: state: .* expected .*, got nothing",
     ),
     (lambda s, x: s.init(jnp.arange(3)), TypeError, "guarded: params: .*got int32"),
     (lambda s, x: s.init(x.astype(jnp.bfloat16)), TypeError, "guarded: params: .*got bfloat16"),
@@ -287,22 +302,22 @@ def moved_away(solver, x):
 
 
 def of_another_search(solver, x):
-    step = stepped(mdbopt.jax.guarded(memory=7), lambda x: jnp.sum(x**2))
-    at, state = step(x, mdbopt.jax.guarded(memory=7).init(x))
-    return update(solver, at, state)
+    other = mdbopt.jax.guarded(memory=8, forward=1.5)
+    at, state = stepped(other, lambda x: jnp.sum(x**2 + x**4))(x, other.init(x))
+    return stepped(solver, lambda x: jnp.sum(x**2 + x**4))(at, state)
 
 
 def tampered(solver, x):
-    at, state = stepped(solver, lambda x: jnp.sum(x**2))(x, solver.init(x))
-    table = state.numbers.at[2:].set(jnp.uint32(2**31))
-    return update(solver, at, state._replace(numbers=table))
+    step = stepped(solver, lambda x: jnp.sum(x**2 + x**4))
+    at, state = step(x, solver.init(x))
+    return step(at, state._replace(numbers=state.numbers.at[2:].set(jnp.uint32(2**31))))
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (moved_away, "params: element 0 is 1.0+, expected .*, where the last update led"),
-        (of_another_search, "state: 'memory' is 7, expected one of this search"),
+        (of_another_search, "state: 'forward' is 1.5.*, expected one of this search"),
         (tampered, "state: 'method': expected that of 'guarded'"),
         (lambda s, x: update(s, x * jnp.nan), "x: expected finite numbers, got NaN or inf"),
     ],

@@ -13,6 +13,8 @@ import mdbopt  # noqa: E402
 import mdbopt.jax  # noqa: E402
 from mdbopt.jax._updates import _FACTORIES, FACTORIES  # noqa: E402
 
+# One of each kind: without arrays, with some, with a number, with a copy of x and a value.
+SOME = ["sgd", "adam", "nadam", "adagrad_norm", "rprop", "osgm"]
 STEPS = 1000
 # What JAX makes of an error of compiled code, by whether it was waited for.
 RUNTIME = (ValueError, jax.errors.JaxRuntimeError)
@@ -98,8 +100,11 @@ def test_trajectories_are_optaxs(name):
     assert np.linalg.norm(found - expected) <= close * np.linalg.norm(expected)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [(name, "float32") for name in FACTORIES]
+    + [(name, dtype) for name in SOME for dtype in ("float64", "bfloat16", "float16")],
+)
 def test_steps_have_the_bits_of_numpys(name, dtype):
     pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed")
     kind, preset = _FACTORIES[name]
@@ -119,7 +124,7 @@ def test_steps_have_the_bits_of_numpys(name, dtype):
         assert int(state.count) == expected_state.t == 6
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "nadam", "adagrad_norm", "osgm"])
+@pytest.mark.parametrize("name", SOME)
 def test_jit_and_loops_have_the_bits_of_eager_steps(name):
     transformation = made(name)
     expected = stepped(transformation)
@@ -184,7 +189,7 @@ def test_donated_memory_is_written_in_place(name):
 
 
 @pytest.mark.parametrize("jitted", [False, True])
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("name", SOME)
 def test_what_is_not_donated_is_never_written(name, jitted):
     transformation = made(name)
     x = jnp.asarray(np.linspace(-1.0, 1.0, 500), jnp.float32)
@@ -283,7 +288,7 @@ def test_steps_are_accumulated_and_chained():
     assert np.isclose(np.linalg.norm(updates), 0.1)
 
 
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("name", SOME)
 def test_states_are_mapped_and_do_not_change_their_types(name):
     transformation = made(name)
     x = jnp.array([1.0, 2.0])
@@ -366,6 +371,16 @@ REFUSED = [
         lambda t, x, s: t.update(x, mdbopt.jax.lion(0.1).init(x), x),
         TypeError,
         r"Adam: state: .*got \['m'\]",
+    ),
+    (
+        lambda t, x, s: t.update(x, jax.tree.map(lambda a: a.astype(jnp.bfloat16), s), x),
+        TypeError,
+        "Adam: state: count: expected int32",
+    ),
+    (
+        lambda t, x, s: t.update(x, s._replace(arrays={**s.arrays, "v": x.astype("f2")}), x),
+        TypeError,
+        r"Adam: state: v: expected float32 of shape \(3,\), got float16",
     ),
     (lambda t, x, s: mdbopt.jax.adam(0.1, learning_rate=1), TypeError, "unknown option 'learning_"),
     (lambda t, x, s: mdbopt.jax.adam(-1.0), ValueError, "Adam: lr: expected a finite number >= 0"),
