@@ -287,7 +287,7 @@ class _Update:
 
     def _check_state(self, state: UpdateState, params: Any) -> None:
         """Raise unless a state's arrays are what the core reads: it trusts their sizes."""
-        expected = {"count": (state.count, jnp.int32, ())}
+        expected: dict[str, Any] = {"count": (state.count, jnp.int32, ())}
         for name in self._numbers:
             expected[f"numbers[{name!r}]"] = (state.numbers.get(name), jnp.uint32, (2,))
         for name, tree in state.arrays.items():
