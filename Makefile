@@ -72,7 +72,8 @@ test-frameworks:
 	@$(MAKE) --no-print-directory VENV=.venv-frameworks TREE=$(FRAMEWORKS_TREE) HEADERS=jaxlib run-frameworks
 
 run-frameworks: $(VENV)/.with-frameworks
-	$(PYTEST) tests/peers tests/frameworks tests/test_readme.py python/mdbopt
+	$(PYTEST) tests/peers tests/frameworks tests/test_readme.py tests/test_libraries.py tests/test_torch_arrays.py \
+	  $(addprefix python/mdbopt/,torch jax distributed optimagic.py) --ignore=tests/frameworks/sklearn
 
 release: $(VENV)/.build
 	@$(CONFIGURE) >/dev/null

@@ -130,7 +130,7 @@ class _Search:
         told, numbers, arrays = self._shapes(x)
         expected = {"told": told, "numbers": numbers, **arrays}
         found = {"told": state.told, "numbers": state.numbers, **state.arrays}
-        for name in expected.keys() | found.keys():
+        for name in dict.fromkeys((*expected, *found)):
             like, leaf = (
                 "nothing" if of is None else f"{of.dtype} of shape {of.shape}"
                 for of in (expected.get(name), found.get(name))
