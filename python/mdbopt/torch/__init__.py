@@ -1,0 +1,113 @@
+"""The optimizers and searches of mdbopt as `torch.optim.Optimizer`: moving is one changed import.
+
+Updates take one fused pass over all parameters of all groups:
+
+===========================  ===================================================================
+`SGD`                        gradient steps; momentum, Nesterov
+`NormalizedGD`               steps of one length along the gradient
+`SignDescent`                the gradient's sign, momentum outside of it
+`Signum`, `Lion`             the sign of averaged gradients
+`Adam`, `AdamW`, `AMSGrad`   divided by the root of averaged squares
+`NAdam`                      Adam that looks one step ahead
+`AdaGrad`, `Adagrad`         divided by the root of summed squares, per coordinate
+`AdaGradNorm`                the same with one sum for all
+`RMSProp`, `RMSprop`         averaged squares without corrections; centred, momentum
+`Rprop`                      step sizes that follow the gradient's signs
+`HypergradientSGD`           a step size that follows its own gradient, for SGD
+`HypergradientAdam`          the same for Adam
+`DiagonalHypergradient`      the same for each coordinate
+`OSGM`                       hypergradients with AdaGrad, and steps back
+===========================  ===================================================================
+
+Searches need no step size, and evaluate the loss as often as they need: their `step` takes a
+closure, as that of `torch.optim.LBFGS` does. They are `Guarded`, `Box`, `Ellipsoid`, `Simplex` and
+`Backtracking`.
+
+Hyperparameters have torch.optim's names, defaults and meaning where it has the optimizer, weight
+decay as L2 or decoupled (``decoupled_weight_decay``) among them, and those of `mdbopt.optimizers`
+elsewhere. Every update takes
+
+* ``params``: tensors, ``(name, tensor)`` pairs, or dicts with ``"params"`` and options of their own:
+  float64, float32, bfloat16 or float16, dense, each once;
+* ``lr``: a number or a tensor of one number, of each group;
+* ``weight_decay``: a number ≥ 0, of each group;
+* ``maximize``: climbs;
+* ``max_norm``: bounds the norm of all gradients together, as ``clip_grad_norm_`` before the step
+  would, in the same pass; ``optimizer.total_norm`` is what it was. Set it as an attribute later;
+* ``rounding``, ``seed``, ``flush_subnormals``, ``backend``, ``threads``: see `mdbopt.optimizers`;
+* ``foreach``, ``fused``, ``capturable``: taken from calls that were written for torch.optim, where
+  they choose an implementation; here there is the one, which is fused.
+
+States have the names that torch.optim gives them, so ``load_state_dict`` reads its AdamW, Adam, SGD,
+RMSprop, Adagrad, Rprop and NAdam, and continues where they stopped. They are float32 for bfloat16
+and float16 parameters, also when they are loaded.
+
+It needs PyTorch: ``pip install mdbopt[torch]``.
+
+Examples
+--------
+>>> import torch, mdbopt.torch
+>>> model = torch.nn.Linear(3, 1)
+>>> optimizer = mdbopt.torch.AdamW(model.parameters(), lr=0.1, weight_decay=0.0, max_norm=1.0)
+>>> for _ in range(200):
+...     optimizer.zero_grad()
+...     loss = (model(torch.eye(3)) - 1.0).square().mean()
+...     loss.backward()
+...     optimizer.step()
+>>> bool(loss < 1e-4)
+True
+"""
+
+try:
+    import torch as _torch  # noqa: F401
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise ModuleNotFoundError(
+        "mdbopt.torch needs PyTorch, which is not installed: pip install mdbopt[torch]",
+        name="torch",
+    ) from error
+
+from mdbopt.torch._adagrad import AdaGrad, AdaGradNorm, RMSProp
+from mdbopt.torch._adam import Adam, AdamW, AMSGrad, NAdam
+from mdbopt.torch._gradient import SGD, NormalizedGD
+from mdbopt.torch._hypergradient import (
+    OSGM,
+    DiagonalHypergradient,
+    HypergradientAdam,
+    HypergradientSGD,
+)
+from mdbopt.torch._rprop import Rprop
+from mdbopt.torch._searches import Backtracking, Box, Ellipsoid, Guarded, Simplex
+from mdbopt.torch._sign import Lion, SignDescent, Signum
+
+# torch.optim's spelling.
+Adagrad = AdaGrad
+RMSprop = RMSProp
+
+__all__ = [
+    "OSGM",
+    "SGD",
+    "AMSGrad",
+    "AdaGrad",
+    "AdaGradNorm",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Backtracking",
+    "Box",
+    "DiagonalHypergradient",
+    "Ellipsoid",
+    "Guarded",
+    "HypergradientAdam",
+    "HypergradientSGD",
+    "Lion",
+    "NAdam",
+    "NormalizedGD",
+    "RMSProp",
+    "RMSprop",
+    "Rprop",
+    "SignDescent",
+    "Signum",
+    "Simplex",
+]

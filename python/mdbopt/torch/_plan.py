@@ -1,0 +1,275 @@
+"""What a step of an optimizer calls: all parameters with a gradient, in as few calls as can be."""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from operator import is_
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from mdbopt import _core
+from mdbopt.torch._parameters import plain
+
+if TYPE_CHECKING:
+    from mdbopt.torch._update import Update
+
+_NONE = type(None)
+_END = object()
+
+
+class Call:
+    """One call of the core: parameters with the same hyperparameters and, if it counts, step count.
+
+    Step sizes and decays may differ between the groups of its parameters.
+
+    Parameters
+    ----------
+    owner : Update
+        Whose parameters they are.
+    optimizer : mdbopt.optimizers.Optimizer
+        The rule with its hyperparameters; not its lr and decay.
+    t : int
+        How many steps the parameters have taken.
+    product : float or None
+        The product of NAdam's momenta so far.
+    """
+
+    def __init__(self, owner: Update, optimizer: Any, t: int, product: float | None) -> None:
+        self._owner = owner
+        self._optimizer = optimizer
+        self._t = t
+        self._product = product
+        self.params: list[list[Any]] = []
+        self.states: list[list[dict[str, Any]]] = []
+        self._groups: list[dict[str, Any]] = []
+        self._sources: list[tuple[int, list[int] | None]] = []
+
+    def add(self, k: int, places: list[int] | None, members: list[tuple[Any, Any]]) -> None:
+        """Take in parameters of the k-th group with their states, all of it where places is None."""
+        self._sources.append((k, places))
+        self._groups.append(self._owner.param_groups[k])
+        self.params.append([param for param, _ in members])
+        self.states.append([state for _, state in members])
+
+    def prepare(self) -> None:
+        """Make the core's part, once all parameters are in."""
+        owner = self._owner
+        streams = owner._streams(self._optimizer)
+        arrays = {
+            stream: self._tree([[state[name] for state in states] for states in self.states])
+            for stream, name in streams.items()
+        }
+        self._trees = self._tree(self.params)
+        self._core = _core.Update(owner._core_options(self._optimizer), owner._label, arrays)
+        self._core.t = self._t
+        numbers = self._core.numbers()
+        if self._product is not None:
+            self._core.set_number("mu_product", self._product)
+        self._shared = [name for name in numbers if name != "mu_product"]
+        for name in self._shared:
+            known = [group[name] for group in self._groups if name in group]
+            if known:
+                self._core.set_number(name, float(known[0]))
+        self._tell()
+
+    def _tree(self, lists: list[Any]) -> Any:
+        """Give the list of a single group itself: the fewer lists the core has to walk, the better."""
+        return lists[0] if len(lists) == 1 else lists
+
+    def _tell(self) -> None:
+        """Write what all parameters of the call have in common into their groups."""
+        numbers = self._core.numbers() if self._shared else {}
+        self._told = [(name, numbers[name]) for name in self._shared]
+        for group in self._groups:
+            group.update(self._told)
+
+    def step(
+        self, grads: list[Any], scale: float, skip: bool, max_norm: float, scalars: Any
+    ) -> Any:
+        """Step, or with ``skip`` check everything and change nothing; see `Optimizer.step`."""
+        groups = self._groups
+        for name, told in self._told:
+            changed = [group[name] for group in groups if group[name] != told]
+            if changed:
+                self._core.set_number(name, float(changed[0]))
+        rates = [self._owner._rate(group, self._t) for group in groups]
+        decays = [plain(group["weight_decay"]) for group in groups]
+        taken = self._core.step(
+            self._trees,
+            self._tree([_chosen(grads[k], places) for k, places in self._sources]),
+            rates[0] if rates.count(rates[0]) == len(rates) else rates,
+            scale,
+            skip,
+            max_norm,
+            None,
+            scalars,
+            None,
+            decays[0] if decays.count(decays[0]) == len(decays) else decays,
+        )
+        if not skip:
+            self._t += 1
+            if self._shared:
+                self._tell()
+        return taken
+
+    @property
+    def product(self) -> float:
+        """The product of NAdam's momenta so far."""
+        return self._core.numbers()["mu_product"]
+
+
+class Plan:
+    """The calls of a step, and all that they were made from.
+
+    A plan fits as long as hyperparameters, parameters, which of them have a gradient, and the
+    tensors of their states are the same objects, and nobody else has written to the step counts.
+    What memory the tensors have, and in which form, the core looks at in every step.
+
+    Parameters
+    ----------
+    owner : Update
+        Its states are begun where they lack something.
+    grads : list of lists of tensor or None
+        The gradients of each group.
+    """
+
+    def __init__(self, owner: Update, grads: list[list[Any]]) -> None:
+        self._owner = owner
+        self._params = [list(group["params"]) for group in owner.param_groups]
+        self._absent = [_absent(present) for present in grads]
+        self._chosen = [owner._chosen(group) for group in owner.param_groups]
+        calls: dict[Any, Call] = {}
+        for k, group in enumerate(owner.param_groups):
+            for key, places in self._alike(group, grads[k]).items():
+                if key not in calls:
+                    calls[key] = Call(owner, *key[:3])
+                params = [group["params"][i] for i in places]
+                whole = len(places) == len(grads[k])
+                members = [(param, owner.state[param]) for param in params]
+                calls[key].add(k, None if whole else places, members)
+        self._calls = list(calls.values())
+        for call in self._calls:
+            call.prepare()
+        states = [state for call in self._calls for state in chain.from_iterable(call.states)]
+        # The counts are one array, of which each parameter's state holds an element of its own:
+        # to count is one operation then, and to see whether somebody else did another.
+        self._steps = np.array([float(state["step"]) for state in states], np.float32)
+        _share(states, "step", self._steps)
+        self._products: Any = None
+        if any(call._product is not None for call in self._calls):
+            self._products = np.array([float(state["mu_product"]) for state in states])
+            _share(states, "mu_product", self._products)
+        self._told = self._counts()
+        self._seen = [*self._objects()]
+
+    def _alike(self, group: dict[str, Any], grads: list[Any]) -> dict[Any, list[int]]:
+        """Sort the parameters of a group that have a gradient by the call that takes them."""
+        owner = self._owner
+        optimizer = owner._optimizer_of(group)
+        sorted_: dict[Any, list[int]] = {}
+        for i, (param, grad) in enumerate(zip(group["params"], grads, strict=True)):
+            if grad is None:
+                continue
+            owner._check_gradient(param, grad)
+            t, product = owner._begin(param, group, optimizer)
+            place = None
+            if param.device.type != "cpu":
+                # On a device one call takes one dtype and one decay.
+                place = (param.device, param.dtype, plain(group["weight_decay"]))
+            sorted_.setdefault((optimizer, t, product, place), []).append(i)
+        return sorted_
+
+    def _objects(self) -> Any:
+        """Give all that the states of the optimizer consist of, one object after the other."""
+        state = self._owner.state
+        entries = state.values()
+        return chain(state, entries, chain.from_iterable(map(dict.values, entries)), (_END,))
+
+    def _counts(self) -> bytes:
+        counts = self._steps.tobytes()
+        return counts if self._products is None else counts + self._products.tobytes()
+
+    def fits(self, grads: list[list[Any]]) -> bool:
+        """Tell whether a step with these gradients is still this plan."""
+        owner = self._owner
+        groups = owner.param_groups
+        if len(groups) != len(self._params) or self._counts() != self._told:
+            return False
+        for k, group in enumerate(groups):
+            params = group["params"]
+            if (
+                len(params) != len(self._params[k])
+                or _absent(grads[k]) != self._absent[k]
+                or owner._chosen(group) != self._chosen[k]
+                or not all(map(is_, params, self._params[k]))
+            ):
+                return False
+        return all(map(is_, self._objects(), self._seen))
+
+    def step(
+        self, grads: list[list[Any]], scale: float, skip: bool, max_norm: float, scalars: Any
+    ) -> Any:
+        """Take the step; give the norm of the gradients where one is asked for.
+
+        Parameters
+        ----------
+        grads : list of lists of tensor or None
+            Those that the plan fits.
+        scale : float
+            What gradients are divided by.
+        skip : bool
+            Whether nothing is to be written.
+        max_norm : float
+            Bounds the norm of all gradients; 0 asks for none.
+        scalars : dict or None
+            Further numbers for the rule.
+        """
+        norm = None
+        if len(self._calls) > 1:
+            for call in self._calls:  # nothing is written before everything is checked
+                call.step(grads, scale, True, 0.0, scalars)
+            if max_norm > 0.0 and not skip:
+                norm = _norm(grads) / scale
+                scale /= min(1.0, max_norm / (norm + 1e-6))
+                max_norm = 0.0
+        for call in self._calls:
+            taken = call.step(grads, scale, skip, max_norm, scalars)
+            norm = taken if max_norm > 0.0 else norm
+        if skip:
+            return None
+        self._steps += 1
+        if self._products is not None:
+            first = 0
+            for call in self._calls:
+                last = first + sum(map(len, call.params))
+                self._products[first:last] = call.product
+                first = last
+        self._told = self._counts()
+        return norm
+
+
+def _absent(grads: list[Any]) -> tuple[int, ...]:
+    """Give the places that have no gradient."""
+    if _NONE not in set(map(type, grads)):
+        return ()
+    return tuple(i for i, grad in enumerate(grads) if grad is None)
+
+
+def _chosen(items: list[Any], places: list[int] | None) -> list[Any]:
+    return items if places is None else [items[i] for i in places]
+
+
+def _share(states: list[dict[str, Any]], name: str, counts: Any) -> None:
+    """Let each state have its element of an array as a tensor without axes."""
+    for state, count in zip(states, torch.from_numpy(counts).unbind(), strict=True):
+        state[name] = count
+
+
+def _norm(grads: list[list[Any]]) -> float:
+    """Give the norm of all gradients together."""
+    present = [grad.detach() for each in grads for grad in each if grad is not None and grad.numel()]
+    norms = [float(torch.linalg.vector_norm(grad, dtype=torch.float64)) for grad in present]
+    return math.hypot(*norms)

@@ -1,0 +1,392 @@
+"""What all searches share as torch.optim.Optimizer: steps that evaluate a closure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+
+from mdbopt import _checks
+from mdbopt._arrays import real_value
+from mdbopt.searches._base import Search as Options
+from mdbopt.searches._state import SearchState
+from mdbopt.torch._evaluation import Seen, same, seen
+from mdbopt.torch._hooks import observed, with_hooks
+from mdbopt.torch._parameters import checked_group, plain
+from mdbopt.torch._saved import load_exactly, unwrapped
+
+_DTYPES = (torch.float64, torch.float32)
+_GROUPS = ("coordinate", "tensor")
+# What the state of the first parameter holds beside the search's own entries.
+_PREFIX = "search."
+
+
+class _Limits(NamedTuple):
+    """What a step does at most, and when it ends before."""
+
+    lr: float
+    moves: int
+    evaluations: int
+    gradient: float
+    change: float
+
+
+class Search(torch.optim.Optimizer):  # type: ignore[misc]
+    """A search of `mdbopt` on the parameters of a PyTorch model.
+
+    All parameters are one vector, in their order. A step makes up to ``max_iter`` moves, each after
+    one evaluation of the closure or more; none is made twice. See the module `mdbopt.torch`.
+
+    Parameters
+    ----------
+    params : iterable of tensors or of (name, tensor), or one dict
+        float64 or float32, all of one dtype, on the CPU.
+    options : dict
+        Those of the search in `mdbopt`.
+    lr, max_iter, max_eval, tolerance_grad, tolerance_change
+        See `Guarded`.
+    groups, reevaluate, maximize, backend, threads
+        See `Guarded`.
+    """
+
+    _SEARCH: ClassVar[type[Options]]
+    # For torch.amp.GradScaler, which then leaves to `step` what it would do itself: to be refused.
+    _step_supports_amp_scaling = True
+
+    def __init__(
+        self,
+        params: Any,
+        options: dict[str, Any],
+        lr: Any,
+        max_iter: int,
+        max_eval: int | None,
+        tolerance_grad: float,
+        tolerance_change: float,
+        *,
+        groups: str = "coordinate",
+        reevaluate: bool = False,
+        maximize: bool = False,
+        backend: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self._label = type(self).__name__
+        self._execution = {"backend": backend, "threads": threads}
+        self._forget()
+        defaults = {
+            **options,
+            "lr": lr,
+            "max_iter": max_iter,
+            "max_eval": max_eval,
+            "tolerance_grad": tolerance_grad,
+            "tolerance_change": tolerance_change,
+            "groups": groups,
+            "reevaluate": reevaluate,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def _forget(self) -> None:
+        """Have no search at work."""
+        self._state: SearchState | None = None
+        self._search: Options | None = None
+        self._seen: Seen | None = None
+        self._loss: Any = None
+
+    # -- parameters as one vector -----------------------------------------------------------------
+
+    @property
+    def _params(self) -> list[Any]:
+        return self.param_groups[0]["params"]
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Take the parameters, of which there is one group.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a second group, for parameters that are no dense tensors of one dtype on the CPU,
+            and for options out of their range.
+        """
+        if self.param_groups:
+            raise ValueError(
+                f"{self._label}: param_groups: expected one group, since a search takes all "
+                "parameters as one vector"
+            )
+        checked = checked_group(self._label, param_group, _DTYPES)
+        if isinstance(checked, dict):
+            group = {**self.defaults, **checked}
+            self._check(group)
+            self._options_of(group, [])
+        super().add_param_group(checked)
+        params = self._params
+        for i, param in enumerate(params):
+            if param.device.type != "cpu":
+                raise self._unlike(i, f"lives on {param.device}", "the CPU")
+            if param.dtype != params[0].dtype:
+                raise self._unlike(i, f"has dtype {param.dtype}", f"{params[0].dtype} as the first")
+        self._forget()
+
+    def _unlike(self, i: int, came: str, expected: str) -> Exception:
+        self.param_groups.clear()
+        return TypeError(f"{self._label}: params[{i}]: {came}, expected {expected}")
+
+    def _check(self, group: dict[str, Any]) -> _Limits:
+        """Read what ends a step, or raise."""
+        most = _checks.whole(f"{self._label}: max_iter", plain(group["max_iter"]), least=1)
+        evaluations = plain(group["max_eval"])
+        if evaluations is None:
+            evaluations = most * 5 // 4
+        _checks.choice(f"{self._label}: groups", group["groups"], _GROUPS)
+        for name in ("reevaluate", "maximize"):
+            if not isinstance(group[name], bool):
+                raise TypeError(
+                    f"{self._label}: {name}: expected a bool, got {type(group[name]).__name__}"
+                )
+
+        def real(name: str) -> float:
+            return _checks.real(f"{self._label}: {name}", plain(group[name]), least=0.0)
+
+        return _Limits(
+            real("lr"),
+            most,
+            _checks.whole(f"{self._label}: max_eval", evaluations, least=1),
+            real("tolerance_grad"),
+            real("tolerance_change"),
+        )
+
+    def _options_of(self, group: dict[str, Any], params: list[Any]) -> Options:
+        """Make the search with the options of the group."""
+        names = self._SEARCH.__dataclass_fields__.keys() - {"groups", *self._execution}
+        options = {name: plain(group[name]) for name in names if name in group}
+        if group["groups"] == "tensor" and params:
+            sizes = [param.numel() for param in params]
+            options["groups"] = np.repeat(np.arange(len(sizes)), sizes)
+        return self._SEARCH(**options, **self._execution)
+
+    def _gathered(self, tensors: list[Any]) -> Any:
+        """Copy tensors into one vector; a gradient that is None is zero."""
+        params = self._params
+        size = sum(param.numel() for param in params)
+        vector = torch.empty(size, dtype=params[0].dtype)
+        parts = vector.split([param.numel() for param in params])
+        for param, tensor, part in zip(params, tensors, parts, strict=True):
+            if tensor is None:
+                part.zero_()
+            elif tensor.layout is not torch.strided:
+                raise RuntimeError(
+                    f"{self._label}: expected dense gradients, got layout {tensor.layout}; sparse "
+                    "gradients are not supported"
+                )
+            else:
+                part.view(param.shape).copy_(tensor)
+        return vector
+
+    def _scatter(self, vector: Any) -> None:
+        """Write a vector to the parameters."""
+        parts = torch.as_tensor(vector).split([param.numel() for param in self._params])
+        for param, part in zip(self._params, parts, strict=True):
+            param.copy_(part.view(param.shape))
+
+    # -- steps ------------------------------------------------------------------------------------
+
+    def step(self, *args: Any, **kwargs: Any) -> Any:
+        """Search on, for up to ``max_iter`` moves.
+
+        Parameters
+        ----------
+        closure : callable
+            Clears the gradients, evaluates the loss, calls its ``backward`` and returns it.
+
+        Returns
+        -------
+        loss
+            That at the start of the step, as the closure gave it.
+
+        Raises
+        ------
+        TypeError
+            Without a closure, or when it returns no number.
+        RuntimeError
+            For sparse gradients, and under a GradScaler, which cannot scale what is compared
+            between evaluations.
+
+        Notes
+        -----
+        The step ends after ``max_iter`` moves or ``max_eval`` evaluations; where max|g| is at most
+        ``tolerance_grad``; after a move that changed no parameter, or the loss, by more than
+        ``tolerance_change``; and when no move is possible in this precision. The parameters are then
+        the best found; their ``grad`` is that of the last evaluation. When the closure raises, they
+        are the best found before.
+        """
+        if observed(self):
+            return _step_with_hooks(self, *args, **kwargs)
+        return self._step(*args, **kwargs)
+
+    step.hooked = True  # type: ignore[attr-defined]
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        scaled = [self.__dict__.pop(name, None) for name in ("grad_scale", "found_inf")]
+        if any(value is not None for value in scaled):
+            raise RuntimeError(
+                f"{self._label}: GradScaler: expected losses and gradients that are not scaled, "
+                "since the search compares those of several evaluations; call "
+                "optimizer.step(closure) without it, in float32 or bfloat16 autocast"
+            )
+        if not callable(closure):
+            raise TypeError(
+                f"{self._label}: closure: expected a callable that evaluates the loss, got "
+                f"{type(closure).__name__}"
+            )
+        limits = self._check(self.param_groups[0])
+        evaluations = self._start(closure)
+        loss = self._loss
+        if self._state is not None:
+            start = np.array(self._state._core.x)
+            self._search_on(closure, limits, evaluations)
+            if limits.lr != 1.0:
+                self._scatter(start + start.dtype.type(limits.lr) * (self._state._core.x - start))
+            entry = self.state[self._params[0]]
+            entry.clear()
+            entry.update(func_evals=self._state.nfev, n_iter=self._state.accepted)
+        self._seen = seen(closure)
+        return loss
+
+    def _search_on(self, closure: Callable[[], Any], limits: _Limits, evaluations: int) -> None:
+        """Evaluate one trial after the other, as far as the limits let it."""
+        state, search = self._state, self._search
+        assert state is not None
+        assert search is not None
+        moves = 0
+        while (
+            moves < limits.moves
+            and evaluations < limits.evaluations
+            and not search.converged(state, limits.gradient)
+        ):
+            f_before, x = state.f, np.array(state._core.x)
+            y = state._core.propose(True)
+            moved = False
+            try:
+                self._scatter(y)
+                loss, f, g = self._evaluate(closure)
+                moved = search.judge(state, f, g) is True
+            finally:
+                if not moved:
+                    self._scatter(x)
+            evaluations += 1
+            if not moved:
+                continue
+            moves += 1
+            self._loss = loss
+            change = min(abs(state.f - f_before), float(np.abs(y - x).max()))
+            if change <= limits.change:
+                break
+
+    def _evaluate(self, closure: Callable[[], Any]) -> tuple[Any, float, Any]:
+        """Give the loss as the closure returned it, and f and g of what is minimised."""
+        with torch.enable_grad():
+            loss = closure()
+        f = real_value(f"{self._label}: closure", loss, "the loss, a real number")
+        if isinstance(loss, torch.Tensor):
+            loss = loss.detach()
+        g = self._gathered([param.grad for param in self._params])
+        if self.param_groups[0]["maximize"]:
+            return loss, -f, g.neg_()
+        return loss, f, g
+
+    def _start(self, closure: Callable[[], Any]) -> int:
+        """Have a search at the parameters as they are; give the evaluations that it took."""
+        x = self._gathered([param.detach() for param in self._params]).numpy()
+        search = self._options_of(self.param_groups[0], self._params)
+        state = self._state
+        if state is not None:
+            stays = search == self._search and state.status != 3 and _same_bits(state._core.x, x)
+            state = state if stays else None
+        always = self.param_groups[0]["reevaluate"]
+        if state is not None and self._seen is not None and not always and same(closure, self._seen):
+            return 0
+        self._loss, f, g = self._evaluate(closure)
+        if state is None or f != state.f or not _same_bits(state._core.g, g.numpy()):
+            # A search compares values of one function: for another one it begins anew.
+            finite = x.size > 0 and bool(np.isfinite(x).all())
+            state = search.init(x, f, g.numpy()) if finite else None
+        self._state, self._search = state, search
+        return 1
+
+    # -- saving -----------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the state of the search and the options, to be saved.
+
+        Returns
+        -------
+        dict
+            As `torch.optim.Optimizer.state_dict`: the search's entries, plain tensors and numbers,
+            are in the state of the first parameter.
+        """
+        self._note()
+        return super().state_dict()
+
+    def _note(self) -> None:
+        """Write the search's entries into the state of the first parameter."""
+        if self._state is None:
+            return
+        entry = self.state[self._params[0]]
+        for name, value in self._state.items():
+            kept = torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
+            entry[_PREFIX + name] = kept
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a saved state, to the same bits.
+
+        The next step evaluates the closure at the parameters. Where these, the loss and its
+        gradient are what they were, the search goes on; else it begins anew.
+
+        Parameters
+        ----------
+        state_dict : dict
+            What `state_dict` gave.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When it is not a state of this search.
+        """
+        load_exactly(self, super().load_state_dict, state_dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._note()
+        own = {"_execution": self._execution, "_label": self._label}
+        return {**super().__getstate__(), **own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.defaults.pop("differentiable", None)
+        self._forget()
+        group = self.param_groups[0]
+        for name, value in self.defaults.items():
+            group.setdefault(name, value)
+        entry = self.state.get(self._params[0], {})
+        for name, value in entry.items():
+            entry[name] = unwrapped(value)
+        saved = {
+            name.removeprefix(_PREFIX): np.array(value) if isinstance(value, torch.Tensor) else value
+            for name, value in entry.items()
+            if name.startswith(_PREFIX)
+        }
+        if saved:
+            self._search = self._options_of(group, self._params)
+            self._state = self._search.restore(saved)
+
+
+def _plain_step(optimizer: Search, *args: Any, **kwargs: Any) -> Any:
+    return optimizer._step(*args, **kwargs)
+
+
+_step_with_hooks = with_hooks(_plain_step)
+
+
+def _same_bits(a: Any, b: Any) -> bool:
+    return a.dtype == b.dtype and a.tobytes() == b.tobytes()

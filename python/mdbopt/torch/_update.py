@@ -1,0 +1,350 @@
+"""What all first-order optimizers share as torch.optim.Optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any, ClassVar
+
+import torch
+
+from mdbopt import _checks, _core
+from mdbopt.optimizers._base import Optimizer
+from mdbopt.optimizers._hints import unknown_option
+from mdbopt.torch._hooks import observed, with_hooks
+from mdbopt.torch._parameters import arithmetic, checked_group, plain
+from mdbopt.torch._plan import Plan
+from mdbopt.torch._saved import fit_state, load_exactly
+
+# What the core's hyperparameters are called in torch.optim.
+_SPREAD = {"betas": ("beta1", "beta2")}
+_RENAMED = {"initial_accumulator_value": "initial", "decoupled_weight_decay": "decoupled"}
+# Names that choose between torch.optim's implementations, of which there is one here.
+_IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
+
+
+class Update(torch.optim.Optimizer):  # type: ignore[misc]
+    """A first-order optimizer of `mdbopt.optimizers` on the parameters of a PyTorch model.
+
+    Parameters
+    ----------
+    params : iterable of tensors, of (name, tensor), or of dicts
+        See the module `mdbopt.torch`.
+    defaults : dict
+        The hyperparameters of the class.
+    **common
+        See the module `mdbopt.torch`.
+    """
+
+    _step_supports_amp_scaling = True
+
+    _OPTIMIZER: ClassVar[type[Optimizer]]
+    # The names of the core's arrays in `state`, torch.optim's where it has them.
+    _NAMES: ClassVar[Mapping[str, str]] = {}
+    # Hyperparameters that are not the core's.
+    _OWN: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        params: Any,
+        defaults: dict[str, Any],
+        *,
+        maximize: bool = False,
+        rounding: str = "nearest",
+        seed: int = 0,
+        flush_subnormals: bool = True,
+        max_norm: float | None = None,
+        backend: str | None = None,
+        threads: int | None = None,
+        **others: Any,
+    ) -> None:
+        self._label = type(self).__name__
+        self._check_others(others, defaults)
+        defaults.update(
+            maximize=maximize, rounding=rounding, seed=seed, flush_subnormals=flush_subnormals
+        )
+        if max_norm is not None:
+            max_norm = _checks.real(f"{self._label}: max_norm", max_norm, least=0.0, strict=True)
+        self.max_norm = max_norm
+        self.total_norm: Any = None
+        self._execution = {"backend": backend, "threads": threads}
+        self._plan: Plan | None = None
+        super().__init__(params, defaults)
+
+    def _check_others(self, others: dict[str, Any], defaults: dict[str, Any]) -> None:
+        """Raise for options that there are not, and where one would have to change what is done."""
+        common = ("maximize", "rounding", "seed", "flush_subnormals", "max_norm", "backend")
+        for name, value in others.items():
+            if name not in _IMPLEMENTATIONS:
+                known = {*defaults, *common, "threads"}
+                raise TypeError(unknown_option(self._label, name, known))
+            if value is not None and not isinstance(value, bool):
+                raise TypeError(
+                    f"{self._label}: {name}: expected a bool or None, got {type(value).__name__}"
+                )
+            if name == "differentiable" and value:
+                raise ValueError(
+                    f"{self._label}: differentiable: expected False, since steps are taken outside "
+                    "of autograd"
+                )
+
+    # -- what the core is asked for ---------------------------------------------------------------
+
+    def _hyperparameters(self) -> tuple[str, ...]:
+        """Name what a call of the core has in common."""
+        names = set(self.defaults) - {"lr", "weight_decay", "differentiable"}
+        return tuple(sorted(names))
+
+    def _chosen(self, group: dict[str, Any]) -> Any:
+        """Give the hyperparameters of a group, to be compared."""
+        return self._chooser(group)
+
+    def _class(self, group: dict[str, Any]) -> type[Optimizer]:
+        return self._OPTIMIZER
+
+    def _unit(self, group: dict[str, Any]) -> float:
+        """Give the lr that the core's options are made with; steps have their own."""
+        return 1.0
+
+    def _optimizer_of(self, group: dict[str, Any]) -> Optimizer:
+        """Make the core's optimizer with the hyperparameters of a group, checked."""
+        options: dict[str, Any] = {}
+        for name in self._hyperparameters():
+            value = group[name]
+            if isinstance(value, list):
+                value = group[name] = tuple(value)
+            if name in self._OWN:
+                continue
+            if name in _SPREAD:
+                values = _pair(f"{self._label}: {name}", value)
+                options.update(zip(_SPREAD[name], map(plain, values), strict=True))
+            else:
+                options[_RENAMED.get(name, name)] = plain(value)
+        for name in ("lr", "weight_decay"):
+            _checks.real(f"{self._label}: {name}", plain(group[name]), least=0.0)
+        kind = self._class(group)
+        options = {**options, **self._execution, "lr": self._unit(group), "weight_decay": 0.0}
+        return kind(**options)
+
+    def _streams(self, optimizer: Any) -> dict[str, str]:
+        """Map the core's names of a state's arrays to those in `state`."""
+        return {stream: self._NAMES.get(stream, stream) for stream in optimizer._arrays()}
+
+    def _core_options(self, optimizer: Any) -> dict[str, Any]:
+        return optimizer._options()
+
+    def _rate(self, group: dict[str, Any], t: int) -> float:
+        """Give the step size of a group after t steps."""
+        lr = group["lr"]
+        return lr if type(lr) is float else float(lr)
+
+    def _start(self, stream: str, value: float | None, group: dict[str, Any]) -> float | None:
+        """Give what an array of a state holds at first; None is a copy of the parameter."""
+        return value
+
+    def _counts(self, optimizer: Any, group: dict[str, Any]) -> bool:
+        """Tell whether a step depends on how many came before."""
+        return optimizer.rounding == "stochastic" or optimizer._rule() in _COUNTING
+
+    def _begin(
+        self, param: Any, group: dict[str, Any], optimizer: Any
+    ) -> tuple[int, float | None]:
+        """Complete the state of a parameter; tell its step count and NAdam's product, or None."""
+        state = self.state[param]
+        known = any(isinstance(value, torch.Tensor) for value in state.values())
+        step = state.get("step")
+        if step is None:
+            # torch.optim.SGD keeps none; where there is momentum, there was a step.
+            step = state["step"] = torch.tensor(1.0 if known else 0.0)
+        fresh = False
+        arrays = optimizer._arrays()
+        for stream, name in self._streams(optimizer).items():
+            if state.get(name) is None:
+                fresh = True
+                value = self._start(stream, arrays[stream], group)
+                state[name] = _filled(param, value)
+        t = int(step)
+        if optimizer._rule() == "sgd_momentum" and fresh:
+            t = 0  # a momentum that begins is the gradient, as in torch.optim
+        product = None
+        if optimizer._rule() == "nadam":
+            product = float(state.setdefault("mu_product", torch.tensor(1.0, dtype=torch.float64)))
+        return (t if self._counts(optimizer, group) else 0), product
+
+    def _check_gradient(self, param: Any, grad: Any) -> None:
+        """Raise for a gradient that no step can be taken with."""
+        if grad.layout is not torch.strided:
+            raise RuntimeError(
+                f"{self._label}: gradient of {self._name_of(param)}: expected a dense gradient, got "
+                f"layout {grad.layout}; sparse gradients are not supported"
+            )
+
+    def _name_of(self, param: Any) -> str:
+        for k, group in enumerate(self.param_groups):
+            for i, other in enumerate(group["params"]):
+                if other is param:
+                    names = group.get("param_names")
+                    return repr(names[i]) if names else f"parameter {i} of group {k}"
+        return "a parameter"
+
+    # -- torch.optim.Optimizer --------------------------------------------------------------------
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own.
+
+        Parameters
+        ----------
+        param_group : dict
+            ``"params"`` and what differs from the defaults.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When a parameter is no dense tensor of floats, stands in two places, or an option is out
+            of its range. Nothing is added then.
+        """
+        self._chooser = _chooser(self._hyperparameters())
+        checked = checked_group(self._label, param_group)
+        if isinstance(checked, dict):
+            complete = {**self.defaults, **checked}
+            lr = complete["lr"]
+            if isinstance(lr, torch.Tensor) and lr.numel() != 1:
+                raise ValueError(
+                    f"{self._label}: lr: expected one number, got a tensor of shape "
+                    f"{tuple(lr.shape)}"
+                )
+            self._optimizer_of(complete)
+        super().add_param_group(checked)
+        self._plan = None
+
+    def step(self, *args: Any, **kwargs: Any) -> Any:
+        """Update all parameters that have a gradient, in place.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Evaluates the model, with gradients, and returns the loss. Called once.
+
+        Returns
+        -------
+        loss
+            What the closure returned; None without one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When a gradient does not fit its parameter, arrays share memory, or an option is out of
+            its range. Nothing has been written then.
+        RuntimeError
+            For a sparse gradient.
+        """
+        if observed(self):
+            return _step_with_hooks(self, *args, **kwargs)
+        return self._step(*args, **kwargs)
+
+    step.hooked = True  # type: ignore[attr-defined]
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self._update(loss)
+        return loss
+
+    def _update(self, loss: Any) -> bool:
+        """Take a step, unless it is to be skipped: then False."""
+        return self._take(None)
+
+    def _take(self, scalars: dict[str, float] | None) -> bool:
+        grads = [[param.grad for param in group["params"]] for group in self.param_groups]
+        scale, skip = 1.0, False
+        given = self.__dict__
+        if "grad_scale" in given or "found_inf" in given:  # set by PyTorch's GradScaler
+            scale = _number_of(given.get("grad_scale"), 1.0)
+            skip = _number_of(given.get("found_inf"), 0.0) != 0.0
+        plan = self._plan
+        try:
+            if plan is None or not plan.fits(grads):
+                plan = self._plan = Plan(self, grads)
+            norm = plan.step(grads, scale, skip, self.max_norm or 0.0, scalars)
+        except Exception:
+            self._plan = None
+            for group, present in zip(self.param_groups, grads, strict=True):
+                for param, grad in zip(group["params"], present, strict=True):
+                    if grad is not None:
+                        self._check_gradient(param, grad)
+            raise
+        if self.max_norm is not None and not skip:
+            self.total_norm = norm
+        return not skip
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from a saved state, of this class or of torch.optim's class of the same rule.
+
+        Arrays keep the precision that they were saved with, float32 for half-precision parameters,
+        and are copies.
+
+        Parameters
+        ----------
+        state_dict : dict
+            What `state_dict` gave. Options that it lacks are those of the defaults.
+
+        Raises
+        ------
+        ValueError
+            When its groups do not fit those of this optimizer.
+        """
+        load_exactly(self, super().load_state_dict, state_dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {name: self.__dict__[name] for name in ("max_norm", "total_norm", "_execution")}
+        return {**super().__getstate__(), **own, "_label": self._label}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.defaults.pop("differentiable", None)
+        self._plan = None
+        self._chooser = _chooser(self._hyperparameters())
+        for group in self.param_groups:
+            for name in _IMPLEMENTATIONS:
+                group.pop(name, None)
+            for name, value in self.defaults.items():
+                group.setdefault(name, value)
+            for param in group["params"]:
+                if param in self.state:
+                    fit_state(self.state[param], param)
+
+
+def _plain_step(optimizer: Update, *args: Any, **kwargs: Any) -> Any:
+    return optimizer._step(*args, **kwargs)
+
+
+_step_with_hooks = with_hooks(_plain_step)
+
+# Rules whose steps depend on how many came before.
+_COUNTING = frozenset(
+    rule["name"] for rule in _core.rules() if any(name == "t" for name, *_ in rule["scalars"])
+)
+
+
+def _chooser(names: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:
+    return itemgetter(*names)
+
+
+def _number_of(value: Any, absent: float) -> float:
+    return absent if value is None else float(value)
+
+
+def _pair(where: str, value: Any) -> tuple[Any, Any]:
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise ValueError(f"{where}: expected two numbers, got {value!r}")
+    return value
+
+
+def _filled(param: Any, value: float | None) -> Any:
+    """Make an array of a state, laid out as a parameter."""
+    with torch.no_grad():
+        if value is None:
+            return param.detach().to(arithmetic(param), copy=True)
+        return torch.full_like(param, value, dtype=arithmetic(param), requires_grad=False)
