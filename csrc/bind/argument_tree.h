@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "dlpack.h"
 #include "numpy.h"
 
 namespace mdbopt::bind {
@@ -40,8 +41,20 @@ struct Found {
   const std::int64_t* strides = nullptr;  // in bytes; null: row-major, and aligned
 };
 
+// An array of NumPy's or PyTorch's as it was seen.
+struct Fingerprint {
+  ArrayFingerprint array;
+  TensorFingerprint tensor;
+
+  bool remember(pybind11::handle object) {
+    return array.remember(object) || tensor.remember(object);
+  }
+  bool still(pybind11::handle object) const { return array.still(object) || tensor.still(object); }
+};
+
 // The leaves of a step, checked. What was found is remembered: when all arrays of the next step are
-// NumPy's and are as they were, looking at each is all that is left to do.
+// NumPy's or PyTorch's and are as they were, looking at each is all that is left to do. Gradients of
+// PyTorch's, which are new tensors in each step, may lie elsewhere then.
 class Leaves {
  public:
   Leaves() = default;
@@ -72,6 +85,7 @@ class Leaves {
   Nodes roots() const;
   bool recall(const Nodes& nodes, int depth);
   bool recall_leaf(const Nodes& nodes);
+  bool recall_gradient(pybind11::handle gradient);
   bool recall_all();
   void read_all();
   void remember(const Nodes& nodes);
@@ -144,10 +158,11 @@ class Leaves {
   std::vector<PyObject*> held_;
   std::vector<Borrowed> borrowed_;  // those that a glance does not read
   std::vector<std::vector<std::int64_t>> strides_;
-  std::vector<ArrayFingerprint> fingerprints_;  // by leaf and tree
+  std::vector<Fingerprint> fingerprints_;  // by leaf and tree
   bool recallable_ = false;                     // so far, while they are read
   bool can_recall_ = false;
   std::size_t recalled_ = 0;
+  bool moved_ = false;  // whether a gradient lies elsewhere, while they are recalled
   std::vector<std::optional<double>> decays_;  // by leaf
   // What the check for overlap depends on, now and at the last check; its working memory.
   std::vector<std::uintptr_t> memory_, checked_memory_;

@@ -3,13 +3,15 @@
 
 #include "nodes.h"
 
+namespace py = pybind11;
+
 namespace mdbopt::bind {
 
 // Deeper trees, cyclic ones among them, are for the full walk.
 constexpr int kDeepest = 100;
 
 // Whether all arrays and decays are as they were when they were read; only the step size may be
-// another.
+// another, and gradients of PyTorch may lie elsewhere.
 bool Leaves::recall_all() {
   const Nodes nodes = roots();
   const bool one_rate = nodes.lr() != nullptr && is_number(nodes.lr());
@@ -20,8 +22,14 @@ bool Leaves::recall_all() {
   if (PyErr_Occurred() != nullptr) PyErr_Clear();  // lr is -1 then; the full walk says why
   if (!std::isfinite(lr) || lr < 0.0) return false;
   recalled_ = 0;
+  moved_ = false;
   if (!recall(nodes, 0) || recalled_ != fingerprints_.size()) return false;
   for (Job& job : jobs) job.lr = lr;
+  if (moved_) {
+    can_recall_ = false;  // should it throw
+    check_separate();
+    can_recall_ = true;
+  }
   return true;
 }
 
@@ -71,9 +79,23 @@ bool Leaves::recall_leaf(const Nodes& nodes) {
     if (!PyFloat_CheckExact(decay) || before != PyFloat_AS_DOUBLE(decay)) return false;
   }
   for (std::size_t k = 0; k < nodes.count; ++k) {
-    if (!fingerprints_[recalled_++].still(nodes.at[k])) return false;
+    if (!(k == kGrads ? recall_gradient(nodes.at[k]) : fingerprints_[recalled_].still(nodes.at[k])))
+      return false;
+    ++recalled_;
   }
+  if (counts_versions(nodes.at[0])) counting_versions.push_back(nodes.at[0]);
   if (hold_) hold(nodes);
+  return true;
+}
+
+// A gradient that is a tensor is read where it lies now; but where arrays have layouts, which hold
+// where they lie, it has to be where it was.
+bool Leaves::recall_gradient(py::handle gradient) {
+  const Fingerprint& known = fingerprints_[recalled_];
+  void* data = nullptr;
+  if (!layouts_.empty() || !known.tensor.alike(gradient, data)) return known.still(gradient);
+  moved_ = moved_ || data != pointers_[recalled_];
+  pointers_[recalled_] = data;
   return true;
 }
 

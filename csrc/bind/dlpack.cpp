@@ -9,6 +9,7 @@
 #include <dlpack/dlpack.h>
 #include <mdbopt/error.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "../engine/check.h"
@@ -292,6 +293,29 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
   view = {{data, static_cast<std::size_t>(size), *known, true}, tensor.shape, tensor.ndim};
   if (device) view.tensor.location.device = tensor.device.device_id;
   return true;
+}
+
+bool TensorFingerprint::remember(py::handle object) {
+  View view;
+  const Accepted accepted{true};
+  const bool seen = library_of(Py_TYPE(object.ptr())).torch &&
+                    glance_exchange(object, view, accepted, nullptr);
+  if (!seen || view.rank > kMostAxes) return false;
+  type_ = Py_TYPE(object.ptr());
+  data_ = view.tensor.data;
+  dtype_ = view.tensor.dtype;
+  rank_ = view.rank;
+  std::copy_n(view.shape, rank_, shape_);
+  return true;
+}
+
+bool TensorFingerprint::alike(py::handle object, void*& data) const {
+  if (Py_TYPE(object.ptr()) != type_) return false;
+  View view;
+  if (!glance_exchange(object, view, {true}, nullptr)) return false;
+  data = view.tensor.data;
+  return view.tensor.dtype == dtype_ && view.rank == rank_ &&
+         std::equal(shape_, shape_ + rank_, view.shape);
 }
 
 bool counts_versions(py::handle object) { return library_of(Py_TYPE(object.ptr())).torch; }

@@ -26,6 +26,29 @@ pybind11::array as_numpy(pybind11::handle object, const std::string& what, bool 
 bool glance_exchange(pybind11::handle object, View& view, const Accepted& accepted,
                      CallStream* where);
 
+// A tensor of PyTorch on the CPU as it was seen, to tell whether one is still that. What it was is kept
+// by value: a tensor may be given other memory at any time, so that each is asked where it has it.
+class TensorFingerprint {
+ public:
+  // False when it is none in row-major order, or of too many axes.
+  bool remember(pybind11::handle object);
+  // Whether an object is such a tensor with the same memory.
+  bool still(pybind11::handle object) const {
+    void* data = nullptr;
+    return alike(object, data) && data == data_;
+  }
+  // The same with any memory, which is given.
+  bool alike(pybind11::handle object, void*& data) const;
+
+ private:
+  static constexpr int kMostAxes = 5;
+  PyTypeObject* type_ = nullptr;  // those of tensors are held by library_of
+  void* data_ = nullptr;
+  Dtype dtype_ = Dtype::kFloat64;
+  int rank_ = 0;
+  std::int64_t shape_[kMostAxes] = {};
+};
+
 // Whether it is a tensor of PyTorch, which must be told that it was written: without that a backward
 // pass through its former values gives a wrong gradient, silently.
 bool counts_versions(pybind11::handle object);

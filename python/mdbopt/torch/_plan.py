@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from itertools import chain
-from operator import is_
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +14,6 @@ from mdbopt.torch._parameters import plain
 
 if TYPE_CHECKING:
     from mdbopt.torch._update import Update
-
-_NONE = type(None)
-_END = object()
 
 
 class Call:
@@ -138,9 +134,8 @@ class Plan:
 
     def __init__(self, owner: Update, grads: list[list[Any]]) -> None:
         self._owner = owner
-        self._params = [list(group["params"]) for group in owner.param_groups]
-        self._absent = [_absent(present) for present in grads]
-        self._chosen = [owner._chosen(group) for group in owner.param_groups]
+        self._chosen = [*map(owner._chosen, owner.param_groups)]
+        self._fixed = not any(map(_holds_tensors, self._chosen))
         calls: dict[Any, Call] = {}
         for k, group in enumerate(owner.param_groups):
             for key, places in self._alike(group, grads[k]).items():
@@ -163,7 +158,10 @@ class Plan:
             self._products = np.array([float(state["mu_product"]) for state in states])
             _share(states, "mu_product", self._products)
         self._told = self._counts()
-        self._seen = [*self._objects()]
+        # What the snapshot knows by its address.
+        entries = owner.state.values()
+        self._held = [*owner.state, *entries, *chain.from_iterable(map(dict.values, entries))]
+        self._snapshot = _core.Snapshot(self._objects(), grads)
 
     def _alike(self, group: dict[str, Any], grads: list[Any]) -> dict[Any, list[int]]:
         """Sort the parameters of a group that have a gradient by the call that takes them."""
@@ -183,10 +181,8 @@ class Plan:
         return sorted_
 
     def _objects(self) -> Any:
-        """Give all that the states of the optimizer consist of, one object after the other."""
-        state = self._owner.state
-        entries = state.values()
-        return chain(state, entries, chain.from_iterable(map(dict.values, entries)), (_END,))
+        """Give all parameters, and all that the states of the optimizer consist of."""
+        return [group["params"] for group in self._owner.param_groups], self._owner.state
 
     def _counts(self) -> bytes:
         counts = self._steps.tobytes()
@@ -194,20 +190,12 @@ class Plan:
 
     def fits(self, grads: list[list[Any]]) -> bool:
         """Tell whether a step with these gradients is still this plan."""
-        owner = self._owner
-        groups = owner.param_groups
-        if len(groups) != len(self._params) or self._counts() != self._told:
-            return False
-        for k, group in enumerate(groups):
-            params = group["params"]
-            if (
-                len(params) != len(self._params[k])
-                or _absent(grads[k]) != self._absent[k]
-                or owner._chosen(group) != self._chosen[k]
-                or not all(map(is_, params, self._params[k]))
-            ):
-                return False
-        return all(map(is_, self._objects(), self._seen))
+        return (
+            self._fixed  # a tensor's number may change without a trace
+            and self._counts() == self._told
+            and [*map(self._owner._chosen, self._owner.param_groups)] == self._chosen
+            and self._snapshot.still(self._objects(), grads)
+        )
 
     def step(
         self, grads: list[list[Any]], scale: float, skip: bool, max_norm: float, scalars: Any
@@ -227,7 +215,7 @@ class Plan:
         scalars : dict or None
             Further numbers for the rule.
         """
-        norm = None
+        norm = None if self._calls else 0.0
         if len(self._calls) > 1:
             for call in self._calls:  # nothing is written before everything is checked
                 call.step(grads, scale, True, 0.0, scalars)
@@ -251,11 +239,10 @@ class Plan:
         return norm
 
 
-def _absent(grads: list[Any]) -> tuple[int, ...]:
-    """Give the places that have no gradient."""
-    if _NONE not in set(map(type, grads)):
-        return ()
-    return tuple(i for i, grad in enumerate(grads) if grad is None)
+def _holds_tensors(options: Any) -> bool:
+    if isinstance(options, tuple):
+        return any(map(_holds_tensors, options))
+    return isinstance(options, torch.Tensor)
 
 
 def _chosen(items: list[Any], places: list[int] | None) -> list[Any]:
