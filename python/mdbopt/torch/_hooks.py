@@ -1,4 +1,4 @@
-"""The hooks around a step of torch.optim, at no cost where there are none."""
+"""What surrounds a step of torch.optim, at no cost where nothing does: hooks, profiles, compilation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch._C._dynamo.eval_frame import get_eval_frame_callback
 from torch.optim import optimizer as base
+
+__all__ = ["get_eval_frame_callback", "observed", "outside_of_graphs", "with_hooks"]
 
 
 def observed(optimizer: Any) -> bool:
@@ -21,6 +24,20 @@ def observed(optimizer: Any) -> bool:
 
 
 def with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a step as torch.optim wraps its own: hooks before and after, and a name in profiles."""
-    wrapped: Callable[..., Any] = base.Optimizer.profile_hook_step(step)
+    """Wrap a step as torch.optim wraps its own: hooks before and after, and a name in profiles.
+
+    Nothing in it is compiled.
+    """
+    wrapped: Callable[..., Any] = torch._disable_dynamo(base.Optimizer.profile_hook_step(step))
     return wrapped
+
+
+def outside_of_graphs(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a step that knows its hooks itself, and that `torch.compile` is to call as it is.
+
+    The mark costs no call, unlike `torch.compiler.disable`. What the step calls is compiled all the
+    same where `get_eval_frame_callback` gives one: it calls nothing but what `with_hooks` gave then.
+    """
+    step.hooked = True  # type: ignore[attr-defined]
+    step._torchdynamo_disable = True  # type: ignore[attr-defined]
+    return step

@@ -10,6 +10,10 @@ import torch
 from mdbopt.torch._parameters import arithmetic
 
 
+# What a state has one number of.
+COUNTS = ("step", "mu_product")
+
+
 class _Kept:
     """A tensor that PyTorch passes on as it is, where it would cast it to the parameter's dtype."""
 
@@ -52,6 +56,6 @@ def fit_state(state: dict[str, Any], param: Any) -> None:
         if not isinstance(value, _Kept):
             continue
         tensor = unwrapped(value)
-        if tensor.shape == param.shape and tensor.is_floating_point():
+        if name not in COUNTS and tensor.is_floating_point():
             tensor = tensor.to(device=param.device, dtype=arithmetic(param))
         state[name] = tensor

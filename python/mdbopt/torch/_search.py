@@ -13,7 +13,12 @@ from mdbopt._arrays import real_value
 from mdbopt.searches._base import Search as Options
 from mdbopt.searches._state import SearchState
 from mdbopt.torch._evaluation import Seen, same, seen
-from mdbopt.torch._hooks import observed, with_hooks
+from mdbopt.torch._hooks import (
+    get_eval_frame_callback,
+    observed,
+    outside_of_graphs,
+    with_hooks,
+)
 from mdbopt.torch._parameters import checked_group, plain
 from mdbopt.torch._saved import load_exactly, unwrapped
 
@@ -191,6 +196,7 @@ class Search(torch.optim.Optimizer):  # type: ignore[misc]
 
     # -- steps ------------------------------------------------------------------------------------
 
+    @outside_of_graphs
     def step(self, *args: Any, **kwargs: Any) -> Any:
         """Search on, for up to ``max_iter`` moves.
 
@@ -217,14 +223,12 @@ class Search(torch.optim.Optimizer):  # type: ignore[misc]
         The step ends after ``max_iter`` moves or ``max_eval`` evaluations; where max|g| is at most
         ``tolerance_grad``; after a move that changed no parameter, or the loss, by more than
         ``tolerance_change``; and when no move is possible in this precision. The parameters are then
-        the best found; their ``grad`` is that of the last evaluation. When the closure raises, they
-        are the best found before.
+        those of the last move, also when the closure raises; their ``grad`` is that of the last
+        evaluation, which may be of a point that was rejected.
         """
-        if observed(self):
+        if get_eval_frame_callback() is not None or observed(self):
             return _step_with_hooks(self, *args, **kwargs)
         return self._step(*args, **kwargs)
-
-    step.hooked = True  # type: ignore[attr-defined]
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -372,7 +376,7 @@ class Search(torch.optim.Optimizer):  # type: ignore[misc]
         for name, value in entry.items():
             entry[name] = unwrapped(value)
         saved = {
-            name.removeprefix(_PREFIX): np.array(value) if isinstance(value, torch.Tensor) else value
+            name.removeprefix(_PREFIX): value.numpy() if isinstance(value, torch.Tensor) else value
             for name, value in entry.items()
             if name.startswith(_PREFIX)
         }

@@ -11,7 +11,12 @@ import torch
 from mdbopt import _checks, _core
 from mdbopt.optimizers._base import Optimizer
 from mdbopt.optimizers._hints import unknown_option
-from mdbopt.torch._hooks import observed, with_hooks
+from mdbopt.torch._hooks import (
+    get_eval_frame_callback,
+    observed,
+    outside_of_graphs,
+    with_hooks,
+)
 from mdbopt.torch._parameters import arithmetic, checked_group, plain
 from mdbopt.torch._plan import Plan
 from mdbopt.torch._saved import fit_state, load_exactly
@@ -217,6 +222,7 @@ class Update(torch.optim.Optimizer):  # type: ignore[misc]
         super().add_param_group(checked)
         self._plan = None
 
+    @outside_of_graphs
     def step(self, *args: Any, **kwargs: Any) -> Any:
         """Update all parameters that have a gradient, in place.
 
@@ -238,11 +244,9 @@ class Update(torch.optim.Optimizer):  # type: ignore[misc]
         RuntimeError
             For a sparse gradient.
         """
-        if observed(self):
+        if get_eval_frame_callback() is not None or observed(self):
             return _step_with_hooks(self, *args, **kwargs)
         return self._step(*args, **kwargs)
-
-    step.hooked = True  # type: ignore[attr-defined]
 
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
