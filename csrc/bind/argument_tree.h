@@ -159,7 +159,7 @@ class Leaves {
   std::vector<Borrowed> borrowed_;  // those that a glance does not read
   std::vector<std::vector<std::int64_t>> strides_;
   std::vector<Fingerprint> fingerprints_;  // by leaf and tree
-  bool recallable_ = false;                     // so far, while they are read
+  bool recallable_ = false;                // so far, while they are read
   bool can_recall_ = false;
   std::size_t recalled_ = 0;
   bool moved_ = false;  // whether a gradient lies elsewhere, while they are recalled

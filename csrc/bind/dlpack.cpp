@@ -298,8 +298,8 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
 bool TensorFingerprint::remember(py::handle object) {
   View view;
   const Accepted accepted{true};
-  const bool seen = library_of(Py_TYPE(object.ptr())).torch &&
-                    glance_exchange(object, view, accepted, nullptr);
+  const bool seen =
+      library_of(Py_TYPE(object.ptr())).torch && glance_exchange(object, view, accepted, nullptr);
   if (!seen || view.rank > kMostAxes) return false;
   type_ = Py_TYPE(object.ptr());
   data_ = view.tensor.data;

@@ -50,7 +50,9 @@ class Snapshot {
   static std::uintptr_t address(PyObject* object) {
     return reinterpret_cast<std::uintptr_t>(object);
   }
-  static bool missing(std::uintptr_t word, bool object) { return object && word == address(Py_None); }
+  static bool missing(std::uintptr_t word, bool object) {
+    return object && word == address(Py_None);
+  }
 
   // Visits the address of each object and key, and the size of each container before what it holds, for
   // as long as that is told to go on. Nothing of Python runs meanwhile that could change a container.
@@ -85,10 +87,10 @@ std::unique_ptr<Snapshot> make_snapshot(const py::object& objects, const py::obj
 }  // namespace
 
 void bind_snapshot(py::module_& module) {
-  py::class_<Snapshot> snapshot(
-      module, "Snapshot",
-      "The objects in nested lists, tuples and dicts, which the caller holds, and which of others are "
-      "None.");
+  py::class_<Snapshot> snapshot(module, "Snapshot",
+                                "The objects in nested lists, tuples and dicts, which the caller "
+                                "holds, and which of others are "
+                                "None.");
   define_init(snapshot, &make_snapshot, "objects"_a, "optional"_a);
   snapshot.def("still", &Snapshot::still, "objects"_a, "optional"_a,
                "Whether both hold the same objects, and None in the same places.");

@@ -108,6 +108,10 @@ class SearchState:
     @property
     def status(self) -> int: ...
 
+class Snapshot:
+    def __init__(self, objects: Any, optional: Any) -> None: ...
+    def still(self, objects: Any, optional: Any) -> bool: ...
+
 class Update:
     t: int
     def __init__(

@@ -27,8 +27,8 @@ Hyperparameters have torch.optim's names, defaults and meaning where it has the 
 decay as L2 or decoupled (``decoupled_weight_decay``) among them, and those of `mdbopt.optimizers`
 elsewhere. Every update takes
 
-* ``params``: tensors, ``(name, tensor)`` pairs, or dicts with ``"params"`` and options of their own:
-  float64, float32, bfloat16 or float16, dense, each once;
+* ``params``: tensors, ``(name, tensor)`` pairs, or dicts with ``"params"`` and options of their
+  own: float64, float32, bfloat16 or float16, dense, each once;
 * ``lr``: a number or a tensor of one number, of each group;
 * ``weight_decay``: a number ≥ 0, of each group;
 * ``maximize``: climbs;
@@ -38,8 +38,8 @@ elsewhere. Every update takes
 * ``foreach``, ``fused``, ``capturable``: taken from calls that were written for torch.optim, where
   they choose an implementation; here there is the one, which is fused.
 
-States have the names that torch.optim gives them, so ``load_state_dict`` reads its AdamW, Adam, SGD,
-RMSprop, Adagrad, Rprop and NAdam, and continues where they stopped. They are float32 for bfloat16
+States have the names that torch.optim gives them, so ``load_state_dict`` reads its AdamW, Adam,
+SGD, RMSprop, Adagrad, Rprop and NAdam, and continues where they stopped. They are float32 for bfloat16
 and float16 parameters, also when they are loaded.
 
 It needs PyTorch: ``pip install mdbopt[torch]``.

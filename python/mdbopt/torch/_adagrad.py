@@ -87,7 +87,7 @@ class AdaGrad(Update):
         return group["lr_decay"] != 0.0 or super()._counts(optimizer, group)
 
     def _rate(self, group: dict[str, Any], t: int) -> float:
-        return super()._rate(group, t) / (1.0 + t * group["lr_decay"])
+        return super()._rate(group, t) / (1.0 + t * float(group["lr_decay"]))
 
 
 class AdaGradNorm(Update):

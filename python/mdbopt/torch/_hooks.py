@@ -1,4 +1,4 @@
-"""What surrounds a step of torch.optim, at no cost where nothing does: hooks, profiles, compilation."""
+"""What surrounds a step: hooks, profiles and compilation, at no cost where there are none."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def outside_of_graphs(step: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a step that knows its hooks itself, and that `torch.compile` is to call as it is.
 
     The mark costs no call, unlike `torch.compiler.disable`. What the step calls is compiled all the
-    same where `get_eval_frame_callback` gives one: it calls nothing but what `with_hooks` gave then.
+    same where `get_eval_frame_callback` gives one: it calls only what `with_hooks` gave then.
     """
     step.hooked = True  # type: ignore[attr-defined]
     step._torchdynamo_disable = True  # type: ignore[attr-defined]

@@ -227,8 +227,8 @@ class OSGM(Update):
 
     With a closure, a point where the loss is not below that of the last point kept is dropped, and
     the step is made from that one; without, every point is kept. The state of a parameter has
-    ``x_prev``, ``g_prev``, ``p``, relative to lr, ``sum_of_squares`` and ``step``; each group has the
-    ``value`` of the last point kept.
+    ``x_prev``, ``g_prev``, ``p``, relative to lr, ``sum_of_squares`` and ``step``; each group has
+    the ``value`` of the last point kept.
 
     Parameters
     ----------

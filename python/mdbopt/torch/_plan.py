@@ -44,7 +44,7 @@ class Call:
         self._sources: list[tuple[int, list[int] | None]] = []
 
     def add(self, k: int, places: list[int] | None, members: list[tuple[Any, Any]]) -> None:
-        """Take in parameters of the k-th group with their states, all of it where places is None."""
+        """Take in parameters of the k-th group with their states, all of them without places."""
         self._sources.append((k, places))
         self._groups.append(self._owner.param_groups[k])
         self.params.append([param for param, _ in members])
@@ -72,7 +72,7 @@ class Call:
         self._tell()
 
     def _tree(self, lists: list[Any]) -> Any:
-        """Give the list of a single group itself: the fewer lists the core has to walk, the better."""
+        """Give the list of a single group itself, which the core walks sooner."""
         return lists[0] if len(lists) == 1 else lists
 
     def _tell(self) -> None:
@@ -257,6 +257,8 @@ def _share(states: list[dict[str, Any]], name: str, counts: Any) -> None:
 
 def _norm(grads: list[list[Any]]) -> float:
     """Give the norm of all gradients together."""
-    present = [grad.detach() for each in grads for grad in each if grad is not None and grad.numel()]
+    present = [
+        grad.detach() for each in grads for grad in each if grad is not None and grad.numel()
+    ]
     norms = [float(torch.linalg.vector_norm(grad, dtype=torch.float64)) for grad in present]
     return math.hypot(*norms)

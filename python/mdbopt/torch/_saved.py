@@ -9,7 +9,6 @@ import torch
 
 from mdbopt.torch._parameters import arithmetic
 
-
 # What a state has one number of.
 COUNTS = ("step", "mu_product")
 

@@ -38,7 +38,7 @@ class _Limits(NamedTuple):
     change: float
 
 
-class Search(torch.optim.Optimizer):  # type: ignore[misc]
+class Search(torch.optim.Optimizer):
     """A search of `mdbopt` on the parameters of a PyTorch model.
 
     All parameters are one vector, in their order. A step makes up to ``max_iter`` moves, each after
@@ -77,7 +77,7 @@ class Search(torch.optim.Optimizer):  # type: ignore[misc]
         threads: int | None = None,
     ) -> None:
         self._label = type(self).__name__
-        self._execution = {"backend": backend, "threads": threads}
+        self._execution: dict[str, Any] = {"backend": backend, "threads": threads}
         self._forget()
         defaults = {
             **options,
@@ -103,7 +103,8 @@ class Search(torch.optim.Optimizer):  # type: ignore[misc]
 
     @property
     def _params(self) -> list[Any]:
-        return self.param_groups[0]["params"]
+        params: list[Any] = self.param_groups[0]["params"]
+        return params
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Take the parameters, of which there is one group.
@@ -222,15 +223,15 @@ class Search(torch.optim.Optimizer):  # type: ignore[misc]
         -----
         The step ends after ``max_iter`` moves or ``max_eval`` evaluations; where max|g| is at most
         ``tolerance_grad``; after a move that changed no parameter, or the loss, by more than
-        ``tolerance_change``; and when no move is possible in this precision. The parameters are then
-        those of the last move, also when the closure raises; their ``grad`` is that of the last
+        ``tolerance_change``; and when no move is possible in this precision. The parameters are
+        then those of the last move, also when the closure raises; their ``grad`` is that of the last
         evaluation, which may be of a point that was rejected.
         """
         if get_eval_frame_callback() is not None or observed(self):
             return _step_with_hooks(self, *args, **kwargs)
         return self._step(*args, **kwargs)
 
-    @torch.no_grad()  # type: ignore[untyped-decorator]
+    @torch.no_grad()
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         scaled = [self.__dict__.pop(name, None) for name in ("grad_scale", "found_inf")]
         if any(value is not None for value in scaled):
@@ -309,7 +310,12 @@ class Search(torch.optim.Optimizer):  # type: ignore[misc]
             stays = search == self._search and state.status != 3 and _same_bits(state._core.x, x)
             state = state if stays else None
         always = self.param_groups[0]["reevaluate"]
-        if state is not None and self._seen is not None and not always and same(closure, self._seen):
+        if (
+            state is not None
+            and self._seen is not None
+            and not always
+            and same(closure, self._seen)
+        ):
             return 0
         self._loss, f, g = self._evaluate(closure)
         if state is None or f != state.f or not _same_bits(state._core.g, g.numpy()):
@@ -331,7 +337,8 @@ class Search(torch.optim.Optimizer):  # type: ignore[misc]
             are in the state of the first parameter.
         """
         self._note()
-        return super().state_dict()
+        saved: dict[str, Any] = super().state_dict()
+        return saved
 
     def _note(self) -> None:
         """Write the search's entries into the state of the first parameter."""
@@ -393,4 +400,4 @@ _step_with_hooks = with_hooks(_plain_step)
 
 
 def _same_bits(a: Any, b: Any) -> bool:
-    return a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    return bool(a.dtype == b.dtype and a.tobytes() == b.tobytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from mdbopt import searches
+from mdbopt.searches._base import Search as Options
 from mdbopt.torch._search import Search
 
 
@@ -54,8 +55,8 @@ class Guarded(Search):
 
     Notes
     -----
-    Where the loss turns out to be another function, at the parameters as they are, the search begins
-    anew: what it has learnt of the former one is no bound on this one.
+    Where the loss turns out to be another function, at the parameters as they are, the search
+    begins anew: what it has learnt of the former one is no bound on this one.
 
     Examples
     --------
@@ -141,7 +142,7 @@ class Box(Search):
     (50.5, True)
     """
 
-    _SEARCH: ClassVar = searches.Box
+    _SEARCH: ClassVar[type[Options]] = searches.Box
 
     def __init__(
         self,

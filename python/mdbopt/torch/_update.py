@@ -28,7 +28,7 @@ _RENAMED = {"initial_accumulator_value": "initial", "decoupled_weight_decay": "d
 _IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
 
 
-class Update(torch.optim.Optimizer):  # type: ignore[misc]
+class Update(torch.optim.Optimizer):
     """A first-order optimizer of `mdbopt.optimizers` on the parameters of a PyTorch model.
 
     Parameters
@@ -136,7 +136,8 @@ class Update(torch.optim.Optimizer):  # type: ignore[misc]
         return {stream: self._NAMES.get(stream, stream) for stream in optimizer._arrays()}
 
     def _core_options(self, optimizer: Any) -> dict[str, Any]:
-        return optimizer._options()
+        options: dict[str, Any] = optimizer._options()
+        return options
 
     def _rate(self, group: dict[str, Any], t: int) -> float:
         """Give the step size of a group after t steps."""
@@ -151,9 +152,7 @@ class Update(torch.optim.Optimizer):  # type: ignore[misc]
         """Tell whether a step depends on how many came before."""
         return optimizer.rounding == "stochastic" or optimizer._rule() in _COUNTING
 
-    def _begin(
-        self, param: Any, group: dict[str, Any], optimizer: Any
-    ) -> tuple[int, float | None]:
+    def _begin(self, param: Any, group: dict[str, Any], optimizer: Any) -> tuple[int, float | None]:
         """Complete the state of a parameter; tell its step count and NAdam's product, or None."""
         state = self.state[param]
         known = any(isinstance(value, torch.Tensor) for value in state.values())
@@ -180,8 +179,8 @@ class Update(torch.optim.Optimizer):  # type: ignore[misc]
         """Raise for a gradient that no step can be taken with."""
         if grad.layout is not torch.strided:
             raise RuntimeError(
-                f"{self._label}: gradient of {self._name_of(param)}: expected a dense gradient, got "
-                f"layout {grad.layout}; sparse gradients are not supported"
+                f"{self._label}: gradient of {self._name_of(param)}: expected a dense gradient, "
+                f"got layout {grad.layout}; sparse gradients are not supported"
             )
 
     def _name_of(self, param: Any) -> str:

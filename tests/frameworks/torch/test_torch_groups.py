@@ -45,9 +45,7 @@ def test_groups_are_as_optimizers_of_their_own(name, options):
         pytest.skip("its step depends on all parameters at once")
     params, others = parameters(), parameters()
     changed = {**options, "lr": 0.02, "weight_decay": 0.2}
-    optimizer = make(
-        name, [{"params": params[:2]}, {"params": params[2:], **changed}], **options
-    )
+    optimizer = make(name, [{"params": params[:2]}, {"params": params[2:], **changed}], **options)
     each = [make(name, others[:2], **options), make(name, others[2:], **changed)]
     for t in range(5):
         give_gradients(params, t)
@@ -60,7 +58,9 @@ def test_groups_are_as_optimizers_of_their_own(name, options):
 
 def test_groups_that_differ_in_lr_and_decay_take_one_call(monkeypatch):
     params = parameters()
-    groups = [{"params": [p], "lr": 0.1 * k, "weight_decay": 0.01 * k} for k, p in enumerate(params)]
+    groups = [
+        {"params": [p], "lr": 0.1 * k, "weight_decay": 0.01 * k} for k, p in enumerate(params)
+    ]
     assert calls_of(make("AdamW", groups), params, monkeypatch) == 1
     groups = [{"params": params[:2]}, {"params": params[2:], "betas": (0.5, 0.9)}]
     assert calls_of(make("AdamW", groups), params, monkeypatch) == 2
@@ -71,7 +71,7 @@ def test_groups_that_differ_in_lr_and_decay_take_one_call(monkeypatch):
 def test_lr_zero_moves_nothing(name, options, lr):
     if options.get("mode") == "additive":
         pytest.skip("its step sizes are multiples of lr")
-    if options.get("momentum", 0.0) > 0.0 and "heavy_ball" in options or name == "Rprop":
+    if (options.get("momentum", 0.0) > 0.0 and "heavy_ball" in options) or name == "Rprop":
         pytest.skip("lr is not a factor of all of its steps")
     params = parameters()
     before = [p.detach().clone() for p in params]

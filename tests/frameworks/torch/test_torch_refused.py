@@ -18,7 +18,7 @@ REFUSED = {
     "one tensor": (lambda: torch.ones(2), TypeError, "iterable of Tensors"),
     "a set": (lambda: [{"params": {torch.ones(2)}}], TypeError, "ordered collections"),
     "a number": (lambda: [1.0], TypeError, "can only optimize Tensors"),
-    "nothing": (lambda: [], ValueError, "empty parameter list"),
+    "nothing": (list, ValueError, "empty parameter list"),
     "not a leaf": (lambda: [2 * torch.ones(2, requires_grad=True)], ValueError, "non-leaf"),
 }
 
@@ -127,7 +127,9 @@ def test_an_option_of_a_group_out_of_its_range():
 
 def test_nothing_is_written_when_a_later_group_is_refused():
     params = parameters()
-    optimizer = make("SGD", [{"params": params[:2]}, {"params": params[2:], "momentum": 0.5}], lr=0.1)
+    optimizer = make(
+        "SGD", [{"params": params[:2]}, {"params": params[2:], "momentum": 0.5}], lr=0.1
+    )
     for p in params:
         p.grad = torch.ones_like(p)
     optimizer.step()
@@ -143,7 +145,9 @@ def test_searches_take_one_group_of_one_dtype():
     x, y = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
     with pytest.raises(ValueError, match="Guarded: param_groups: expected one group"):
         make("Guarded", [{"params": [x]}, {"params": [y]}])
-    with pytest.raises(TypeError, match=r"params\[1\]: has dtype torch.float64, expected torch.float32"):
+    with pytest.raises(
+        TypeError, match=r"params\[1\]: has dtype torch.float64, expected torch.float32"
+    ):
         make("Guarded", [x, torch.ones(2, dtype=torch.float64, requires_grad=True)])
     with pytest.raises(TypeError, match="has dtype bfloat16, expected one of float64, float32"):
         make("Guarded", [torch.ones(2, dtype=torch.bfloat16, requires_grad=True)])

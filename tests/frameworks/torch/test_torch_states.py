@@ -6,7 +6,16 @@ import pickle
 
 import pytest
 import torch
-from torch_cases import UPDATE_IDS, UPDATES, give_gradients, make, parameters, same, same_states, steps
+from torch_cases import (
+    UPDATE_IDS,
+    UPDATES,
+    give_gradients,
+    make,
+    parameters,
+    same,
+    same_states,
+    steps,
+)
 
 updates = pytest.mark.parametrize(("name", "options"), UPDATES, ids=UPDATE_IDS)
 
@@ -40,9 +49,7 @@ def test_copies_go_on_to_the_same_bits(name, options, way):
     params = parameters()
     optimizer = make(name, params, max_norm=2.0, **options)
     steps(optimizer, params, 0, 5)
-    other = (
-        copy.deepcopy(optimizer) if way == "deepcopy" else pickle.loads(pickle.dumps(optimizer))
-    )
+    other = copy.deepcopy(optimizer) if way == "deepcopy" else pickle.loads(pickle.dumps(optimizer))
     others = other.param_groups[0]["params"]
     assert others[0] is not params[0]
     assert other.max_norm == 2.0

@@ -1,9 +1,21 @@
 """A step among PyTorch's other machinery: closures, hooks, loss scales, autograd, compilation."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch.optim import optimizer as base
-from torch_cases import UPDATE_IDS, UPDATES, give_gradients, make, parameters, rosenbrock, same, steps
+from torch_cases import (
+    UPDATE_IDS,
+    UPDATES,
+    give_gradients,
+    make,
+    parameters,
+    rosenbrock,
+    same,
+    steps,
+)
 
 updates = pytest.mark.parametrize(("name", "options"), UPDATES, ids=UPDATE_IDS)
 
@@ -167,9 +179,9 @@ def test_searches_tell_autograd():
 def test_parameters_of_any_layout(layout):
     make_one = {
         "transposed": lambda: torch.arange(12.0).reshape(3, 4).t(),
-        "channels last": lambda: torch.arange(36.0)
-        .reshape(1, 4, 3, 3)
-        .contiguous(memory_format=torch.channels_last),
+        "channels last": lambda: (
+            torch.arange(36.0).reshape(1, 4, 3, 3).contiguous(memory_format=torch.channels_last)
+        ),
         "with gaps": lambda: torch.arange(12.0)[::2],
     }[layout]
     x, y = make_one().requires_grad_(), make_one().contiguous().requires_grad_()
@@ -193,23 +205,23 @@ def test_dtypes_beside_each_other(dtype):
 
 def test_an_optimizer_of_each_parameter_in_the_backward_pass():
     """The usual way to free gradients early; nothing keeps such a model alive."""
-    import gc
-    import weakref
 
-    model = torch.nn.Linear(4, 4)
-    each = {p: make("AdamW", [p]) for p in model.parameters()}
+    def trained():
+        model = torch.nn.Linear(4, 4)
+        each = {p: make("AdamW", [p]) for p in model.parameters()}
 
-    def hook(p):
-        each[p].step()
-        each[p].zero_grad()
+        def hook(p):
+            each[p].step()
+            each[p].zero_grad()
 
-    for p in model.parameters():
-        p.register_post_accumulate_grad_hook(hook)
-    before = model.weight.detach().clone()
-    model(torch.ones(1, 4)).sum().backward()
-    assert not torch.equal(model.weight, before)
-    alive = weakref.ref(model.weight)
-    del model, each, hook, p
+        for p in model.parameters():
+            p.register_post_accumulate_grad_hook(hook)
+        before = model.weight.detach().clone()
+        model(torch.ones(1, 4)).sum().backward()
+        assert not torch.equal(model.weight, before)
+        return weakref.ref(model.weight)
+
+    alive = trained()
     gc.collect()
     assert alive() is None
 

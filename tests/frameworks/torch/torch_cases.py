@@ -74,7 +74,7 @@ def parameters(dtype=torch.float32, seed=0, shapes=SHAPES):
 
 
 def give_gradients(params, t):
-    """Set the gradients of a noisy quadratic around 2, the same ones for the same parameters and t."""
+    """Set the gradients of a noisy quadratic around 2, which depend on parameters and t alone."""
     drawn = torch.Generator().manual_seed(t)
     for k, p in enumerate(params):
         noise = torch.randn(p.shape, generator=drawn, dtype=torch.float64)
@@ -100,7 +100,10 @@ def same(a, b):
 def same_states(a, b):
     """Tell whether the states of two optimizers are equal, bit for bit."""
     ours, theirs = (o.state_dict() for o in (a, b))
-    if ours["param_groups"] != theirs["param_groups"] or ours["state"].keys() != theirs["state"].keys():
+    if (
+        ours["param_groups"] != theirs["param_groups"]
+        or ours["state"].keys() != theirs["state"].keys()
+    ):
         return False
     return all(
         entry.keys() == theirs["state"][k].keys()
