@@ -39,8 +39,8 @@ elsewhere. Every update takes
   they choose an implementation; here there is the one, which is fused.
 
 States have the names that torch.optim gives them, so ``load_state_dict`` reads its AdamW, Adam,
-SGD, RMSprop, Adagrad, Rprop and NAdam, and continues where they stopped. They are float32 for bfloat16
-and float16 parameters, also when they are loaded.
+SGD, RMSprop, Adagrad, Rprop and NAdam, and continues where they stopped. They are float32 for
+bfloat16 and float16 parameters, also when they are loaded.
 
 It needs PyTorch: ``pip install mdbopt[torch]``.
 

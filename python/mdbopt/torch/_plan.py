@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from mdbopt import _core
 from mdbopt.torch._parameters import plain
-
-if TYPE_CHECKING:
-    from mdbopt.torch._update import Update
 
 
 class Call:
@@ -33,7 +30,7 @@ class Call:
         The product of NAdam's momenta so far.
     """
 
-    def __init__(self, owner: Update, optimizer: Any, t: int, product: float | None) -> None:
+    def __init__(self, owner: Any, optimizer: Any, t: int, product: float | None) -> None:
         self._owner = owner
         self._optimizer = optimizer
         self._t = t
@@ -132,7 +129,7 @@ class Plan:
         The gradients of each group.
     """
 
-    def __init__(self, owner: Update, grads: list[list[Any]]) -> None:
+    def __init__(self, owner: Any, grads: list[list[Any]]) -> None:
         self._owner = owner
         self._chosen = [*map(owner._chosen, owner.param_groups)]
         self._fixed = not any(map(_holds_tensors, self._chosen))

@@ -224,8 +224,8 @@ class Search(torch.optim.Optimizer):
         The step ends after ``max_iter`` moves or ``max_eval`` evaluations; where max|g| is at most
         ``tolerance_grad``; after a move that changed no parameter, or the loss, by more than
         ``tolerance_change``; and when no move is possible in this precision. The parameters are
-        then those of the last move, also when the closure raises; their ``grad`` is that of the last
-        evaluation, which may be of a point that was rejected.
+        then those of the last move, also when the closure raises; their ``grad`` is that of the
+        last evaluation, which may be of a point that was rejected.
         """
         if get_eval_frame_callback() is not None or observed(self):
             return _step_with_hooks(self, *args, **kwargs)
