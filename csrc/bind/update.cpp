@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../engine/check.h"
+#include "../runtime/device.h"
 #include "argument_tree.h"
 #include "bind.h"
 #include "constructor.h"
