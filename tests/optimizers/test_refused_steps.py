@@ -131,13 +131,21 @@ def test_a_parameter_is_refused(name):
     assert_refused(optimizer, wrong, grads, state, error, text, params)
 
 
-def test_shapes_of_every_optimizer(one):
+def test_a_shape_is_refused_by_every_optimizer(one):
     params, grads = trees()
     optimizer = one.make()
     state = optimizer.init(params)
     wrong = grads | {"w": grads["w"].T.copy()}
-    text = f"{one.label}: grads['w'] has shape (4, 3), expected (3, 4) (as params['w'])"
-    assert_refused(optimizer, params, wrong, state, ValueError, text)
+    with nothing_written(state, params, grads), pytest.raises(ValueError, match=f"^{one.label}: "):
+        optimizer.step(params, wrong, state)
+
+
+def test_a_shape_is_refused():
+    params, grads = trees()
+    optimizer = mdbopt.Lion()
+    wrong = grads | {"w": grads["w"].T.copy()}
+    text = "Lion: grads['w'] has shape (4, 3), expected (3, 4) (as params['w'])"
+    assert_refused(optimizer, params, wrong, optimizer.init(params), ValueError, text)
 
 
 # What comes in place of the gradients' tree, and what the message says.
@@ -215,24 +223,36 @@ def test_a_tree_of_gradients_is_refused(name):
     assert optimizer.step(params, grads, state)
 
 
-def test_no_gradient_for_a_bare_array(one):
+def test_no_gradient_for_a_bare_array():
     x = np.ones(3)
-    optimizer = one.make()
+    optimizer = mdbopt.SGD()
     text = "grads: expected an array, got None"
     assert_refused(optimizer, x, None, optimizer.init(x), TypeError, text)
 
 
+def other_states(optimizer, params):
+    """Make states of parameters of another shape, and of another structure."""
+    other = optimizer.init({"w": np.ones(2), "b": [np.ones(4), (np.ones(()),)]})
+    return other, optimizer.init(params["b"])
+
+
 @pytest.mark.parametrize("name", [n for n, c in CLASSES.items() if len(c.description.streams) > 2])
-def test_a_state_of_other_parameters_is_refused(name):
+def test_a_state_of_other_parameters_is_refused_by_every_optimizer(name):
     optimizer = CLASSES[name].make()
     params, grads = trees()
-    state = optimizer.init({"w": np.ones(2), "b": [np.ones(4), (np.ones(()),)]})
-    first = next(iter(state._arrays))
-    text = f"{name}: state.{first}['w'] has shape (2,), expected (3, 4) (as params['w'])"
-    assert_refused(optimizer, params, grads, state, ValueError, text)
-    fewer = optimizer.init(params["b"])
-    text = f"{name}: state.{first}: expected a dict with the 2 keys of params, got list"
-    assert_refused(optimizer, params, grads, fewer, ValueError, text)
+    for state in other_states(optimizer, params):
+        with nothing_written(state, params, grads), pytest.raises(ValueError, match=f"^{name}: "):
+            optimizer.step(params, grads, state)
+
+
+def test_a_state_of_other_parameters_is_refused():
+    optimizer = mdbopt.AdamW()
+    params, grads = trees()
+    shape, structure = other_states(optimizer, params)
+    text = "AdamW: state.m['w'] has shape (2,), expected (3, 4) (as params['w'])"
+    assert_refused(optimizer, params, grads, shape, ValueError, text)
+    text = "AdamW: state.m: expected a dict with the 2 keys of params, got list"
+    assert_refused(optimizer, params, grads, structure, ValueError, text)
 
 
 def test_parameters_of_another_dtype_than_the_state():

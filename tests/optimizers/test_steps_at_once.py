@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from optimizer_cases import CASES, CLASSES, Hook, built, drawn, nothing_written, same_all
+from optimizer_cases import CASES, Hook, built, drawn, nothing_written, same_all
 from test_pool import HAS_FORK, run_python
 
 import mdbopt
@@ -215,15 +215,14 @@ print(results == [0, 0, 0], np.array_equal(x, y))
     assert run_python(code) == ["True", "True"]
 
 
-@pytest.mark.parametrize("name", CLASSES)
-def test_no_more_steps_than_a_double_counts(name):
+def test_no_more_steps_than_a_double_counts():
     params, grads = trees(1, 2)
-    optimizer = CLASSES[name].make()
+    optimizer = mdbopt.AdamW()
     state = optimizer.init(params)
     state._core.t = 2**53 - 1
     assert optimizer.step(params, grads, state)
     assert state.t == 2**53
-    text = rf"^{name}: t: 9007199254740992 steps are taken, expected fewer than 2\^53$"
+    text = r"^AdamW: t: 9007199254740992 steps are taken, expected fewer than 2\^53$"
     for step in (optimizer.step, lambda *a: optimizer.plan(*a).step()):
         with nothing_written(state, params), pytest.raises(ValueError, match=text):
             step(params, grads, state)
