@@ -248,22 +248,27 @@ class Search(torch.optim.Optimizer):
         limits = self._check(self.param_groups[0])
         evaluations = self._start(closure)
         loss = self._loss
-        if self._state is not None:
-            start = np.array(self._state._core.x)
-            self._search_on(closure, limits, evaluations)
+        search, state = self._search, self._state
+        if search is not None and state is not None:
+            start = np.array(state._core.x)
+            self._search_on(search, state, closure, limits, evaluations)
             if limits.lr != 1.0:
-                self._scatter(start + start.dtype.type(limits.lr) * (self._state._core.x - start))
+                self._scatter(start + start.dtype.type(limits.lr) * (state._core.x - start))
             entry = self.state[self._params[0]]
             entry.clear()
-            entry.update(func_evals=self._state.nfev, n_iter=self._state.accepted)
+            entry.update(func_evals=state.nfev, n_iter=state.accepted)
         self._seen = seen(closure)
         return loss
 
-    def _search_on(self, closure: Callable[[], Any], limits: _Limits, evaluations: int) -> None:
+    def _search_on(
+        self,
+        search: Options,
+        state: SearchState,
+        closure: Callable[[], Any],
+        limits: _Limits,
+        evaluations: int,
+    ) -> None:
         """Evaluate one trial after the other, as far as the limits let it."""
-        state, search = self._state, self._search
-        assert state is not None
-        assert search is not None
         moves = 0
         while (
             moves < limits.moves
