@@ -65,11 +65,9 @@ check: $(VENV)/.with-test check-release example check-asan check-threads compile
 	$(PYTEST) -m 'slow or gpu'
 
 # Large libraries stay out of .venv, and what JAX's headers add to the extension out of build/release: an
-# environment and a tree of their own. jaxlib is there before CMake looks for its headers. CI, which comes here
-# last, compiles less by giving the tree of the others.
-FRAMEWORKS_TREE := build/frameworks
+# environment and a tree of their own. jaxlib is there before CMake looks for its headers.
 test-frameworks:
-	@$(MAKE) --no-print-directory VENV=.venv-frameworks TREE=$(FRAMEWORKS_TREE) HEADERS=jaxlib run-frameworks
+	@$(MAKE) --no-print-directory VENV=.venv-frameworks TREE=build/frameworks HEADERS=jaxlib run-frameworks
 
 run-frameworks: $(VENV)/.with-frameworks
 	$(PYTEST) tests/peers tests/frameworks tests/test_readme.py tests/test_libraries.py tests/test_torch_arrays.py \
