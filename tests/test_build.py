@@ -27,7 +27,7 @@ ARROWS = {
     "<execution>": {"<tensor>"},
     "<launch>": {"<description>", "<execution>", "<tensor>"},
     "<options>": {"<execution>", "<launch>", "<reducer>"},
-    "<reducer>": {"<error>"},
+    "<reducer>": set(),
     "<search>": {"<options>", "<tensor>"},
     "<updater>": {"<launch>", "<reducer>", "<tensor>"},
     "fold": {"<description>"},
@@ -47,7 +47,7 @@ ARROWS = {
     "program": {"backend", "group_sum"},
     "device": HOST - {"fold"} | {"<execution>", "program"},
     "launch": HOST | {"<execution>", "pool", "flush", "device", "reduction"},
-    "reduction": {"<launch>", "<reducer>", "fold"},
+    "reduction": {"<error>", "<launch>", "<reducer>", "fold"},
     "partition": {"<execution>", "group_sum", "device", "launch", "pool", "reduction"},
     "runner": {"<execution>", "program", "launch", "partition"},
     # Its decisions give walks their numbers by the rules' own prepare.

@@ -5,9 +5,11 @@
 #include <mdbopt/reducer.h>
 #include <pybind11/numpy.h>
 
-#include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace mdbopt::bind {
 

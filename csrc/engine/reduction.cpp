@@ -1,6 +1,8 @@
 // reduction – messages of one length between the shards, and the tree over what they say.
 #include "reduction.h"
 
+#include <mdbopt/error.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>

@@ -16,20 +16,19 @@
 // 1024 elements, the sums are those of whole arrays, to the bit; else they differ in rounding.
 //
 // Contract. Every shard makes the same calls on its search or updater, in the same order, with the same
-// options and the same f; the library checks what it can, and what does not agree is an Error on every
+// options and the same f; the library checks what it can, and what does not agree is a ShardError on every
 // shard. Where a call throws on one shard, that shard says so in its next message, and the others throw
 // ShardError, with its words. What a reducer throws passes. After any of these the search or updater is
 // of no further use.
 #pragma once
 
-#include <mdbopt/error.h>
-
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 namespace mdbopt {
 
-// Another shard has failed, or has no longer answered; RuntimeError in Python.
+// Another shard has failed, or something is not the same on all; RuntimeError in Python.
 struct ShardError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
