@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mdbopt import problems
     from mdbopt._minimize.minimize import minimize
     from mdbopt._minimize.scipy_method import scipy_method
+    from mdbopt.stochastic import minimize_batches
 
 __all__ = [
     "Backtracking",
@@ -37,6 +38,7 @@ __all__ = [
     "kernels",
     "methods",
     "minimize",
+    "minimize_batches",
     "optimizers",
     "problems",
     "rules",
@@ -50,6 +52,7 @@ __all__ += optimizers.__all__
 _LATER = {
     "data": "mdbopt.data",
     "minimize": "mdbopt._minimize.minimize",
+    "minimize_batches": "mdbopt.stochastic",
     "plot": "mdbopt.plot",
     "problems": "mdbopt.problems",
     "scipy_method": "mdbopt._minimize.scipy_method",

@@ -42,7 +42,7 @@ class Kernel:
         *streams: Any,
         backend: str | None = None,
         threads: int | None = None,
-        **scalars: float,
+        **scalars: Any,
     ) -> Any:
         """Run the rule; see its own docstring."""
         name = self.rule.name
