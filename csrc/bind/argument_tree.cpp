@@ -38,6 +38,8 @@ std::string Leaves::named(std::size_t tree, const Path& path) const {
   return trees_->optimizer + ": " + path.below(name_of(tree));
 }
 
+bool Leaves::are_many() const { return kFewElements == 0 || elements > kFewElements; }
+
 void Leaves::release() {
   for (PyObject* object : held_) Py_DECREF(object);
   held_.clear();
@@ -60,7 +62,7 @@ void Leaves::read(const Description& rule, const ArgumentTrees& trees, const Acc
   rule_ = &rule;
   trees_ = &trees;
   accepted_ = accepted;
-  hold_ = kFewElements == 0 || elements > kFewElements;
+  hold_ = are_many();
   if (!recall_all()) read_all();
 }
 
@@ -73,6 +75,7 @@ void Leaves::read_all() {
   axes_.clear();
   decays_.clear();
   fingerprints_.clear();
+  remembered_.clear();
   where_ = {};
   device_ = -1;
   elements = 0;

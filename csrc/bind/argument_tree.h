@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dlpack.h"
@@ -67,6 +69,11 @@ class Leaves {
   // meanwhile; but a few small ones of NumPy, which are updated faster than the interpreter is handed
   // over.
   void read(const Description& rule, const ArgumentTrees& trees, const Accepted& accepted);
+  // As read(), of the objects that were read the last time, which the caller still holds, all of them
+  // tensors of PyTorch: with gradients as C++ objects, and step sizes and decays by leaf. False when one
+  // is not what it was, or has to be read in another way; read() does it then.
+  bool read_again(std::span<const char* const> gradients, std::span<const double> rates,
+                  std::span<const double> decays);
   bool held() const { return !held_.empty(); }
   void release();
 
@@ -82,13 +89,22 @@ class Leaves {
 
  private:
   struct Nodes;
+  // The memory of one array, and which it is: the tree-th of a leaf.
+  struct Range {
+    const char* begin;
+    const char* end;
+    std::size_t leaf, tree;
+    bool operator==(const Range&) const = default;
+  };
   Nodes roots() const;
+  bool are_many() const;
   bool recall(const Nodes& nodes, int depth);
   bool recall_leaf(const Nodes& nodes);
   bool recall_gradient(pybind11::handle gradient);
   bool recall_all();
   void read_all();
   void remember(const Nodes& nodes);
+  std::optional<std::pair<Range, Range>> find_overlap();
   void check_separate();
   void hold(const Nodes& nodes);
   void visit(const Nodes& nodes, const Path& path);
@@ -120,15 +136,8 @@ class Leaves {
   const std::string& name_of(std::size_t tree) const;
   std::string named(std::size_t tree, const Path& path) const;
 
-  // The memory of one array, and which it is: the tree-th of a leaf.
-  struct Range {
-    const char* begin;
-    const char* end;
-    std::size_t leaf, tree;
-    bool operator==(const Range&) const = default;
-  };
   void find_ranges();
-  void sort_written();
+  std::optional<std::pair<Range, Range>> sort_written();
   void remember_memory();
   const Layout* layout_of(const Range& range) const;
   bool share(const Range& a, const Range& b) const;
@@ -159,6 +168,7 @@ class Leaves {
   std::vector<Borrowed> borrowed_;  // those that a glance does not read
   std::vector<std::vector<std::int64_t>> strides_;
   std::vector<Fingerprint> fingerprints_;  // by leaf and tree
+  std::vector<PyObject*> remembered_;      // whose they are, for as long as the caller holds them
   bool recallable_ = false;                // so far, while they are read
   bool can_recall_ = false;
   std::size_t recalled_ = 0;

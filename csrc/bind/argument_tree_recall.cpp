@@ -33,6 +33,36 @@ bool Leaves::recall_all() {
   return true;
 }
 
+bool Leaves::read_again(std::span<const char* const> gradients, std::span<const double> rates,
+                        std::span<const double> decays) {
+  if (!can_recall_ || are_many() || !layouts_.empty() || gradients.size() != jobs.size()) {
+    return false;
+  }
+  bool moved = false;
+  std::size_t at = 0;
+  for (std::size_t leaf = 0; leaf < jobs.size(); ++leaf) {
+    const double lr = rates[leaf];
+    if (!std::isfinite(lr) || lr < 0.0 || decays_[leaf] != decays[leaf]) return false;
+    jobs[leaf].lr = lr;
+    for (std::size_t k = 0; k < rule_->stream_count; ++k, ++at) {
+      const TensorFingerprint& known = fingerprints_[at].tensor;
+      if (k != kGrads) {
+        if (!known.still(remembered_[at])) return false;
+        continue;
+      }
+      void* data = nullptr;
+      if (!known.alike_words(gradients[leaf], data)) return false;
+      if (data == pointers_[at]) continue;
+      can_recall_ = false;  // until what moved is known to overlap nothing
+      moved = true;
+      pointers_[at] = data;
+    }
+  }
+  if (moved && find_overlap()) return false;
+  can_recall_ = true;
+  return true;
+}
+
 bool Leaves::recall(const Nodes& nodes, int depth) {
   if (depth > kDeepest) return false;
   PyObject* node = nodes.at[0];
@@ -109,6 +139,7 @@ void Leaves::hold(const Nodes& nodes) {
 void Leaves::remember(const Nodes& nodes) {
   for (std::size_t k = 0; k < nodes.count; ++k) {
     recallable_ = recallable_ && fingerprints_.emplace_back().remember(nodes.at[k]);
+    remembered_.push_back(nodes.at[k]);
   }
   recallable_ =
       recallable_ && nodes.lr() != nullptr && is_number(nodes.lr()) && nodes.copy() == nullptr;

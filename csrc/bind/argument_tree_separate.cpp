@@ -88,8 +88,8 @@ void Leaves::remember_memory() {
   }
 }
 
-// By where they begin; throws when two overlap.
-void Leaves::sort_written() {
+// By where they begin; gives two that overlap.
+std::optional<std::pair<Leaves::Range, Leaves::Range>> Leaves::sort_written() {
   sorted_ = ranges_written_;
   std::sort(sorted_.begin(), sorted_.end(),
             [](const Range& a, const Range& b) { return a.begin < b.begin; });
@@ -98,23 +98,24 @@ void Leaves::sort_written() {
   for (const Range& range : sorted_) {
     std::erase_if(open, [&](const Range& before) { return before.end <= range.begin; });
     for (const Range& before : open) {
-      if (share(before, range)) overlapping(before, range);
+      if (share(before, range)) return {{before, range}};
       interleaved_ = true;
     }
     open.push_back(range);
   }
+  return {};
 }
 
-// Written memory must be apart from all other; the same memory was checked before.
-void Leaves::check_separate() {
+// Two arrays that overlap, of which one is written; the same memory was checked before.
+std::optional<std::pair<Leaves::Range, Leaves::Range>> Leaves::find_overlap() {
   remember_memory();
-  if (memory_ == checked_memory_) return;
+  if (memory_ == checked_memory_) return {};
   checked_memory_.clear();
   find_ranges();
   const bool dense = layouts_.empty();
   if (!dense || ranges_written_ != checked_written_) {
     checked_written_.clear();
-    sort_written();
+    if (const auto both = sort_written()) return both;
     if (dense) checked_written_ = ranges_written_;
   }
   for (const Range& range : ranges_read_) {
@@ -125,10 +126,15 @@ void Leaves::check_separate() {
           [](const char* begin, const Range& written) { return begin < written.end; });
     }
     for (; next != sorted_.end() && next->begin < range.end; ++next) {
-      if (range.begin < next->end && share(*next, range)) overlapping(*next, range);
+      if (range.begin < next->end && share(*next, range)) return {{*next, range}};
     }
   }
   checked_memory_ = memory_;
+  return {};
+}
+
+void Leaves::check_separate() {
+  if (const auto both = find_overlap()) overlapping(both->first, both->second);
 }
 
 // The range's name, by a walk to its leaf.

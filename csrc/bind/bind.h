@@ -8,9 +8,9 @@ namespace mdbopt::bind {
 void bind_cuda(pybind11::module_& module);
 void bind_device_array(pybind11::module_& module);
 void bind_jax(pybind11::module_& module);
+void bind_plan(pybind11::module_& module);
 void bind_rules(pybind11::module_& module);
 void bind_search(pybind11::module_& module);
-void bind_snapshot(pybind11::module_& module);
 void bind_update(pybind11::module_& module);
 
 }  // namespace mdbopt::bind

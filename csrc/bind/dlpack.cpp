@@ -22,8 +22,8 @@ namespace mdbopt::bind {
 namespace {
 
 bool is_negative(py::handle object) {
-  const NegativeBit* bit = library_of(Py_TYPE(object.ptr())).negative;
-  return bit != nullptr && bit->set_in(object);
+  const TensorWords* words = library_of(Py_TYPE(object.ptr())).words;
+  return words != nullptr && words->negative(object);
 }
 
 std::optional<Dtype> dtype_of(const DLDataType& dtype, const Accepted& accepted) {
@@ -285,7 +285,7 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
     if (length < 0 || (length != 1 && !dense) || !times(size, length)) return false;
   }
   if (tensor.data == nullptr && size > 0) return false;
-  if (library.negative != nullptr && library.negative->set_in(object)) return false;
+  if (library.words != nullptr && library.words->negative(object)) return false;
   char* data = static_cast<char*>(tensor.data) + tensor.byte_offset;
   const std::uintptr_t within = info(*known).bytes - 1;
   if ((reinterpret_cast<std::uintptr_t>(data) & within) != 0) return false;
@@ -306,11 +306,36 @@ bool TensorFingerprint::remember(py::handle object) {
   dtype_ = view.tensor.dtype;
   rank_ = view.rank;
   std::copy_n(view.shape, rank_, shape_);
+  const TensorWords* words = library_of(type_).words;
+  const bool kept = words->known() && words->keep(words->object_of(object), kept_) &&
+                    words->data(words->object_of(object), info(dtype_).bytes) == data_;
+  words_ = kept ? words : nullptr;
   return true;
+}
+
+bool TensorFingerprint::still(py::handle object) const {
+  if (Py_TYPE(object.ptr()) != type_) return false;
+  if (words_ != nullptr && words_->still(words_->object_of(object), kept_)) return true;
+  // PyTorch is asked, which gives memory that is copied when written a copy of its own.
+  void* data = nullptr;
+  return asked(object, data) && data == data_;
+}
+
+bool TensorFingerprint::alike_words(const char* tensor, void*& data) const {
+  if (words_ == nullptr || !words_->alike(tensor, kept_)) return false;
+  const std::size_t width = info(dtype_).bytes;
+  data = words_->data(tensor, width);
+  if (data == nullptr) return data_ == nullptr;  // it has no elements then
+  return reinterpret_cast<std::uintptr_t>(data) % width == 0;
 }
 
 bool TensorFingerprint::alike(py::handle object, void*& data) const {
   if (Py_TYPE(object.ptr()) != type_) return false;
+  if (words_ != nullptr && alike_words(words_->object_of(object), data)) return true;
+  return asked(object, data);
+}
+
+bool TensorFingerprint::asked(py::handle object, void*& data) const {
   View view;
   if (!glance_exchange(object, view, {true}, nullptr)) return false;
   data = view.tensor.data;
@@ -324,11 +349,15 @@ void count_versions(const std::vector<py::handle>& tensors) {
   if (tensors.empty()) return;
   py::list all;
   for (const py::handle tensor : tensors) all.append(tensor);
+  count_versions(all);
+}
+
+void count_versions(const py::list& tensors) {
   static PyObject* const increment_version =
       py::object(py::module_::import("torch.autograd.graph").attr("increment_version"))
           .release()
           .ptr();
-  py::handle{increment_version}(all);
+  py::handle{increment_version}(tensors);
 }
 
 }  // namespace mdbopt::bind

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "array.h"
+#include "tensor_words.h"
 
 namespace mdbopt::bind {
 
@@ -33,15 +34,18 @@ class TensorFingerprint {
   // False when it is none in row-major order, or of too many axes.
   bool remember(pybind11::handle object);
   // Whether an object is such a tensor with the same memory.
-  bool still(pybind11::handle object) const {
-    void* data = nullptr;
-    return alike(object, data) && data == data_;
-  }
-  // The same with any memory, which is given.
+  bool still(pybind11::handle object) const;
+  // The same of one that is only read, with any memory, which is given.
   bool alike(pybind11::handle object, void*& data) const;
+  // The same of the C++ object of a tensor; false also where it cannot be told from its words alone.
+  bool alike_words(const char* tensor, void*& data) const;
 
  private:
-  static constexpr int kMostAxes = 5;
+  bool asked(pybind11::handle object, void*& data) const;
+
+  static constexpr int kMostAxes = TensorWords::kMostAxes;
+  const TensorWords* words_ = nullptr;  // null: it is asked through DLPack
+  TensorWords::Kept kept_;
   PyTypeObject* type_ = nullptr;  // those of tensors are held by library_of
   void* data_ = nullptr;
   Dtype dtype_ = Dtype::kFloat64;
@@ -53,5 +57,6 @@ class TensorFingerprint {
 // pass through its former values gives a wrong gradient, silently.
 bool counts_versions(pybind11::handle object);
 void count_versions(const std::vector<pybind11::handle>& tensors);
+void count_versions(const pybind11::list& tensors);
 
 }  // namespace mdbopt::bind

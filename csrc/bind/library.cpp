@@ -27,7 +27,7 @@ ArrayLibrary look_up(PyTypeObject* type) {
     library.torch = library.torch || (module == "torch" && tensor);
     library.cupy = library.cupy || within(module, "cupy");
   }
-  if (library.torch) library.negative = &NegativeBit::of_torch();
+  if (library.torch) library.words = &TensorWords::of_torch();
   const py::object capsule = py::getattr(handle, "__dlpack_c_exchange_api__", py::none());
   if (PyCapsule_IsValid(capsule.ptr(), "dlpack_exchange_api") != 0) {
     library.functions = static_cast<const DLPackExchangeAPI*>(

@@ -4,14 +4,14 @@
 #include <dlpack/dlpack.h>
 #include <pybind11/pybind11.h>
 
-#include "negative.h"
+#include "tensor_words.h"
 
 namespace mdbopt::bind {
 
 struct ArrayLibrary {
   bool torch = false;                            // PyTorch's tensors, or of a class made from it
   bool cupy = false;                             // likewise
-  const NegativeBit* negative = nullptr;         // of PyTorch's
+  const TensorWords* words = nullptr;            // of PyTorch's tensors
   const DLPackExchangeAPI* functions = nullptr;  // null: it offers none
   bool lends = false;                            // whether these may be used to read its arrays
 };

@@ -21,8 +21,8 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   module.attr("__version__") = MDBOPT_VERSION;
   mdbopt::bind::bind_rules(module);
   mdbopt::bind::bind_search(module);
-  mdbopt::bind::bind_snapshot(module);
   mdbopt::bind::bind_update(module);
+  mdbopt::bind::bind_plan(module);
   mdbopt::bind::bind_cuda(module);
   mdbopt::bind::bind_device_array(module);
   mdbopt::bind::bind_jax(module);

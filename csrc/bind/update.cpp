@@ -1,9 +1,9 @@
 // update – the steps of first-order optimizers over nested arrays.
+#include "update.h"
+
 #include <mdbopt/error.h>
-#include <mdbopt/updater.h>
 #include <pybind11/stl.h>
 
-#include <atomic>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -12,7 +12,6 @@
 
 #include "../engine/check.h"
 #include "../runtime/device.h"
-#include "argument_tree.h"
 #include "bind.h"
 #include "constructor.h"
 #include "device_array.h"
@@ -69,169 +68,6 @@ Updater::Options options_of(const py::dict& given, const std::string& optimizer,
   return options;
 }
 
-class Update {
- public:
-  Update(const py::dict& options, const std::string& optimizer, const py::dict& state,
-         const std::optional<std::string>& dtype)
-      : updater_(options_of(options, optimizer)), decays_(options["decays"]) {
-    if (dtype) accepted_.bits = half_named(*dtype);
-    trees_.optimizer = optimizer;
-    trees_.names = {"params", "grads"};
-    trees_.roots.resize(2);
-    const Description& rule = updater_.rule();
-    for (std::size_t k = 2; k < rule.stream_count; ++k) {
-      trees_.names.push_back(std::string("state.") + rule.streams[k].name);
-      trees_.roots.push_back(state[rule.streams[k].name]);
-    }
-  }
-
-  void configure(const py::dict& options) {
-    const Alone alone(busy_, trees_.optimizer);
-    updater_.configure(options_of(options, trees_.optimizer, updater_.options().reducer));
-    decays_ = options["decays"];
-  }
-
-  // False when the step is skipped; else the norm of the gradients where one is bounded, or True. On a
-  // device the norm is an array there, but none is made while a graph is recorded.
-  py::object step(const py::object& params, const py::object& grads, const py::object& lr,
-                  double grad_scale, bool skip, double max_norm, const py::object& copy,
-                  const py::object& scalars, const py::object& there,
-                  const py::object& weight_decay) {
-    const Alone alone(busy_, trees_.optimizer);
-    try {
-      return stepped(params, grads, lr, grad_scale, skip, max_norm, copy, scalars, there,
-                     weight_decay);
-    } catch (const std::exception& error) {
-      updater_.fail(error.what(), max_norm > 0.0);
-      throw;
-    }
-  }
-
-  Updater& updater() { return updater_; }
-  py::dict numbers() {
-    py::dict numbers;
-    for (const Updater::Number& number : updater_.numbers()) numbers[number.name] = number.value;
-    return numbers;
-  }
-  void set_number(const std::string& name, double value) { updater_.set_number(name, value); }
-
- private:
-  py::object stepped(const py::object& params, const py::object& grads, const py::object& lr,
-                     double grad_scale, bool skip, double max_norm, const py::object& copy,
-                     const py::object& scalars, const py::object& there,
-                     const py::object& weight_decay) {
-    const Borrow borrowed{*this};
-    trees_.roots[0] = params;
-    trees_.roots[1] = grads;
-    trees_.lr = lr;
-    trees_.copy = copy;
-    trees_.decay = weight_decay.is_none() ? decays_ : weight_decay;
-    read();
-    if (skip) return py::bool_(false);
-    Updater::Call call{grad_scale, max_norm, leaves_.location()};
-    check_cpu_options(trees_.optimizer, updater_.options().execution, call.location,
-                      "None for parameters");
-    std::vector<Borrowed> numbers;
-    if (!there.is_none()) read_there(there.cast<py::dict>(), call, numbers);
-    if (!scalars.is_none()) {
-      for (const auto& [name, value] : scalars.cast<py::dict>()) {
-        updater_.set_scalar(name.cast<std::string>(), value.cast<double>());
-      }
-    }
-    const CallStream before = std::exchange(at_, leaves_.where());
-    DeviceArray norm_there;
-    if (max_norm > 0.0 && !call.location.on_cpu() && !device_library().capturing(call.location)) {
-      norm_there.memory = std::make_shared<DeviceMemory>(call.location, sizeof(double));
-    }
-    double norm = 0.0;
-    if (leaves_.held()) {
-      const py::gil_scoped_release release;
-      norm = updater_.step(leaves_.groups, leaves_.jobs, call);
-    } else {
-      norm = updater_.step(leaves_.groups, leaves_.jobs, call);
-    }
-    count_versions(leaves_.counting_versions);
-    if (max_norm > 0.0 && call.location.on_cpu()) return py::float_(norm);
-    if (norm_there.memory == nullptr) return py::bool_(true);
-    updater_.copy_norm(norm_there.memory->data());
-    return py::module_::import("mdbopt._arrays")
-        .attr("Library")(leaves_.first())
-        .attr("from_device")(std::move(norm_there));
-  }
-
-  // Generators, views and mappings among the trees, which a refused reading has not touched, are
-  // listed before a second one.
-  void read() {
-    try {
-      leaves_.read(updater_.rule(), trees_, accepted_);
-      return;
-    } catch (const Error&) {
-      if (!list_trees()) throw;
-    }
-    leaves_.read(updater_.rule(), trees_, accepted_);
-  }
-  bool list_trees() {
-    const py::object plain = py::module_::import("mdbopt._foreign").attr("plain");
-    bool listed = false;
-    try {
-      for (py::object* tree :
-           {&trees_.roots[0], &trees_.roots[1], &trees_.lr, &trees_.copy, &trees_.decay}) {
-        const py::object given = std::exchange(*tree, plain(*tree));
-        listed = listed || !given.is(*tree);
-      }
-    } catch (const py::error_already_set& error) {
-      if (!error.matches(PyExc_RecursionError)) throw;  // of a tree that holds itself
-    }
-    return listed;
-  }
-
-  // Numbers that the step reads on the device when it runs.
-  void read_there(const py::dict& there, Updater::Call& call,
-                  std::vector<Borrowed>& numbers) const {
-    CallStream where = leaves_.where();
-    for (const auto& [name, array] : there) {
-      const std::string key = name.cast<std::string>();
-      const std::string what = trees_.optimizer + ": " + key;
-      if (call.location.on_cpu()) {
-        throw Error(what +
-                    " lives on a device, expected a number or an array on the CPU (as params)");
-      }
-      numbers.push_back(borrow(array, what, {true}, &where));
-      const Tensor& tensor = numbers.back().tensor;
-      if (tensor.location.device != call.location.device) {
-        throw Error(what + " lives on " + memory_name(tensor.location.device) + ", expected " +
-                    memory_name(call.location.device) + " (as params)");
-      }
-      if (tensor.size != 1) {
-        throw Error(what + " has " + std::to_string(tensor.size) + " elements, expected one");
-      }
-      DeviceNumber& number = key == "lr"           ? call.lr_there
-                             : key == "grad_scale" ? call.grad_scale_there
-                                                   : call.found_inf_there;
-      number = {0.0, tensor.data, tensor.dtype};
-    }
-  }
-
-  // What a call lends goes back at its end, also when it throws.
-  struct Borrow {
-    Update& owner;
-    ~Borrow() {
-      owner.leaves_.release();
-      owner.trees_.roots[0] = owner.trees_.roots[1] = py::object();
-      owner.trees_.lr = owner.trees_.copy = owner.trees_.decay = py::object();
-    }
-  };
-
-  // Holds the stream that the updater's numbers are used on, for as long as there are any.
-  CallStream at_;
-  Updater updater_;
-  py::object decays_;  // of the options: a tree, or None where one number is for all
-  Accepted accepted_{true, {}, true};
-  ArgumentTrees trees_;
-  Leaves leaves_;
-  std::atomic<bool> busy_{false};
-};
-
 std::unique_ptr<Update> make_update(const py::dict& options, const std::string& optimizer,
                                     const py::dict& state,
                                     const std::optional<std::string>& dtype) {
@@ -239,6 +75,163 @@ std::unique_ptr<Update> make_update(const py::dict& options, const std::string& 
 }
 
 }  // namespace
+
+Update::Update(const py::dict& options, const std::string& optimizer, const py::dict& state,
+               const std::optional<std::string>& dtype)
+    : updater_(options_of(options, optimizer)), decays_(options["decays"]) {
+  if (dtype) accepted_.bits = half_named(*dtype);
+  trees_.optimizer = optimizer;
+  trees_.names = {"params", "grads"};
+  trees_.roots.resize(2);
+  const Description& rule = updater_.rule();
+  for (std::size_t k = 2; k < rule.stream_count; ++k) {
+    trees_.names.push_back(std::string("state.") + rule.streams[k].name);
+    trees_.roots.push_back(state[rule.streams[k].name]);
+  }
+}
+
+// What a call lends goes back at its end, also when it throws.
+struct Update::Borrow {
+  Update& owner;
+  ~Borrow() {
+    owner.leaves_.release();
+    owner.trees_.roots[0] = owner.trees_.roots[1] = py::object();
+    owner.trees_.lr = owner.trees_.copy = owner.trees_.decay = py::object();
+  }
+};
+
+void Update::configure(const py::dict& options) {
+  const Alone alone(busy_, trees_.optimizer);
+  updater_.configure(options_of(options, trees_.optimizer, updater_.options().reducer));
+  decays_ = options["decays"];
+}
+
+py::object Update::step(const py::object& params, const py::object& grads, const py::object& lr,
+                        double grad_scale, bool skip, double max_norm, const py::object& copy,
+                        const py::object& scalars, const py::object& there,
+                        const py::object& weight_decay) {
+  const Alone alone(busy_, trees_.optimizer);
+  try {
+    return stepped(params, grads, lr, grad_scale, skip, max_norm, copy, scalars, there,
+                   weight_decay);
+  } catch (const std::exception& error) {
+    updater_.fail(error.what(), max_norm > 0.0);
+    throw;
+  }
+}
+
+py::object Update::step_again(std::span<const char* const> gradients, std::span<const double> rates,
+                              std::span<const double> decays, double max_norm,
+                              const py::list& params) {
+  const Alone alone(busy_, trees_.optimizer);
+  if (!leaves_.read_again(gradients, rates, decays)) return {};
+  const double norm = updater_.step(leaves_.groups, leaves_.jobs, {1.0, max_norm});
+  count_versions(params);
+  return max_norm > 0.0 ? py::object(py::float_(norm)) : py::bool_(true);
+}
+
+py::dict Update::numbers() {
+  py::dict numbers;
+  for (const Updater::Number& number : updater_.numbers()) numbers[number.name] = number.value;
+  return numbers;
+}
+
+py::object Update::stepped(const py::object& params, const py::object& grads, const py::object& lr,
+                           double grad_scale, bool skip, double max_norm, const py::object& copy,
+                           const py::object& scalars, const py::object& there,
+                           const py::object& weight_decay) {
+  const Borrow borrowed{*this};
+  trees_.roots[0] = params;
+  trees_.roots[1] = grads;
+  trees_.lr = lr;
+  trees_.copy = copy;
+  trees_.decay = weight_decay.is_none() ? decays_ : weight_decay;
+  read();
+  if (skip) return py::bool_(false);
+  Updater::Call call{grad_scale, max_norm, leaves_.location()};
+  check_cpu_options(trees_.optimizer, updater_.options().execution, call.location,
+                    "None for parameters");
+  std::vector<Borrowed> numbers;
+  if (!there.is_none()) read_there(there.cast<py::dict>(), call, numbers);
+  if (!scalars.is_none()) {
+    for (const auto& [name, value] : scalars.cast<py::dict>()) {
+      updater_.set_scalar(name.cast<std::string>(), value.cast<double>());
+    }
+  }
+  const CallStream before = std::exchange(at_, leaves_.where());
+  DeviceArray norm_there;
+  if (max_norm > 0.0 && !call.location.on_cpu() && !device_library().capturing(call.location)) {
+    norm_there.memory = std::make_shared<DeviceMemory>(call.location, sizeof(double));
+  }
+  double norm = 0.0;
+  if (leaves_.held()) {
+    const py::gil_scoped_release release;
+    norm = updater_.step(leaves_.groups, leaves_.jobs, call);
+  } else {
+    norm = updater_.step(leaves_.groups, leaves_.jobs, call);
+  }
+  count_versions(leaves_.counting_versions);
+  if (max_norm > 0.0 && call.location.on_cpu()) return py::float_(norm);
+  if (norm_there.memory == nullptr) return py::bool_(true);
+  updater_.copy_norm(norm_there.memory->data());
+  return py::module_::import("mdbopt._arrays")
+      .attr("Library")(leaves_.first())
+      .attr("from_device")(std::move(norm_there));
+}
+
+// Generators, views and mappings among the trees, which a refused reading has not touched, are
+// listed before a second one.
+void Update::read() {
+  try {
+    leaves_.read(updater_.rule(), trees_, accepted_);
+    return;
+  } catch (const Error&) {
+    if (!list_trees()) throw;
+  }
+  leaves_.read(updater_.rule(), trees_, accepted_);
+}
+
+bool Update::list_trees() {
+  const py::object plain = py::module_::import("mdbopt._foreign").attr("plain");
+  bool listed = false;
+  try {
+    for (py::object* tree :
+         {&trees_.roots[0], &trees_.roots[1], &trees_.lr, &trees_.copy, &trees_.decay}) {
+      const py::object given = std::exchange(*tree, plain(*tree));
+      listed = listed || !given.is(*tree);
+    }
+  } catch (const py::error_already_set& error) {
+    if (!error.matches(PyExc_RecursionError)) throw;  // of a tree that holds itself
+  }
+  return listed;
+}
+
+// Numbers that the step reads on the device when it runs.
+void Update::read_there(const py::dict& there, Updater::Call& call,
+                        std::vector<Borrowed>& numbers) const {
+  CallStream where = leaves_.where();
+  for (const auto& [name, array] : there) {
+    const std::string key = name.cast<std::string>();
+    const std::string what = trees_.optimizer + ": " + key;
+    if (call.location.on_cpu()) {
+      throw Error(what +
+                  " lives on a device, expected a number or an array on the CPU (as params)");
+    }
+    numbers.push_back(borrow(array, what, {true}, &where));
+    const Tensor& tensor = numbers.back().tensor;
+    if (tensor.location.device != call.location.device) {
+      throw Error(what + " lives on " + memory_name(tensor.location.device) + ", expected " +
+                  memory_name(call.location.device) + " (as params)");
+    }
+    if (tensor.size != 1) {
+      throw Error(what + " has " + std::to_string(tensor.size) + " elements, expected one");
+    }
+    DeviceNumber& number = key == "lr"           ? call.lr_there
+                           : key == "grad_scale" ? call.grad_scale_there
+                                                 : call.found_inf_there;
+    number = {0.0, tensor.data, tensor.dtype};
+  }
+}
 
 void bind_update(py::module_& module) {
   py::class_<Update> update(module, "Update", "An optimizer at work on one state.");

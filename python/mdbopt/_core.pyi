@@ -108,9 +108,25 @@ class SearchState:
     @property
     def status(self) -> int: ...
 
-class Snapshot:
-    def __init__(self, objects: Any, optional: Any) -> None: ...
-    def still(self, objects: Any, optional: Any) -> bool: ...
+class Plan:
+    def __init__(
+        self,
+        groups: list[dict[str, Any]],
+        gradients: list[list[Any]],
+        state: dict[Any, Any],
+        names: tuple[str, ...],
+        counts: list[Any],
+    ) -> None: ...
+    def gradients(self, groups: list[dict[str, Any]], state: dict[Any, Any]) -> Any: ...
+    def step(
+        self,
+        groups: list[dict[str, Any]],
+        state: dict[Any, Any],
+        update: Update,
+        params: list[Any],
+        max_norm: float,
+    ) -> Any: ...
+    def count(self) -> None: ...
 
 class Update:
     t: int

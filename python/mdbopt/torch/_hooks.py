@@ -7,7 +7,12 @@ from typing import Any
 
 import torch
 from torch._C._dynamo.eval_frame import get_eval_frame_callback
-from torch.optim import optimizer as base
+from torch.autograd import _profiler_enabled
+from torch.optim.optimizer import (
+    Optimizer,
+    _global_optimizer_post_hooks,
+    _global_optimizer_pre_hooks,
+)
 
 __all__ = ["get_eval_frame_callback", "observed", "outside_of_graphs", "with_hooks"]
 
@@ -17,9 +22,9 @@ def observed(optimizer: Any) -> bool:
     return bool(
         optimizer._optimizer_step_pre_hooks
         or optimizer._optimizer_step_post_hooks
-        or base._global_optimizer_pre_hooks
-        or base._global_optimizer_post_hooks
-        or torch.autograd._profiler_enabled()
+        or _global_optimizer_pre_hooks
+        or _global_optimizer_post_hooks
+        or _profiler_enabled()
     )
 
 
@@ -28,7 +33,7 @@ def with_hooks(step: Callable[..., Any]) -> Callable[..., Any]:
 
     Nothing in it is compiled.
     """
-    wrapped: Callable[..., Any] = torch._disable_dynamo(base.Optimizer.profile_hook_step(step))
+    wrapped: Callable[..., Any] = torch._disable_dynamo(Optimizer.profile_hook_step(step))
     return wrapped
 
 

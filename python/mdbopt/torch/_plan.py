@@ -33,7 +33,7 @@ class Call:
     def __init__(self, owner: Any, optimizer: Any, t: int, product: float | None) -> None:
         self._owner = owner
         self._optimizer = optimizer
-        self._t = t
+        self.t = t
         self._product = product
         self.params: list[list[Any]] = []
         self.states: list[list[dict[str, Any]]] = []
@@ -57,7 +57,7 @@ class Call:
         }
         self._trees = self._tree(self.params)
         self._core = _core.Update(owner._core_options(self._optimizer), owner._label, arrays)
-        self._core.t = self._t
+        self._core.t = self.t
         numbers = self._core.numbers()
         if self._product is not None:
             self._core.set_number("mu_product", self._product)
@@ -88,7 +88,7 @@ class Call:
             changed = [group[name] for group in groups if group[name] != told]
             if changed:
                 self._core.set_number(name, float(changed[0]))
-        rates = [self._owner._rate(group, self._t) for group in groups]
+        rates = [self._owner._rate(group, self.t) for group in groups]
         decays = [plain(group["weight_decay"]) for group in groups]
         taken = self._core.step(
             self._trees,
@@ -103,10 +103,15 @@ class Call:
             decays[0] if decays.count(decays[0]) == len(decays) else decays,
         )
         if not skip:
-            self._t += 1
+            self.t += 1
             if self._shared:
                 self._tell()
         return taken
+
+    def is_plain(self) -> bool:
+        """Tell whether a step needs no numbers but each group's lr and decay, as they are."""
+        owner = type(self._owner)
+        return not self._shared and self._product is None and owner._rate is owner._PLAIN_RATE
 
     @property
     def product(self) -> float:
@@ -117,7 +122,7 @@ class Call:
 class Plan:
     """The calls of a step, and all that they were made from.
 
-    A plan fits as long as hyperparameters, parameters, which of them have a gradient, and the
+    A plan holds as long as hyperparameters, parameters, which of them have a gradient, and the
     tensors of their states are the same objects, and nobody else has written to the step counts.
     What memory the tensors have, and in which form, the core looks at in every step.
 
@@ -131,8 +136,11 @@ class Plan:
 
     def __init__(self, owner: Any, grads: list[list[Any]]) -> None:
         self._owner = owner
-        self._chosen = [*map(owner._chosen, owner.param_groups)]
-        self._fixed = not any(map(_holds_tensors, self._chosen))
+        names = owner._hyperparameters()
+        # A tensor's number may change without a trace.
+        self._fixed = not any(
+            _holds_tensors(group[name]) for group in owner.param_groups for name in names
+        )
         calls: dict[Any, Call] = {}
         for k, group in enumerate(owner.param_groups):
             for key, places in self._alike(group, grads[k]).items():
@@ -154,11 +162,16 @@ class Plan:
         if any(call._product is not None for call in self._calls):
             self._products = np.array([float(state["mu_product"]) for state in states])
             _share(states, "mu_product", self._products)
-        self._told = self._counts()
-        # What the snapshot knows by its address.
+        counts = [self._steps] if self._products is None else [self._steps, self._products]
+        # What the core knows by its address.
         entries = owner.state.values()
         self._held = [*owner.state, *entries, *chain.from_iterable(map(dict.values, entries))]
-        self._snapshot = _core.Snapshot(self._objects(), grads)
+        self._core = _core.Plan(owner.param_groups, grads, owner.state, names, counts)
+        # A single call is taken where the core sees that the plan fits.
+        self._alone: Call | None = None
+        if self._fixed and len(self._calls) == 1 and self._calls[0].is_plain():
+            self._alone = self._calls[0]
+            self._params = [*chain.from_iterable(self._alone.params)]
 
     def _alike(self, group: dict[str, Any], grads: list[Any]) -> dict[Any, list[int]]:
         """Sort the parameters of a group that have a gradient by the call that takes them."""
@@ -177,22 +190,28 @@ class Plan:
             sorted_.setdefault((optimizer, t, product, place), []).append(i)
         return sorted_
 
-    def _objects(self) -> Any:
-        """Give all parameters, and all that the states of the optimizer consist of."""
-        return [group["params"] for group in self._owner.param_groups], self._owner.state
-
-    def _counts(self) -> bytes:
-        counts = self._steps.tobytes()
-        return counts if self._products is None else counts + self._products.tobytes()
-
-    def fits(self, grads: list[list[Any]]) -> bool:
-        """Tell whether a step with these gradients is still this plan."""
-        return (
-            self._fixed  # a tensor's number may change without a trace
-            and self._counts() == self._told
-            and [*map(self._owner._chosen, self._owner.param_groups)] == self._chosen
-            and self._snapshot.still(self._objects(), grads)
+    def gradients(self) -> list[list[Any]] | None:
+        """Give the gradients of each group, or None when the next step is no longer this plan."""
+        if not self._fixed:
+            return None
+        gradients: list[list[Any]] | None = self._core.gradients(
+            self._owner.param_groups, self._owner.state
         )
+        return gradients
+
+    def step_alone(self, max_norm: float) -> Any:
+        """Take the step in one call of the core, or give None where it needs more.
+
+        Nothing has been changed then. Else see `step`, with a scale of 1 and no other numbers.
+        """
+        call = self._alone
+        if call is None:
+            return None
+        owner = self._owner
+        taken = self._core.step(owner.param_groups, owner.state, call._core, self._params, max_norm)
+        if taken is not None:
+            call.t += 1
+        return taken
 
     def step(
         self, grads: list[list[Any]], scale: float, skip: bool, max_norm: float, scalars: Any
@@ -202,7 +221,7 @@ class Plan:
         Parameters
         ----------
         grads : list of lists of tensor or None
-            Those that the plan fits.
+            Those that `gradients` gave, or that the plan was made with.
         scale : float
             What gradients are divided by.
         skip : bool
@@ -225,14 +244,13 @@ class Plan:
             norm = taken if max_norm > 0.0 else norm
         if skip:
             return None
-        self._steps += 1
         if self._products is not None:
             first = 0
             for call in self._calls:
                 last = first + sum(map(len, call.params))
                 self._products[first:last] = call.product
                 first = last
-        self._told = self._counts()
+        self._core.count()
         return norm
 
 

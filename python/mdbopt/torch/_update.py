@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import itemgetter
+from itertools import chain
 from typing import Any, ClassVar
 
 import torch
@@ -100,10 +100,6 @@ class Update(torch.optim.Optimizer):
         names = set(self.defaults) - {"lr", "weight_decay", "differentiable"}
         return tuple(sorted(names))
 
-    def _chosen(self, group: dict[str, Any]) -> Any:
-        """Give the hyperparameters of a group, to be compared."""
-        return self._chooser(group)
-
     def _class(self, group: dict[str, Any]) -> type[Optimizer]:
         return self._OPTIMIZER
 
@@ -141,8 +137,10 @@ class Update(torch.optim.Optimizer):
 
     def _rate(self, group: dict[str, Any], t: int) -> float:
         """Give the step size of a group after t steps."""
-        lr = group["lr"]
-        return lr if type(lr) is float else float(lr)
+        return float(group["lr"])
+
+    # Where a class has no other, the core reads lr itself.
+    _PLAIN_RATE: ClassVar = _rate
 
     def _start(self, stream: str, value: float | None, group: dict[str, Any]) -> float | None:
         """Give what an array of a state holds at first; None is a copy of the parameter."""
@@ -207,7 +205,6 @@ class Update(torch.optim.Optimizer):
             When a parameter is no dense tensor of floats, stands in two places, or an option is out
             of its range. Nothing is added then.
         """
-        self._chooser = _chooser(self._hyperparameters())
         checked = checked_group(self._label, param_group)
         if isinstance(checked, dict):
             complete = {**self.defaults, **checked}
@@ -260,23 +257,29 @@ class Update(torch.optim.Optimizer):
         return self._take(None)
 
     def _take(self, scalars: dict[str, float] | None) -> bool:
-        grads = [[param.grad for param in group["params"]] for group in self.param_groups]
-        scale, skip = 1.0, False
         given = self.__dict__
-        if "grad_scale" in given or "found_inf" in given:  # set by PyTorch's GradScaler
-            scale = _number_of(given.get("grad_scale"), 1.0)
-            skip = _number_of(given.get("found_inf"), 0.0) != 0.0
+        # Set by PyTorch's GradScaler.
+        scaled = "grad_scale" in given or "found_inf" in given
+        max_norm = self.max_norm or 0.0
         plan = self._plan
+        skip = False
         try:
-            if plan is None or not plan.fits(grads):
-                plan = self._plan = Plan(self, grads)
-            norm = plan.step(grads, scale, skip, self.max_norm or 0.0, scalars)
+            norm = None
+            if plan is not None and not scaled and scalars is None:
+                norm = plan.step_alone(max_norm)
+            if norm is None:
+                grads = None if plan is None else plan.gradients()
+                if plan is None or grads is None:
+                    grads = [[param.grad for param in group["params"]] for group in self.param_groups]
+                    plan = self._plan = Plan(self, grads)
+                scale = _number_of(given.get("grad_scale"), 1.0)
+                skip = _number_of(given.get("found_inf"), 0.0) != 0.0
+                norm = plan.step(grads, scale, skip, max_norm, scalars)
         except Exception:
             self._plan = None
-            for group, present in zip(self.param_groups, grads, strict=True):
-                for param, grad in zip(group["params"], present, strict=True):
-                    if grad is not None:
-                        self._check_gradient(param, grad)
+            for param in chain.from_iterable(group["params"] for group in self.param_groups):
+                if param.grad is not None:
+                    self._check_gradient(param, param.grad)
             raise
         if self.max_norm is not None and not skip:
             self.total_norm = norm
@@ -308,7 +311,6 @@ class Update(torch.optim.Optimizer):
         super().__setstate__(state)
         self.defaults.pop("differentiable", None)
         self._plan = None
-        self._chooser = _chooser(self._hyperparameters())
         for group in self.param_groups:
             for name in _IMPLEMENTATIONS:
                 group.pop(name, None)
@@ -329,10 +331,6 @@ _step_with_hooks = with_hooks(_plain_step)
 _COUNTING = frozenset(
     rule["name"] for rule in _core.rules() if any(name == "t" for name, *_ in rule["scalars"])
 )
-
-
-def _chooser(names: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:
-    return itemgetter(*names)
 
 
 def _number_of(value: Any, absent: float) -> float:

@@ -1,0 +1,64 @@
+// update – a first-order optimizer at work on nested arrays of Python.
+#pragma once
+
+#include <mdbopt/updater.h>
+#include <pybind11/pybind11.h>
+
+#include <atomic>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "argument_tree.h"
+
+namespace mdbopt::bind {
+
+class Update {
+ public:
+  Update(const pybind11::dict& options, const std::string& optimizer, const pybind11::dict& state,
+         const std::optional<std::string>& dtype);
+
+  void configure(const pybind11::dict& options);
+
+  // False when the step is skipped; else the norm of the gradients where one is bounded, or True. On a
+  // device the norm is an array there, but none is made while a graph is recorded.
+  pybind11::object step(const pybind11::object& params, const pybind11::object& grads,
+                        const pybind11::object& lr, double grad_scale, bool skip, double max_norm,
+                        const pybind11::object& copy, const pybind11::object& scalars,
+                        const pybind11::object& there, const pybind11::object& weight_decay);
+
+  // A step like the last one, on the same tensors of PyTorch; see Leaves::read_again. Empty, with
+  // nothing changed, where it has to be read anew. `params` are told that they were written.
+  pybind11::object step_again(std::span<const char* const> gradients, std::span<const double> rates,
+                              std::span<const double> decays, double max_norm,
+                              const pybind11::list& params);
+
+  Updater& updater() { return updater_; }
+  pybind11::dict numbers();
+  void set_number(const std::string& name, double value) { updater_.set_number(name, value); }
+
+ private:
+  struct Borrow;
+
+  pybind11::object stepped(const pybind11::object& params, const pybind11::object& grads,
+                           const pybind11::object& lr, double grad_scale, bool skip,
+                           double max_norm, const pybind11::object& copy,
+                           const pybind11::object& scalars, const pybind11::object& there,
+                           const pybind11::object& weight_decay);
+  void read();
+  bool list_trees();
+  void read_there(const pybind11::dict& there, Updater::Call& call,
+                  std::vector<Borrowed>& numbers) const;
+
+  // Holds the stream that the updater's numbers are used on, for as long as there are any.
+  CallStream at_;
+  Updater updater_;
+  pybind11::object decays_;  // of the options: a tree, or None where one number is for all
+  Accepted accepted_{true, {}, true};
+  ArgumentTrees trees_;
+  Leaves leaves_;
+  std::atomic<bool> busy_{false};
+};
+
+}  // namespace mdbopt::bind
