@@ -19,21 +19,26 @@ def set_threads(count: int) -> bool:
 def step(name: str, method: Method, params: list[Any], grads: list[Any]) -> Call | None:
     """Give a compiled step that waits for its result."""
     del name
-    optax, jax = importlib.import_module("optax"), importlib.import_module("jax")
-    transformation = _transformation(optax, method)
+    transformation = _transformation(importlib.import_module("optax"), method)
     if transformation is None or params[0].dtype.name not in DTYPES:
         return None
+    return compiled(transformation, params, grads)
+
+
+def compiled(transformation: Any, params: list[Any], grads: list[Any]) -> Call:
+    """Give a compiled step of a transformation of gradients, which waits for its result."""
+    optax, jax = importlib.import_module("optax"), importlib.import_module("jax")
 
     def update(x: Any, state: Any, g: Any) -> tuple[Any, Any]:
         moves, state = transformation.update(g, state, x)
         return optax.apply_updates(x, moves), state
 
-    compiled = jax.jit(update, donate_argnums=(0, 1))
+    jitted = jax.jit(update, donate_argnums=(0, 1))
     x, g = ([jax.numpy.array(array) for array in arrays] for arrays in (params, grads))
     kept = [x, transformation.init(x)]
 
     def call() -> None:
-        kept[:] = jax.block_until_ready(compiled(kept[0], kept[1], g))
+        kept[:] = jax.block_until_ready(jitted(kept[0], kept[1], g))
 
     return call
 

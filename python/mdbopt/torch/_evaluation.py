@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import functools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
 from typing import Any
 
@@ -14,21 +14,25 @@ import torch
 Seen = list[tuple[Any, int]]
 
 
-def seen(closure: Callable[[], Any]) -> Seen:
+def seen(closure: Callable[[], Any], own: Sequence[Any]) -> Seen:
     """Note the objects that a closure works with, and the versions of those that are tensors.
+
+    Those of the search's own parameters do not count: where these are, it knows.
 
     They are its code, its object and arguments, what it captured from the functions around it, and
     the globals that it names, but for those that it assigns itself, such as a counter. What these
     objects hold is not followed.
     """
-    return [(_kept(item), _version(item)) for item in _used_by(closure)]
+    known = set(map(id, own))
+    return [(_kept(item), _version(item, known)) for item in _used_by(closure)]
 
 
-def same(closure: Callable[[], Any], before: Seen) -> bool:
+def same(closure: Callable[[], Any], own: Sequence[Any], before: Seen) -> bool:
     """Tell whether a closure works with the same objects as when it was seen."""
+    known = set(map(id, own))
     now = list(_used_by(closure))
     return len(now) == len(before) and all(
-        _is(kept, item) and version == _version(item)
+        _is(kept, item) and version == _version(item, known)
         for (kept, version), item in zip(before, now, strict=True)
     )
 
@@ -100,5 +104,5 @@ def _is(kept: Any, item: Any) -> bool:
     return isinstance(kept, list) and kept[0] is item
 
 
-def _version(item: Any) -> int:
-    return item._version if isinstance(item, torch.Tensor) and not item.requires_grad else 0
+def _version(item: Any, own: set[int]) -> int:
+    return item._version if isinstance(item, torch.Tensor) and id(item) not in own else 0

@@ -254,10 +254,9 @@ class Search(torch.optim.Optimizer):
             self._search_on(search, state, closure, limits, evaluations)
             if limits.lr != 1.0:
                 self._scatter(start + start.dtype.type(limits.lr) * (state._core.x - start))
-            entry = self.state[self._params[0]]
-            entry.clear()
-            entry.update(func_evals=state.nfev, n_iter=state.accepted)
-        self._seen = seen(closure)
+            # A new dict, since a state that was saved holds the last one.
+            self.state[self._params[0]] = {"func_evals": state.nfev, "n_iter": state.accepted}
+        self._seen = seen(closure, self._params)
         return loss
 
     def _search_on(
@@ -319,7 +318,7 @@ class Search(torch.optim.Optimizer):
             state is not None
             and self._seen is not None
             and not always
-            and same(closure, self._seen)
+            and same(closure, self._params, self._seen)
         ):
             return 0
         self._loss, f, g = self._evaluate(closure)
@@ -368,9 +367,15 @@ class Search(torch.optim.Optimizer):
         Raises
         ------
         TypeError, ValueError
-            When it is not a state of this search.
+            When it is not a state of this search over as many parameters. Nothing has changed
+            then.
         """
-        load_exactly(self, super().load_state_dict, state_dict)
+        before = dict(self.__dict__)
+        try:
+            load_exactly(self, super().load_state_dict, state_dict)
+        except Exception:
+            self.__dict__.update(before)
+            raise
 
     def __getstate__(self) -> dict[str, Any]:
         self._note()
@@ -395,6 +400,12 @@ class Search(torch.optim.Optimizer):
         if saved:
             self._search = self._options_of(group, self._params)
             self._state = self._search.restore(saved)
+            size = sum(param.numel() for param in self._params)
+            if self._state._core.x.size != size:
+                raise ValueError(
+                    f"{self._label}: state: is of {self._state._core.x.size} parameters, expected "
+                    f"{size}"
+                )
 
 
 def _plain_step(optimizer: Search, *args: Any, **kwargs: Any) -> Any:
