@@ -34,8 +34,9 @@ CASES: dict[str, list[values.Shape]] = {"148 of 64": [(64,)] * 148, "one of 1e3"
 
 def torch_step(shapes: list[values.Shape], threads: int) -> Call:
     """Give a step of mdbopt.torch."""
-    import mdbopt.torch
     from measuring.peers import _torch
+
+    import mdbopt.torch
 
     params = _torch.trainable(*values.parameters(shapes, "float32", "torch"))
     step: Call = mdbopt.torch.AdamW(params, betas=ADAM_BETAS, threads=threads, **OPTIONS).step
@@ -44,11 +45,12 @@ def torch_step(shapes: list[values.Shape], threads: int) -> Call:
 
 def jax_step(shapes: list[values.Shape], threads: int) -> Call:
     """Give a step of mdbopt.jax, which is waited for."""
-    import mdbopt.jax
     from measuring.peers import _jax
 
-    b1, b2 = ADAM_BETAS
-    transformation = mdbopt.jax.adamw(b1=b1, b2=b2, threads=threads, **OPTIONS)
+    import mdbopt.jax
+
+    beta1, beta2 = ADAM_BETAS
+    transformation = mdbopt.jax.adamw(beta1=beta1, beta2=beta2, threads=threads, **OPTIONS)
     return _jax.compiled(transformation, *values.parameters(shapes, "float32", "numpy"))
 
 

@@ -47,8 +47,10 @@ PyObject* value_of(PyObject* group, PyObject* key) {
 // Equal as Python says; what cannot be compared is not.
 bool equal(PyObject* a, PyObject* b) {
   const int same = PyObject_RichCompareBool(a, b, Py_EQ);
-  if (same < 0) PyErr_Clear();
-  return same > 0;
+  if (same >= 0) return same > 0;
+  if (PyErr_ExceptionMatches(PyExc_Exception) == 0) throw py::error_already_set();
+  PyErr_Clear();
+  return false;
 }
 
 // Parameters and what their states consist of are known by their addresses: the caller holds them, where
@@ -73,7 +75,11 @@ class Plan {
       }
     }
     for (const auto& [param, entry] : state) {
-      const auto values = entry.cast<py::dict>();
+      if (!py::isinstance<py::dict>(entry)) {  // somebody else's
+        state_.insert(state_.end(), {address(param.ptr()), kNoDict, address(entry.ptr())});
+        continue;
+      }
+      const auto values = py::reinterpret_borrow<py::dict>(entry);
       state_.insert(state_.end(), {address(param.ptr()), values.size()});
       for (const auto& [name, value] : values)
         state_.insert(state_.end(), {address(name.ptr()), address(value.ptr())});
@@ -88,8 +94,9 @@ class Plan {
     py::list all;
     std::size_t at = 0;
     for (std::size_t k = 0; k < sizes_.size(); ++k) {
-      const auto params =
-          py::reinterpret_borrow<py::list>(value_of(groups[k].ptr(), keys().params));
+      PyObject* listed = value_of(groups[k].ptr(), keys().params);
+      if (listed == nullptr || !PyList_CheckExact(listed)) return py::none();
+      const auto params = py::reinterpret_borrow<py::list>(listed);
       py::list own;
       for (std::size_t i = 0; i < sizes_[k]; ++i) {
         if (i >= params.size()) return py::none();  // a parameter's own code took it out
@@ -152,6 +159,9 @@ class Plan {
     bool present;
   };
 
+  // In the place of a size, before the address of an entry of the state that is no dict.
+  static constexpr std::uintptr_t kNoDict = ~std::uintptr_t{0};
+
   static std::uintptr_t address(PyObject* object) {
     return reinterpret_cast<std::uintptr_t>(object);
   }
@@ -210,8 +220,12 @@ class Plan {
     const std::uintptr_t* next = state_.data();
     PyObject *param = nullptr, *values = nullptr, *name = nullptr, *value = nullptr;
     for (py::ssize_t outer = 0; PyDict_Next(state, &outer, &param, &values) != 0;) {
-      if (address(param) != *next++ || !PyDict_Check(values)) return false;
+      if (address(param) != *next++) return false;
       std::uintptr_t left = *next++;
+      if (!PyDict_Check(values)) {
+        if (left != kNoDict || address(values) != *next++) return false;
+        continue;
+      }
       if (static_cast<std::uintptr_t>(PyDict_Size(values)) != left) return false;
       for (py::ssize_t inner = 0; PyDict_Next(values, &inner, &name, &value) != 0;) {
         if (left-- == 0 || address(name) != next[0] || address(value) != next[1]) return false;

@@ -164,8 +164,9 @@ class Plan:
             _share(states, "mu_product", self._products)
         counts = [self._steps] if self._products is None else [self._steps, self._products]
         # What the core knows by its address.
-        entries = owner.state.values()
-        self._held = [*owner.state, *entries, *chain.from_iterable(map(dict.values, entries))]
+        entries = [*owner.state.values()]
+        values = [entry.values() for entry in entries if isinstance(entry, dict)]
+        self._held = [*owner.state, *entries, *chain.from_iterable(values)]
         self._core = _core.Plan(owner.param_groups, grads, owner.state, names, counts)
         # A single call is taken where the core sees that the plan fits.
         self._alone: Call | None = None

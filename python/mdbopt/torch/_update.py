@@ -270,7 +270,8 @@ class Update(torch.optim.Optimizer):
             if norm is None:
                 grads = None if plan is None else plan.gradients()
                 if plan is None or grads is None:
-                    grads = [[param.grad for param in group["params"]] for group in self.param_groups]
+                    groups = self.param_groups
+                    grads = [[param.grad for param in group["params"]] for group in groups]
                     plan = self._plan = Plan(self, grads)
                 scale = _number_of(given.get("grad_scale"), 1.0)
                 skip = _number_of(given.get("found_inf"), 0.0) != 0.0

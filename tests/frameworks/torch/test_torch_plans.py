@@ -72,6 +72,7 @@ CHANGES = {
     "a state is written to": lambda o, p: o.state[p]["exp_avg_sq"].mul_(4.0),
     "a state is gone": lambda o, p: o.state.pop(p),
     "a state has more": lambda o, p: o.state[p].update(mine=torch.ones(1)),
+    "somebody has a state": lambda o, p: o.state.update(mine=[1, 2]),
     "a step count is written to": lambda o, p: o.state[p]["step"].fill_(40.0),
     "a step count is another tensor": lambda o, p: o.state[p].update(step=torch.tensor(40.0)),
     "lr is another number": lambda o, p: o.param_groups[0].update(lr=0.01),
@@ -99,6 +100,8 @@ def test_a_change_between_two_steps(change, alone):
     for t in range(3, 6):
         step_both(optimizer, params, other, others, t)
     assert same(params, others)
+    for each in (optimizer, other):
+        each.state.pop("mine", None)
     assert same_states(optimizer, other)
 
 
