@@ -51,11 +51,8 @@ class Fit:
         kind = getattr(torch, dtype)
         self._x, self._y = torch.tensor(images / 16.0, dtype=kind), torch.tensor(labels)
         torch.manual_seed(seed)
-        self._model = torch.nn.Sequential(
-            torch.nn.Linear(64, hidden),
-            getattr(torch.nn, activation)(),
-            torch.nn.Linear(hidden, 10),
-        ).to(kind)
+        first, last = torch.nn.Linear(64, hidden), torch.nn.Linear(hidden, 10)
+        self._model = torch.nn.Sequential(first, getattr(torch.nn, activation)(), last).to(kind)
 
     def losses(
         self, make: Callable[[list[Any]], Any], most: int, target: float

@@ -6,7 +6,7 @@ from torch.optim import lr_scheduler
 from torch_cases import SHAPES, UPDATE_IDS, UPDATES, give_gradients, make, parameters, same, steps
 
 import mdbopt
-from mdbopt.torch._plan import Call
+from mdbopt.torch._plan import Call, Plan
 
 updates = pytest.mark.parametrize(("name", "options"), UPDATES, ids=UPDATE_IDS)
 # Their steps depend on all parameters at once.
@@ -16,11 +16,18 @@ TOGETHER = {"NormalizedGD", "AdaGradNorm", "HypergradientSGD", "HypergradientAda
 def calls_of(optimizer, params, monkeypatch):
     """Count the calls of the core in a step that is already planned."""
     steps(optimizer, params, 0, 1)
-    calls = []
-    step = Call.step
+    calls, alone = [], []
+    step, step_alone = Call.step, Plan.step_alone
+
+    def taken_alone(*given):
+        taken = step_alone(*given)
+        alone.append(taken is not None)
+        return taken
+
     monkeypatch.setattr(Call, "step", lambda *given: calls.append(given) or step(*given))
+    monkeypatch.setattr(Plan, "step_alone", taken_alone)
     steps(optimizer, params, 1, 2)
-    return len([given for given in calls if not given[3]])
+    return sum(alone) + len([given for given in calls if not given[3]])
 
 
 @updates
