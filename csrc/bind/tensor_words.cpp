@@ -151,8 +151,8 @@ bool TensorWords::find_memory(const Samples& samples) {
   return memory_words_ <= std::size(Kept{}.memory) && data_ + memory_words_ * kWord <= kOfStorage;
 }
 
-// Autograd's part is a word of the tensor's object that is null without one; there, a word that is the
-// same for all that have no gradient, and else the gradient's object.
+// A word that is null in a tensor without autograd's part leads to it in all parameters. There, a word is
+// the gradient's object, and the same one in all that have no gradient.
 bool TensorWords::find_gradient(const Samples& samples) {
   const py::object nn_parameter = samples.torch.attr("nn").attr("Parameter");
   std::vector<Sample> with, without, gradients;
@@ -162,8 +162,6 @@ bool TensorWords::find_gradient(const Samples& samples) {
     with.back().tensor.attr("grad") = gradients.back().tensor;
     without.emplace_back(nn_parameter(samples.torch.attr("zeros")(3)));
   }
-  // PyTorch's objects begin with the address of their class's functions; that of a pointer to memory
-  // of this kind is the same in all, and no word of a tensor without autograd.
   for (std::size_t place = kWord; place + kWord <= rank_; place += kWord) {
     if (place == storage_ || at(samples.plain.object, place) != 0) continue;
     const auto part = [&](const Sample& s) { return pointer_at(s.object, place); };
