@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import importlib.util
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +13,7 @@ import scipy.optimize
 from scipy.optimize import OptimizeResult
 
 import mdbopt
+from mdbopt import _blas
 from mdbopt._minimize.progress import Progress
 from mdbopt._minimize.run import CONVERGED, LIMIT, PRECISION
 from mdbopt._minimize.settings import DEFAULT_GTOL
@@ -157,7 +155,8 @@ def _lbfgs(fun: Problem, limits: Limits, show: bool) -> OptimizeResult:
     bar = Progress(options["maxfun"], LBFGS) if show else None
     recorder = _Recorder(fun, bar)
     try:
-        with _one_thread_for_scipy():
+        # NumPy's BLAS, which evaluates the objective, stays as it is.
+        with _blas.one_thread("scipy"):
             found = scipy.optimize.minimize(
                 recorder,
                 fun.x0,
@@ -183,18 +182,3 @@ def _lbfgs(fun: Problem, limits: Limits, show: bool) -> OptimizeResult:
         ncut=0,
         trace=recorder.trace(),
     )
-
-
-def _one_thread_for_scipy() -> Any:
-    """Keep SciPy's own BLAS to one thread; NumPy's, which evaluates the objective, stays as it is.
-
-    L-BFGS-B multiplies tiny matrices, and with two pools of spinning threads it was seen to take
-    ten times as long: not a picture of the method.
-    """
-    try:
-        threadpoolctl = importlib.import_module("threadpoolctl")
-    except ImportError:
-        return contextlib.nullcontext()
-    pools = threadpoolctl.ThreadpoolController()
-    own = [pool["filepath"] for pool in pools.info() if "scipy" in pool["filepath"]]
-    return pools.select(filepath=own).limit(limits=1)

@@ -8,18 +8,21 @@
 
 from ._least_squares import LeastSquares, least_squares
 from ._logistic import Logistic, logistic
+from ._preconditioner import DiagonalPreconditioner, diagonal_preconditioner
 from ._problem import Problem
 from ._quadratic import Quadratic, quadratic
 from ._smoothed_svm import SmoothedSVM, smoothed_svm
 from ._softmax import Softmax, softmax
 
 __all__ = [
+    "DiagonalPreconditioner",
     "LeastSquares",
     "Logistic",
     "Problem",
     "Quadratic",
     "SmoothedSVM",
     "Softmax",
+    "diagonal_preconditioner",
     "least_squares",
     "logistic",
     "quadratic",
