@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["convergence", "step_sizes"]
+__all__ = ["convergence", "figure_of", "lines", "step_sizes"]
 
 COLOURS = ("#1f5a94", "#d9792b", "#3f8f5f", "#6f6f6f", "#8d5a9e", "#b5404c", "#2a9299", "#94782c")
 # A method has its colour in every picture, whichever others are in it.
@@ -230,6 +230,95 @@ def step_sizes(
     return ax
 
 
+def lines(
+    series: Mapping[str, tuple[Any, Any]],
+    *,
+    ax: Axes | None = None,
+    x: str = "",
+    y: str = "",
+    log: str = "",
+    marks: bool = False,
+) -> Axes:
+    """Draw series of numbers by name, in the look of the other pictures.
+
+    Parameters
+    ----------
+    series : dict of str to (array_like, array_like)
+        x and y of each, of one shape (k,).
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure.
+    x, y : str
+        What the axes say.
+    log : {"", "x", "y", "xy"}
+        Which axes are logarithmic; numbers that are not above 0 have no place on such an axis.
+    marks : bool
+        Dots in place of lines.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    ValueError
+        When ``log`` is not as above.
+
+    Examples
+    --------
+    >>> import mdbopt.plot
+    >>> ax = mdbopt.plot.lines({"squares": ([1, 2, 4], [1, 4, 16])}, log="xy")
+    >>> ax.get_xscale()
+    'log'
+    """
+    _checks.choice("log", log, ("", "x", "y", "xy"))
+    ax = _axes(ax, (6.4, 4.0))
+    for place, (name, (across, up)) in enumerate(series.items()):
+        style = _style(place, place)
+        if marks:
+            style |= {"linestyle": "none", "marker": "o", "markersize": 3.0}
+        ax.plot(across, up, label=name, **style)
+    if "x" in log:
+        ax.set_xscale("log")
+    if "y" in log:
+        ax.set_yscale("log")
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    _finish(ax)
+    return ax
+
+
+def figure_of(panels: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure with so many axes side by side, which works without a display.
+
+    Parameters
+    ----------
+    panels : int
+        Number of axes, >= 1.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : list of matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+
+    Examples
+    --------
+    >>> import mdbopt.plot
+    >>> figure, axes = mdbopt.plot.figure_of(2)
+    >>> len(axes)
+    2
+    """
+    count = _checks.whole("panels", panels, least=1)
+    figure = _figure((4.6 * count, 3.6))
+    return figure, list(figure.subplots(1, count, squeeze=False)[0])
+
+
 def _named(results: Results) -> Mapping[str, OptimizeResult]:
     # An OptimizeResult is a dict, too.
     if isinstance(results, OptimizeResult):
@@ -245,11 +334,15 @@ def _named(results: Results) -> Mapping[str, OptimizeResult]:
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    return _figure(size).subplots() if ax is None else ax
+
+
+def _figure(size: tuple[float, float]) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("pictures need matplotlib: pip install 'mdbopt[plot]'") from error
-    return Figure(figsize=size, dpi=160, layout="constrained").subplots() if ax is None else ax
+    return Figure(figsize=size, dpi=160, layout="constrained")
 
 
 def _places(names: Iterable[str]) -> dict[str, int]:

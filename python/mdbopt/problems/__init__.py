@@ -6,6 +6,9 @@
 (-1.0, array([0., 0.]))
 """
 
+from ._batches import minibatches
+from ._frequencies import class_weights, frequency_groups, zipf_frequencies, zipf_labels
+from ._heavy_tailed import heavy_tailed
 from ._least_squares import LeastSquares, least_squares
 from ._logistic import Logistic, logistic
 from ._preconditioner import DiagonalPreconditioner, diagonal_preconditioner
@@ -13,6 +16,8 @@ from ._problem import Problem
 from ._quadratic import Quadratic, quadratic
 from ._smoothed_svm import SmoothedSVM, smoothed_svm
 from ._softmax import Softmax, softmax
+from ._sparse_features import sparse_features
+from ._unigram import SoftmaxUnigram, softmax_unigram
 
 __all__ = [
     "DiagonalPreconditioner",
@@ -22,10 +27,19 @@ __all__ = [
     "Quadratic",
     "SmoothedSVM",
     "Softmax",
+    "SoftmaxUnigram",
+    "class_weights",
     "diagonal_preconditioner",
+    "frequency_groups",
+    "heavy_tailed",
     "least_squares",
     "logistic",
+    "minibatches",
     "quadratic",
     "smoothed_svm",
     "softmax",
+    "softmax_unigram",
+    "sparse_features",
+    "zipf_frequencies",
+    "zipf_labels",
 ]

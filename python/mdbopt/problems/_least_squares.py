@@ -35,6 +35,9 @@ class LeastSquares(MarginProblem):
         if intercept:
             self._start[-1] = self._sum(self._target) / self._total_weight
 
+    def _take(self, places: Array) -> None:
+        self._target = self._target[places]
+
     def _loss(self, z: Array) -> tuple[float, Array]:
         z -= self._target
         wide = z.astype(np.float64, copy=False)

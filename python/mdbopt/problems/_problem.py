@@ -8,9 +8,10 @@ Its file holds the loss, its derivative and its curvature; all else is here.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -117,6 +118,9 @@ class Problem(ABC):
     def _smoothness(self) -> float: ...
 
 
+Rows = TypeVar("Rows", bound="RowsProblem")
+
+
 class RowsProblem(Problem):
     """A weighted mean over the rows of X, plus l2/2 times the penalised weights' squared norm."""
 
@@ -150,6 +154,44 @@ class RowsProblem(Problem):
                 f"{self.name}: sample_weight has the sum {total}, expected a finite sum above 0"
             )
         return weights, total
+
+    def at_rows(self: Rows, rows: Any) -> Rows:
+        """Return the problem over some of the rows: the mean of their losses, and the same penalty.
+
+        Parameters
+        ----------
+        rows : array_like of shape (m,), int
+            Their places, 0 to n - 1, m >= 1; one that comes twice counts twice.
+
+        Returns
+        -------
+        RowsProblem
+            Of the same kind, weights and classes, with `n` = m.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When rows is not as above, or the weights of all of them are 0.
+        """
+        places = np.asarray(rows)
+        if places.dtype.kind not in "iu":
+            raise TypeError(f"{self.name}: rows has dtype {places.dtype}, expected whole numbers")
+        if places.ndim != 1 or places.size == 0:
+            raise ValueError(f"{self.name}: rows has shape {places.shape}, expected (m,), m >= 1")
+        if places.min() < 0 or places.max() >= self.n:
+            raise ValueError(f"{self.name}: rows has places outside 0 to {self.n - 1}")
+        part = copy.copy(self)
+        part.__dict__.pop("smoothness", None)
+        part.design = Design(self.design.X[places], self.design.intercept, self.name)
+        part.n = part.design.n
+        weights = None if self._row_weights is None else self._row_weights[places]
+        part._row_weights, part._total_weight = part._weights_of_rows(weights)
+        part._take(places)
+        return part
+
+    @abstractmethod
+    def _take(self, places: Array) -> None:
+        """Keep what belongs to these rows only, in a copy of the whole problem."""
 
     def _sum(self, values: Array) -> float:
         """Return the sum over the rows, each times its weight, in float64."""
@@ -247,6 +289,9 @@ class BinaryProblem(MarginProblem):
         self._index = index
         # t = -1 for the first class, 1 for the second
         self._sign = (2 * index - 1).astype(self.dtype)
+
+    def _take(self, places: Array) -> None:
+        self._index, self._sign = self._index[places], self._sign[places]
 
     def predict(self, w: Any, X: Any) -> Array:
         """Return the label of each row of X, as in y: the larger one where z > 0.

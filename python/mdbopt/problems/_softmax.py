@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,15 +30,18 @@ class Softmax(RowsProblem):
     ) -> None:
         super().__init__(X, l2, intercept, penalize_intercept, sample_weight)
         labels = one_column(y, self.n, self.name, "y")
-        self._index, self.classes = class_index(labels, self.name)
+        self.class_index, self.classes = class_index(labels, self.name)
         count = len(self.classes)
         self._set_outputs(count)
         self.shape = (self.design.columns, count)
         start = np.zeros(self.shape, self.dtype)
         if intercept:
-            frequency = np.bincount(self._index, self._row_weights, count) / self._total_weight
+            frequency = np.bincount(self.class_index, self._row_weights, count) / self._total_weight
             start[-1] = np.log(np.maximum(frequency, 0.02 / count))
         self._start = start.ravel()
+
+    def _take(self, places: Array) -> None:
+        self.class_index = self.class_index[places]
 
     def _evaluate(self, w: Array) -> tuple[float, Array]:
         weights = w.reshape(self.shape)
@@ -46,7 +50,7 @@ class Softmax(RowsProblem):
         total = 0.0
         for rows, block in self.design.row_blocks(self.shape[1]):
             z = margins(block, weights, self.design.intercept)
-            here = (np.arange(len(z)), self._index[rows])
+            here = (np.arange(len(z)), self.class_index[rows])
             z -= z.max(axis=1, keepdims=True)
             own = z[here]
             sums = _exponentials(z)
@@ -92,6 +96,53 @@ class Softmax(RowsProblem):
         # diag(p) - p p^T has eigenvalues up to 1/2 (Boehning 1992)
         return 0.5 * self._mean_spectral_square() + self.l2
 
+    def losses(self, w: Any) -> Array:
+        """Return each row's own loss, log(sum_k exp(z_k)) - z_y, in nats.
+
+        Parameters
+        ----------
+        w : array_like of shape (d,), float32 or float64
+            Weights, flattened from shape (columns, classes).
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+            Without the rows' weights and without the penalty.
+        """
+        result: Array = np.empty(self.n)
+        with np.errstate(**SILENT):
+            for rows, z in self._scores(w):
+                z -= z.max(axis=1, keepdims=True)
+                own = z[np.arange(len(z)), self.class_index[rows]]
+                result[rows] = np.log(_exponentials(z)) - own
+        return result
+
+    def probabilities(self, w: Any) -> Array:
+        """Return the probability of each class for this problem's own rows.
+
+        Parameters
+        ----------
+        w : array_like of shape (d,), float32 or float64
+            Weights, flattened from shape (columns, classes).
+
+        Returns
+        -------
+        ndarray of shape (n, classes), dtype of the problem
+        """
+        result: Array = np.empty((self.n, len(self.classes)), self.dtype)
+        with np.errstate(**SILENT):
+            for rows, z in self._scores(w):
+                z -= z.max(axis=1, keepdims=True)
+                z /= _exponentials(z)[:, None]
+                result[rows] = z
+        return result
+
+    def _scores(self, w: Any) -> Iterator[tuple[slice, Array]]:
+        """Yield rows, and their z for every class."""
+        weights = point(w, self.d, self.name).astype(self.dtype, copy=False).reshape(self.shape)
+        for rows, block in self.design.row_blocks(self.shape[1]):
+            yield rows, margins(block, weights, self.design.intercept)
+
     def predict(self, w: Any, X: Any) -> Array:
         """Return the label of each row of X, as in y: that of the largest z, the first of equals.
 
@@ -115,12 +166,10 @@ class Softmax(RowsProblem):
 
     def accuracy(self, w: Any) -> float:
         """Return the share of this problem's own rows that w labels as y does, in [0, 1]."""
-        weights = point(w, self.d, self.name).astype(self.dtype, copy=False).reshape(self.shape)
         right = 0
         with np.errstate(**SILENT):
-            for rows, block in self.design.row_blocks(self.shape[1]):
-                best = margins(block, weights, self.design.intercept).argmax(axis=1)
-                right += int(np.count_nonzero(best == self._index[rows]))
+            for rows, z in self._scores(w):
+                right += int(np.count_nonzero(z.argmax(axis=1) == self.class_index[rows]))
         return right / self.n
 
 
@@ -168,7 +217,8 @@ def softmax(
     -------
     Softmax
         Call it for (f, g). Has `x0`, `n`, `d`, `shape`, `classes`, `smoothness`,
-        `coordinate_smoothness`, `hessian_diagonal(w)`, `predict(w, X)`, `accuracy(w)`.
+        `coordinate_smoothness`, `hessian_diagonal(w)`, `predict(w, X)`, `accuracy(w)`, `losses(w)`,
+        `probabilities(w)`, `class_index` (y = classes[class_index]), `at_rows(rows)`.
 
     Raises
     ------
