@@ -1,4 +1,4 @@
-"""The command ``mdbopt``: ``fit`` a model, ``predict`` with it, and ``info`` about this machine."""
+"""The command ``mdbopt``: ``fit`` a model, ``predict``, ``study`` the methods, ``info`` about this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from mdbopt import __version__
-from mdbopt.cli import fit, info, predict
+from mdbopt.cli import fit, info, predict, study
 
 __all__ = ["main"]
 
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mdbopt {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (fit, predict, info):
+    for command in (fit, predict, study, info):
         summary = (command.__doc__ or "").partition("\n")[0].partition(" – ")[2]
         below = commands.add_parser(
             command.__name__.rpartition(".")[2],

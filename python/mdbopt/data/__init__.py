@@ -20,7 +20,7 @@ from mdbopt.data._kind import kind_and_reason
 from mdbopt.data._options import Options
 from mdbopt.data._read import Table, read
 
-__all__ = ["Columns", "Table", "breast_cancer", "classification_targets", "kind", "load"]
+__all__ = ["Columns", "Table", "breast_cancer", "classification_targets", "diabetes", "digits", "kind", "load"]
 
 
 def load(
@@ -140,12 +140,38 @@ def breast_cancer() -> Table:
     ImportError
         When scikit-learn is missing.
     """
-    bunch = sklearn_datasets().load_breast_cancer()
-    names = tuple(str(name) for name in bunch.feature_names)
-    target = "whether a tumour is benign"
-    columns = Columns(names, named=True)
+    return _own(sklearn_datasets().load_breast_cancer(), "breast-cancer", "whether a tumour is benign")
+
+
+def diabetes() -> Table:
+    """Return scikit-learn's raw diabetes table: 442 rows, 10 columns, y a measure of progression.
+
+    Its columns differ in scale by a factor of about 100, and are left as they are.
+
+    Raises
+    ------
+    ImportError
+        When scikit-learn is missing.
+    """
+    bunch = sklearn_datasets().load_diabetes(scaled=False)
+    return _own(bunch, "diabetes", "progression after a year")
+
+
+def digits() -> Table:
+    """Return scikit-learn's digits: 1,797 images of 8 by 8 pixels from 0 to 16, y from 0 to 9.
+
+    Raises
+    ------
+    ImportError
+        When scikit-learn is missing.
+    """
+    return _own(sklearn_datasets().load_digits(), "digits", "which digit it is")
+
+
+def _own(bunch: Any, name: str, target: str) -> Table:
+    names = tuple(str(column) for column in bunch.feature_names)
     y = bunch.target.astype(np.float64)
-    return Table(bunch.data, y, names, "breast-cancer", target, columns=columns)
+    return Table(bunch.data, y, names, name, target, columns=Columns(names, named=True))
 
 
 def kind(y: Any) -> str:

@@ -77,7 +77,7 @@ def zipf_labels(n: int, count: int, exponent: float = 1.0, *, seed: int = 0) -> 
     >>> import numpy as np
     >>> from mdbopt import problems
     >>> np.bincount(problems.zipf_labels(1000, 3))
-    array([553, 272, 175])
+    array([509, 298, 193])
     """
     frequencies = zipf_frequencies(count, exponent)
     size = _checks.whole("n", n, least=len(frequencies))

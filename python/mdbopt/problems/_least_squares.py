@@ -29,17 +29,17 @@ class LeastSquares(MarginProblem):
         super().__init__(X, l2, intercept, penalize_intercept, sample_weight)
         target = vector(y, self.n, self.name, "y")
         with np.errstate(over="ignore"):
-            self._target = target.astype(self.dtype, copy=False)
-        if not np.isfinite(self._target).all():
+            self.target = target.astype(self.dtype, copy=False)
+        if not np.isfinite(self.target).all():
             raise ValueError(f"{self.name}: y does not fit into {self.dtype.name}, the dtype of X")
         if intercept:
-            self._start[-1] = self._sum(self._target) / self._total_weight
+            self._start[-1] = self._sum(self.target) / self._total_weight
 
     def _take(self, places: Array) -> None:
-        self._target = self._target[places]
+        self.target = self.target[places]
 
     def _loss(self, z: Array) -> tuple[float, Array]:
-        z -= self._target
+        z -= self.target
         wide = z.astype(np.float64, copy=False)
         if self._row_weights is None:
             return 0.5 * float(wide @ wide), z
@@ -60,7 +60,7 @@ class LeastSquares(MarginProblem):
         For a constant y it is 1 where z = y, and 0 elsewhere.
         """
         with np.errstate(**SILENT):
-            target = self._target.astype(np.float64, copy=False)
+            target = self.target.astype(np.float64, copy=False)
             missed = float(np.sum((self._margins_at(w) - target) ** 2))
             spread = float(np.sum((target - target.mean()) ** 2))
         if target.min() == target.max():
@@ -104,7 +104,8 @@ def least_squares(
     -------
     LeastSquares
         Call it for (f, g). Has `x0`, `n`, `d`, `smoothness`, `coordinate_smoothness`,
-        `hessian_diagonal(w)`, `predict(w, X)`, `r2(w)`.
+        `hessian_diagonal(w)`, `predict(w, X)`, `r2(w)`, `target` (y, in the dtype of X),
+        `at_rows(rows)`.
 
     Raises
     ------

@@ -19,22 +19,23 @@ STEPS = 200
 # Above the loss of the start by this factor, a run is not stable: with a step of 10 to 100 gradient
 # descent would reach a loss of 0 as a perceptron does.
 CEILING = 1.2
-# The powers of ten between which the best stable rate lies, without momentum and with it.
+# The powers of ten among which the best stable rate is, without momentum and with it: always the one
+# before the last.
 RATES = {
-    "GD": ((-0.5, 1.0), (-1.0, 0.5)),
-    "normalised GD": ((-1.5, 0.0), (-2.0, -0.5)),
-    "sign": ((-4.5, -3.0), (-4.5, -3.0)),
-    "Adam": ((-4.0, -2.5), (-4.0, -2.5)),
+    "GD": ((-3.0, -0.5), (-4.0, -1.5)),
+    "normalised GD": ((-1.5, 0.0), (-2.5, -1.0)),
+    "sign": ((-4.5, -3.0), (-5.0, -3.5)),
+    "Adam": ((-4.0, -2.0), (-4.0, -2.0)),
 }
 MOMENTUM = 0.9
 
 
 def run_of(fun: problems.Softmax, method: str, momentum: float, quick: bool) -> Descent:
-    """Return the best stable run of a method over its rates; every other one of them if quick."""
+    """Return the best stable run of a method over its rates; two of them if quick."""
     rates = half_decades(*RATES[method][momentum > 0.0])
     ceiling = CEILING * float(np.log(len(fun.classes)))
     return best_stable(
-        fun, method, rates[1:3] if quick else rates, STEPS, momentum=momentum, ceiling=ceiling
+        fun, method, rates[-3:-1] if quick else rates, STEPS, momentum=momentum, ceiling=ceiling
     )
 
 
