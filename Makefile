@@ -26,7 +26,7 @@ CONFIGURE = cmake --preset release -B $(TREE) -DMDBOPT_PYTHON=ON -DPython_EXECUT
 NATIVE = -DMDBOPT_NATIVE=OFF
 
 .PHONY: help demo test check bench lint format stubs clean prerequisites release example compile-cuda check-threads \
-  bench-cpp google-benchmark cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks
+  bench-cpp google-benchmark studies cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks
 .NOTPARALLEL:
 
 help:
@@ -37,6 +37,7 @@ help:
 	@echo 'make test-frameworks'
 	@echo '               tests beside PyTorch, JAX, optax and others, which go into .venv-frameworks'
 	@echo 'make lint      formatting, lint, types, spelling'
+	@echo 'make studies   the pictures of docs/studies.md, in build/studies'
 	@echo 'make bench     benchmarks, as % of the copy rate of this machine'
 	@echo 'make bench-cpp the same for the rules alone, in C++ (Google Benchmark)'
 	@echo 'make test-cuda all that needs a GPU; make bench-cuda measures on one. Neither downloads anything:'
@@ -101,6 +102,15 @@ example: release
 
 bench: $(VENV)/.with-data,plot
 	$(BIN)/python bench/run.py $(ARGS)
+
+# Whole, which takes a quarter of an hour; ARGS=--quick takes two or three minutes. DATA is the paper's table, if
+# there is one: DATA=cpusmall.gz.
+studies: $(VENV)/.with-scikit-learn,data,plot
+	@mkdir -p build/studies
+	@for name in $$($(BIN)/mdbopt study | cut -d' ' -f1); do \
+	  data=; [ $$name = linear-regression ] && [ -n "$(DATA)" ] && data="--data $(DATA)"; \
+	  $(BIN)/mdbopt study $$name --output build/studies $$data $(ARGS) || exit 1; \
+	done
 
 bench-cpp: google-benchmark release
 	@cmake --preset release -DMDBOPT_BENCH=ON --log-level=WARNING >/dev/null

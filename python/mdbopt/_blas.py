@@ -1,4 +1,4 @@
-"""How many threads the BLAS of NumPy and of SciPy take, where a call of theirs is too small for two."""
+"""The threads of the BLAS of NumPy and SciPy, where a call of theirs is too small for two."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 def one_thread(library: str = "") -> Any:
     """Keep the BLAS pools whose file name has ``library`` in it to one thread, as a context.
 
-    On tiny matrices, threads that spin while they wait were seen to cost ten times the work and more.
-    Without threadpoolctl, which comes with scikit-learn, nothing changes.
+    On tiny matrices, threads that spin while they wait were seen to cost ten times the work and
+    more. Without threadpoolctl, which comes with scikit-learn, nothing changes.
 
     Parameters
     ----------

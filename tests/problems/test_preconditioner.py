@@ -1,4 +1,4 @@
-"""The best diagonal preconditioner: closed forms, its own proof of optimality, and Krylov spaces."""
+"""The best diagonal preconditioner: closed forms, its proof of optimality, and Krylov spaces."""
 
 import numpy as np
 import pytest
@@ -76,9 +76,7 @@ def test_rows_have_their_gauss_newton_matrix(loss, layout, weighted, rng):
     fun = getattr(problems, loss)(layout(X), y, 0.1, **options)
     w = 0.01 * rng.standard_normal(5)
     step = 1e-5
-    H = np.array(
-        [(fun(w + step * e)[1] - fun(w - step * e)[1]) / (2 * step) for e in np.eye(5)]
-    )
+    H = np.array([(fun(w + step * e)[1] - fun(w - step * e)[1]) / (2 * step) for e in np.eye(5)])
     found = problems.diagonal_preconditioner(fun, w)
     assert found.optimal_condition == pytest.approx(
         condition((H + H.T) / 2, found.step_sizes), rel=1e-4
@@ -113,7 +111,11 @@ def test_ten_thousand_sparse_columns(rng):
         (problems.quadratic([1.0, 0.0]), ValueError, "at place 1"),
         (problems.quadratic([[1.0, 1.0], [1.0, 1.0]]), ValueError, "singular"),
         (problems.quadratic([[1.0, 2.0], [2.0, 1.0]]), ValueError, "singular or indefinite"),
-        (problems.quadratic(np.ones(200_000)), ValueError, r"d = 200,000, expected at most 100,000"),
+        (
+            problems.quadratic(np.ones(200_000)),
+            ValueError,
+            r"d = 200,000, expected at most 100,000",
+        ),
     ],
 )
 def test_what_has_no_condition_number_is_refused(fun, error, words):

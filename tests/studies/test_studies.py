@@ -11,8 +11,11 @@ from mdbopt import data, plot, problems, studies
 from mdbopt.studies import (
     batch_size,
     class_curvature,
+    em_mirror,
+    empirical_fisher,
     hessian_blocks,
     linear_regression,
+    slang,
     step_size_volume,
     zipf_scaling,
 )
@@ -20,7 +23,8 @@ from mdbopt.studies._descents import METHODS, best_stable, descend
 
 # Fails at every size tried, as docs/studies.md says: the traces hardly differ at the start.
 FAILS = {"class-curvature": ["at t = 0 the exponent of gradient norm over Hessian trace is within"]}
-SECONDS = {"heavy-tails", "reweighting", "batch-size", "linear-regression", "sparse-features"}
+SECONDS = {"heavy-tails", "reweighting", "batch-size", "linear-regression", "sparse-features",
+           "logistic-regression"}  # fmt: skip
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow if name in SECONDS else ())
     for name in studies.names()
@@ -129,6 +133,84 @@ def test_gradient_descent_on_least_squares_in_closed_form():
     losses = linear_regression.descent(fun, 1 / fun.smoothness, 400)
     found = linear_regression.evaluations(losses, least)
     assert found == math.ceil(expected)
+
+
+def test_an_em_step_is_mirror_descent_and_raises_the_likelihood():
+    x = em_mirror.points()[:80]
+    means = em_mirror.mean_parameters(
+        np.array([0.2, 0.5, 0.3]), np.array([-2.0, 0.0, 1.0]), np.array([1.0, 0.5, 2.0])
+    )
+    theta = em_mirror.natural_parameters(means)
+    weights, centres, variances = em_mirror.components(means)
+    density = (
+        weights
+        / np.sqrt(2 * np.pi * variances)
+        * np.exp(-((x[:, None] - centres) ** 2) / (2 * variances))
+    )
+    assert em_mirror.loss(x, theta) == pytest.approx(-np.log(density.sum(axis=1)).mean())
+    new = em_mirror.em_step(x, means)
+    np.testing.assert_allclose(em_mirror.mirror_step(x, means), new, rtol=1e-12)
+    assert em_mirror.loss(x, em_mirror.natural_parameters(new)) < em_mirror.loss(x, theta)
+
+
+def test_the_divergence_of_mixtures_is_its_integral():
+    old = em_mirror.mean_parameters(
+        np.array([0.4, 0.6]), np.array([0.0, 1.0]), np.array([1.0, 2.0])
+    )
+    new = em_mirror.mean_parameters(
+        np.array([0.5, 0.5]), np.array([0.3, 0.8]), np.array([1.5, 1.0])
+    )
+    grid = np.linspace(-15, 15, 20_001)[:, None]
+
+    def logs(means):
+        weights, centres, variances = em_mirror.components(means)
+        return np.log(weights / np.sqrt(2 * np.pi * variances)) - (grid - centres) ** 2 / (
+            2 * variances
+        )
+
+    expected = np.sum(np.exp(logs(new)) * (logs(new) - logs(old))) * 30 / 20_000
+    assert em_mirror.divergence(new, old) == pytest.approx(expected, rel=1e-8)
+    assert em_mirror.divergence(old, old) == 0.0
+
+
+def test_both_fisher_matrices_are_sums_over_rows():
+    X, y = empirical_fisher.rows()
+    w = np.array([1.0, -1.0])
+    gradients = [(X[i] @ w - y[i]) * X[i] for i in range(len(X))]
+    empirical = sum(np.outer(g, g) for g in gradients)
+    expected = -np.linalg.solve(empirical, sum(gradients))
+    np.testing.assert_allclose(empirical_fisher.step(X, y, w, True), expected, rtol=1e-10)
+    best = np.linalg.lstsq(X, y, rcond=None)[0]
+    np.testing.assert_allclose(w + empirical_fisher.step(X, y, w, False), best, rtol=1e-10)
+    assert empirical_fisher.angle(np.array([1.0, 0.0]), np.array([-1.0, 1.0])) == pytest.approx(135)
+
+
+def test_expectations_under_a_normal_are_those_of_draws():
+    rng = np.random.default_rng(5)
+    X, y = rng.standard_normal((20, 2)), rng.integers(0, 2, 20)
+    mean, covariance = np.array([0.5, -1.0]), np.array([[1.0, 0.3], [0.3, 0.5]])
+    gradient, hessian = slang.expectations(X, y, mean, covariance)
+    p = 1 / (1 + np.exp(-X @ rng.multivariate_normal(mean, covariance, 200_000).T))
+    np.testing.assert_allclose(gradient, X.T @ (p.mean(axis=1) - y), atol=0.02)
+    np.testing.assert_allclose(hessian, (X.T * (p * (1 - p)).mean(axis=1)) @ X, atol=0.02)
+
+
+@pytest.mark.parametrize("rank", [0, 2, 5])
+def test_a_projected_precision_keeps_its_diagonal_and_has_its_rank(rank):
+    factor = np.random.default_rng(6).standard_normal((5, 5))
+    precision = factor @ factor.T + slang.PRIOR * np.eye(5)
+    found = slang.project(precision, rank)
+    np.testing.assert_allclose(np.diag(found), np.diag(precision))
+    if rank == 0:
+        assert np.all(found == np.diag(np.diag(precision)))
+    if rank == 5:
+        np.testing.assert_allclose(found, precision)
+    q = np.zeros(5), found
+    assert slang.divergence(q, (np.zeros(5), precision)) == pytest.approx(
+        0.5 * (np.trace(np.linalg.solve(found, precision)) - 5)
+        + 0.5 * np.log(np.linalg.det(found) / np.linalg.det(precision)),
+        abs=1e-12,
+    )
 
 
 def test_the_best_stable_run_is_stable_and_best():

@@ -1,4 +1,4 @@
-"""The command ``mdbopt``: ``fit`` a model, ``predict``, ``study`` the methods, ``info`` about this machine."""
+"""The command ``mdbopt``: ``fit`` and ``predict``, ``study`` methods, ``info`` on this machine."""
 
 from __future__ import annotations
 

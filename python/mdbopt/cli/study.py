@@ -10,9 +10,9 @@ from mdbopt.cli import _outputs
 from mdbopt.cli._table import say
 
 EPILOG = """\
-Without NAME, the studies are listed with a sentence each. A study writes NAME.csv (panel, series, x, y:
-all its numbers) and NAME.png (a picture of them), and prints three sentences and the paper's claims
-with PASS or FAIL. A claim that fails is no error: the command ends with 0.
+Without NAME, the studies are listed with a sentence each. A study writes NAME.csv (panel, series,
+x, y: all its numbers) and NAME.png (a picture of them), and prints three sentences and the paper's
+claims with PASS or FAIL. A claim that fails is no error: the command ends with 0.
 
 examples:
   mdbopt study

@@ -20,7 +20,16 @@ from mdbopt.data._kind import kind_and_reason
 from mdbopt.data._options import Options
 from mdbopt.data._read import Table, read
 
-__all__ = ["Columns", "Table", "breast_cancer", "classification_targets", "diabetes", "digits", "kind", "load"]
+__all__ = [
+    "Columns",
+    "Table",
+    "breast_cancer",
+    "classification_targets",
+    "diabetes",
+    "digits",
+    "kind",
+    "load",
+]
 
 
 def load(
@@ -140,7 +149,9 @@ def breast_cancer() -> Table:
     ImportError
         When scikit-learn is missing.
     """
-    return _own(sklearn_datasets().load_breast_cancer(), "breast-cancer", "whether a tumour is benign")
+    return _own(
+        sklearn_datasets().load_breast_cancer(), "breast-cancer", "whether a tumour is benign"
+    )
 
 
 def diabetes() -> Table:

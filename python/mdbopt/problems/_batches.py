@@ -17,8 +17,8 @@ Rows = TypeVar("Rows", bound=RowsProblem)
 def minibatches(fun: Rows, size: int, *, seed: int = 0) -> Iterator[Rows]:
     """Yield the problem over batches of its rows, for ever.
 
-    An epoch is a new order of all rows, cut into batches; a rest that is smaller than a batch is left
-    out. A batch of all rows is `fun` itself, each time: no noise at all.
+    An epoch is a new order of all rows, cut into batches; a rest that is smaller than a batch is
+    left out. A batch of all rows is `fun` itself, each time: no noise at all.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""_frequencies – how often classes occur: Zipf's law, weights of rows by class, groups of classes."""
+"""_frequencies – how often classes occur: Zipf's law, weights of rows, groups of classes."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ def class_weights(y: Any, power: float = 1.0) -> Array:
     References
     ----------
     .. [1] F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance
-       and why Adam outperforms gradient descent on language models", NeurIPS 2024, section 3.
+       and why Adam outperforms gradient descent on language models", NeurIPS 2024,
+       arXiv:2402.19449.
 
     Examples
     --------
@@ -160,7 +161,7 @@ def frequency_groups(y: Any, groups: int = 10) -> Array:
     # The middle of a class decides, so that the largest does not start in the second group.
     middles = np.cumsum(counts[order]) - 0.5 * counts[order]
     places = np.empty(len(counts), np.int64)
-    places[order] = np.unique((middles * wanted / len(index)).astype(np.int64), return_inverse=True)[
-        1
-    ]
+    places[order] = np.unique(
+        (middles * wanted / len(index)).astype(np.int64), return_inverse=True
+    )[1]
     return places[index]

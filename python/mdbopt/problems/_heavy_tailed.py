@@ -1,4 +1,4 @@
-"""_heavy_tailed – softmax regression whose classes become twice as many as they become half as large."""
+"""_heavy_tailed – softmax regression whose classes, as they halve, double in number."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def heavy_tailed(
     References
     ----------
     .. [1] F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance
-       and why Adam outperforms gradient descent on language models", NeurIPS 2024, section 2.1.
+       and why Adam outperforms gradient descent on language models", NeurIPS 2024,
+       arXiv:2402.19449.
 
     Examples
     --------

@@ -7,7 +7,8 @@ lambda_k, v_k the eigenvalues and eigenvectors of the scaled Hessian, smoothed b
     dphi/dtheta = 2 (diag V - diag U),  V = sum a_k v_k v_k^T, U = sum b_k v_k v_k^T,
     a_k ~ lambda_k^q, b_k ~ lambda_k^-q, both of sum 1
 
-lies at most 2 log(d) / q above log kappa, and for q -> inf has its subgradient 2 (v_max^2 - v_min^2).
+lies at most 2 log(d) / q above log kappa, and for q -> inf has its subgradient 2 (v_max^2 -
+v_min^2).
 """
 
 from __future__ import annotations
@@ -89,9 +90,9 @@ def diagonal_preconditioner(fun: Problem, w: Any = None) -> DiagonalPrecondition
     -----
     * Up to d = 200: singular values of a triangular factor of H, so that kappa is good to a
       relative error of about 1e-16 times its root; the smoothed function is minimised for a power
-      of 1, 4, 16 … 4096. The lower bound is duality's: with V and U as above and S = diag(s) such that
-      S V S and U have the same diagonal, kappa~ >= <S V S, M> / <U, M> for the scaled Hessian M,
-      since lambda_max(E M E) >= <W, M> / <diag W, e^-2> >= lambda_min(E M E) for every positive
+      of 1, 4, 16 … 4096. The lower bound is duality's: with V and U as above and S = diag(s) such
+      that S V S and U have the same diagonal, kappa~ >= <S V S, M> / <U, M> for the scaled Hessian
+      M, since lambda_max(E M E) >= <W, M> / <diag W, e^-2> >= lambda_min(E M E) for every positive
       semidefinite W. The two meet to about 1e-4.
     * Beyond, Krylov spaces of 30 vectors stand for the spectrum in 80 normalised subgradient
       steps of 0.5 / sqrt(k) from Jacobi's scales; d = 10,000 with 100,000 nonzeros takes seconds.
@@ -161,7 +162,7 @@ class _Hessian:
         """Return a square R with R^T R = S H S, S = diag(scales)."""
         fun = self.fun
         if isinstance(fun, Quadratic):
-            dense = np.diag(fun.A) if fun.A.ndim == 1 else fun.A
+            dense: Any = np.diag(fun.A) if fun.A.ndim == 1 else fun.A
             dense = dense.toarray() if sparse.issparse(dense) else dense
             scaled = dense.astype(np.float64) * np.outer(scales, scales)
             try:
@@ -244,7 +245,8 @@ class _Smoothed:
         if not above.min() > 0.0:
             return
         shift = np.sqrt(below / above)
-        # <S V S, M> without forming either: M = sum lambda_k v_k v_k^T, each lambda over the largest
+        # <S V S, M> without forming either: M = sum lambda_k v_k v_k^T, each lambda over the
+        # largest
         moved = (vectors * shift) @ vectors.T
         upper = float(top @ moved**2 @ np.exp(logs - logs[0]))
         lower = float(bottom @ np.exp(logs - logs[0]))

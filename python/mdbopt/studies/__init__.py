@@ -1,7 +1,7 @@
 """studies – the experiments of the papers, each one command: ``mdbopt study heavy-tails``.
 
-A study finds its numbers, draws them, says in three sentences what to see, and checks what the paper
-claims against the numbers. docs/studies.md says for each of them what was seen.
+A study finds its numbers, draws them, says in three sentences what to see, and checks what the
+paper claims against the numbers. docs/studies.md says for each of them what was seen.
 
 >>> from mdbopt import studies
 >>> outcome = studies.find("zipf-scaling").run(True, None)
@@ -20,6 +20,7 @@ __all__ = ["Claim", "Outcome", "Panel", "Study", "as_csv", "as_text", "draw", "f
 
 _NAMES = (
     "linear-regression",
+    "logistic-regression",
     "heavy-tails",
     "batch-size",
     "reweighting",
@@ -30,6 +31,9 @@ _NAMES = (
     "weighted-quadratic",
     "sparse-features",
     "step-size-volume",
+    "empirical-fisher",
+    "em-mirror",
+    "slang",
 )
 
 

@@ -1,4 +1,4 @@
-"""What every study is: numbers, a picture of them, three sentences, and claims that hold or fail."""
+"""What every study is: numbers, a picture, three sentences, and claims that hold or fail."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class Outcome:
     sentences: tuple[str, str, str] = ("", "", "")
     claims: list[Claim] = field(default_factory=list)
 
-    def add(self, panel: str, series: str, x: Sequence[float] | Any, y: Sequence[float] | Any) -> None:
+    def add(
+        self, panel: str, series: str, x: Sequence[float] | Any, y: Sequence[float] | Any
+    ) -> None:
         """Append a series of numbers, x and y of one length."""
         self.rows += [
             (panel, series, float(across), float(up)) for across, up in zip(x, y, strict=True)

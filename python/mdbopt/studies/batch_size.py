@@ -2,8 +2,8 @@
 
 References
 ----------
-F. Kunstner, J. Chen, J. W. Lavington, M. Schmidt, "Noise is not the main factor behind the gap between
-SGD and Adam on transformers, but sign descent might be", ICLR 2023, arXiv:2304.13960, figure 1.
+F. Kunstner, J. Chen, J. W. Lavington, M. Schmidt, "Noise is not the main factor behind the gap
+between SGD and Adam on transformers, but sign descent might be", ICLR 2023, arXiv:2304.13960.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def digits() -> problems.Softmax:
     return problems.softmax((bunch.X / 16.0).astype(np.float32), bunch.y)
 
 
-def final_loss(fun: Any, method: str, rates: list[float], size: int, steps: int, seed: int) -> float:
+def final_loss(
+    fun: Any, method: str, rates: list[float], size: int, steps: int, seed: int
+) -> float:
     """Return the full loss at the end of the best stable run."""
     ceiling = CEILING * float(np.log(len(fun.classes)))
     start, found = np.zeros(fun.d, fun.dtype), []
@@ -72,8 +74,11 @@ def run(quick: bool, _table: None) -> Outcome:
     heavy, even = ratios["heavy-tailed"], ratios["digits"]
     shown = ", ".join(f"{ratio:.2f}" for ratio in heavy)
     outcome.sentences = (
-        f"On heavy-tailed labels SGD's loss over Adam's after {steps} steps is {shown}, from the "
-        "smallest batch to the full set.",
+        (
+            f"On heavy-tailed labels SGD's loss over Adam's after {steps} steps is {shown}, from "
+            "the "
+            "smallest batch to the full set."
+        ),
         "Were noise the reason for the gap, it would close as the batch grows; it opens.",
         f"On balanced digits the ratio at the full set is {even[-1]:.2f}.",
     )
@@ -92,7 +97,8 @@ def run(quick: bool, _table: None) -> Outcome:
 
 
 STUDY = Study(
-    "SGD against Adam at equal iterations as the batch grows to the full set: noise is not the reason.",
+    "SGD against Adam at equal iterations as the batch grows to the full set: noise is not the "
+    "reason.",
     {
         "heavy-tailed": Panel("heavy-tailed labels", "rows in a batch", "loss", "xy"),
         "digits": Panel("balanced digits", "rows in a batch", "loss", "xy"),

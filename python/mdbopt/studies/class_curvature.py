@@ -2,8 +2,8 @@
 
 References
 ----------
-F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance and why Adam
-outperforms gradient descent on language models", NeurIPS 2024, arXiv:2402.19449, figure 6.
+F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance and why
+Adam outperforms gradient descent on language models", NeurIPS 2024, arXiv:2402.19449.
 """
 
 from __future__ import annotations
@@ -60,10 +60,15 @@ def run(_quick: bool, _table: None) -> Outcome:
     outcome.add("slopes", "along -W", TIMES, mirrored)
     outcome.add("slopes", "correlation along Adam's path", TIMES, correlations)
     outcome.sentences = (
-        f"At the start gradient and curvature of a class have nothing to do with each other "
-        f"(correlation {correlations[0]:.2f}).",
-        f"After {TIMES[-1]} steps of Adam they are nearly proportional (exponent {slopes[-1]:.2f}, "
-        f"correlation {correlations[-1]:.2f}): rare classes have little of both.",
+        (
+            f"At the start gradient and curvature of a class have nothing to do with each other "
+            f"(correlation {correlations[0]:.2f})."
+        ),
+        (
+            f"After {TIMES[-1]} steps of Adam they are nearly proportional (exponent "
+            f"{slopes[-1]:.2f}, "
+            f"correlation {correlations[-1]:.2f}): rare classes have little of both."
+        ),
         f"At -W the exponent is {mirrored[-1]:.2f}: it is what training brings about, no identity.",
     )
     outcome.claim(
@@ -79,9 +84,12 @@ def run(_quick: bool, _table: None) -> Outcome:
 
 
 STUDY = Study(
-    "Gradient norm and Hessian trace of a class become proportional along Adam's path, not along -W.",
+    "Gradient norm and Hessian trace of a class become proportional along Adam's path, not along "
+    "-W.",
     {
-        "classes": Panel("a dot a class", "trace of the class's Hessian", "gradient norm", "xy", True),
+        "classes": Panel(
+            "a dot a class", "trace of the class's Hessian", "gradient norm", "xy", True
+        ),
         "slopes": Panel("exponent over time", "steps", "exponent"),
     },
     run,

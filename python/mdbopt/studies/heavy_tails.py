@@ -1,9 +1,9 @@
-"""Loss per frequency group under GD, normalised GD, sign descent and Adam: rare classes wait for GD.
+"""Loss per frequency group under GD, normalised GD, sign descent and Adam: rare classes wait.
 
 References
 ----------
-F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance and why Adam
-outperforms gradient descent on language models", NeurIPS 2024, arXiv:2402.19449, figures 1 and 3.
+F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance and why
+Adam outperforms gradient descent on language models", NeurIPS 2024, arXiv:2402.19449.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ STEPS = 200
 # Above the loss of the start by this factor, a run is not stable: with a step of 10 to 100 gradient
 # descent would reach a loss of 0 as a perceptron does.
 CEILING = 1.2
-# The powers of ten among which the best stable rate is, without momentum and with it: always the one
-# before the last.
+# The powers of ten among which the best stable rate is, without momentum and with it: always the
+# one before the last.
 RATES = {
     "GD": ((-3.0, -0.5), (-4.0, -1.5)),
     "normalised GD": ((-1.5, 0.0), (-2.5, -1.0)),
@@ -60,10 +60,15 @@ def run(quick: bool, _table: None) -> Outcome:
             momentum[method] = float(best.losses[-1])
     closed = ", ".join(f"{method} {value:.3g}" for method, value in momentum.items())
     outcome.sentences = (
-        f"After {STEPS} steps gradient descent stands at {loss['GD']:.2f} and Adam at "
-        f"{loss['Adam']:.2f}, each at its best stable rate.",
-        f"Gradient descent has learnt the frequent classes alone: its loss on the rarest group is "
-        f"{rare['GD']:.2f}, Adam's {rare['Adam']:.3f}, that of sign descent {rare['sign']:.2f}.",
+        (
+            f"After {STEPS} steps gradient descent stands at {loss['GD']:.2f} and Adam at "
+            f"{loss['Adam']:.2f}, each at its best stable rate."
+        ),
+        (
+            "Gradient descent has learnt the frequent classes alone: its loss on the rarest "
+            "group is "
+            f"{rare['GD']:.2f}, Adam's {rare['Adam']:.3f}, that of sign descent {rare['sign']:.2f}."
+        ),
         f"With momentum the gap closes at this size: {closed}."
         if momentum
         else "With momentum the gap closes at this size (run without --quick to see the numbers).",
@@ -81,7 +86,8 @@ def run(quick: bool, _table: None) -> Outcome:
 
 
 STUDY = Study(
-    "Loss per frequency group under heavy-tailed classes: GD leaves the rare ones, Adam and sign do not.",
+    "Loss per frequency group under heavy-tailed classes: GD leaves the rare ones, Adam and sign "
+    "do not.",
     {
         "loss": Panel("best stable rate", "steps", "loss", "y"),
         "groups": Panel("at the end, by group", "group, frequent to rare", "loss", "y"),

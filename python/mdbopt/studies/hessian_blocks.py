@@ -4,9 +4,8 @@ Block (k, l) has the trace mean(p_k (1[k = l] - p_l) |x|^2), ones included.
 
 References
 ----------
-F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance and why Adam
-outperforms gradient descent on language models", NeurIPS 2024, arXiv:2402.19449, appendix on the
-Hessian's blocks.
+F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance and why
+Adam outperforms gradient descent on language models", NeurIPS 2024, arXiv:2402.19449.
 """
 
 from __future__ import annotations
@@ -54,9 +53,11 @@ def run(_quick: bool, _table: None) -> Outcome:
     shown = ", ".join(f"{median:.3f}" for median in medians)
     outcome.sentences = (
         f"At the start every block off the diagonal is 1/(c - 1) of those on it: {medians[0]:.3f}.",
-        f"During training the median pair stays there or falls: {shown} at t = "
-        f"{', '.join(map(str, TIMES))}.",
-        "So a step size for each class, which is what Adam's coordinates give, sees most of the Hessian.",
+        (
+            f"During training the median pair stays there or falls: {shown} at t = "
+            f"{', '.join(map(str, TIMES))}."
+        ),
+        ("So a step size for each class, which Adam's coordinates give, sees most of the Hessian."),
     )
     outcome.claim(
         "median over pairs of |trace off the diagonal| / trace on it is at most 0.1 at every t",

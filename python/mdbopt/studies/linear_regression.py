@@ -1,7 +1,7 @@
 """Least squares on raw columns: condition numbers, step sizes found, and steps of six methods.
 
-The intercept is penalised like the other weights, l2 = 1 / n, as the paper's appended column of ones
-is; runs start at 0 but for the intercept, the mean of y.
+The intercept is penalised like the other weights, l2 = 1 / n, as the paper's appended column of
+ones is; runs start at 0 but for the intercept, the mean of y.
 
 References
 ----------
@@ -20,8 +20,8 @@ from mdbopt._finite import Array
 from mdbopt.studies._study import Outcome, Panel, Study
 
 GAP = 1e-4
-# Growth 1, as the guarantee is proved, from a set that holds every step size in question: the paper's
-# figure. `guarded` has its own.
+# Growth 1, as the guarantee is proved, from a set that holds every step size in question: the
+# paper's figure. `guarded` has its own.
 PLAIN = {"forward": 1.0, "initial_scale": 1e10}
 
 
@@ -46,8 +46,8 @@ def minimum(fun: problems.LeastSquares) -> float:
 def gradient_descent_evaluations(fun: problems.LeastSquares) -> float:
     """Return how many evaluations GD with step 1/L takes to the gap, in closed form.
 
-    With singular values s_i and left vectors u_i of A, and r the residual at x0, the gap after t steps
-    is sum (u_i.r)^2 (1 - s_i^2 / s_1^2)^(2t) / (2n). Evaluation 1 is that at x0.
+    With singular values s_i and left vectors u_i of A, and r the residual at x0, the gap after t
+    steps is sum (u_i.r)^2 (1 - s_i^2 / s_1^2)^(2t) / (2n). Evaluation 1 is that at x0.
     """
     stacked, target = _stacked(fun)
     left, values, _ = np.linalg.svd(stacked, full_matrices=False)
@@ -123,12 +123,19 @@ def run(quick: bool, table: data.Table) -> Outcome:
         for name, count in counts.items()
     )
     outcome.sentences = (
-        f"{table.name}: the condition number is {found.condition:.3g}, {found.jacobi_condition:.4g} "
-        f"with Jacobi's diagonal, {found.optimal_condition:.4g} with the best one (no diagonal has "
-        f"less than {found.lower_bound or np.nan:.4g}).",
+        (
+            f"{table.name}: the condition number is {found.condition:.3g}, "
+            f"{found.jacobi_condition:.4g} "
+            f"with Jacobi's diagonal, {found.optimal_condition:.4g} with the best one (no "
+            "diagonal has "
+            f"less than {found.lower_bound or np.nan:.4g})."
+        ),
         f"Evaluations to {GAP:g} of the gap: {told}.",
-        "The box finds step sizes that differ between coordinates as the best ones do, and gradient "
-        "descent has one for all.",
+        (
+            "The box finds step sizes that differ between coordinates as the best ones do, and "
+            "gradient "
+            "descent has one for all."
+        ),
     )
     _claims(outcome, table, found, fun, sizes, counts, most)
     return outcome
@@ -190,7 +197,8 @@ def _claims(
 
 
 STUDY = Study(
-    "Least squares on raw columns: condition numbers, step sizes that box finds, steps of six methods.",
+    "Least squares on raw columns: condition numbers, step sizes that box finds, steps of six "
+    "methods.",
     {
         "gap": Panel("gap to the minimum", "evaluations of f and its gradient", "gap", "xy"),
         "sizes": Panel("step sizes", "coordinate, sorted", "step size", "y", True),

@@ -2,8 +2,8 @@
 
 References
 ----------
-F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance and why Adam
-outperforms gradient descent on language models", NeurIPS 2024, arXiv:2402.19449, section 3.
+F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance and why
+Adam outperforms gradient descent on language models", NeurIPS 2024, arXiv:2402.19449.
 """
 
 from __future__ import annotations
@@ -61,12 +61,21 @@ def run(quick: bool, _table: None) -> Outcome:
     last = max(seen)
     own, other = minimum_moves(1.0)
     outcome.sentences = (
-        f"After {STEPS} steps GD's plain loss is {seen[last]['plain']:.2f}, on the loss weighed by "
-        f"1/√π {seen[last]['1/√π']:.2f}, by 1/π {seen[last]['1/π']:.2f} (m = {last}).",
-        "Weights make the curvature of rare classes as large as that of frequent ones: reweighting "
-        "lets GD reach the rare classes.",
-        f"It is another loss: with L2 its minimum has the plain loss {other:.4f}, the plain one's "
-        f"{own:.4f}.",
+        (
+            f"After {STEPS} steps GD's plain loss is {seen[last]['plain']:.2f}, on the loss "
+            "weighed by "
+            f"1/√π {seen[last]['1/√π']:.2f}, by 1/π {seen[last]['1/π']:.2f} (m = {last})."
+        ),
+        (
+            "Weights make the curvature of rare classes as large as that of frequent ones: "
+            "reweighting "
+            "lets GD reach the rare classes."
+        ),
+        (
+            f"It is another loss: with L2 its minimum has the plain loss {other:.4f}, the plain "
+            "one's "
+            f"{own:.4f}."
+        ),
     )
     for m, losses in seen.items():
         for name, bound in (("1/√π", 0.6), ("1/π", 0.4)):

@@ -4,12 +4,14 @@ Softmax regression on X = I, row k of weight pi_k: classes do not meet, and each
 
 References
 ----------
-F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance and why Adam
-outperforms gradient descent on language models", NeurIPS 2024, arXiv:2402.19449, theorem 2: by
+F. Kunstner, A. Milligan, R. Yadav, M. Schmidt, A. Bietti, "Heavy-tailed class imbalance and why
+Adam outperforms gradient descent on language models", NeurIPS 2024, arXiv:2402.19449: by
 gradient flow the loss of class k is Θ(1 / (pi_k t)), by sign flow Θ(exp(-c t)).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +25,7 @@ SIGN_LR = 0.02
 SIGN_STEPS = 600
 
 
-def losses_per_class(optimizer: mdbopt.optimizers.Optimizer, at: Array) -> Array:
+def losses_per_class(optimizer: Any, at: Array) -> Array:
     """Return the losses of all classes after each number of steps in `at`, an array each."""
     pi = problems.zipf_frequencies(CLASSES)
     fun = problems.softmax(np.eye(CLASSES), np.arange(CLASSES), intercept=False, sample_weight=pi)
@@ -61,8 +63,11 @@ def run(quick: bool, _table: None) -> Outcome:
     )
     apart = float(slopes.min() / slopes.max()) - 1.0
     outcome.sentences = (
-        "Under gradient descent a class that is ten times as rare is ten times as late: the lines are "
-        "one line, moved.",
+        (
+            "Under gradient descent a class that is ten times as rare is ten times as late: the "
+            "lines are "
+            "one line, moved."
+        ),
         f"Under sign descent all classes fall along one line, like exp({slopes.mean():.2f} t).",
         "One is a power of t for each class, the other exponential for all of them.",
     )
@@ -79,7 +84,8 @@ def run(quick: bool, _table: None) -> Outcome:
 
 
 STUDY = Study(
-    "Loss per class over time: Θ(1/(pi t)) under GD, the same exponential for all under sign descent.",
+    "Loss per class over time: Θ(1/(pi t)) under GD, the same exponential for all under sign "
+    "descent.",
     {
         "gd": Panel("gradient descent", "time t", "loss of the class", "xy"),
         "sign": Panel("sign descent", "time t", "loss of the class", "y"),

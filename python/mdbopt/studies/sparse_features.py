@@ -60,8 +60,11 @@ def run(quick: bool, _table: None) -> Outcome:
     outcome.sentences = (
         f"Where telling columns are rare, steps to {GAP:.0%} of the gap are {shown['rare']}.",
         f"Where all columns are dense and of one scale, they are {shown['dense']}.",
-        "A column that is seldom there has a small gradient and a small curvature: one step size for "
-        "all is too short for it.",
+        (
+            "A column that is seldom there has a small gradient and a small curvature: one step "
+            "size for "
+            "all is too short for it."
+        ),
     )
     worst = max(rare["AdaGrad"], rare["Adam"])
     outcome.claim(

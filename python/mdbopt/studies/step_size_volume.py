@@ -1,12 +1,13 @@
 """What each cut of multidimensional backtracking removes from the box, in two dimensions.
 
-The step sizes p that are valid for f(x) = x.H x / 2 are those with diag(1/p) - H positive semidefinite.
-Of each rejected candidate both cuts are made on the same box; the run goes on with the co-coercive one.
+The step sizes p that are valid for f(x) = x.H x / 2 are those with diag(1/p) - H positive
+semidefinite. Of each rejected candidate both cuts are made on the same box; the run goes on with
+the co-coercive one.
 
 References
 ----------
 F. Kunstner, V. S. Portella, M. Schmidt, N. Harvey, "Searching for optimal per-coordinate step-sizes
-with multidimensional backtracking", NeurIPS 2023, arXiv:2306.02527, figure 3 and theorem 4.2.
+with multidimensional backtracking", NeurIPS 2023, arXiv:2306.02527, theorem 4.2.
 """
 
 from __future__ import annotations
@@ -93,12 +94,20 @@ def run(_quick: bool, _table: None) -> Outcome:
     first = front()
     kept = bool(np.any(np.all(first <= box[:, None], axis=0)))
     outcome.sentences = (
-        f"A rejected step proves a half-space of step sizes invalid, and {shown} such cuts bring the "
-        f"box from {FIRST_BOX[0]:g} by {FIRST_BOX[1]:g} to {box[0]:.3g} by {box[1]:.3g}.",
-        f"The paper's cut leaves {paper.max():.3f} of the volume at most, the co-coercive one "
-        f"{deeper.max():.3f}.",
-        "The box need not hold all valid step sizes in the end, and holds those on the front that it "
-        f"wants: {'some are inside' if kept else 'none is inside'}.",
+        (
+            f"A rejected step proves a half-space of step sizes invalid, and {shown} such cuts "
+            "bring the "
+            f"box from {FIRST_BOX[0]:g} by {FIRST_BOX[1]:g} to {box[0]:.3g} by {box[1]:.3g}."
+        ),
+        (
+            f"The paper's cut leaves {paper.max():.3f} of the volume at most, the co-coercive one "
+            f"{deeper.max():.3f}."
+        ),
+        (
+            "The box need not hold all valid step sizes in the end, and holds those on the front "
+            "that it "
+            f"wants: {'some are inside' if kept else 'none is inside'}."
+        ),
     )
     outcome.claim(
         "each cut removes at least half of the box's volume",

@@ -1,7 +1,7 @@
 """Steps to a relative loss over the number of words, in closed form.
 
-The linear bigram model |X W - Y|^2 / (2n) with one-hot rows: its Hessian has the frequencies pi_k of
-Zipf's law for eigenvalues, and from W = 0 the loss of word k starts at pi_k / 2.
+The linear bigram model |X W - Y|^2 / (2n) with one-hot rows: its Hessian has the frequencies pi_k
+of Zipf's law for eigenvalues, and from W = 0 the loss of word k starts at pi_k / 2.
 
 References
 ----------
@@ -41,8 +41,8 @@ def gradient_descent_steps(pi: Array, tolerance: float) -> float:
 class SignDescent:
     """The relative loss of sign descent after a number of steps, each weight on its way to pi_k.
 
-    A weight travels by the step size lr until it has passed pi_k, and then goes back and forth. Those
-    with pi_k < lr do so from the start: sums of powers of pi stand for all of them at once.
+    A weight travels by the step size lr until it has passed pi_k, and then goes back and forth.
+    Those with pi_k < lr do so from the start: sums of powers of pi stand for all of them at once.
     """
 
     def __init__(self, pi: Array) -> None:
@@ -108,10 +108,15 @@ def run(quick: bool, _table: None) -> Outcome:
         slopes[alpha] = slope(sizes, gd), slope(sizes, sign)
     one, steep = slopes[1.0], slopes[1.5]
     outcome.sentences = (
-        f"With frequencies 1/k, gradient descent needs d^{one[0]:.2f} steps, sign descent "
-        f"d^{one[1]:.2f}.",
-        f"With k^-1.5 gradient descent hardly notices d (d^{steep[0]:.2f}), and sign descent still "
-        f"does (d^{steep[1]:.2f}).",
+        (
+            f"With frequencies 1/k, gradient descent needs d^{one[0]:.2f} steps, sign descent "
+            f"d^{one[1]:.2f}."
+        ),
+        (
+            f"With k^-1.5 gradient descent hardly notices d (d^{steep[0]:.2f}), and sign descent "
+            "still "
+            f"does (d^{steep[1]:.2f})."
+        ),
         "So it is the heaviness of the tail that decides between them, not the number of words.",
     )
     outcome.claim(
@@ -129,7 +134,8 @@ def run(quick: bool, _table: None) -> Outcome:
 
 
 STUDY = Study(
-    "Steps to a tenth of the loss over the number of words under Zipf's law, for GD and sign descent.",
+    "Steps to a tenth of the loss over the number of words under Zipf's law, for GD and sign "
+    "descent.",
     {
         "one": Panel("frequencies 1/k", "words d", "steps", "xy"),
         "steep": Panel("frequencies 1/k^1.5", "words d", "steps", "xy"),
