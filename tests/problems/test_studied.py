@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sparse
 
+import mdbopt
 from mdbopt import problems
 
 
@@ -152,6 +153,77 @@ def test_sparse_features_are_decided_by_their_telling_column():
     assert dense.accuracy(w) == 1.0
 
 
+@pytest.mark.parametrize("graph", [False, True])
+def test_gradients_of_networks(graph, rng):
+    if graph:
+        fun = problems.graph_network(60, 3)
+    else:
+        fun = problems.network(rng.standard_normal((12, 3)), np.arange(12) % 3, 4)
+    w = fun.x0 + 0.1 * rng.standard_normal(fun.d)
+    step = 1e-6
+    places = rng.permutation(fun.d)[:20]
+    slopes = [
+        (fun(w + step * e)[0] - fun(w - step * e)[0]) / (2 * step) for e in np.eye(fun.d)[places]
+    ]
+    np.testing.assert_allclose(fun(w)[1][places], slopes, rtol=1e-5, atol=1e-8)
+
+
+def test_a_network_is_its_formula(rng):
+    X, y = rng.standard_normal((12, 3)), np.arange(12) % 3
+    fun = problems.network(X, y, 4)
+    V, W = fun.x0[:16].reshape(4, 4), fun.x0[16:].reshape(5, 3)
+    z = np.tanh(X @ V[:-1] + V[-1]) @ W[:-1] + W[-1]
+    expected = np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(12), y])
+    assert fun(fun.x0)[0] == pytest.approx(expected, rel=1e-12)
+    assert fun.accuracy(fun.x0) == np.mean(z.argmax(axis=1) == y)
+    step = 1e-4
+    diagonal = fun.hessian_diagonal(fun.x0)
+    f = fun(fun.x0)[0]
+    for place in (0, 7, 20):
+        e = step * np.eye(fun.d)[place]
+        second = (fun(fun.x0 + e)[0] - 2 * f + fun(fun.x0 - e)[0]) / step**2
+        assert diagonal[place] == pytest.approx(second, abs=1e-6)
+    assert fun.smoothness == np.inf
+
+
+def test_a_network_can_be_fitted(rng):
+    X = rng.standard_normal((40, 2))
+    fun = problems.network(X, (X[:, 0] * X[:, 1] > 0).astype(int), 8)
+    found = mdbopt.minimize(fun, fun.x0, jac=True, options={"maxfun": 500})
+    assert fun.accuracy(found.x) > 0.95
+
+
+def test_a_graph_mixes_neighbours_and_scales_stay_unless_normalised():
+    fun, raw = problems.graph_network(80), problems.graph_network(80, normalized=False)
+    mixing = fun.mixing.toarray()
+    np.testing.assert_allclose(mixing, mixing.T)
+    assert np.linalg.eigvalsh(mixing)[-1] == pytest.approx(1.0, rel=1e-12)
+    assert (fun.mixing != raw.mixing).nnz == 0
+    spans = [np.ptp(problem._inputs, axis=0) for problem in (fun, raw)]
+    assert spans[0].max() / spans[0].min() < 10 < 1000 < spans[1].max() / spans[1].min()
+
+
+def test_barcoded_digits_are_told_by_their_corner():
+    X, y = problems.barcoded_digits()
+    assert np.bincount(y)[:10].sum() == 997
+    assert np.all(np.bincount(y)[10:] == 5)
+    assert X.mean(axis=0) == pytest.approx(0.0, abs=1e-5)
+    coded = y >= 10
+    bits = X[coded][:, [0, 1, 8, 9]] > 0.5 * X[coded][:, [0, 1, 8, 9]].max(axis=0)
+    np.testing.assert_array_equal(bits @ [1, 2, 4, 8], (y[coded] - 10) // 10)
+
+
+def test_bigrams_are_the_least_squares_of_pairs_of_words():
+    fun = problems.zipf_bigrams(4)
+    pi = problems.zipf_frequencies(4)
+    follow = (fun.b / fun.A).reshape(4, 4)
+    np.testing.assert_allclose(np.sort(follow, axis=1)[:, ::-1], np.tile(pi, (4, 1)))
+    w = np.random.default_rng(0).standard_normal(16)
+    expected = 0.5 * np.sum(pi[:, None] * (w.reshape(4, 4) - follow) ** 2)
+    assert fun(w)[0] == pytest.approx(expected, rel=1e-12)
+    assert fun(follow.ravel())[0] == pytest.approx(0.0, abs=1e-15)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -169,6 +241,12 @@ def test_sparse_features_are_decided_by_their_telling_column():
         (lambda: problems.softmax_unigram([1.0, 0.0]), ValueError, "frequencies"),
         (lambda: problems.softmax_unigram([1.0]), ValueError, "frequencies"),
         (lambda: problems.sparse_features(density=1.5), ValueError, "density"),
+        (lambda: problems.network([[1.0], [2.0]], [0, 1], 0), ValueError, "hidden"),
+        (lambda: problems.network(sparse.eye(2).tocsr(), [0, 1]), TypeError, "sparse"),
+        (lambda: problems.network([[1.0]], [0, 1]), ValueError, "y has shape"),
+        (lambda: problems.graph_network(10), ValueError, "n: expected"),
+        (lambda: problems.zipf_bigrams(10_000), ValueError, "d: expected a whole number < 5001"),
+        (lambda: problems.barcoded_digits(seed=-1), ValueError, "seed"),
         (lambda: problems.heavy_tailed(2).at_rows([0.5]), TypeError, "rows"),
         (lambda: problems.heavy_tailed(2).at_rows([8]), ValueError, "outside 0 to 7"),
         (lambda: problems.heavy_tailed(2).at_rows([]), (TypeError, ValueError), "rows"),
