@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-import numpy as np
-
 from mdbopt import _checks
+from mdbopt.stochastic._batches import batches
 
 from ._problem import RowsProblem
 
@@ -50,14 +49,11 @@ def minibatches(fun: Rows, size: int, *, seed: int = 0) -> Iterator[Rows]:
     if not isinstance(fun, RowsProblem):
         raise TypeError(f"minibatches: fun is {fun!r}, expected a problem over rows")
     count = _checks.whole("size", size, least=1, below=fun.n + 1)
-    generator = np.random.default_rng(_checks.whole("seed", seed, least=0))
-    return _batches(fun, count, generator)
+    return _batches(fun, count, _checks.whole("seed", seed, least=0))
 
 
-def _batches(fun: Rows, size: int, generator: np.random.Generator) -> Iterator[Rows]:
+def _batches(fun: Rows, size: int, seed: int) -> Iterator[Rows]:
     while size == fun.n:
         yield fun
-    while True:
-        order = generator.permutation(fun.n)
-        for start in range(0, fun.n - size + 1, size):
-            yield fun.at_rows(order[start : start + size])
+    for rows in batches(fun.n, size, seed):
+        yield fun.at_rows(rows)
