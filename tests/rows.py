@@ -8,7 +8,7 @@ needs one row here, or in `rows_updates.py` if it is an update, and nothing else
 import numpy as np
 from reference import Range, Row, maximum, minimum
 from rows_learned import LEARNED
-from rows_updates import UPDATES
+from rows_updates import UPDATES, not_below
 
 
 def normal(g, g_trial, cocoercive):
@@ -218,6 +218,28 @@ def squared(u, q):
     return (u * q) * (u * q)
 
 
+def pair_sums(v, s):
+    g, g_trial = s["scale"] * v["g"], s["scale"] * v["g_trial"]
+    step, y = v["x_trial"] - v["x"], s["scale"] * v["g_trial"] - s["scale"] * v["g"]
+    return (
+        g * step, g_trial * step, step * y, step * step, y * y, g * g_trial, g_trial * g_trial,
+        np.abs(v["g_trial"]),
+    )  # fmt: skip
+
+
+def barzilai_borwein(v, s, _put):
+    step, y = v["x_trial"] - v["x"], s["scale"] * v["g_trial"] - s["scale"] * v["g"]
+    u = (step * y + s["mu"] / v["p"]) / (step * step + s["mu"])
+    return {"p": 1.0 / minimum(maximum(u, s["least"]), s["most"])}, ()
+
+
+def osgm_learn(v, s, _put):
+    h = s["inverse"] * ((s["scale"] * v["g"]) * (s["scale"] * v["g_trial"]))
+    squares = v["sum_of_squares"] + h * h
+    p = not_below(0.0, v["p"] + s["lr"] * h / (np.sqrt(squares) + s["eps"]))
+    return {"sum_of_squares": squares, "p": minimum(p, s["most"])}, ()
+
+
 FIVE_A = [f"a{k}" for k in range(5)]
 FIVE_S = [f"s{k}" for k in range(5)]
 
@@ -382,6 +404,27 @@ ROWS = (
             {"b": POSITIVE},
             ({"value": 0.7}, {"value": -0.0}),
             apply=lambda v, s, _put: ({"b": np.full_like(v["b"], s["value"])}, ()),
+        ),
+        "pair_sums": Row(
+            {"x": SIGNED, "x_trial": SIGNED, "g": SIGNED, "g_trial": SIGNED},
+            SCALED,
+            gather=pair_sums,
+        ),
+        "barzilai_borwein": Row(
+            {"x": SIGNED, "x_trial": SIGNED, "g": SIGNED, "g_trial": SIGNED, "p": POSITIVE},
+            (
+                {"mu": 0.3, "least": 0.2, "most": 5.0, "scale": 0.3},
+                {"mu": 1e-6, "least": 1e-9, "most": 1e9, "scale": 4.0},
+            ),
+            apply=barzilai_borwein,
+        ),
+        "osgm_learn": Row(
+            {"g": SIGNED, "g_trial": SIGNED, "p": POSITIVE, "sum_of_squares": POSITIVE},
+            (
+                {"inverse": 0.7, "lr": 0.4, "most": 1e300, "eps": 1e-12, "scale": 0.3},
+                {"inverse": 0.1, "lr": 3.0, "most": 2.0, "eps": 0.1, "scale": 4.0},
+            ),
+            apply=osgm_learn,
         ),
         "norm": Row({"a": SIGNED}, SCALED, gather=norm),
         "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),

@@ -95,6 +95,13 @@ struct WeightRates : LogRates {
   }
 };
 
+// AdaGrad's step along h, which does not leave p >= 0.
+template <class Real>
+MDBOPT_INLINE Real learned(Real p, Real h, Real& sum_of_squares, Real lr, Real eps) {
+  sum_of_squares = sum_of_squares + h * h;
+  return maximum(Real(0), p + lr * h / (sqrt(sum_of_squares) + eps));
+}
+
 struct Osgm : Update {
   static constexpr const char* kName = "osgm";
   static constexpr const char* kSummary =
@@ -128,8 +135,9 @@ struct Osgm : Update {
     // The square of a small norm, or its inverse, would leave the range of float32.
     const Real inverse = in_range<Real>(c.inverse);
     const Real h = (g * inverse) * (v[kGPrev] * inverse);
-    const Real sum = v[kSum] = v[kSum] + h * h;
-    v[kP] = maximum(Real(0), v[kP] + Real(c.hyper_lr) * h / (sqrt(sum) + Real(c.eps)));
+    Real sum = v[kSum];
+    v[kP] = learned(Real(v[kP]), h, sum, Real(c.hyper_lr), Real(c.eps));
+    v[kSum] = sum;
     const bool moved = c.moved != 0.0;
     v[kX] = v[kXPrev] = select(moved, v[kX], v[kXPrev]);
     v[kGPrev] = select(moved, g, v[kGPrev]);

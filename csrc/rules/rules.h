@@ -4,6 +4,7 @@
 #include "adagrad.h"
 #include "adam.h"
 #include "cut.h"
+#include "descent.h"
 #include "direction.h"
 #include "gradient_descent.h"
 #include "learned_rate.h"
@@ -37,6 +38,7 @@ using Rules = RuleList<
     Norm, Rescale, Fill, Dot, Sgd, SgdMomentum, HeavyBall, NormalizedGd, NormalizedGdMomentum,
     SignDescent, SignDescentMomentum, Signum, Lion, Adam, AmsGrad, NAdam, AdaGrad, AdaGradNorm,
     RmsProp<Plain>, RmsProp<Centered>, RmsProp<WithMomentum>, RmsProp<CenteredWithMomentum>, Rprop,
-    HypergradientSgd, HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm>;
+    HypergradientSgd, HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm,
+    PairSums, BarzilaiBorwein, OsgmLearn>;
 
 }  // namespace mdbopt::MDBOPT_ISA

@@ -26,7 +26,12 @@ __all__ = ["convergence", "figure_of", "lines", "step_sizes"]
 
 COLOURS = ("#1f5a94", "#d9792b", "#3f8f5f", "#6f6f6f", "#8d5a9e", "#b5404c", "#2a9299", "#94782c")
 # A method has its colour in every picture, whichever others are in it.
-METHODS = ("guarded", "lbfgs", "box", "ellipsoid", "simplex", "backtracking", "gd", "nesterov")
+METHODS = (
+    "guarded", "lbfgs", "box", "ellipsoid", "simplex", "backtracking", "gd", "nesterov",
+    "nonmonotone", "polyak", "adgd", "bb", "diagonal-bb", "hypergradient", "rprop", "adagrad",
+    "rmsprop", "adam", "sign", "normalized-gd", "osgm", "osgm-best", "diagonal-hessian", "autogd",
+    "best-of",
+)  # fmt: skip
 ALSO_CALLED = {"L-BFGS-B": "lbfgs"}
 DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)))
 GREY = "#5a5a5a"

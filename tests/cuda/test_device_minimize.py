@@ -4,6 +4,7 @@ import gc
 
 import numpy as np
 import pytest
+from recorded import ALL_METHODS
 
 import mdbopt
 from mdbopt._arrays import is_device
@@ -55,7 +56,7 @@ def assert_same_run(library, on_device, wanted):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("method", mdbopt.methods())
+@pytest.mark.parametrize("method", ALL_METHODS)
 def test_the_run_of_the_cpu(library, there, method, dtype, capsys):
     options = OPTIONS | {"disp": True}
     wanted = solve(x0=start(dtype), method=method, options=options)
@@ -63,6 +64,12 @@ def test_the_run_of_the_cpu(library, there, method, dtype, capsys):
     assert_same_run(library, on_device, wanted)
     printed = capsys.readouterr().out
     assert printed[: len(printed) // 2] == printed[len(printed) // 2 :]
+
+
+@pytest.mark.parametrize("method", [m for m in mdbopt.methods() if m not in ALL_METHODS])
+def test_methods_of_the_cpu_say_so(library, there, method):
+    with pytest.raises(ValueError, match=f"x0: method '{method}' works on the CPU.*guarded"):
+        solve(there, library.array(start()), method=method)
 
 
 def test_the_value_may_be_on_the_device_and_the_gradient_apart(library):

@@ -37,7 +37,8 @@ def same_path(first, second):
 
 
 def test_methods_are_the_ones_tested_here():
-    assert tuple(mdbopt.methods()) == ALL_METHODS
+    # Those after them are the subject of tests/methods.
+    assert tuple(mdbopt.methods())[: len(ALL_METHODS)] == ALL_METHODS
 
 
 @pytest.mark.parametrize("method", ALL_METHODS)

@@ -7,6 +7,19 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from mdbopt import _checks
+from mdbopt._methods._descent import Descent
+from mdbopt._methods.adaptive import Adam, AdaGrad, RMSProp, Rprop
+from mdbopt._methods.adgd import AdGD
+from mdbopt._methods.autogd import AutoGD
+from mdbopt._methods.barzilai_borwein import BarzilaiBorwein, DiagonalBarzilaiBorwein
+from mdbopt._methods.best_of import BestOf
+from mdbopt._methods.diagonal_hessian import DIFFERENCE_OF_DIFFERENCES, DiagonalHessian
+from mdbopt._methods.hypergradient import Hypergradient
+from mdbopt._methods.line_search import Nonmonotone
+from mdbopt._methods.normalized import NormalizedGD, SignDescent
+from mdbopt._methods.osgm import OSGM
+from mdbopt._methods.polyak import Polyak
+from mdbopt._minimize.objective import Objective
 from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, Simplex
 from mdbopt.searches._base import Search
 
@@ -16,14 +29,23 @@ class Method:
     """A method of `minimize`: its sentence, its search, and the options it fixes."""
 
     summary: str
-    search: type[Search]
+    search: type[Search | Descent]
     fixed: Mapping[str, Any]
 
     def options(self) -> tuple[str, ...]:
         """Names of the search options that a user may set."""
         return tuple(f.name for f in fields(self.search) if f.name not in self.fixed)
 
-    def build(self, options: Mapping[str, Any]) -> Search:
+    def completed(self, options: Mapping[str, Any], objective: Objective) -> Mapping[str, Any]:
+        """Add what the objective tells of the diagonal of its Hessian."""
+        added: dict[str, Any] = {}
+        if "diagonal" in self.options():
+            added["diagonal"] = getattr(objective.fun, "hessian_diagonal", None)
+            if objective.differences is not None and not objective.differences.exact:
+                added["difference"] = DIFFERENCE_OF_DIFFERENCES
+        return {**added, **options}
+
+    def build(self, options: Mapping[str, Any]) -> Search | Descent:
         """Make the search from the user's options."""
         return self.search(**{**options, **self.fixed})
 
@@ -54,6 +76,56 @@ _METHODS = {
         Guarded,
         {"proposer": "nesterov"},
     ),
+    "nonmonotone": Method(
+        "Gradient descent by a line search that lets f rise for a while.", Nonmonotone, {}
+    ),
+    "polyak": Method(
+        "Gradient descent with Polyak's step size, its least value known or estimated.", Polyak, {}
+    ),
+    "adgd": Method(
+        "Gradient descent with a step size from the last two gradients, without a line search.",
+        AdGD,
+        {},
+    ),
+    "bb": Method(
+        "Gradient descent with the step size of Barzilai and Borwein, f may rise.",
+        BarzilaiBorwein,
+        {},
+    ),
+    "diagonal-bb": Method(
+        "The step sizes of Barzilai and Borwein, one for each coordinate, f may rise.",
+        DiagonalBarzilaiBorwein,
+        {"forward": 1.0},
+    ),
+    "hypergradient": Method(
+        "Gradient descent whose step size, or step sizes, follow their own gradient.",
+        Hypergradient,
+        {},
+    ),
+    "rprop": Method("Steps by the sign of the gradient, each of a length of its own.", Rprop, {}),
+    "adagrad": Method("AdaGrad's direction, its length by a line search.", AdaGrad, {}),
+    "rmsprop": Method("RMSProp's direction, its length by a line search.", RMSProp, {}),
+    "adam": Method("Adam with one step size throughout.", Adam, {}),
+    "sign": Method("Descent along the sign of the gradient.", SignDescent, {}),
+    "normalized-gd": Method(
+        "Descent along the gradient over its norm, with a heavy ball.", NormalizedGD, {}
+    ),
+    "osgm": Method(
+        "Step sizes learned online by their hypergradient; a step that fails is taken back.",
+        OSGM,
+        {},
+    ),
+    "diagonal-hessian": Method(
+        "Steps divided by the Hessian's diagonal, their length by a line search.",
+        DiagonalHessian,
+        {},
+    ),
+    "autogd": Method(
+        "Gradient descent that tries a longer and a shorter step at each point.", AutoGD, {}
+    ),
+    "best-of": Method(
+        "Classic or multidimensional backtracking, whichever promises more.", BestOf, {}
+    ),
 }
 
 
@@ -68,8 +140,10 @@ def methods() -> dict[str, str]:
     Examples
     --------
     >>> import mdbopt
-    >>> list(mdbopt.methods())
+    >>> list(mdbopt.methods())[:7]
     ['guarded', 'box', 'ellipsoid', 'simplex', 'backtracking', 'gd', 'nesterov']
+    >>> mdbopt.methods()["bb"]
+    'Gradient descent with the step size of Barzilai and Borwein, f may rise.'
     """
     return {name: method.summary for name, method in _METHODS.items()}
 
@@ -79,6 +153,11 @@ def method_name(name: Any) -> str:
     if isinstance(name, str) and name.lower() in _METHODS:
         return name.lower()
     return _checks.choice("method", name, tuple(_METHODS))
+
+
+def device_methods() -> tuple[str, ...]:
+    """Return the names of methods that work on a CUDA device, and on shards."""
+    return tuple(name for name, method in _METHODS.items() if method.search.on_devices)
 
 
 def find_method(name: Any) -> Method:

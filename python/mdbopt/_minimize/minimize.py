@@ -13,9 +13,10 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from mdbopt import _checks, _files
+from mdbopt._methods._iteration import HalfJudged
 from mdbopt._minimize.bounds import check_unbounded
 from mdbopt._minimize.callback import Callback
-from mdbopt._minimize.methods import find_method
+from mdbopt._minimize.methods import device_methods, find_method
 from mdbopt._minimize.objective import Objective, Start, start_point
 from mdbopt._minimize.progress import Progress
 from mdbopt._minimize.run import Run
@@ -198,7 +199,12 @@ def run_to_end(
     watcher = None if callback is None else Callback(callback)
     limits = settings.limits(objective)
     method = find_method(settings.method)
-    run = Run(objective, method, settings.search, limits, start.library, settings.return_all)
+    if start.device is not None and not method.search.on_devices:
+        raise ValueError(
+            f"x0: method {settings.method!r} works on the CPU, got an array on cuda:{start.device}; "
+            f"expected one on the CPU, or one of the methods {', '.join(device_methods())}"
+        )
+    run = Run(objective, method, method.completed(settings.search, objective), limits, start.library, settings.return_all)
     run.identity = _identity(settings, objective)
     if meeting is not None:
         meeting.core = run.core
@@ -221,7 +227,7 @@ def run_to_end(
     except BaseException:
         if checkpoint is not None:
             # What the objective raised matters more than that it could not be saved.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, HalfJudged):
                 run.save(checkpoint)
         raise
     finally:
@@ -241,7 +247,9 @@ def _identity(settings: Settings, objective: Objective) -> str:
     for name, value in sorted(options.items()):
         if name in ("backend", "threads", "reducer") or value is None:
             continue  # the same path either way
-        if isinstance(value, str):
+        if callable(value):
+            described[name] = "a function"
+        elif isinstance(value, str):
             described[name] = value
         elif name == "groups" or np.ndim(value) > 0:
             numbers = np.ascontiguousarray(value, dtype=np.int64 if name == "groups" else None)

@@ -157,6 +157,11 @@ class Objective:
         self._point = np.empty(start.size if start.device is None else 0, start.dtype)
 
     @property
+    def fun(self) -> Callable[..., Any]:
+        """What the user gave."""
+        return self._fun
+
+    @property
     def gradient_calls(self) -> int:
         """How often fun is called for a gradient, beside the call for f."""
         return 0 if self.differences is None else self.differences.evaluations

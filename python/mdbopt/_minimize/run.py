@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from mdbopt._arrays import Library
+from mdbopt._methods._iteration import Iteration
 from mdbopt._minimize import checkpoint as checkpoint_file
 from mdbopt._minimize.callback import Callback
 from mdbopt._minimize.methods import Method
@@ -139,7 +140,8 @@ class Run:
             if watcher is not None and watcher.stops(lambda: self._current(moved), self._x):  # noqa: B023
                 self._stopped = watcher.message
                 return STOPPED
-            if moved and limits.ftol > 0.0 and before - f <= limits.ftol * max(abs(f), 1.0):
+            lowered = before - f if self._search.monotone else abs(before - f)
+            if moved and limits.ftol > 0.0 and lowered <= limits.ftol * max(abs(f), 1.0):
                 return CONVERGED
 
     @property
@@ -176,6 +178,9 @@ class Run:
         )
 
     def result(self, status: int) -> OptimizeResult:
+        core = self.state._core
+        if isinstance(core, Iteration) and (status != CONVERGED or core.gmax > self._limits.gtol):
+            core.settle()
         result = self._current(accepted=True)
         del result["accepted"]
         result.njev = self.state.nfev

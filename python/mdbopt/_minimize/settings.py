@@ -12,7 +12,7 @@ from scipy.optimize import OptimizeWarning
 
 from mdbopt import _checks
 from mdbopt._minimize.differences import OPTIONS as DIFFERENCE_OPTIONS
-from mdbopt._minimize.methods import find_method, method_name
+from mdbopt._minimize.methods import device_methods, find_method, method_name
 from mdbopt._minimize.objective import Objective, by_differences
 from mdbopt._minimize.run import Limits
 
@@ -86,6 +86,11 @@ def read_options(
         raise ValueError(
             "jac: expected True or a callable with a reducer, as no shard can find its gradient by "
             f"differences alone, got {jac!r}"
+        )
+    if given.get("reducer") is not None and name not in device_methods():
+        raise ValueError(
+            f"reducer: method {name!r} does not work on shards, expected none, or one of the methods "
+            f"{', '.join(device_methods())}"
         )
     of_differences = DIFFERENCE_OPTIONS if by_differences(jac) else ()
     of_search = find_method(name).options()

@@ -25,6 +25,9 @@ class Search:
     """
 
     method: ClassVar[str]
+    # Whether f never rises, but for its rounding, and whether it works on a CUDA device.
+    monotone: ClassVar[bool] = True
+    on_devices: ClassVar[bool] = True
     backend: str | None = None
     threads: int | None = None
     gamma: float | None = None
