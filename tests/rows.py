@@ -236,10 +236,16 @@ def barzilai_borwein(v, s, _put):
 def osgm_learn(v, s, _put):
     h = s["inverse"] * ((s["scale"] * v["g"]) * (s["scale"] * v["g_trial"]))
     squares = v["sum_of_squares"] + h * h
-    p = not_below(0.0, v["p"] + s["lr"] * h / (np.sqrt(squares) + s["eps"]))
-    return {"sum_of_squares": squares, "p": minimum(p, s["most"])}, ()
+    lr = s["lr"] * minimum(v["b"], s["widest"]) if "widest" in s else s["lr"]
+    p = not_below(0.0, v["p"] + lr * h / (np.sqrt(squares) + s["eps"]))
+    return {"sum_of_squares": squares, "p": p}, ()
 
 
+LEARNS = {"g": SIGNED, "g_trial": SIGNED, "p": POSITIVE, "sum_of_squares": POSITIVE}
+LEARN_SCALARS = (
+    {"inverse": 0.7, "lr": 0.4, "eps": 1e-12, "scale": 0.3},
+    {"inverse": 0.1, "lr": 3.0, "eps": 0.1, "scale": 4.0},
+)
 FIVE_A = [f"a{k}" for k in range(5)]
 FIVE_S = [f"s{k}" for k in range(5)]
 
@@ -418,11 +424,12 @@ ROWS = (
             ),
             apply=barzilai_borwein,
         ),
-        "osgm_learn": Row(
-            {"g": SIGNED, "g_trial": SIGNED, "p": POSITIVE, "sum_of_squares": POSITIVE},
-            (
-                {"inverse": 0.7, "lr": 0.4, "most": 1e300, "eps": 1e-12, "scale": 0.3},
-                {"inverse": 0.1, "lr": 3.0, "most": 2.0, "eps": 0.1, "scale": 4.0},
+        "osgm_learn": Row(LEARNS, LEARN_SCALARS, apply=osgm_learn),
+        "osgm_learn_in_box": Row(
+            {"g": SIGNED, "g_trial": SIGNED, "b": POSITIVE} | LEARNS,
+            tuple(
+                s | {"widest": widest}
+                for s, widest in zip(LEARN_SCALARS, (1e300, 0.5), strict=True)
             ),
             apply=osgm_learn,
         ),

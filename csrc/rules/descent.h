@@ -3,7 +3,7 @@
 //   pair_sums             ⟨g, s⟩, ⟨g⁺, s⟩, ⟨s, y⟩, ‖s‖², ‖y‖², ⟨g, g⁺⟩, ‖g⁺‖², s = x⁺ − x, y = g⁺ − g
 //   barzilai_borwein      u ← clip((s∘y + mu u)/(s² + mu), least, most), u = 1/p: the diagonal matrix
 //                         nearest to the secant equation u∘s = y and to the one before
-//   osgm_learn            p ← clip(p + lr h/(√sum_of_squares + eps), 0, most), h = inverse g∘g⁺
+//   osgm_learn(_in_box)   p ← max(p + lr h/(√sum_of_squares + eps), 0), h = inverse g∘g⁺
 //
 // Source: Park, Dhar, Boyd, Shah 2020, "Variable metric proximal gradient method with diagonal
 // Barzilai-Borwein stepsize", section 3 (least and most are 1 over the long and the short step of
@@ -70,28 +70,54 @@ struct BarzilaiBorwein {
 struct OsgmLearn {
   static constexpr const char* kName = "osgm_learn";
   static constexpr const char* kSummary =
-      "h = inverse·(scale·g)·(scale·g_trial), sum_of_squares ← sum_of_squares + h², p ← clip(p + "
-      "lr·h/(√sum_of_squares + eps), 0, most)";
+      "h = inverse·(scale·g)·(scale·g_trial), sum_of_squares ← sum_of_squares + h², p ← max(p + "
+      "lr·h/(√sum_of_squares + eps), 0)";
   static constexpr Stream kStreams[] = {{"g", Role::kIn},
                                         {"g_trial", Role::kIn},
                                         {"p", Role::kInOut, Storage::kWide},
                                         {"sum_of_squares", Role::kInOut, Storage::kWide}};
   enum { kG, kGTrial, kP, kSum };
   struct Coef {
-    double inverse, lr, most, eps, scale;
+    double inverse, lr, eps, scale;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {{"inverse", &Coef::inverse},
                                                 {"lr", &Coef::lr},
-                                                {"most", &Coef::most, 1e300},
                                                 {"eps", &Coef::eps, 1e-12},
                                                 {"scale", &Coef::scale, 1.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    learn_rate(v, c, kP, c.lr);
+  }
+  template <class V, class C>
+  MDBOPT_INLINE static void learn_rate(V& v, const C& c, std::size_t place, double lr) {
     const double h = c.inverse * ((c.scale * v[kG]) * (c.scale * v[kGTrial]));
-    double sum = v[kSum];
-    const double p = learned(double(v[kP]), h, sum, c.lr, c.eps);
-    v[kSum] = sum;
-    v[kP] = min(p, c.most);
+    double sum = v[place + 1];
+    v[place] = learned(double(v[place]), h, sum, lr, c.eps);
+    v[place + 1] = sum;
+  }
+};
+
+// Each coordinate learns at the rate of its edge of the box of valid step sizes.
+struct OsgmLearnInBox {
+  static constexpr const char* kName = "osgm_learn_in_box";
+  static constexpr const char* kSummary = "as osgm_learn, with lr·min(b, widest) for lr";
+  static constexpr Stream kStreams[] = {{"g", Role::kIn},
+                                        {"g_trial", Role::kIn},
+                                        {"b", Role::kIn, Storage::kWide},
+                                        {"p", Role::kInOut, Storage::kWide},
+                                        {"sum_of_squares", Role::kInOut, Storage::kWide}};
+  enum { kB = 2, kP };
+  struct Coef {
+    double inverse, lr, widest, eps, scale;
+  };
+  static constexpr ScalarOf<Coef> kScalars[] = {{"inverse", &Coef::inverse},
+                                                {"lr", &Coef::lr},
+                                                {"widest", &Coef::widest},
+                                                {"eps", &Coef::eps, 1e-12},
+                                                {"scale", &Coef::scale, 1.0}};
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    OsgmLearn::learn_rate(v, c, kP, c.lr * min(v[kB], c.widest));
   }
 };
 

@@ -39,6 +39,6 @@ using Rules = RuleList<
     SignDescent, SignDescentMomentum, Signum, Lion, Adam, AmsGrad, NAdam, AdaGrad, AdaGradNorm,
     RmsProp<Plain>, RmsProp<Centered>, RmsProp<WithMomentum>, RmsProp<CenteredWithMomentum>, Rprop,
     HypergradientSgd, HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm,
-    PairSums, BarzilaiBorwein, OsgmLearn>;
+    PairSums, BarzilaiBorwein, OsgmLearn, OsgmLearnInBox>;
 
 }  // namespace mdbopt::MDBOPT_ISA

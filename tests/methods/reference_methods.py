@@ -293,6 +293,39 @@ def osgm(fun, x, shape="diagonal", action="monotone", hyper_lr=1.0):
             x, f, g = half, f_half, g_half
 
 
+def osgm_best(fun, x, momentum=0.95, momentum_lr=10.0, forward=1.02):
+    old = x
+    _, g_old, first, x, f, g = first_step(fun, x, down)
+    p, squares = np.full(x.size, first), np.zeros(x.size)
+    b, curvature = np.full(x.size, 1e290), 0.0
+    beta, momentum_squares, nulls, m = momentum, 0.0, 0, x - old
+
+    def cut(s, y):
+        nonlocal b, curvature
+        if s @ y > 0.0:
+            b = np.minimum(b, (s @ y) / np.maximum(y**2, 1e-300))
+            curvature = max(curvature, (y @ y) / (s @ y))
+
+    cut(x - old, g - g_old)
+    while True:
+        half = x - p * g + beta * m
+        f_half, g_half = fun(half)
+        fell = change(x, f, g, half, f_half, g_half) < 0.0
+        cut(half - x, g_half - g)
+        h = g_half * g / (g @ g)
+        squares = squares + h**2
+        p = np.maximum(p + np.minimum(b, 1e6 / curvature) * h / (np.sqrt(squares) + 1e-12), 0.0)
+        slope = g_half @ m / (g @ g)
+        momentum_squares += slope**2
+        beta = np.clip(beta - momentum_lr * slope / (np.sqrt(momentum_squares) + 1e-12), 0, 0.9995)
+        if fell:
+            m, nulls, b = half - x, 0, np.minimum(forward * b, 1e290)
+            x, f, g = half, f_half, g_half
+        else:
+            m, nulls = np.zeros(x.size), nulls + 1
+            p = 0.5 * p if nulls >= 8 else p
+
+
 def diagonal_hessian(fun, x, diagonal):
     f, g = fun(x)
     t = 1.0

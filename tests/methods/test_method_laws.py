@@ -250,6 +250,7 @@ WRONG = [
     ("adam", "patience", 0, ValueError), ("adam", "backend", "gpu", ValueError),
     ("adam", "threads", 0, ValueError), ("sign", "scale", "l2", ValueError),
     ("normalized-gd", "momentum", 1.0, ValueError), ("osgm", "action", "wait", ValueError),
+    ("osgm-best", "momentum", 1.0, ValueError),
     ("diagonal-hessian", "diagonal", 3, TypeError), ("diagonal-hessian", "refresh", 0, ValueError),
     ("autogd", "c", 1.0, ValueError), ("best-of", "forward", np.nan, ValueError),
 ]  # fmt: skip

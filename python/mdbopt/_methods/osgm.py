@@ -1,11 +1,18 @@
 """Online scaled gradient methods: step sizes learned by AdaGrad on the hypergradient.
 
-x½ = x - p∘g, h = g½∘g/‖g‖² (its mean over coordinates' sum for one step size), S ← S + h²,
-p ← clip(p + η·h/√S, 0, ∞). Source: Gao, Chu, Ye, Udell 2025, arXiv 2505.23081, with hypergradient
+x½ = x - p∘g, h = g½∘g/‖g‖² (⟨g½, g⟩/‖g‖² for one step size), S ← S + h², p ← max(p + η·h/√S, 0).
+Source: Gao, Chu, Ye, Udell 2025, arXiv 2505.23081, with hypergradient
 feedback; η and the first p are the first step size found, where the authors take multiples of 1/L.
 
-The next iterate is x½ if f fell, else x (monotone: a null step, from which p still learns), or
+`osgm`: the next iterate is x½ if f fell, else x (monotone: a null step, from which p still learns), or
 x½ - g½/L (lookahead), L the largest ‖y‖/‖s‖ seen.
+
+`osgm-best` adds a heavy ball whose β is learned in the same way: x½ = x - p∘g + β·m, m = x - x₋,
+0 after a null step, β ← clip(β - momentum_lr·k/√Σk², 0, 0.9995), k = ⟨g½, m⟩/‖g‖². The authors'
+code learns both at multiples of 1/L, the best of a grid of 20, L the largest eigenvalue. Here
+coordinate i learns p_i at the rate hyper_lr·min(b_i, 1e6/L), b_i ← min(b_i, ⟨s, y⟩/y_i²) over all
+evaluated pairs (the box of docs/searches.md, grown after each accepted step), L the largest
+‖y‖²/⟨s, y⟩ seen. From the eighth null step in a row on, p is halved.
 """
 
 from __future__ import annotations
@@ -25,6 +32,13 @@ ACTIONS = ("monotone", "lookahead")
 EPS = 1e-12
 # Below it the inverse leaves the range of a double.
 LEAST_DIVISOR = 1e-300
+# Of the heavy ball's β, as in the authors' code.
+MOST_MOMENTUM = 0.9995
+# The widest edge of the box that counts, over 1/L; and null steps in a row before p is halved.
+WIDEST = 1e6
+MOST_NULLS = 8
+# A set that no pair has cut yet.
+OPEN = 1e290
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +59,8 @@ class Learned(Descent):
         return False
 
     def shapes(self, size: int) -> Mapping[str, tuple[int, bool]]:
-        return {"p": (1 if self.scalar else size, True), "squares": (1 if self.scalar else size, True)}
+        learned = 1 if self.scalar else size
+        return {"p": (learned, True), "squares": (learned, True)}
 
     def first_numbers(self) -> dict[str, float]:
         return {"rate": 0.0}
@@ -58,18 +73,18 @@ class Learned(Descent):
         run.numbers["rate"] = self.hyper_lr * run.step
         run.step = 1.0
 
-    def learn_from(self, run: Iteration, g: Array, g_trial: Array, gg: float, divisor: float) -> None:
-        """Take AdaGrad's step for h = g∘g_trial/divisor; gg is their inner product."""
+    def learn_from(self, run: Iteration, g: Array, g_trial: Array, gg: float, g2: float) -> None:
+        """Take AdaGrad's step for h = g∘g_trial/‖g‖²; gg is their inner product, g2 ‖g‖²."""
         p, squares, rate = run.arrays["p"], run.arrays["squares"], run.numbers["rate"]
-        if divisor < LEAST_DIVISOR:
+        if g2 < LEAST_DIVISOR:
             return
         if self.scalar:
-            h = gg / divisor
+            h = gg / g2
             squares[0] += h * h
             p[0] = max(0.0, p[0] + rate * h / (math.sqrt(squares[0]) + EPS))
             return
         run.walk(
-            "osgm_learn", g, g_trial, p, squares, inverse=1.0 / divisor, lr=rate, eps=EPS,
+            "osgm_learn", g, g_trial, p, squares, inverse=1.0 / g2, lr=rate, eps=EPS,
             scale=run.scale,
         )  # fmt: skip
 
@@ -136,3 +151,97 @@ class OSGM(Learned):
         run.step *= 0.1
         if run.numbers["ahead"] == 0.0:
             run.arrays["p"] *= 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class OSGMBest(Learned):
+    """The online scaled gradient method with a learned heavy ball and rates from the box.
+
+    Parameters
+    ----------
+    momentum : float, default 0.95
+        β at first.
+    momentum_lr : float, default 10
+        How fast β is learned.
+    forward : float, default 1.02
+        Growth of the box after an accepted step.
+    """
+
+    momentum: float = number(0.95, least=0.0, below=MOST_MOMENTUM)
+    momentum_lr: float = number(10.0, least=0.0)
+    forward: float = number(1.02, least=1.0)
+
+    def shapes(self, size: int) -> Mapping[str, tuple[int, bool]]:
+        wide = {name: (size, True) for name in ("b", "u")}
+        return {**super().shapes(size), **wide, "m": (size, False)}
+
+    def first_numbers(self) -> dict[str, float]:
+        return {"beta": self.momentum, "momentum_squares": 0.0, "curvature": 0.0, "nulls": 0.0}
+
+    def start(self, run: Iteration) -> None:
+        super().start(run)
+        run.arrays["b"].fill(OPEN)
+
+    def begin(self, run: Iteration) -> None:
+        run.arrays["p"].fill(run.step)
+        # Where the first step was given, no pair has told of the curvature yet.
+        run.numbers["curvature"] = 1.0 / run.step if run.accepted == 0 else 0.0
+        if run.accepted:
+            run.walk("scaled", run.points["direction"], run.arrays["m"], scale=run.step)
+        run.step = 1.0
+
+    def learn(self, run: Iteration, before: Pair, after: Pair, sums: Any) -> None:
+        numbers, u = run.numbers, run.arrays["u"]
+        if sums.sy > LEAST_DIVISOR:
+            run.walk("hypergradient", before[1], after[1], u, scale=run.scale, cocoercive=1.0)
+            run.walk("box_cut", u, run.arrays["b"], cut=1.0 / sums.sy)
+            numbers["curvature"] = max(numbers["curvature"], sums.yy / sums.sy)
+
+    def judge(self, run: Iteration, f: float, g: Array, sums: Any) -> bool | None:
+        points, arrays, numbers = run.points, run.arrays, run.numbers
+        self.learn(run, (points["x"], points["g"]), (points["x_trial"], g), sums)
+        if run.g2 > LEAST_DIVISOR:
+            self._learn_rates(run, g)
+        won = run.change(f, sums) < 0.0
+        if won:
+            numbers["nulls"] = 0.0
+            run.walk("scaled", points["direction"], arrays["m"], scale=run.step)
+            run.walk("rescale", arrays["b"], factor=self.forward, most=OPEN)
+        else:
+            numbers["nulls"] += 1.0
+            arrays["m"].fill(0.0)
+            if numbers["nulls"] >= MOST_NULLS:
+                run.walk("rescale", arrays["p"], factor=0.5)
+        return won
+
+    def _learn_rates(self, run: Iteration, g: Array) -> None:
+        arrays, numbers = run.arrays, run.numbers
+        if numbers["curvature"] > 0.0:
+            run.walk(
+                "osgm_learn_in_box", run.points["g"], g, arrays["b"], arrays["p"],
+                arrays["squares"], inverse=1.0 / run.g2, lr=self.hyper_lr,
+                widest=min(OPEN, WIDEST / numbers["curvature"]), eps=EPS, scale=run.scale,
+            )  # fmt: skip
+        slope = run.walk("dot", g, arrays["m"]).dot * run.scale / run.g2
+        numbers["momentum_squares"] += slope * slope
+        root = math.sqrt(numbers["momentum_squares"]) + EPS
+        beta = numbers["beta"] - self.momentum_lr * slope / root
+        numbers["beta"] = min(max(beta, 0.0), MOST_MOMENTUM)
+
+    def direct(self, run: Iteration) -> None:
+        direction = run.points["direction"]
+        direction[:] = run.arrays["m"]
+        run.walk(
+            "momentum_step", run.points["g"], run.arrays["p"], direction,
+            beta=run.numbers["beta"], scale=run.scale, box=1.0,
+        )  # fmt: skip
+        if not run.searching:
+            run.step = 1.0
+
+    def follow(self, run: Iteration, moved: bool) -> None:
+        self.direct(run)
+
+    def hole(self, run: Iteration) -> None:
+        run.arrays["p"] *= 0.1
+        run.arrays["m"].fill(0.0)
+        self.direct(run)

@@ -17,7 +17,7 @@ from mdbopt._methods.diagonal_hessian import DIFFERENCE_OF_DIFFERENCES, Diagonal
 from mdbopt._methods.hypergradient import Hypergradient
 from mdbopt._methods.line_search import Nonmonotone
 from mdbopt._methods.normalized import NormalizedGD, SignDescent
-from mdbopt._methods.osgm import OSGM
+from mdbopt._methods.osgm import OSGM, OSGMBest
 from mdbopt._methods.polyak import Polyak
 from mdbopt._minimize.objective import Objective
 from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, Simplex
@@ -113,6 +113,11 @@ _METHODS = {
     "osgm": Method(
         "Step sizes learned online by their hypergradient; a step that fails is taken back.",
         OSGM,
+        {},
+    ),
+    "osgm-best": Method(
+        "Step sizes and a heavy ball learned online, at rates from the box of valid step sizes.",
+        OSGMBest,
         {},
     ),
     "diagonal-hessian": Method(
