@@ -38,7 +38,7 @@ using Rules = RuleList<
     Norm, Rescale, Fill, Dot, Sgd, SgdMomentum, HeavyBall, NormalizedGd, NormalizedGdMomentum,
     SignDescent, SignDescentMomentum, Signum, Lion, Adam, AmsGrad, NAdam, AdaGrad, AdaGradNorm,
     RmsProp<Plain>, RmsProp<Centered>, RmsProp<WithMomentum>, RmsProp<CenteredWithMomentum>, Rprop,
-    HypergradientSgd, HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm,
-    PairSums, BarzilaiBorwein, OsgmLearn, OsgmLearnInBox>;
+    HypergradientSgd, HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm, PairSums,
+    BarzilaiBorwein, OsgmLearn, OsgmLearnInBox>;
 
 }  // namespace mdbopt::MDBOPT_ISA

@@ -277,6 +277,10 @@ def osgm(fun, x, shape="diagonal", action="monotone", hyper_lr=1.0):
     squares = np.zeros(p.size)
     curvature = np.linalg.norm(g - g_old) / np.linalg.norm(x - old)
     while True:
+        if not p.any():
+            h = g * g / (g @ g) if shape == "diagonal" else np.ones(1)
+            squares = squares + h**2
+            p = hyper_lr * first * h / (np.sqrt(squares) + 1e-12)
         half = x - p * g
         f_half, g_half = fun(half)
         fell = change(x, f, g, half, f_half, g_half) <= 0.0
@@ -293,7 +297,7 @@ def osgm(fun, x, shape="diagonal", action="monotone", hyper_lr=1.0):
             x, f, g = half, f_half, g_half
 
 
-def osgm_best(fun, x, momentum=0.95, momentum_lr=10.0, forward=1.02):
+def osgm_best(fun, x, momentum=0.95, momentum_lr=10.0, forward=1.1):
     old = x
     _, g_old, first, x, f, g = first_step(fun, x, down)
     p, squares = np.full(x.size, first), np.zeros(x.size)
@@ -308,15 +312,20 @@ def osgm_best(fun, x, momentum=0.95, momentum_lr=10.0, forward=1.02):
 
     cut(x - old, g - g_old)
     while True:
+        g2 = max(g @ g, 1e-300)
+        if not p.any() and not m.any():
+            h = g * g / g2
+            squares = squares + h**2
+            p = np.minimum(b, 1e6 / curvature) * h / (np.sqrt(squares) + 1e-12)
         half = x - p * g + beta * m
         f_half, g_half = fun(half)
         fell = change(x, f, g, half, f_half, g_half) < 0.0
-        cut(half - x, g_half - g)
-        h = g_half * g / (g @ g)
+        h = g_half * g / g2
         squares = squares + h**2
         p = np.maximum(p + np.minimum(b, 1e6 / curvature) * h / (np.sqrt(squares) + 1e-12), 0.0)
-        slope = g_half @ m / (g @ g)
+        slope = g_half @ m / g2
         momentum_squares += slope**2
+        cut(half - x, g_half - g)
         beta = np.clip(beta - momentum_lr * slope / (np.sqrt(momentum_squares) + 1e-12), 0, 0.9995)
         if fell:
             m, nulls, b = half - x, 0, np.minimum(forward * b, 1e290)

@@ -231,9 +231,10 @@ def test_an_interrupted_judgement_is_not_saved(tmp_path, monkeypatch):
         )
 
     whole = run()
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(Iteration, "move", interrupted)
-        run(checkpoint=path, every=10)
+        with pytest.raises(KeyboardInterrupt):
+            run(checkpoint=path, every=10)
     # What was saved before, at the tenth evaluation, is whole.
     np.testing.assert_array_equal(run(resume=path).x, whole.x)
 
@@ -300,8 +301,6 @@ def test_the_first_step_may_be_given(method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_differences_stand_for_a_gradient(method):
-    result = mdbopt.minimize(
-        lambda x: LOSS(x)[0], X0, method=method, options={"maxiter": 600}
-    )
+    result = mdbopt.minimize(lambda x: LOSS(x)[0], X0, method=method, options={"maxiter": 600})
     least = mdbopt.minimize(LOSS, X0, jac=True).fun
     assert result.fun - least < 1e-3

@@ -48,7 +48,7 @@ CASES = [
     ("osgm", references.osgm, {"action": "lookahead"}),
     ("osgm", references.osgm, {"shape": "scalar", "action": "lookahead", "hyper_lr": 0.3}),
     ("osgm-best", references.osgm_best, {}),
-    ("osgm-best", references.osgm_best, {"momentum": 0.5, "momentum_lr": 1.0, "forward": 1.1}),
+    ("osgm-best", references.osgm_best, {"momentum": 0.5, "momentum_lr": 1.0, "forward": 1.02}),
     ("diagonal-hessian", references.diagonal_by_differences, {"refresh": 3}),
     ("autogd", references.autogd, {}),
     ("autogd", references.autogd, {"c": 1.5}),

@@ -46,10 +46,14 @@ Array = NDArray[Any]
 class Formula(Protocol):
     """What a state asks of its method; `mdbopt._methods._descent.Descent` says what each is."""
 
-    monotone: Any
-    patience: Any
-    backend: Any
-    threads: Any
+    @property
+    def monotone(self) -> bool: ...
+    @property
+    def patience(self) -> int: ...
+    @property
+    def backend(self) -> str | None: ...
+    @property
+    def threads(self) -> int | None: ...
 
     def shapes(self, size: int) -> Mapping[str, tuple[int, bool]]: ...
     def first_numbers(self) -> dict[str, float]: ...
@@ -67,7 +71,7 @@ class Formula(Protocol):
 
 
 class HalfJudged(RuntimeError):
-    """An interrupt came in the middle of a judgement, and what it left is no state to go on with."""
+    """An interrupt came in the middle of a judgement, so that the state cannot be gone on with."""
 
 
 class Iteration:

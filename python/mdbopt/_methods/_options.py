@@ -59,10 +59,9 @@ def switch(default: bool) -> Any:
     return field(default=default, metadata={"check": check})
 
 
-def function() -> Any:
-    """Declare a callable, or None."""
+def _callable(name: str, value: Any) -> Any:
+    return None if value is None else _checks.function(name, value)
 
-    def check(name: str, value: Any) -> Any:
-        return None if value is None else _checks.function(name, value)
 
-    return field(default=None, metadata={"check": check})
+# Of a field that takes a callable, or None.
+CALLABLE = {"check": _callable}

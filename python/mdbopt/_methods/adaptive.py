@@ -81,9 +81,7 @@ class RMSProp(Searched):
         return {"v": (size, False)}
 
     def direct(self, run: Iteration) -> None:
-        run.along_update(
-            "rmsprop", run.arrays["v"], alpha=self.decay, eps=self.eps * run.scale
-        )
+        run.along_update("rmsprop", run.arrays["v"], alpha=self.decay, eps=self.eps * run.scale)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +125,7 @@ class Rprop(Descent):
     grow, shrink : float, default 1.2 and 0.5
         Factors of a step size where the sign stayed, and where it changed.
     least, most : float, default 1e-12 and 1e12
-        Limits of a step size, relative to the first one. (1e-6 and 50, in units of x, in the paper.)
+        Limits of a step size, relative to the first one (in the paper 1e-6 and 50, absolute).
     """
 
     in_gradients: ClassVar[bool] = False

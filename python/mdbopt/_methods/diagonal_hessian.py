@@ -9,13 +9,13 @@ the comparison of Kunstner et al. 2023, section 6.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from mdbopt._methods._iteration import Array, Iteration
-from mdbopt._methods._options import function, number, whole
+from mdbopt._methods._options import CALLABLE, number, whole
 from mdbopt._methods.line_search import LineSearch
 
 # ε over max(1, |x|), between the rounding of gradients and their curvature.
@@ -38,11 +38,11 @@ class DiagonalHessian(LineSearch):
     refresh : int, default 100
         Accepted steps from one diagonal by differences to the next.
     difference : float, optional
-        ε_i over max(1, |x_i|); by default 2⁻²⁶, 2⁻¹¹ in float32, and 2⁻¹⁰ where gradients were found
-        by differences themselves.
+        ε_i over max(1, |x_i|); by default 2⁻²⁶, 2⁻¹¹ in float32, and 2⁻¹⁰ where gradients were
+        found by differences themselves.
     """
 
-    diagonal: Callable[[Array], Any] | None = function()
+    diagonal: Callable[[Array], Any] | None = field(default=None, metadata=CALLABLE)
     damping: float = number(1e-8, least=0.0, strict=True, below=1.0)
     refresh: int = whole(100, least=1)
     difference: float | None = number(None, least=0.0, strict=True)

@@ -4,8 +4,9 @@ x½ = x - p∘g, h = g½∘g/‖g‖² (⟨g½, g⟩/‖g‖² for one step size
 Source: Gao, Chu, Ye, Udell 2025, arXiv 2505.23081, with hypergradient
 feedback; η and the first p are the first step size found, where the authors take multiples of 1/L.
 
-`osgm`: the next iterate is x½ if f fell, else x (monotone: a null step, from which p still learns), or
-x½ - g½/L (lookahead), L the largest ‖y‖/‖s‖ seen.
+`osgm`: the next iterate is x½ if f fell, else x (monotone: a null step, from which p still learns),
+or x½ - g½/L (lookahead), L the largest ‖y‖/‖s‖ seen. Where p is 0 and so x½ = x, p learns from
+h = g∘g/‖g‖² without an evaluation.
 
 `osgm-best` adds a heavy ball whose β is learned in the same way: x½ = x - p∘g + β·m, m = x - x₋,
 0 after a null step, β ← clip(β - momentum_lr·k/√Σk², 0, 0.9995), k = ⟨g½, m⟩/‖g‖². The authors'
@@ -88,6 +89,19 @@ class Learned(Descent):
             scale=run.scale,
         )  # fmt: skip
 
+    def learn_here(self, run: Iteration) -> None:
+        """Learn from x itself as the trial."""
+        g = run.points["g"]
+        self.learn_from(run, g, g, run.g2, run.g2)
+
+    def trial(self, run: Iteration) -> float:
+        moved = super().trial(run)
+        if moved == 0.0 and run.walk("norm", run.points["direction"]).max == 0.0:
+            self.learn_here(run)
+            self.direct(run)
+            moved = super().trial(run)
+        return moved
+
     def along_learned(self, run: Iteration) -> None:
         """Set the direction to -p∘g, and the step to 1."""
         if self.scalar:
@@ -163,16 +177,16 @@ class OSGMBest(Learned):
         β at first.
     momentum_lr : float, default 10
         How fast β is learned.
-    forward : float, default 1.02
+    forward : float, default 1.1
         Growth of the box after an accepted step.
     """
 
     momentum: float = number(0.95, least=0.0, below=MOST_MOMENTUM)
     momentum_lr: float = number(10.0, least=0.0)
-    forward: float = number(1.02, least=1.0)
+    forward: float = number(1.1, least=1.0)
 
     def shapes(self, size: int) -> Mapping[str, tuple[int, bool]]:
-        wide = {name: (size, True) for name in ("b", "u")}
+        wide = dict.fromkeys(("b", "u"), (size, True))
         return {**super().shapes(size), **wide, "m": (size, False)}
 
     def first_numbers(self) -> dict[str, float]:
@@ -199,9 +213,9 @@ class OSGMBest(Learned):
 
     def judge(self, run: Iteration, f: float, g: Array, sums: Any) -> bool | None:
         points, arrays, numbers = run.points, run.arrays, run.numbers
-        self.learn(run, (points["x"], points["g"]), (points["x_trial"], g), sums)
         if run.g2 > LEAST_DIVISOR:
             self._learn_rates(run, g)
+        self.learn(run, (points["x"], points["g"]), (points["x_trial"], g), sums)
         won = run.change(f, sums) < 0.0
         if won:
             numbers["nulls"] = 0.0
@@ -213,6 +227,10 @@ class OSGMBest(Learned):
             if numbers["nulls"] >= MOST_NULLS:
                 run.walk("rescale", arrays["p"], factor=0.5)
         return won
+
+    def learn_here(self, run: Iteration) -> None:
+        if run.g2 > LEAST_DIVISOR:
+            self._learn_rates(run, run.points["g"])
 
     def _learn_rates(self, run: Iteration, g: Array) -> None:
         arrays, numbers = run.arrays, run.numbers

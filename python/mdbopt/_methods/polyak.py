@@ -1,10 +1,10 @@
 """Polyak's step size, with the least value known or estimated.
 
-x⁺ = x - α·g, α = (f(x) - f*)/‖g‖² (Polyak 1969, eq. 9). Where f* is not known, the level f_least - δ
-takes its place (Brännlund 1993; Goffin, Kiwiel 1999): δ ← 2δ where the step lowered the least f by
-half of δ at least, δ ← δ/2 where it did not (the two-sided rule of Nedić, Bertsekas 2001, section
-2; they let f reach the level itself, which no step along -g does for a convex f). δ at the start is
-what the search for a first step won, or ``lr``·‖g‖².
+x⁺ = x - α·g, α = (f(x) - f*)/‖g‖² (Polyak 1969). Where f* is not known, the level f_least - δ takes
+its place (Brännlund 1993; Goffin, Kiwiel 1999): δ ← 2δ where the step lowered the least f by half
+of δ at least, δ ← δ/2 where it did not (the two-sided rule of Nedić, Bertsekas 2001; they let f
+reach the level itself, which no step along -g does for a convex f). δ at the start is what the
+search for a first step won, or ``lr``·‖g‖².
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 from mdbopt import _checks
 from mdbopt._methods._descent import Descent
-from mdbopt._methods.adaptive import Adam, AdaGrad, RMSProp, Rprop
+from mdbopt._methods.adaptive import AdaGrad, Adam, RMSProp, Rprop
 from mdbopt._methods.adgd import AdGD
 from mdbopt._methods.autogd import AutoGD
 from mdbopt._methods.barzilai_borwein import BarzilaiBorwein, DiagonalBarzilaiBorwein

@@ -58,7 +58,8 @@ def minimize(
         The start; flattened if it has more axes, never written. float64 and float32 are kept;
         integers become float64. NumPy, or any array with ``__dlpack__``. On a CUDA device (float64
         or float32 only) the run stays there: ``fun`` gets points on it and returns the gradient on
-        it, and x, jac and step_sizes of results live on it.
+        it, and x, jac and step_sizes of results live on it. The methods from "nonmonotone" on work
+        on the CPU, and without a ``reducer``.
     args : tuple
         Further arguments of ``fun`` and ``jac``; one that is no tuple is the only one.
     method : str, default "guarded"
@@ -83,8 +84,9 @@ def minimize(
         no limit; for ``maxfun`` with differences, what 20,000 gradients take; those at x0 are
         always made). None stands for the default of any of these. ``disp``: print the outcome.
         ``return_all``: keep every current point in ``allvecs``. ``eps``, ``finite_diff_rel_step``,
-        ``workers``: of differences, see Notes. All others belong to the search: see `Guarded`,
-        `Box`, `Ellipsoid`, `Simplex`, `Backtracking`. Unknown names give an OptimizeWarning.
+        ``workers``: of differences, see Notes. All others belong to the method: see `Guarded`,
+        `Box`, `Ellipsoid`, `Simplex`, `Backtracking`, and docs/methods.md for all other methods.
+        Unknown names give an OptimizeWarning.
     bounds : scipy.optimize.Bounds or sequence of pairs, optional
         None, or infinite for each of the d variables: the problem is unconstrained.
     progress : bool
@@ -109,12 +111,14 @@ def minimize(
     Returns
     -------
     OptimizeResult
-        ``x, fun, jac`` (``fun`` is bit for bit the objective at ``x``, never above that at x0),
+        ``x, fun, jac`` (``fun`` is bit for bit the objective at ``x``, never above that at x0; where
+        a method that lets f rise has not converged, the point of the least f),
         ``nit`` (iterations: points tried after x0), ``nfev`` (evaluations of f, x0 and those of
         differences included), ``njev`` (of g; both at once, so ``nit + 1``), ``status`` (0
         converged, 1 limit reached, 2 no further progress in this precision, 3 not finite at x0 or
         decreasing to -inf, 99 stopped by the callback), ``success`` (status 0), ``message``,
-        ``step_sizes`` (float64, shape (d,): of a plain step, in units of x over g), ``ncut``
+        ``step_sizes`` (float64, shape (d,): of a plain step, in units of x over g; of the methods of
+        docs/methods.md those of the next step, 0 where it does not follow the gradient), ``ncut``
         (rejections that cut the set), ``trace`` (dict of arrays with one entry per evaluation of f
         and g, x0 first: f, best, gmax, accepted, ncut, seconds).
 
@@ -201,10 +205,18 @@ def run_to_end(
     method = find_method(settings.method)
     if start.device is not None and not method.search.on_devices:
         raise ValueError(
-            f"x0: method {settings.method!r} works on the CPU, got an array on cuda:{start.device}; "
-            f"expected one on the CPU, or one of the methods {', '.join(device_methods())}"
+            f"x0: method {settings.method!r} works on the CPU, got an array on "
+            f"cuda:{start.device}; expected one on the CPU, or one of the methods "
+            f"{', '.join(device_methods())}"
         )
-    run = Run(objective, method, method.completed(settings.search, objective), limits, start.library, settings.return_all)
+    run = Run(
+        objective,
+        method,
+        method.completed(settings.search, objective),
+        limits,
+        start.library,
+        settings.return_all,
+    )
     run.identity = _identity(settings, objective)
     if meeting is not None:
         meeting.core = run.core

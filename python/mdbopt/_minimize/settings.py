@@ -89,8 +89,8 @@ def read_options(
         )
     if given.get("reducer") is not None and name not in device_methods():
         raise ValueError(
-            f"reducer: method {name!r} does not work on shards, expected none, or one of the methods "
-            f"{', '.join(device_methods())}"
+            f"reducer: method {name!r} does not work on shards, expected none, or one of the "
+            f"methods {', '.join(device_methods())}"
         )
     of_differences = DIFFERENCE_OPTIONS if by_differences(jac) else ()
     of_search = find_method(name).options()
