@@ -111,14 +111,14 @@ def minimize(
     Returns
     -------
     OptimizeResult
-        ``x, fun, jac`` (``fun`` is bit for bit the objective at ``x``, never above that at x0; where
-        a method that lets f rise has not converged, the point of the least f),
+        ``x, fun, jac`` (``fun`` is bit for bit the objective at ``x``, never above that at x0;
+        where a method that lets f rise has not converged, the point of the least f),
         ``nit`` (iterations: points tried after x0), ``nfev`` (evaluations of f, x0 and those of
         differences included), ``njev`` (of g; both at once, so ``nit + 1``), ``status`` (0
         converged, 1 limit reached, 2 no further progress in this precision, 3 not finite at x0 or
         decreasing to -inf, 99 stopped by the callback), ``success`` (status 0), ``message``,
-        ``step_sizes`` (float64, shape (d,): of a plain step, in units of x over g; of the methods of
-        docs/methods.md those of the next step, 0 where it does not follow the gradient), ``ncut``
+        ``step_sizes`` (float64, shape (d,): of a plain step, in units of x over g; of the methods
+        of docs/methods.md of the next step, 0 where it does not follow the gradient), ``ncut``
         (rejections that cut the set), ``trace`` (dict of arrays with one entry per evaluation of f
         and g, x0 first: f, best, gmax, accepted, ncut, seconds).
 
