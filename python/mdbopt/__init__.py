@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from mdbopt import cuda, kernels, optimizers
 from mdbopt._core import __version__
-from mdbopt._minimize.methods import methods
 from mdbopt.kernels._backends import backends
 from mdbopt.kernels._rules import rules
 from mdbopt.optimizers import *  # noqa: F403
@@ -20,6 +19,7 @@ from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, SearchState, 
 
 if TYPE_CHECKING:
     from mdbopt import problems
+    from mdbopt._minimize.methods import methods
     from mdbopt._minimize.minimize import minimize
     from mdbopt._minimize.scipy_method import scipy_method
     from mdbopt.stochastic import minimize_batches
@@ -51,6 +51,7 @@ __all__ += optimizers.__all__
 # every program needs.
 _LATER = {
     "data": "mdbopt.data",
+    "methods": "mdbopt._minimize.methods",
     "minimize": "mdbopt._minimize.minimize",
     "minimize_batches": "mdbopt.stochastic",
     "plot": "mdbopt.plot",

@@ -19,7 +19,6 @@ from mdbopt._methods.line_search import Nonmonotone
 from mdbopt._methods.normalized import NormalizedGD, SignDescent
 from mdbopt._methods.osgm import OSGM, OSGMBest
 from mdbopt._methods.polyak import Polyak
-from mdbopt._minimize.objective import Objective
 from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, Simplex
 from mdbopt.searches._base import Search
 
@@ -36,12 +35,15 @@ class Method:
         """Names of the search options that a user may set."""
         return tuple(f.name for f in fields(self.search) if f.name not in self.fixed)
 
-    def completed(self, options: Mapping[str, Any], objective: Objective) -> Mapping[str, Any]:
-        """Add what the objective tells of the diagonal of its Hessian."""
+    def completed(self, options: Mapping[str, Any], fun: Any, *, exact: bool) -> Mapping[str, Any]:
+        """Add what the objective tells of the diagonal of its Hessian, where that is asked.
+
+        ``exact`` says whether its gradients have all digits.
+        """
         added: dict[str, Any] = {}
         if "diagonal" in self.options():
-            added["diagonal"] = getattr(objective.fun, "hessian_diagonal", None)
-            if objective.differences is not None and not objective.differences.exact:
+            added["diagonal"] = getattr(fun, "hessian_diagonal", None)
+            if not exact:
                 added["difference"] = DIFFERENCE_OF_DIFFERENCES
         return {**added, **options}
 

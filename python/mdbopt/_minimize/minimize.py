@@ -209,14 +209,9 @@ def run_to_end(
             f"cuda:{start.device}; expected one on the CPU, or one of the methods "
             f"{', '.join(device_methods())}"
         )
-    run = Run(
-        objective,
-        method,
-        method.completed(settings.search, objective),
-        limits,
-        start.library,
-        settings.return_all,
-    )
+    exact = objective.differences is None or objective.differences.exact
+    options = method.completed(settings.search, objective.fun, exact=exact)
+    run = Run(objective, method, options, limits, start.library, settings.return_all)
     run.identity = _identity(settings, objective)
     if meeting is not None:
         meeting.core = run.core
