@@ -236,15 +236,15 @@ def barzilai_borwein(v, s, _put):
 def osgm_learn(v, s, _put):
     h = s["inverse"] * ((s["scale"] * v["g"]) * (s["scale"] * v["g_trial"]))
     squares = v["sum_of_squares"] + h * h
-    lr = s["lr"] * minimum(v["b"], s["widest"]) if "widest" in s else s["lr"]
-    p = not_below(0.0, v["p"] + lr * h / (np.sqrt(squares) + s["eps"]))
+    rate = s["hyper_lr"] * minimum(v["b"], s["widest"]) if "widest" in s else s["hyper_lr"]
+    p = not_below(0.0, v["p"] + rate * h / (np.sqrt(squares) + s["eps"]))
     return {"sum_of_squares": squares, "p": p}, ()
 
 
 LEARNS = {"g": SIGNED, "g_trial": SIGNED, "p": POSITIVE, "sum_of_squares": POSITIVE}
 LEARN_SCALARS = (
-    {"inverse": 0.7, "lr": 0.4, "eps": 1e-12, "scale": 0.3},
-    {"inverse": 0.1, "lr": 3.0, "eps": 0.1, "scale": 4.0},
+    {"inverse": 0.7, "hyper_lr": 0.4, "eps": 1e-12, "scale": 0.3},
+    {"inverse": 0.1, "hyper_lr": 3.0, "eps": 0.1, "scale": 4.0},
 )
 FIVE_A = [f"a{k}" for k in range(5)]
 FIVE_S = [f"s{k}" for k in range(5)]

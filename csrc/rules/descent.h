@@ -3,7 +3,7 @@
 //   pair_sums             ⟨g, s⟩, ⟨g⁺, s⟩, ⟨s, y⟩, ‖s‖², ‖y‖², ⟨g, g⁺⟩, ‖g⁺‖², s = x⁺ − x, y = g⁺ − g
 //   barzilai_borwein      u ← clip((s∘y + mu u)/(s² + mu), least, most), u = 1/p: the diagonal matrix
 //                         nearest to the secant equation u∘s = y and to the one before
-//   osgm_learn(_in_box)   p ← max(p + lr h/(√sum_of_squares + eps), 0), h = inverse g∘g⁺
+//   osgm_learn(_in_box)   p ← max(p + hyper_lr h/(√sum_of_squares + eps), 0), h = inverse g∘g⁺
 //
 // Source: Park, Dhar, Boyd, Shah 2020, "Variable metric proximal gradient method with diagonal
 // Barzilai-Borwein stepsize", section 3 (least and most are 1 over the long and the short step of
@@ -71,22 +71,22 @@ struct OsgmLearn {
   static constexpr const char* kName = "osgm_learn";
   static constexpr const char* kSummary =
       "h = inverse·(scale·g)·(scale·g_trial), sum_of_squares ← sum_of_squares + h², p ← max(p + "
-      "lr·h/(√sum_of_squares + eps), 0)";
+      "hyper_lr·h/(√sum_of_squares + eps), 0)";
   static constexpr Stream kStreams[] = {{"g", Role::kIn},
                                         {"g_trial", Role::kIn},
                                         {"p", Role::kInOut, Storage::kWide},
                                         {"sum_of_squares", Role::kInOut, Storage::kWide}};
   enum { kG, kGTrial, kP, kSum };
   struct Coef {
-    double inverse, lr, eps, scale;
+    double inverse, hyper_lr, eps, scale;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {{"inverse", &Coef::inverse},
-                                                {"lr", &Coef::lr},
+                                                {"hyper_lr", &Coef::hyper_lr},
                                                 {"eps", &Coef::eps, 1e-12},
                                                 {"scale", &Coef::scale, 1.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    learn_rate(v, c, kP, c.lr);
+    learn_rate(v, c, kP, c.hyper_lr);
   }
   template <class V, class C>
   MDBOPT_INLINE static void learn_rate(V& v, const C& c, std::size_t place, double lr) {
@@ -100,7 +100,8 @@ struct OsgmLearn {
 // Each coordinate learns at the rate of its edge of the box of valid step sizes.
 struct OsgmLearnInBox {
   static constexpr const char* kName = "osgm_learn_in_box";
-  static constexpr const char* kSummary = "as osgm_learn, with lr·min(b, widest) for lr";
+  static constexpr const char* kSummary =
+      "as osgm_learn, with hyper_lr·min(b, widest) for hyper_lr";
   static constexpr Stream kStreams[] = {{"g", Role::kIn},
                                         {"g_trial", Role::kIn},
                                         {"b", Role::kIn, Storage::kWide},
@@ -108,16 +109,16 @@ struct OsgmLearnInBox {
                                         {"sum_of_squares", Role::kInOut, Storage::kWide}};
   enum { kB = 2, kP };
   struct Coef {
-    double inverse, lr, widest, eps, scale;
+    double inverse, hyper_lr, widest, eps, scale;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {{"inverse", &Coef::inverse},
-                                                {"lr", &Coef::lr},
+                                                {"hyper_lr", &Coef::hyper_lr},
                                                 {"widest", &Coef::widest},
                                                 {"eps", &Coef::eps, 1e-12},
                                                 {"scale", &Coef::scale, 1.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    OsgmLearn::learn_rate(v, c, kP, c.lr * min(v[kB], c.widest));
+    OsgmLearn::learn_rate(v, c, kP, c.hyper_lr * min(v[kB], c.widest));
   }
 };
 

@@ -85,7 +85,7 @@ class Learned(Descent):
             p[0] = max(0.0, p[0] + rate * h / (math.sqrt(squares[0]) + EPS))
             return
         run.walk(
-            "osgm_learn", g, g_trial, p, squares, inverse=1.0 / g2, lr=rate, eps=EPS,
+            "osgm_learn", g, g_trial, p, squares, inverse=1.0 / g2, hyper_lr=rate, eps=EPS,
             scale=run.scale,
         )  # fmt: skip
 
@@ -237,7 +237,7 @@ class OSGMBest(Learned):
         if numbers["curvature"] > 0.0:
             run.walk(
                 "osgm_learn_in_box", run.points["g"], g, arrays["b"], arrays["p"],
-                arrays["squares"], inverse=1.0 / run.g2, lr=self.hyper_lr,
+                arrays["squares"], inverse=1.0 / run.g2, hyper_lr=self.hyper_lr,
                 widest=min(OPEN, WIDEST / numbers["curvature"]), eps=EPS, scale=run.scale,
             )  # fmt: skip
         slope = run.walk("dot", g, arrays["m"]).dot * run.scale / run.g2
