@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from stochastic.reference import Run
+from reference_batches import Run
 
 import mdbopt
 from mdbopt import minimize_batches
