@@ -84,9 +84,10 @@ class Reducer:
 
         Parameters
         ----------
-        group : torch.distributed.ProcessGroup or DeviceMesh, optional
+        group : torch.distributed.ProcessGroup, DeviceMesh or list of ProcessGroup, optional
             Of gloo, NCCL or another backend that gathers tensors; the default group when None. Of a
             mesh all dimensions shard, the last one fastest: give ``mesh["shard"]`` for one of them.
+            A list has the groups along such dimensions.
 
         Raises
         ------

@@ -42,7 +42,9 @@ def engine(group: Any) -> tuple[Callable[[Numbers], Numbers], int, int]:
 
 
 def _groups(group: Any) -> list[Any]:
-    """List the groups along each dimension of a mesh, or the one that is given."""
+    """List the groups along each dimension of a mesh, or those that are given."""
+    if isinstance(group, (list, tuple)):
+        return list(group)
     if not hasattr(group, "mesh_dim_names"):
         return [group]
     return [group.get_group(dimension) for dimension in range(group.ndim)]

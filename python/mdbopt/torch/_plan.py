@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import chain
 from typing import Any
 
@@ -10,7 +9,9 @@ import numpy as np
 import torch
 
 from mdbopt import _core
+from mdbopt.torch._clip import norm_of, scale_within
 from mdbopt.torch._parameters import plain
+from mdbopt.torch._together import Together
 
 
 class Call:
@@ -107,6 +108,10 @@ class Call:
             if self._shared:
                 self._tell()
         return taken
+
+    def fail(self, words: str) -> None:
+        """Tell the other shards of an error, if a step exchanges anything."""
+        self._core.fail(words, self._owner.max_norm is not None)
 
     def is_plain(self) -> bool:
         """Tell whether a step needs no numbers but each group's lr and decay, as they are."""
@@ -214,6 +219,12 @@ class Plan:
             call.t += 1
         return taken
 
+    def fail(self, words: str) -> bool:
+        """Tell the other shards of an error, by the call that they wait in; False without one."""
+        for call in self._calls[:1]:
+            call.fail(words)
+        return bool(self._calls)
+
     def step(
         self, grads: list[list[Any]], scale: float, skip: bool, max_norm: float, scalars: Any
     ) -> Any:
@@ -235,11 +246,11 @@ class Plan:
         norm = None if self._calls else 0.0
         if len(self._calls) > 1:
             for call in self._calls:  # nothing is written before everything is checked
-                call.step(grads, scale, True, 0.0, scalars)
+                call.step(grads, scale, True, max_norm, scalars)
             if max_norm > 0.0 and not skip:
-                norm = _norm(grads) / scale
-                scale /= min(1.0, max_norm / (norm + 1e-6))
-                max_norm = 0.0
+                own = norm_of(chain.from_iterable(grads))
+                norm = Together(self._owner._execution["reducer"]).norm(own) / scale
+                scale, max_norm = scale_within(scale, norm, max_norm), 0.0
         for call in self._calls:
             taken = call.step(grads, scale, skip, max_norm, scalars)
             norm = taken if max_norm > 0.0 else norm
@@ -269,12 +280,3 @@ def _share(states: list[dict[str, Any]], name: str, counts: Any) -> None:
     """Let each state have its element of an array as a tensor without axes."""
     for state, count in zip(states, torch.from_numpy(counts).unbind(), strict=True):
         state[name] = count
-
-
-def _norm(grads: list[list[Any]]) -> float:
-    """Give the norm of all gradients together."""
-    present = [
-        grad.detach() for each in grads for grad in each if grad is not None and grad.numel()
-    ]
-    norms = [float(torch.linalg.vector_norm(grad, dtype=torch.float64)) for grad in present]
-    return math.hypot(*norms)

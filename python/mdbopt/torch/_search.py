@@ -12,6 +12,8 @@ from mdbopt import _checks
 from mdbopt._arrays import real_value
 from mdbopt.searches._base import Search as Options
 from mdbopt.searches._state import SearchState
+from mdbopt._shards import telling
+from mdbopt.torch._dtensors import check_kinds, is_dtensor, layout_of, local, local_gradient
 from mdbopt.torch._evaluation import Seen, same, seen
 from mdbopt.torch._hooks import (
     get_eval_frame_callback,
@@ -21,6 +23,7 @@ from mdbopt.torch._hooks import (
 )
 from mdbopt.torch._parameters import checked_group, plain
 from mdbopt.torch._saved import load_exactly, unwrapped
+from mdbopt.torch._together import Together
 
 _DTYPES = (torch.float64, torch.float32)
 _GROUPS = ("coordinate", "tensor")
@@ -75,9 +78,14 @@ class Search(torch.optim.Optimizer):
         maximize: bool = False,
         backend: str | None = None,
         threads: int | None = None,
+        reducer: Callable[..., Any] | None = None,
     ) -> None:
         self._label = type(self).__name__
-        self._execution: dict[str, Any] = {"backend": backend, "threads": threads}
+        self._execution: dict[str, Any] = {
+            "backend": backend,
+            "threads": threads,
+            "reducer": reducer,
+        }
         self._forget()
         defaults = {
             **options,
@@ -132,7 +140,25 @@ class Search(torch.optim.Optimizer):
                 raise self._unlike(i, f"lives on {param.device}", "the CPU")
             if param.dtype != params[0].dtype:
                 raise self._unlike(i, f"has dtype {param.dtype}", f"{params[0].dtype} as the first")
+        try:
+            self._together = Together(self._execution["reducer"] or self._reducer_of(params))
+        except Exception:
+            self.param_groups.clear()
+            raise
         self._forget()
+
+    def _reducer_of(self, params: list[Any]) -> Any:
+        """Make the reducer of DTensors that are cut; None for others."""
+        check_kinds(self._label, params)
+        layout = layout_of(params)
+        if layout is None and not is_dtensor(params[0]):
+            return None
+        if layout is None or not layout.alike:
+            raise ValueError(
+                f"{self._label}: params: expected DTensors that are cut along the same dimensions "
+                "of one mesh, since a search takes all of them as one vector"
+            )
+        return layout.reducer()
 
     def _unlike(self, i: int, came: str, expected: str) -> Exception:
         self.param_groups.clear()
@@ -166,14 +192,15 @@ class Search(torch.optim.Optimizer):
         """Make the search with the options of the group."""
         names = self._SEARCH.__dataclass_fields__.keys() - {"groups", *self._execution}
         options = {name: plain(group[name]) for name in names if name in group}
+        reducer = self._together.reducer if params else self._execution["reducer"]
         if group["groups"] == "tensor" and params:
-            sizes = [param.numel() for param in params]
+            sizes = [local(param).numel() for param in params]
             options["groups"] = np.repeat(np.arange(len(sizes)), sizes)
-        return self._SEARCH(**options, **self._execution)
+        return self._SEARCH(**options, **{**self._execution, "reducer": reducer})
 
     def _gathered(self, tensors: list[Any]) -> Any:
         """Copy tensors into one vector; a gradient that is None is zero."""
-        params = self._params
+        params = [local(param) for param in self._params]
         size = sum(param.numel() for param in params)
         vector = torch.empty(size, dtype=params[0].dtype)
         parts = vector.split([param.numel() for param in params])
@@ -191,9 +218,12 @@ class Search(torch.optim.Optimizer):
 
     def _scatter(self, vector: Any) -> None:
         """Write a vector to the parameters."""
-        parts = torch.as_tensor(vector).split([param.numel() for param in self._params])
-        for param, part in zip(self._params, parts, strict=True):
-            param.copy_(part.view(param.shape))
+        pieces = [local(param) for param in self._params]
+        parts = torch.as_tensor(vector).split([piece.numel() for piece in pieces])
+        for piece, part in zip(pieces, parts, strict=True):
+            piece.copy_(part.view(piece.shape))
+        if is_dtensor(self._params[0]):
+            torch.autograd.graph.increment_version(self._params)
 
     # -- steps ------------------------------------------------------------------------------------
 
@@ -278,8 +308,9 @@ class Search(torch.optim.Optimizer):
             y = state._core.propose(True)
             moved = False
             try:
-                self._scatter(y)
-                loss, f, g = self._evaluate(closure)
+                with telling(state._core):
+                    self._scatter(y)
+                    loss, f, g = self._evaluate(closure)
                 moved = search.judge(state, f, g) is True
             finally:
                 if not moved:
@@ -289,7 +320,8 @@ class Search(torch.optim.Optimizer):
                 continue
             moves += 1
             self._loss = loss
-            change = min(abs(state.f - f_before), float(np.abs(y - x).max()))
+            longest = self._together.greatest(float(np.abs(y - x).max(initial=0.0)))
+            change = min(abs(state.f - f_before), longest)
             if change <= limits.change:
                 break
 
@@ -297,35 +329,50 @@ class Search(torch.optim.Optimizer):
         """Give the loss as the closure returned it, and f and g of what is minimised."""
         with torch.enable_grad():
             loss = closure()
+        if is_dtensor(loss):
+            loss = loss.full_tensor()
         f = real_value(f"{self._label}: closure", loss, "the loss, a real number")
         if isinstance(loss, torch.Tensor):
             loss = loss.detach()
-        g = self._gathered([param.grad for param in self._params])
+        g = self._gathered([local_gradient(self._named, p, p.grad) for p in self._params])
         if self.param_groups[0]["maximize"]:
             return loss, -f, g.neg_()
         return loss, f, g
 
+    def _named(self, param: Any) -> str:
+        k = next(k for k, other in enumerate(self._params) if other is param)
+        return f"{self._label}: gradient of params[{k}]"
+
     def _start(self, closure: Callable[[], Any]) -> int:
         """Have a search at the parameters as they are; give the evaluations that it took."""
-        x = self._gathered([param.detach() for param in self._params]).numpy()
+        x = self._gathered([local(param.detach()) for param in self._params]).numpy()
         search = self._options_of(self.param_groups[0], self._params)
         state = self._state
-        if state is not None:
-            stays = search == self._search and state.status != 3 and _same_bits(state._core.x, x)
-            state = state if stays else None
-        always = self.param_groups[0]["reevaluate"]
-        if (
+        stays = (
             state is not None
-            and self._seen is not None
-            and not always
-            and same(closure, self._params, self._seen)
-        ):
+            and search == self._search
+            and state.status != 3
+            and _same_bits(state._core.x, x)
+        )
+        seen_before = None if self.param_groups[0]["reevaluate"] else self._seen
+        known = stays and seen_before is not None and same(closure, self._params, seen_before)
+        # What differs on one shard differs for all of them.
+        stays, known = self._together.every(stays, known)
+        if known:
             return 0
-        self._loss, f, g = self._evaluate(closure)
-        if state is None or f != state.f or not _same_bits(state._core.g, g.numpy()):
+        try:
+            self._loss, f, g = self._evaluate(closure)
+        except Exception as error:
+            self._together.fail(error)
+            raise
+        stays = (
+            stays and state is not None and f == state.f and _same_bits(state._core.g, g.numpy())
+        )
+        finite = bool(np.isfinite(x).all())
+        stays, finite, empty = self._together.every(stays, finite, x.size == 0)
+        if not stays:
             # A search compares values of one function: for another one it begins anew.
-            finite = x.size > 0 and bool(np.isfinite(x).all())
-            state = search.init(x, f, g.numpy()) if finite else None
+            state = search.init(x, f, g.numpy()) if finite and not empty else None
         self._state, self._search = state, search
         return 1
 
@@ -386,6 +433,7 @@ class Search(torch.optim.Optimizer):
         super().__setstate__(state)
         self.defaults.pop("differentiable", None)
         self._forget()
+        self._together = Together(self._execution["reducer"] or self._reducer_of(self._params))
         group = self.param_groups[0]
         for name, value in self.defaults.items():
             group.setdefault(name, value)
@@ -400,7 +448,7 @@ class Search(torch.optim.Optimizer):
         if saved:
             self._search = self._options_of(group, self._params)
             self._state = self._search.restore(saved)
-            size = sum(param.numel() for param in self._params)
+            size = sum(local(param).numel() for param in self._params)
             if self._state._core.x.size != size:
                 raise ValueError(
                     f"{self._label}: state: is of {self._state._core.x.size} parameters, expected "

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 
 from mdbopt import _checks, _core
+from mdbopt._shards import words_of
 from mdbopt.optimizers._base import Optimizer
 from mdbopt.optimizers._hints import unknown_option
 from mdbopt.torch._hooks import (
@@ -20,6 +21,8 @@ from mdbopt.torch._hooks import (
 from mdbopt.torch._parameters import arithmetic, checked_group, plain
 from mdbopt.torch._plan import Plan
 from mdbopt.torch._saved import fit_state, load_exactly
+from mdbopt.torch._sharded import Sharded, sharded
+from mdbopt.torch._together import Together
 
 # What the core's hyperparameters are called in torch.optim.
 _SPREAD = {"betas": ("beta1", "beta2")}
@@ -61,6 +64,7 @@ class Update(torch.optim.Optimizer):
         max_norm: float | None = None,
         backend: str | None = None,
         threads: int | None = None,
+        reducer: Callable[..., Any] | None = None,
         **others: Any,
     ) -> None:
         self._label = type(self).__name__
@@ -72,8 +76,9 @@ class Update(torch.optim.Optimizer):
             max_norm = _checks.real(f"{self._label}: max_norm", max_norm, least=0.0, strict=True)
         self.max_norm = max_norm
         self.total_norm: Any = None
-        self._execution = {"backend": backend, "threads": threads}
+        self._execution = {"backend": backend, "threads": threads, "reducer": reducer}
         self._plan: Plan | None = None
+        self._sharded: Sharded | None = None
         super().__init__(params, defaults)
 
     def _check_others(self, others: dict[str, Any], defaults: dict[str, Any]) -> None:
@@ -81,7 +86,7 @@ class Update(torch.optim.Optimizer):
         common = ("maximize", "rounding", "seed", "flush_subnormals", "max_norm", "backend")
         for name, value in others.items():
             if name not in _IMPLEMENTATIONS:
-                known = {*defaults, *common, "threads"}
+                known = {*defaults, *common, "threads", "reducer"}
                 raise TypeError(unknown_option(self._label, name, known))
             if value is not None and not isinstance(value, bool):
                 raise TypeError(
@@ -217,6 +222,14 @@ class Update(torch.optim.Optimizer):
             self._optimizer_of(complete)
         super().add_param_group(checked)
         self._plan = None
+        try:
+            self._sharded = sharded(self, self._all_params())
+        except Exception:
+            self.param_groups.pop()
+            raise
+
+    def _all_params(self) -> list[Any]:
+        return [param for group in self.param_groups for param in group["params"]]
 
     @outside_of_graphs
     def step(self, *args: Any, **kwargs: Any) -> Any:
@@ -257,6 +270,8 @@ class Update(torch.optim.Optimizer):
         return self._take(None)
 
     def _take(self, scalars: dict[str, float] | None) -> bool:
+        if self._sharded is not None:
+            return self._sharded.take(self, scalars)
         given = self.__dict__
         # Set by PyTorch's GradScaler.
         scaled = "grad_scale" in given or "found_inf" in given
@@ -272,7 +287,7 @@ class Update(torch.optim.Optimizer):
                 if plan is None or grads is None:
                     groups = self.param_groups
                     grads = [[param.grad for param in group["params"]] for group in groups]
-                    plan = self._plan = Plan(self, grads)
+                    plan = self._plan = self._planned(grads)
                 scale = _number_of(given.get("grad_scale"), 1.0)
                 skip = _number_of(given.get("found_inf"), 0.0) != 0.0
                 norm = plan.step(grads, scale, skip, max_norm, scalars)
@@ -285,6 +300,16 @@ class Update(torch.optim.Optimizer):
         if self.max_norm is not None and not skip:
             self.total_norm = norm
         return not skip
+
+    def _planned(self, grads: list[list[Any]]) -> Plan:
+        """Plan a step; other shards, if there are any, are told where that is not possible."""
+        try:
+            return Plan(self, grads)
+        except Exception as error:
+            reducer = self._execution["reducer"]
+            if reducer is not None and not (self._plan and self._plan.fail(words_of(error))):
+                Together(reducer).fail(error)
+            raise
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a saved state, of this class or of torch.optim's class of the same rule.
@@ -320,6 +345,7 @@ class Update(torch.optim.Optimizer):
             for param in group["params"]:
                 if param in self.state:
                     fit_state(self.state[param], param)
+        self._sharded = sharded(self, self._all_params())
 
 
 def _plain_step(optimizer: Update, *args: Any, **kwargs: Any) -> Any:
