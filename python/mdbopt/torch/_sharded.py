@@ -204,7 +204,7 @@ class Sharded:
         if rules & _SUMMING:
             raise ValueError(
                 f"{self._label}: params: expected DTensors that are cut along the same dimensions "
-                f"of one mesh, on the CPU, as this rule takes sums over all of them; these are "
+                f"of one mesh, on the CPU, as this rule takes sums over all of them; got DTensors "
                 f"{self._reason()}"
             )
 

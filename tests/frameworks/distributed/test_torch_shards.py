@@ -1,0 +1,249 @@
+"""Steps and searches of `mdbopt.torch` on DTensors and FSDP2's modules, beside one process."""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+import torch_rank as one  # noqa: E402
+from test_processes import ALLOWED, free_port  # noqa: E402
+from torch_rank import ALIGNED, SEARCHES, UNEVEN, UPDATES  # noqa: E402
+
+import mdbopt.torch  # noqa: E402
+
+EXAMPLE = Path(one.__file__).parents[3] / "examples" / "fsdp_training.py"
+CLOSE = 1e-6
+
+
+def run(script, ranks, *arguments):
+    """Run a script in some processes, which all have to succeed; give what the first one prints."""
+    start = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={ranks}"]
+    done = subprocess.run(
+        [*start, f"--master-port={free_port()}", str(script), *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=ALLOWED,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """Give what each of four processes ended with."""
+    folder = tmp_path_factory.mktemp("ranks")
+    run(Path(one.__file__), 4, str(folder))
+    return [torch.load(folder / f"told-{k}.pt", weights_only=False) for k in range(4)]
+
+
+def alone(shapes, cases=UPDATES, **how):
+    """Give the same with whole tensors, in this process."""
+    told = []
+    for name, options in cases:
+        params = [whole.requires_grad_() for whole in one.starts(shapes)]
+        optimizer = one.stepped(name, options, params, **how)
+        told.append((params, optimizer))
+    return told
+
+
+def distance(a, b):
+    return float((a.double() - b.double()).norm() / max(float(b.double().norm()), 1e-30))
+
+
+def check_updates(told, expected, equal):
+    for said in told:
+        for ours, (params, optimizer) in zip(said, expected, strict=True):
+            for mine, whole in zip(ours["params"], params, strict=True):
+                assert equal(mine, whole.detach())
+            for mine, whole in zip(ours["states"], params, strict=True):
+                theirs = optimizer.state[whole]
+                assert mine.keys() == theirs.keys()
+                assert all(equal(mine[name], theirs[name]) for name in theirs)
+            for name, value in ours["numbers"].items():
+                assert value == pytest.approx(optimizer.param_groups[0][name], rel=CLOSE)
+            if optimizer.max_norm is not None:
+                assert ours["norm"] == pytest.approx(optimizer.total_norm, rel=CLOSE)
+
+
+def within(a, b):
+    return distance(a, b) <= CLOSE
+
+
+@pytest.mark.parametrize("case", ["aligned", "all whole"])
+def test_updates_have_the_bits_of_one_process(told, case):
+    check_updates([said[case] for said in told], alone(ALIGNED), torch.equal)
+
+
+@pytest.mark.parametrize("case", ["square", "both cut"])
+def test_replicated_dimensions_of_a_mesh_count_once(told, case):
+    check_updates([said[case] for said in told], alone(ALIGNED), torch.equal)
+
+
+def test_tensors_that_are_cut_along_other_dimensions_count_once(told):
+    check_updates([said["cut apart"] for said in told], alone(ALIGNED, UPDATES[:5]), within)
+
+
+@pytest.mark.parametrize("case", ["uneven", "by columns"])
+def test_pieces_may_be_short_or_empty_and_cut_anywhere(told, case):
+    check_updates([said[case] for said in told], alone(UNEVEN), within)
+
+
+def test_a_norm_over_several_calls_of_the_core(told):
+    expected = alone(ALIGNED, UPDATES[:1], grouped=True)
+    check_updates([said["grouped"] for said in told], expected, within)
+
+
+def test_replicated_tensors_beside_those_that_are_cut(told):
+    check_updates([said["some whole"] for said in told], alone(ALIGNED, UPDATES[:5]), within)
+
+
+def test_all_processes_end_with_the_same_bits(told):
+    for case in ("uneven", "by columns", "some whole", "grouped"):
+        for said in told[1:]:
+            for mine, first in zip(said[case], told[0][case], strict=True):
+                pairs = zip(mine["params"], first["params"], strict=True)
+                assert all(torch.equal(a, b) for a, b in pairs)
+                assert mine["norm"] == first["norm"]
+
+
+def test_a_reducer_for_plain_tensors(told):
+    for k, grouped in enumerate((False, True)):
+        [(params, optimizer)] = alone(ALIGNED, UPDATES[:1], grouped=grouped)
+        for j, whole in enumerate(params):
+            mine = torch.cat([said["by reducer"][k]["params"][j] for said in told])
+            theirs = whole.detach().view(-1)
+            assert within(mine, theirs) if grouped else torch.equal(mine, theirs)
+        for said in told:
+            assert said["by reducer"][k]["norm"] == pytest.approx(optimizer.total_norm, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_searches_of_one_tensor_have_the_bits_of_one_process(told, name):
+    expected = one.search_case(name, ALIGNED[:1], lambda whole: whole)
+    for said in told:
+        ours = said["searches of one"][name]
+        assert (ours["losses"], ours["entry"]) == (expected["losses"], expected["entry"])
+        assert torch.equal(ours["params"][0], expected["params"][0])
+
+
+@pytest.mark.parametrize("shapes", ["aligned", "uneven"])
+@pytest.mark.parametrize("name", [*SEARCHES, "Box by tensor"])
+def test_searches_decide_alike(told, name, shapes):
+    options = {"groups": "tensor"} if name == "Box by tensor" else {}
+    wholes = {"aligned": ALIGNED, "uneven": UNEVEN}[shapes]
+    expected = one.search_case(name.split()[0], wholes, lambda whole: whole, **options)
+    first = told[0][f"searches {shapes}"][name]
+    # A sum that is rounded elsewhere takes a search along another path after some tens of steps.
+    assert first["losses"][:2] == pytest.approx(expected["losses"][:2], rel=CLOSE)
+    for said in told[1:]:
+        ours = said[f"searches {shapes}"][name]
+        assert (ours["losses"], ours["entry"]) == (first["losses"], first["entry"])
+        pairs = zip(ours["params"], first["params"], strict=True)
+        assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def trained(steps):
+    model = one.network()
+    optimizer = one.adam_of(model)
+    one.train(model, optimizer, 0, steps)
+    return model, optimizer
+
+
+def test_fsdp_trains_and_saves_as_one_process(told):
+    model, optimizer = trained(6)
+    for said in told:
+        ours = said["fsdp"]
+        assert ours["kinds"] == {"step": "Tensor", "exp_avg": "DTensor", "exp_avg_sq": "DTensor"}
+        for name, param in model.named_parameters():
+            saved = ours["saved"][name]
+            assert float(saved["step"]) == 6.0
+            assert within(saved["exp_avg"], optimizer.state[param]["exp_avg"])
+            assert within(saved["exp_avg_sq"], optimizer.state[param]["exp_avg_sq"])
+    model, optimizer = trained(12)
+    for said in told:
+        ours = said["fsdp"]
+        for mine, whole in zip(ours["params"], model.parameters(), strict=True):
+            assert within(mine, whole.detach())
+        assert ours["norm"] == pytest.approx(optimizer.total_norm, rel=CLOSE)
+        assert ours["versions"] >= 6  # autograd sees that parameters are written to
+
+
+def test_ddp_is_as_it_was(told):
+    model, _ = trained(12)
+    for said in told:
+        for mine, first, whole in zip(said["ddp"], told[0]["ddp"], model.parameters(), strict=True):
+            assert torch.equal(mine, first)
+            assert within(mine, whole.detach())
+
+
+def test_a_step_is_skipped_by_all(told):
+    for said in told:
+        param, norm = said["skipped"]["skipped"]
+        assert torch.equal(param, torch.ones(4))
+        assert norm is None
+        assert said["skipped"]["norm"] == 4.0
+        assert not torch.equal(said["skipped"]["moved"], param)
+
+
+ON_ALL = {
+    "mixed AdamW": "TypeError: AdamW: params: expected DTensors alone or plain tensors alone",
+    "mixed Guarded": "TypeError: Guarded: params: expected DTensors alone or plain tensors alone",
+    "partial AdamW": "TypeError: AdamW: params[1]: has placements (Partial(sum),), expected those",
+    "partial Guarded": "TypeError: Guarded: params[1]: has placements (Partial(sum),), expected",
+    "some whole": "ValueError: Guarded: params: expected DTensors that are cut along the same",
+    "reducer of some": "ValueError: AdamW: reducer: expected None for DTensors of which some are",
+    "sums of some": "ValueError: NormalizedGD: params: expected DTensors that are cut along the",
+    "groups": "TypeError: AdamW: params: expected DTensors alone or plain tensors alone",
+    "plain state": "TypeError: AdamW: state of 'w': exp_avg: expected a DTensor with placements",
+    "disagreeing": "RuntimeError: eps: expected the same on every shard, got 1e-08 on shard 0",
+    "other loss": "RuntimeError: f: expected the same on every shard, got",
+}
+ON_THE_LAST = {
+    "raising": ("KeyError: 'lost'", "KeyError: 'lost'"),
+    "raising first": ("KeyError: 'lost'", "KeyError: 'lost'"),
+    "sparse": ("RuntimeError: AdamW: gradient of parameter 0", "TypeError: AdamW: grads[0]"),
+}
+
+
+@pytest.mark.parametrize("case", ON_ALL)
+def test_what_is_refused_on_all_processes(told, case):
+    for said in told:
+        assert said["refused"][case].startswith(ON_ALL[case])
+        assert said["refused"]["groups left"] == 1
+
+
+@pytest.mark.parametrize("case", ON_THE_LAST)
+def test_an_error_of_one_process_ends_the_others(told, case):
+    own, passed_on = ON_THE_LAST[case]
+    assert told[-1]["refused"][case].startswith(own)
+    for said in told[:-1]:
+        expected = f"RuntimeError: shard {len(told) - 1} has failed: {passed_on}"
+        assert said["refused"][case].startswith(expected)
+
+
+def test_an_infinite_norm_over_several_calls():
+    params = [whole.requires_grad_() for whole in one.starts(UNEVEN)]
+    optimizer = mdbopt.torch.SGD(
+        [{"params": params[:1], "momentum": 0.5}, {"params": params[1:]}], lr=0.1, max_norm=1.0
+    )
+    before = params[1].detach().clone()
+    for p in params:
+        p.grad = torch.ones_like(p)
+    params[0].grad[0, 0] = math.inf
+    optimizer.step()
+    assert optimizer.total_norm == math.inf
+    assert torch.isnan(params[0].detach()[0, 0])
+    assert torch.equal(params[1].detach(), before)
+
+
+def test_the_example_of_fsdp():
+    accuracy, words = run(EXAMPLE, 2).split(" ", 1)
+    assert words == "% of 400 held-out digits are recognised\n"
+    assert float(accuracy) > 85.0
