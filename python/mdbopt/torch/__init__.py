@@ -35,6 +35,8 @@ elsewhere. Every update takes
 * ``max_norm``: bounds the norm of all gradients together, as ``clip_grad_norm_`` before the step
   would, in the same pass; ``optimizer.total_norm`` is what it was. Set it as an attribute later;
 * ``rounding``, ``seed``, ``flush_subnormals``, ``backend``, ``threads``: see `mdbopt.optimizers`;
+* ``reducer``: how steps meet those of other processes, where each tensor is a piece of a longer
+  one, see `mdbopt.distributed`. DTensors, as FSDP2 has them, make their own from their mesh;
 * ``foreach``, ``fused``, ``capturable``: taken from calls that were written for torch.optim, where
   they choose an implementation; here there is the one, which is fused.
 

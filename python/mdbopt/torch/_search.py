@@ -55,7 +55,7 @@ class Search(torch.optim.Optimizer):
         Those of the search in `mdbopt`.
     lr, max_iter, max_eval, tolerance_grad, tolerance_change
         See `Guarded`.
-    groups, reevaluate, maximize, backend, threads
+    groups, reevaluate, maximize, backend, threads, reducer
         See `Guarded`.
     """
 

@@ -47,6 +47,10 @@ class Guarded(Search):
         Climbs.
     backend, threads
         As in `mdbopt.kernels`.
+    reducer : callable, optional
+        How this search meets those of other processes, where each tensor is a piece of a longer
+        one, see `mdbopt.distributed`. DTensors make their own from their mesh; all of them are cut
+        along the same dimensions of it. The closure returns the same loss on all processes.
 
     Raises
     ------
