@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from torch_cases import ALIKE, ALIKE_IDS, give_gradients, make, parameters
+from torch_cases import ALIKE, ALIKE_IDS, SHAPES, give_gradients, make, parameters
 
 STEPS = 1000
 
@@ -27,20 +27,21 @@ def run_beside(ours, mine, theirs, others, first, last):
     return worst
 
 
-# In float32 the rounding of either alone takes these further than CLOSE from the exact path.
-ROUNDED = {
-    "RMSprop-centered-momentum-eps",
-    "NAdam-weight_decay",
-    "NAdam-decoupled_weight_decay-weight_decay",
-}
 CLOSE = 1e-6
+# So many coordinates that a distance is not the luck of a few roundings: over the 31 of SHAPES that of
+# NAdam is 0.7e-6 to 1.4e-6, as the seed has it, over these 0.85e-6 to 0.89e-6.
+MANY = ((500,),) * 4
+# v − a², where both are nearly equal, has few digits that are not rounded away in float32. Over
+# seeds 0, 1 and 2 and these coordinates torch.optim ends 1.9e-6 from its path in float64, mdbopt
+# 1.3e-6 to 1.4e-6, and the two of them 3.0e-6 to 3.1e-6 apart.
+CANCELLING = {"RMSprop-centered-momentum-eps"}
 
 
-def pair(ours, theirs, options, dtype):
+def pair(ours, theirs, options, dtype, shapes=SHAPES):
     """Make both with the same parameters."""
-    mine, others = parameters(torch.float32), parameters(torch.float32)
     mine, others = (
-        [p.detach().to(dtype).requires_grad_() for p in each] for each in (mine, others)
+        [p.detach().to(dtype).requires_grad_() for p in parameters(torch.float32, shapes=shapes)]
+        for _ in range(2)
     )
     own = {name: value for name, value in options.items() if (ours, name) != ("AMSGrad", "amsgrad")}
     a = make(ours, mine, lr=1e-3, **own)
@@ -50,17 +51,16 @@ def pair(ours, theirs, options, dtype):
 
 @pytest.mark.parametrize(("ours", "theirs", "options"), ALIKE, ids=ALIKE_IDS)
 def test_a_thousand_steps_beside_torch(ours, theirs, options, request):
-    apart = run_beside(*pair(ours, theirs, options, torch.float32), 0, STEPS)
-    if request.node.callspec.id not in ROUNDED:
-        assert apart <= CLOSE
+    a, mine, b, others = pair(ours, theirs, options, torch.float32, MANY)
+    if request.node.callspec.id not in CANCELLING:
+        assert run_beside(a, mine, b, others, 0, STEPS) <= CLOSE
         return
-    exact = pair(ours, theirs, options, torch.float64)[:2]
-    a, mine, b, others = pair(ours, theirs, options, torch.float32)
+    # What is beyond is rounding, of which mdbopt's is no further from the exact path.
+    exact = pair(ours, theirs, options, torch.float64, MANY)[2:]
     of_ours = run_beside(*exact, a, mine, 0, STEPS)
-    exact = pair(ours, theirs, options, torch.float64)[:2]
+    exact = pair(ours, theirs, options, torch.float64, MANY)[2:]
     of_theirs = run_beside(*exact, b, others, 0, STEPS)
     assert of_ours <= of_theirs
-    assert apart <= 2 * of_theirs
 
 
 @pytest.mark.parametrize(("ours", "theirs", "options"), ALIKE, ids=ALIKE_IDS)
