@@ -81,6 +81,8 @@ class Search(torch.optim.Optimizer):
         reducer: Callable[..., Any] | None = None,
     ) -> None:
         self._label = type(self).__name__
+        if reducer is not None:
+            _checks.function(f"{self._label}: reducer", reducer)
         self._execution: dict[str, Any] = {
             "backend": backend,
             "threads": threads,

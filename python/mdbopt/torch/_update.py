@@ -74,6 +74,8 @@ class Update(torch.optim.Optimizer):
         )
         if max_norm is not None:
             max_norm = _checks.real(f"{self._label}: max_norm", max_norm, least=0.0, strict=True)
+        if reducer is not None:
+            _checks.function(f"{self._label}: reducer", reducer)
         self.max_norm = max_norm
         self.total_norm: Any = None
         self._execution = {"backend": backend, "threads": threads, "reducer": reducer}

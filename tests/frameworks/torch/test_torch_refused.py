@@ -98,6 +98,8 @@ OPTIONS = {
     "max_norm": (("AdamW", {"max_norm": 0.0}), ValueError, "AdamW: max_norm"),
     "unknown": (("AdamW", {"beta1": 0.9}), TypeError, "AdamW: unknown option 'beta1'"),
     "backend": (("AdamW", {"backend": "gpu"}), ValueError, "backend"),
+    "reducer": (("AdamW", {"reducer": 3}), TypeError, "AdamW: reducer: expected a callable"),
+    "reducer of a search": (("Guarded", {"reducer": 3}), TypeError, "Guarded: reducer: expected a callable"),
     "max_iter": (("Guarded", {"max_iter": 0}), ValueError, "Guarded: max_iter"),
     "groups": (("Box", {"groups": "layer"}), ValueError, "Box: groups"),
     "memory": (("Guarded", {"memory": 0}), ValueError, "memory"),
