@@ -1,4 +1,7 @@
-"""What one process of a run does: ``python rank.py ENGINE TASK FOLDER``."""
+"""What one process of a run does: ``python rank.py ENGINE FOLDER SIZE...``.
+
+At each number of processes, which meet in groups of the first ones, it does the tasks of `TASKS`.
+"""
 
 import json
 import os
@@ -112,22 +115,43 @@ def by_mesh(reducer, folder):
 
 
 TASKS = {
-    task.__name__: task for task in (paths, bounded_steps, raising, dying, disagreeing, by_mesh)
+    "1": (paths,),
+    "2": (paths, disagreeing),
+    "3": (paths, bounded_steps, raising),
+    "4": (paths,),
+    "mesh": (by_mesh,),
+    "dying": (dying,),
 }
 
 
+def reducer_of(engine, size):
+    """Make the reducer of the first processes; None on the others, and in MPI that of all."""
+    if engine == "mpi":
+        return Reducer.mpi()
+    import torch.distributed
+
+    group = torch.distributed.new_group(range(int(size))) if size.isdigit() else None
+    inside = not size.isdigit() or torch.distributed.get_rank() < int(size)
+    return Reducer.torch(group) if inside else None
+
+
 def main():
-    engine, task, folder = sys.argv[1:]
+    engine, folder, *sizes = sys.argv[1:]
     if engine == "torch":
         from datetime import timedelta
 
         import torch.distributed
 
         torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=15))
-    reducer = getattr(Reducer, engine)()
-    told = TASKS[task](reducer, Path(folder))
-    (Path(folder) / f"told-{reducer.shard}.json").write_text(json.dumps(told), encoding="utf-8")
-    if engine == "torch" and task != "dying":
+    for size in sizes:
+        reducer = reducer_of(engine, size)
+        if reducer is None:
+            continue
+        here = Path(folder) / size
+        here.mkdir(exist_ok=True)
+        told = {task.__name__: task(reducer, here) for task in TASKS[size]}
+        (here / f"told-{reducer.shard}.json").write_text(json.dumps(told), encoding="utf-8")
+    if engine == "torch" and sizes != ["dying"]:
         torch.distributed.destroy_process_group()
 
 

@@ -1,9 +1,6 @@
 """Real processes that meet by PyTorch's gloo and by MPI: one path, and one end."""
 
 import json
-import os
-import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,69 +8,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rank
+from processes import by_mpi, by_torch, made_once, succeeded
 
 import mdbopt
 import mdbopt.distributed
 
 SCRIPT = Path(rank.__file__)
 EXAMPLE = SCRIPT.parents[3] / "examples" / "shards.py"
-ALLOWED = 120  # seconds
-# What Open MPI asks for in containers.
-AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def by_torch(task, ranks, folder):
-    pytest.importorskip("torch", reason="torch is not installed")
-    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(ranks)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, SCRIPT, "torch", task, folder],
-            env={**os.environ, **common, "RANK": str(k), "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for k in range(ranks)
-    ]
-    return [(p.communicate(timeout=ALLOWED)[1], p.returncode) for p in processes]
-
-
-def mpirun():
-    beside = Path(sys.executable).with_name("mpirun")
-    return str(beside) if beside.is_file() else shutil.which("mpirun")
-
-
-def by_mpi(task, ranks, folder):
-    pytest.importorskip("mpi4py", reason="mpi4py is not installed")
-    if mpirun() is None:
-        pytest.skip("no mpirun here")
-    command = [mpirun(), "--oversubscribe", "-n", str(ranks)]
-    done = subprocess.run(
-        [*command, sys.executable, SCRIPT, "mpi", task, folder],
-        env={**os.environ, **AS_ROOT, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=ALLOWED,
-        check=False,
-    )
-    return [(done.stderr, done.returncode)]
-
-
 ENGINES = {"torch": by_torch, "mpi": by_mpi}
 engines = pytest.mark.parametrize("engine", ENGINES)
 
 
-def told(engine, task, ranks, folder, *, of=None):
-    """Run a task; give what the ranks said."""
-    for words, code in ENGINES[engine](task, ranks, folder):
-        assert of is not None or code == 0, words
-    listed = range(ranks) if of is None else of
-    return [json.loads((folder / f"told-{k}.json").read_text()) for k in listed]
+def run_all(engine, folder):
+    """Run the tasks of every number of ranks."""
+    sizes = [str(ranks) for ranks in (1, 2, 3, 4)]
+    if engine == "torch":  # one start, in groups: PyTorch takes seconds to come
+        succeeded(by_torch(4, SCRIPT, engine, folder, *sizes, "mesh"))
+        return
+    for size in sizes:
+        succeeded(by_mpi(int(size), SCRIPT, engine, folder, size))
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """Give what gives the folder of a number of ranks, and what they said of a task."""
+
+    def of(engine, task, ranks, name=None):
+        pytest.importorskip({"torch": "torch", "mpi": "mpi4py"}[engine])
+        whole = made_once(tmp_path_factory, engine, lambda made: run_all(engine, made))
+        folder = whole / (name or str(ranks))
+        said = [json.loads((folder / f"told-{k}.json").read_text()) for k in range(ranks)]
+        return folder, [each[task] for each in said]
+
+    return of
 
 
 @pytest.fixture(scope="module")
@@ -90,50 +57,52 @@ def alone():
 
 @engines
 @pytest.mark.parametrize("ranks", [1, 2, 3, 4])
-def test_every_number_of_ranks_takes_one_path(engine, ranks, tmp_path, alone):
-    for said in told(engine, "paths", ranks, tmp_path):
-        for method, (nfev, ncut, fun, messages) in said.items():
+def test_every_number_of_ranks_takes_one_path(engine, ranks, told, alone):
+    folder, said = told(engine, "paths", ranks)
+    for each in said:
+        for method, (nfev, ncut, fun, messages) in each.items():
             result = alone[method]
             assert (nfev, ncut, fun) == (result.nfev, result.ncut, result.fun)
             before = 10  # the first point
             assert messages <= before + {"guarded": 5}.get(method, 3) * nfev
     for method, result in alone.items():
-        pieces = [np.load(tmp_path / f"{method}-{k}.npy") for k in range(ranks)]
+        pieces = [np.load(folder / f"{method}-{k}.npy") for k in range(ranks)]
         assert np.array_equal(np.concatenate(pieces), result.x)
 
 
 @engines
-def test_a_bound_of_the_norm_is_of_all_ranks(engine, tmp_path):
-    norms = told(engine, "bounded_steps", 3, tmp_path)
+def test_a_bound_of_the_norm_is_of_all_ranks(engine, told):
+    folder, norms = told(engine, "bounded_steps", 3)
     x = rank.START.copy()
     optimizer = mdbopt.AdamW(lr=0.1)
     state = optimizer.init(x)
     assert norms == [[optimizer.step(x, x.copy(), state, max_norm=0.5) for _ in range(5)]] * 3
-    assert np.array_equal(
-        np.concatenate([np.load(tmp_path / f"steps-{k}.npy") for k in range(3)]), x
-    )
+    pieces = [np.load(folder / f"steps-{k}.npy") for k in range(3)]
+    assert np.array_equal(np.concatenate(pieces), x)
 
 
 @engines
-def test_a_rank_that_raises_ends_all(engine, tmp_path):
-    first, own, third = told(engine, "raising", 3, tmp_path)
+def test_a_rank_that_raises_ends_all(engine, told):
+    _, (first, own, third) = told(engine, "raising", 3)
     assert own == "KeyError: 'lost'"
     assert first == third == "RuntimeError: shard 1 has failed: KeyError: 'lost'"
 
 
 @engines
-def test_options_that_differ_are_refused_on_all(engine, tmp_path):
-    for text in told(engine, "disagreeing", 2, tmp_path):
+def test_options_that_differ_are_refused_on_all(engine, told):
+    for text in told(engine, "disagreeing", 2)[1]:
         assert text.startswith("gamma: expected the same on every shard, got 0.1 on shard 0")
 
 
 def test_a_rank_that_dies_ends_the_others_and_is_named(tmp_path):
-    for k, text in zip((0, 2), told("torch", "dying", 3, tmp_path, of=(0, 2)), strict=True):
+    by_torch(3, SCRIPT, "torch", tmp_path, "dying")
+    for k in (0, 2):
+        text = json.loads((tmp_path / "dying" / f"told-{k}.json").read_text())["dying"]
         assert text.startswith(f"reducer: rank 1 of 3 has not answered rank {k}: "), text
 
 
-def test_a_mesh_meets_along_its_dimensions(tmp_path):
-    for k, said in enumerate(told("torch", "by_mesh", 4, tmp_path)):
+def test_a_mesh_meets_along_its_dimensions(told):
+    for k, said in enumerate(told("torch", "by_mesh", 4, "mesh")[1]):
         row = [2.0 * (k // 2), 2.0 * (k // 2) + 1.0]
         assert said == [k, 4, [0.0, 1.0, 2.0, 3.0], 2, [[one] for one in row]]
 
@@ -152,25 +121,9 @@ def test_a_communicator_must_be_one():
 
 
 @engines
-def test_the_example_says_the_same_on_any_number_of_ranks(engine, tmp_path):
-    pytest.importorskip({"torch": "torch", "mpi": "mpi4py"}[engine])
-    if engine == "mpi" and mpirun() is None:
-        pytest.skip("no mpirun here")
-    lines = set()
-    for ranks in (1, 2):
-        if engine == "torch":
-            start = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={ranks}"]
-            start.append(f"--master-port={free_port()}")
-        else:
-            start = [mpirun(), "--oversubscribe", "-n", str(ranks), sys.executable]
-        done = subprocess.run(
-            [*start, EXAMPLE, engine],
-            env={**os.environ, **AS_ROOT, "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=ALLOWED,
-            check=True,
-        )
-        lines.add(done.stdout.split(" after ")[0])
+def test_the_example_says_the_same_on_any_number_of_ranks(engine):
+    lines = {
+        succeeded(ENGINES[engine](ranks, EXAMPLE, engine)).split(" after ")[0] for ranks in (1, 2)
+    }
     assert len(lines) == 1
     assert lines.pop().startswith("f = ")

@@ -1,9 +1,6 @@
 """Steps and searches of `mdbopt.torch` on DTensors and FSDP2's modules, beside one process."""
 
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import torch_rank as one  # noqa: E402
-from test_processes import ALLOWED, free_port  # noqa: E402
+from processes import by_torch, made_once, succeeded  # noqa: E402
 from torch_rank import ALIGNED, SEARCHES, UNEVEN, UPDATES  # noqa: E402
 
 import mdbopt.torch  # noqa: E402
@@ -20,30 +17,13 @@ EXAMPLE = Path(one.__file__).parents[3] / "examples" / "fsdp_training.py"
 CLOSE = 1e-6
 
 
-def run(script, ranks, *arguments):
-    """Run a script in some processes, which all have to succeed; give what the first one prints."""
-    common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(ranks)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(script), *arguments],
-            env={**os.environ, **common, "RANK": str(k), "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for k in range(ranks)
-    ]
-    ends = [process.communicate(timeout=ALLOWED) for process in processes]
-    for process, (_, words) in zip(processes, ends, strict=True):
-        assert process.returncode == 0, words
-    return ends[0][0]
-
-
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
     """Give what each of four processes ended with."""
-    folder = tmp_path_factory.mktemp("ranks")
-    run(Path(one.__file__), 4, str(folder))
+    script = Path(one.__file__)
+    folder = made_once(
+        tmp_path_factory, "dtensors", lambda made: succeeded(by_torch(4, script, made))
+    )
     return [torch.load(folder / f"told-{k}.pt", weights_only=False) for k in range(4)]
 
 
@@ -245,6 +225,6 @@ def test_an_infinite_norm_over_several_calls():
 
 
 def test_the_example_of_fsdp():
-    accuracy, words = run(EXAMPLE, 2).split(" ", 1)
+    accuracy, words = succeeded(by_torch(2, EXAMPLE)).split(" ", 1)
     assert words == "% of 400 held-out digits are recognised\n"
     assert float(accuracy) > 85.0
