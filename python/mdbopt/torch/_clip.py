@@ -1,4 +1,4 @@
-"""The bound of a norm where a step takes several calls of the core, none of which knows it whole."""
+"""The bound of a norm where a step takes several calls of the core, none of which has it whole."""
 
 from __future__ import annotations
 

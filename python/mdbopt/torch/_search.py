@@ -10,9 +10,9 @@ import torch
 
 from mdbopt import _checks
 from mdbopt._arrays import real_value
+from mdbopt._shards import telling
 from mdbopt.searches._base import Search as Options
 from mdbopt.searches._state import SearchState
-from mdbopt._shards import telling
 from mdbopt.torch._dtensors import check_kinds, is_dtensor, layout_of, local, local_gradient
 from mdbopt.torch._evaluation import Seen, same, seen
 from mdbopt.torch._hooks import (

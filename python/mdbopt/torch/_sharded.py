@@ -83,7 +83,6 @@ class Sharded:
         scaling = {name: float(value) for name, value in scaling.items() if value is not None}
         if "found_inf" in scaling:  # of this piece; the step is skipped everywhere or nowhere
             scaling["found_inf"] = self._together.greatest(scaling["found_inf"])
-        skip = scaling.get("found_inf", 0.0) != 0.0
         twin.max_norm, norm = owner.max_norm, None
         if self._by_hand:
             self._refuse_sums(owner)
@@ -210,7 +209,7 @@ class Sharded:
 
 
 def _sums(rule: dict[str, Any]) -> bool:
-    """Tell whether a rule takes sums over elements; a sum with a scalar's name only carries that."""
+    """Tell whether a rule takes sums over elements; one with a scalar's name only carries that."""
     scalars = {name for name, *_ in rule["scalars"]}
     return any(name not in scalars for name, _ in rule["sums"])
 

@@ -78,7 +78,11 @@ class Update(torch.optim.Optimizer):
             _checks.function(f"{self._label}: reducer", reducer)
         self.max_norm = max_norm
         self.total_norm: Any = None
-        self._execution = {"backend": backend, "threads": threads, "reducer": reducer}
+        self._execution: dict[str, Any] = {
+            "backend": backend,
+            "threads": threads,
+            "reducer": reducer,
+        }
         self._plan: Plan | None = None
         self._sharded: Sharded | None = None
         super().__init__(params, defaults)

@@ -1,7 +1,6 @@
 """What one of four processes with PyTorch's DTensors does: ``python torch_rank.py FOLDER``."""
 
 import copy
-import json
 import math
 import sys
 from datetime import timedelta

@@ -99,7 +99,7 @@ OPTIONS = {
     "unknown": (("AdamW", {"beta1": 0.9}), TypeError, "AdamW: unknown option 'beta1'"),
     "backend": (("AdamW", {"backend": "gpu"}), ValueError, "backend"),
     "reducer": (("AdamW", {"reducer": 3}), TypeError, "AdamW: reducer: expected a callable"),
-    "reducer of a search": (("Guarded", {"reducer": 3}), TypeError, "Guarded: reducer: expected a callable"),
+    "reducer of a search": (("Guarded", {"reducer": 3}), TypeError, "Guarded: reducer: expected"),
     "max_iter": (("Guarded", {"max_iter": 0}), ValueError, "Guarded: max_iter"),
     "groups": (("Box", {"groups": "layer"}), ValueError, "Box: groups"),
     "memory": (("Guarded", {"memory": 0}), ValueError, "memory"),
