@@ -1,9 +1,10 @@
 """mdbopt: minimise smooth functions without tuning step sizes or scaling columns.
 
-`minimize` solves in SciPy's manner; `Guarded`, `Box`, `Ellipsoid`, `Simplex` and `Backtracking` are
-its searches for loops of your own; `optimizers` holds `AdamW`, `Lion`, `SignDescent` and the other
-first-order updates, fused; `kernels` the compiled rules that all are made of; `problems` builds
-common objectives; `plot` draws runs.
+`minimize` solves in SciPy's manner, `minimize_batches` a batch at a time; `diagnose` says which
+method to take; `Guarded`, `Box`, `Ellipsoid`, `Simplex` and `Backtracking` are its searches for
+loops of your own; `optimizers` holds `AdamW`, `Lion`, `SignDescent` and the other first-order
+updates, fused; `kernels` the compiled rules that all are made of; `problems` builds common
+objectives; `plot` draws runs.
 """
 
 from importlib import import_module
@@ -19,6 +20,7 @@ from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, SearchState, 
 
 if TYPE_CHECKING:
     from mdbopt import problems
+    from mdbopt._diagnose.diagnose import Diagnosis, diagnose
     from mdbopt._minimize.methods import methods
     from mdbopt._minimize.minimize import minimize
     from mdbopt._minimize.scipy_method import scipy_method
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Backtracking",
     "Box",
+    "Diagnosis",
     "Ellipsoid",
     "Guarded",
     "OptimizerState",
@@ -35,6 +38,7 @@ __all__ = [
     "__version__",
     "backends",
     "cuda",
+    "diagnose",
     "kernels",
     "methods",
     "minimize",
@@ -50,7 +54,9 @@ __all__ += optimizers.__all__
 # They bring in SciPy, scikit-learn or matplotlib, which take longer than all else, and which not
 # every program needs.
 _LATER = {
+    "Diagnosis": "mdbopt._diagnose.diagnose",
     "data": "mdbopt.data",
+    "diagnose": "mdbopt._diagnose.diagnose",
     "methods": "mdbopt._minimize.methods",
     "minimize": "mdbopt._minimize.minimize",
     "minimize_batches": "mdbopt.stochastic",

@@ -1,4 +1,4 @@
-"""The command ``mdbopt``: ``fit`` and ``predict``, ``study`` methods, ``info`` on this machine."""
+"""The command ``mdbopt``: ``fit``, ``predict``, ``diagnose``, ``study``, and ``info``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from mdbopt import __version__
-from mdbopt.cli import fit, info, predict, study
+from mdbopt.cli import diagnose, fit, info, predict, study
 
 __all__ = ["main"]
 
@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mdbopt {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (fit, predict, study, info):
+    for command in (fit, predict, diagnose, study, info):
         summary = (command.__doc__ or "").partition("\n")[0].partition(" – ")[2]
         below = commands.add_parser(
             command.__name__.rpartition(".")[2],

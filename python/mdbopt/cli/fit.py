@@ -62,21 +62,12 @@ class _ListMethods(argparse.Action):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``mdbopt fit``."""
     parser.epilog = EPILOG
+    add_problem_arguments(parser)
     add = parser.add_argument
     methods = ", ".join(_runs.known_methods())
-    add(
-        "data",
-        nargs="?",
-        metavar="DATA",
-        help="a file, - for standard input; by default the raw breast-cancer table",
-    )
-    add("--target", metavar="COLUMN", help="column of the target: a name or an index (-1)")
-    add("--loss", choices=LOSSES, help="by default what the targets ask for")
     add("--method", default="guarded", metavar="NAME", help=f"one of {methods} (guarded)")
     add("--compare", metavar="A,B,...", help="further methods; lbfgs is SciPy's L-BFGS-B (m = 10)")
     add("--list-methods", action=_ListMethods, nargs=0, help="print the names of methods and end")
-    add("--l2", type=float, metavar="X", help="weight of |w|^2/2 (default 1/rows)")
-    add("--penalize-intercept", action="store_true", help="let --l2 count the intercept, too")
     add(
         "--gtol",
         type=float,
@@ -85,10 +76,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--maxfun", type=_limit, default=20_000, metavar="N", help="evaluations at most (20000)")
     add("--maxiter", type=_limit, metavar="N", help="iterations at most (as --maxfun)")
-    add("--dtype", choices=("float64", "float32"), help="by default that of the table")
     add("--plot", type=pathlib.Path, metavar="FILE", help="draw the fits: .png, .svg, .pdf, ...")
     add("--save", type=pathlib.Path, metavar="FILE", help="write the model as .npz")
     add("--json", action="store_true", help="print one JSON object instead of the table")
+
+
+def add_problem_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what table is read, how, and which problem is made of it."""
+    add = parser.add_argument
+    add(
+        "data",
+        nargs="?",
+        metavar="DATA",
+        help="a file, - for standard input; by default the raw breast-cancer table",
+    )
+    add("--target", metavar="COLUMN", help="column of the target: a name or an index (-1)")
+    add("--loss", choices=LOSSES, help="by default what the targets ask for")
+    add("--l2", type=float, metavar="X", help="weight of |w|^2/2 (default 1/rows)")
+    add("--penalize-intercept", action="store_true", help="let --l2 count the intercept, too")
+    add("--dtype", choices=("float64", "float32"), help="by default that of the table")
     add = _reading.add_arguments(parser).add_argument
     add("--one-hot", action="store_true", help="make an indicator of each word in columns of words")
     add("--missing", choices=("error", "mean"), default="error", help="what becomes of empty cells")
@@ -117,8 +123,7 @@ def run(args: argparse.Namespace) -> None:
         _checks.whole("--maxfun", args.maxfun, least=1)
     if args.gtol is not None:
         _checks.real("--gtol", args.gtol, least=0.0)
-    if args.l2 is not None:
-        _checks.real("--l2", args.l2, least=0.0)
+    check_penalty(args)
     if args.save is not None:
         args.save = _model.file_name(args.save)
     if args.save and args.plot and args.save.absolute() == args.plot.absolute():
@@ -129,8 +134,8 @@ def run(args: argparse.Namespace) -> None:
     if args.plot is not None:
         _outputs.check_picture("--plot", args.plot)
 
-    found = _table(args)
-    loss, reason, fun = _problem(found, args)
+    found = read_table(args)
+    loss, reason, fun = build_problem(found, args)
     limits = _runs.Limits(
         _runs.default_gtol(fun) if args.gtol is None else args.gtol, args.maxfun, args.maxiter
     )
@@ -184,14 +189,20 @@ def _methods(method: str, compare: str | None) -> list[str]:
     return list(dict.fromkeys(name for _, name in chosen))
 
 
-def _table(args: argparse.Namespace) -> data.Table:
-    """Read the table."""
+def check_penalty(args: argparse.Namespace) -> None:
+    """Raise unless --l2 is a penalty, before a table is read."""
+    if args.l2 is not None:
+        _checks.real("--l2", args.l2, least=0.0)
+
+
+def read_table(args: argparse.Namespace) -> data.Table:
+    """Read the table that `add_problem_arguments` asks for."""
     own = {"one_hot": args.one_hot, "missing": args.missing, "n_features": args.n_features}
     path = None if args.data is None else _reading.path(args.data)
     return data.load(path, args.target, **_reading.options(args), **own)
 
 
-def _problem(found: data.Table, args: argparse.Namespace) -> tuple[str, str, problems.Problem]:
+def build_problem(found: data.Table, args: argparse.Namespace) -> tuple[str, str, problems.Problem]:
     """Return the loss, why it was chosen, and the problem."""
     X = found.X if args.dtype is None else found.X.astype(np.dtype(args.dtype))
     loss, reason = args.loss, REASON_ASKED

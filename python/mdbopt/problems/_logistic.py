@@ -30,7 +30,7 @@ class Logistic(BinaryProblem):
         super().__init__(X, l2, intercept, penalize_intercept, sample_weight)
         self._set_labels(*binary_index(one_column(y, self.n, self.name, "y"), self.name))
         if intercept:
-            mean = min(max(self._sum(self._index) / self._total_weight, 0.01), 0.99)
+            mean = min(max(self._sum(self.class_index) / self._total_weight, 0.01), 0.99)
             self._start[-1] = np.log(mean / (1.0 - mean))
 
     def _loss(self, z: Array) -> tuple[float, Array]:

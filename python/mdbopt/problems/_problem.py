@@ -286,12 +286,12 @@ class BinaryProblem(MarginProblem):
 
     def _set_labels(self, index: Array, classes: Array) -> None:
         self.classes = classes
-        self._index = index
+        self.class_index = index
         # t = -1 for the first class, 1 for the second
         self._sign = (2 * index - 1).astype(self.dtype)
 
     def _take(self, places: Array) -> None:
-        self._index, self._sign = self._index[places], self._sign[places]
+        self.class_index, self._sign = self.class_index[places], self._sign[places]
 
     def predict(self, w: Any, X: Any) -> Array:
         """Return the label of each row of X, as in y: the larger one where z > 0.
@@ -312,4 +312,4 @@ class BinaryProblem(MarginProblem):
 
     def accuracy(self, w: Any) -> float:
         """Return the share of this problem's own rows that w labels as y does, in [0, 1]."""
-        return float(np.mean((self._margins_at(w) > 0) == (self._index == 1)))
+        return float(np.mean((self._margins_at(w) > 0) == (self.class_index == 1)))

@@ -1,0 +1,1 @@
+"""_diagnose – what can be told of an objective near a point, and the method that follows."""
