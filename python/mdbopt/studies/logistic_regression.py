@@ -83,7 +83,7 @@ def run(_quick: bool, table: data.Table) -> Outcome:
 
 
 STUDY = Study(
-    "Logistic regression on raw columns: the gap of five methods over evaluations.",
+    "Logistic regression on raw columns: the gap of ten methods over evaluations.",
     {"gap": Panel("gap to the minimum", "evaluations of f and its gradient", "gap", "xy")},
     run,
     data.breast_cancer,
