@@ -144,7 +144,7 @@ def test_equal_seeds_give_equal_bits(method):
     assert not np.array_equal(runs[0], runs[2])
 
 
-def test_units_of_a_power_of_two_change_nothing():
+def test_units_hardly_matter():
     problem = Regression()
     units = 2.0 ** np.arange(-30, 30, 10)
 
@@ -153,7 +153,7 @@ def test_units_of_a_power_of_two_change_nothing():
         return f, g * units
 
     x = minimize_batches(problem, problem.x0, problem.n, epochs=5).x
-    # the first pairs depend on units, what they lead to hardly does
+    # the first pairs depend on units, what they lead to less
     other = minimize_batches(scaled, problem.x0, problem.n, epochs=5).x
     everything = np.arange(problem.n)
     f = problem(x, everything)[0]

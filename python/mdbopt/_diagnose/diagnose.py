@@ -15,7 +15,7 @@ from mdbopt._diagnose.facts import Facts
 from mdbopt._diagnose.gradient import check_gradient
 from mdbopt._diagnose.noise import noise_of
 from mdbopt._diagnose.probe import Probe
-from mdbopt._diagnose.rules import choose
+from mdbopt._diagnose.reasons import METHOD, why
 from mdbopt._diagnose.smoothness import smoothness_along
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -128,7 +128,7 @@ def diagnose(fun: Any, x0: Any, args: Any = (), *, jac: Any = None) -> Diagnosis
         return Diagnosis(None, words.wrong_gradient(gradient), facts, probe.evaluations)
     if not moves:
         return Diagnosis(None, words.stationary(facts), facts, probe.evaluations)
-    return Diagnosis(*choose(facts), facts, probe.evaluations)
+    return Diagnosis(METHOD, why(facts), facts, probe.evaluations)
 
 
 def _nothing(reason: str, probe: Probe) -> Diagnosis:

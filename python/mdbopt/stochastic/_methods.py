@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ DIRECTIONS = ("sgd", "amsgrad", "adagrad")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method:
+class Method(ABC):
     """How a step x − η p∘g is made; ``metric`` names p."""
 
     growth: float = 2.0  # of η in an epoch, at most
@@ -22,8 +23,8 @@ class Method:
     decay: bool = False  # of the length of steps, to 0 over the run
 
     @property
-    def metric(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def metric(self) -> str: ...
 
     def __post_init__(self) -> None:
         _set(self, "growth", _checks.real("growth", self.growth, least=1.0))
@@ -50,6 +51,19 @@ class _Armijo(Method):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Directed(Method):
+    direction: str = "sgd"
+
+    @property
+    def metric(self) -> str:
+        return self.direction
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _checks.choice("direction", self.direction, DIRECTIONS)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StochasticBox(_Armijo):
     """A line search in the metric of a box that pairs on one batch cut."""
 
@@ -64,37 +78,22 @@ class StochasticBox(_Armijo):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LineSearch(_Armijo):
+class LineSearch(_Armijo, _Directed):
     """SLS: Armijo's condition on the batch that the gradient comes from."""
 
-    direction: str = "sgd"
     armijo: float = 0.1
     backtrack: float = 0.9
 
-    @property
-    def metric(self) -> str:
-        return self.direction
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _checks.choice("direction", self.direction, DIRECTIONS)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Polyak(Method):
+class Polyak(_Directed):
     """SPS: Polyak's step, as if the batch were all there is."""
 
-    direction: str = "sgd"
     c: float = 0.5
     lower_bound: float = 0.0
 
-    @property
-    def metric(self) -> str:
-        return self.direction
-
     def __post_init__(self) -> None:
         super().__post_init__()
-        _checks.choice("direction", self.direction, DIRECTIONS)
         _set(self, "c", _checks.real("c", self.c, least=0.0, strict=True))
         _set(self, "lower_bound", _checks.real("lower_bound", self.lower_bound))
 

@@ -8,15 +8,15 @@ where p is learnt from pairs of them. ``take`` is told the gradient of each batc
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdbopt.kernels import _internal
 from mdbopt.optimizers import AdaGrad, AMSGrad
-from mdbopt.optimizers._base import Optimizer
 
 Array = NDArray[Any]
 # A coordinate of the box that no pair has bounded yet; those beyond are where cuts leave what they
@@ -52,46 +52,43 @@ class Metric:
         return 1.0
 
 
-class _OfOptimizer(Metric):
+class _OfOptimizer(Metric, ABC):
     """The diagonal by which an optimizer divides, kept by the optimizer itself."""
 
-    def __init__(self, x: Array, g: Array, optimizer: Optimizer) -> None:
+    _optimizer: ClassVar[Any]
+
+    def __init__(self, x: Array, g: Array) -> None:
         super().__init__(x, g)
-        self._optimizer = optimizer
         self._none = np.zeros_like(x)  # steps of size 0 leave it as it is
-        self._state = optimizer.init(self._none)
+        self._state = self._optimizer.init(self._none)
 
     def take(self, g: Array) -> None:
         self._optimizer.step(self._none, g, self._state, lr=0.0)
-        self.p[...] = self._root()
-        self.p += self._optimizer.eps  # type: ignore[attr-defined]
-        np.divide(1.0, self.p, out=self.p)
+        np.divide(1.0, np.sqrt(self._squares()) + self._optimizer.eps, out=self.p)
 
-    def _root(self) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _squares(self) -> Array:
+        """Return what the optimizer has of squared gradients."""
 
 
 class AdaGradMetric(_OfOptimizer):
     """p = 1/(√G + ε), G the sum of squared gradients. Source: Duchi, Hazan, Singer 2011."""
 
-    def __init__(self, x: Array, g: Array) -> None:
-        super().__init__(x, g, AdaGrad())
+    _optimizer = AdaGrad()
 
-    def _root(self) -> Array:
-        root: Array = np.sqrt(self._state["sum_of_squares"])
-        return root
+    def _squares(self) -> Array:
+        squares: Array = self._state["sum_of_squares"]
+        return squares
 
 
 class AMSGradMetric(_OfOptimizer):
     """p = 1/(√v̂ + ε), v̂ as in `mdbopt.AMSGrad`. Source: Reddi, Kale, Kumar 2018."""
 
-    def __init__(self, x: Array, g: Array) -> None:
-        self._beta2 = AMSGrad().beta2
-        super().__init__(x, g, AMSGrad())
+    _optimizer = AMSGrad()
 
-    def _root(self) -> Array:
-        root: Array = np.sqrt(self._state["v_max"] / (1.0 - self._beta2**self._state.t))
-        return root
+    def _squares(self) -> Array:
+        squares: Array = self._state["v_max"] / (1.0 - self._optimizer.beta2**self._state.t)
+        return squares
 
 
 class BoxMetric(Metric):

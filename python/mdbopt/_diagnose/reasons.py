@@ -1,28 +1,24 @@
-"""rules – which method to take, from what was measured: the first rule that applies."""
+"""reasons – the method that is named, and why, from what was measured."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 from mdbopt._diagnose.facts import Facts
 
+# docs/diagnose.md has what was measured, and why no other stands here.
+METHOD = "guarded"
 # Below this factor a scale for each coordinate changes little.
 GAINS = 10.0
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A method, when it is taken, and why, in words with the numbers that say so."""
-
-    method: str
-    applies: Callable[[Facts], bool]
-    reason: Callable[[Facts], str]
-
-
-def _one_variable(facts: Facts) -> str:
-    return "one variable: its step size is all there is to learn, and pairs of points tell it"
+def why(facts: Facts) -> str:
+    """Say why to take `METHOD`, in words with the numbers that say so."""
+    if facts.size == 1:
+        return "one variable: its step size is all there is to learn, and pairs of points tell it"
+    if facts.is_noisy:
+        return _noise(facts)
+    return _scales(facts) if facts.scaling_gain >= GAINS else _directions(facts)
 
 
 def _noise(facts: Facts) -> str:
@@ -53,18 +49,3 @@ def _directions(facts: Facts) -> str:
         f"a scale for each coordinate gains little (condition number {facts.condition:.2g}, with "
         f"it {facts.jacobi_condition:.2g}): its pairs of points learn what is not along the axes"
     )
-
-
-# All name one method: docs/diagnose.md has what was measured, and why no other rule stands here.
-RULES = (
-    Rule("guarded", lambda facts: facts.size == 1, _one_variable),
-    Rule("guarded", lambda facts: facts.is_noisy, _noise),
-    Rule("guarded", lambda facts: facts.scaling_gain >= GAINS, _scales),
-    Rule("guarded", lambda facts: True, _directions),
-)
-
-
-def choose(facts: Facts) -> tuple[str, str]:
-    """Return the method of the first rule that applies, and its reason."""
-    rule = next(rule for rule in RULES if rule.applies(facts))
-    return rule.method, rule.reason(facts)
