@@ -24,10 +24,13 @@ import numpy as np
 from mdbopt._arrays import Array
 from mdbopt._diagnose.probe import Probe
 from mdbopt.problems import Problem
+from mdbopt.problems._spectrum import ritz_pairs
 
 DENSE = 50
 STEPS = 20
 SIGNS = 10
+# Of a product by differences: what else is in it is their error.
+NOTHING_LEFT = 1e-6
 # Differences of gradients have about half of the digits.
 DIGITS_LEFT = 100.0
 
@@ -120,21 +123,8 @@ def _estimate(probe: Probe) -> Array:
 
 
 def _ritz_values(product: Callable[[Array], Array], size: int) -> Array:
-    """Return the Ritz values of Lanczos's method, each vector made orthogonal to all before."""
-    direction = np.random.default_rng(1950).standard_normal(size)
-    basis = [direction / np.linalg.norm(direction)]
-    images: list[Array] = []
-    for _ in range(min(STEPS, size)):
-        images.append(product(basis[-1]))
-        rest = images[-1]
-        for _ in range(2):  # twice is enough: what one pass leaves of rounding, the next removes
-            rest = rest - np.array(basis).T @ (np.array(basis) @ rest)
-        length = float(np.linalg.norm(rest))
-        if length <= 1e-6 * float(np.linalg.norm(images[-1])):
-            break
-        basis.append(rest / length)
-    small = np.array(basis[: len(images)]) @ np.array(images).T
-    return np.linalg.eigvalsh((small + small.T) / 2.0)
+    start = np.random.default_rng(1950).standard_normal(size)
+    return ritz_pairs(product, start, STEPS, NOTHING_LEFT)[0]
 
 
 def _ratio(values: Array, error: float) -> float:

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
-from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import minimize
 
 from mdbopt import _blas
@@ -26,6 +25,7 @@ from mdbopt._finite import Array, point
 
 from ._problem import SILENT, MarginProblem, Problem
 from ._quadratic import Quadratic
+from ._spectrum import ritz_pairs
 
 DENSE = 200  # up to here singular values of a d x d matrix are cheap and accurate
 MOST = 100_000  # beyond, the vectors of a Krylov space take gigabytes
@@ -279,32 +279,9 @@ def _krylov(hessian: _Hessian) -> DiagonalPreconditioner:
 def _ends(
     hessian: _Hessian, scales: Array, start: Array, steps: int
 ) -> tuple[tuple[float, float], tuple[Array, Array]]:
-    """Return the least and the largest Ritz value of S H S, and their vectors.
-
-    Lanczos' method from `start`, every vector made orthogonal to all before it, twice [1]_.
-
-    References
-    ----------
-    .. [1] B. Parlett, "The Symmetric Eigenvalue Problem", chapter 13.
-    """
-    steps = min(steps, len(start))
-    basis: Array = np.empty((steps, len(start)))
-    diagonal, beside = np.empty(steps), np.empty(steps)
-    direction = start / np.linalg.norm(start)
-    for k in range(steps):
-        basis[k] = direction
-        image = scales * hessian.times(scales * direction)
-        diagonal[k] = direction @ image
-        known = basis[: k + 1]
-        for _ in range(2):
-            image -= known.T @ (known @ image)
-        beside[k] = np.linalg.norm(image)
-        if beside[k] <= np.finfo(np.float64).eps * np.abs(diagonal[: k + 1]).max():
-            steps = k + 1  # an invariant subspace
-            break
-        direction = image / beside[k]
-    values, small = eigh_tridiagonal(diagonal[:steps], beside[: steps - 1])
+    """Return the least and the largest Ritz value of S H S, and their vectors."""
+    values, small, basis = ritz_pairs(lambda v: scales * hessian.times(scales * v), start, steps)
     if not values[0] > 0.0:
         raise _singular()
-    low, high = (basis[:steps].T @ small[:, place] for place in (0, -1))
+    low, high = (basis.T @ small[:, place] for place in (0, -1))
     return (float(values[0]), float(values[-1])), (low, high)

@@ -1,11 +1,11 @@
-"""_spectrum – upper bounds of the largest eigenvalue of a positive semidefinite operator."""
+"""_spectrum – eigenvalues of an operator that is known by its products: estimates and bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import eigvalsh_tridiagonal
+from scipy.linalg import eigh_tridiagonal, eigvalsh_tridiagonal
 
 from mdbopt._finite import Array
 
@@ -70,3 +70,39 @@ def lanczos_bound(product: Callable[[Array], Array], size: int) -> float:
         previous, direction = direction, image / beta
     theta = eigvalsh_tridiagonal(np.array(diagonal), np.array(beside[: len(diagonal) - 1]))[-1]
     return float(theta) / (1.0 - MARGIN)
+
+
+def ritz_pairs(
+    product: Callable[[Array], Array],
+    start: Array,
+    steps: int,
+    invariant: float = float(np.finfo(np.float64).eps),
+) -> tuple[Array, Array, Array]:
+    """Return the Ritz values of a symmetric operator, their coordinates, and the basis of those.
+
+    Lanczos' method from ``start``, every vector made orthogonal to all before it, twice [1]_. It
+    ends early where what is left of a product is ``invariant`` of it: the space is the operator's
+    own then. The k-th Ritz vector is ``basis.T @ coordinates[:, k]``.
+
+    References
+    ----------
+    .. [1] B. Parlett, "The Symmetric Eigenvalue Problem", chapter 13.
+    """
+    steps = min(steps, len(start))
+    basis: Array = np.empty((steps, len(start)))
+    diagonal, beside = np.empty(steps), np.empty(steps)
+    direction = start / np.linalg.norm(start)
+    for k in range(steps):
+        basis[k] = direction
+        image = product(direction)
+        diagonal[k] = direction @ image
+        known = basis[: k + 1]
+        for _ in range(2):
+            image = image - known.T @ (known @ image)
+        beside[k] = np.linalg.norm(image)
+        if beside[k] <= invariant * np.abs(diagonal[: k + 1]).max():
+            steps = k + 1
+            break
+        direction = image / beside[k]
+    values, coordinates = eigh_tridiagonal(diagonal[:steps], beside[: steps - 1])
+    return values, coordinates, basis[:steps]
