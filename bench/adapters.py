@@ -2,8 +2,8 @@
 
 Torch: `step()` of mdbopt.torch beside that of torch.optim, fused and foreach, with the gradients at
 hand; each takes turns with ours on the same shapes and numbers. JAX: `update` and `apply_updates`
-of mdbopt.jax under jit, old arrays donated, beside the same with optax's. A library that is not
-installed is left out. Many small arrays, and one of 1e3, show what a step costs beside the
+of mdbopt.jax under jit, old arrays donated, beside the same with optax's; and `step` of mdbopt.jax,
+which is one call, beside that. A library that is not installed is left out. Many small arrays, and one of 1e3, show what a step costs beside the
 arithmetic; medians of turns, and the quartiles of the ratios.
 
     python bench/adapters.py --threads 1,2 --seconds 2
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import _common
 from measuring import values
@@ -43,29 +43,50 @@ def torch_step(shapes: list[values.Shape], threads: int) -> Call:
     return step
 
 
-def jax_step(shapes: list[values.Shape], threads: int) -> Call:
-    """Give a step of mdbopt.jax, which is waited for."""
-    from measuring.peers import _jax
-
+def jax_transformation(threads: int) -> Any:
+    """Give that of mdbopt.jax."""
     import mdbopt.jax
 
     beta1, beta2 = ADAM_BETAS
-    transformation = mdbopt.jax.adamw(beta1=beta1, beta2=beta2, threads=threads, **OPTIONS)
-    return _jax.compiled(transformation, *values.parameters(shapes, "float32", "numpy"))
+    return mdbopt.jax.adamw(beta1=beta1, beta2=beta2, threads=threads, **OPTIONS)
 
 
-# Ours, and beside whom.
-ADAPTERS: dict[str, tuple[Callable[[list[values.Shape], int], Call], tuple[str, ...]]] = {
-    "torch": (torch_step, ("torch", "torch-foreach")),
-    "jax": (jax_step, ("jax",)),
+def jax_update(shapes: list[values.Shape], threads: int) -> Call:
+    """Give `update` of mdbopt.jax and optax's `apply_updates`, which are waited for."""
+    from measuring.peers import _jax
+
+    params, grads = values.parameters(shapes, "float32", "numpy")
+    return _jax.compiled(jax_transformation(threads), params, grads)
+
+
+def jax_step(shapes: list[values.Shape], threads: int) -> Call:
+    """Give `step` of mdbopt.jax, which is waited for."""
+    from measuring.peers import _jax
+
+    transformation = jax_transformation(threads)
+    params, grads = values.parameters(shapes, "float32", "numpy")
+    return _jax.donated(transformation.step, transformation.init, params, grads)
+
+
+class Adapter(NamedTuple):
+    """Ours in a library, and beside whom."""
+
+    library: str
+    make: Callable[[list[values.Shape], int], Call]
+    peers: tuple[str, ...]
+
+
+ADAPTERS = {
+    "torch": Adapter("torch", torch_step, ("torch", "torch-foreach")),
+    "jax": Adapter("jax", jax_update, ("jax",)),
+    "jax step": Adapter("jax", jax_step, ("jax",)),
 }
 
 
-def measure(library: str, case: str, threads: int, span: float) -> list[dict[str, Any]]:
+def measure(adapter: str, case: str, threads: int, span: float) -> list[dict[str, Any]]:
     """Time our step beside that of each peer; none where one cannot be held to the threads."""
-    make, peers = ADAPTERS[library]
     rows = []
-    for name in peers:
+    for name in ADAPTERS[adapter].peers:
         peer = PEERS[name]
         if not peer.installed or not peer.set_threads(threads):
             continue
@@ -73,10 +94,11 @@ def measure(library: str, case: str, threads: int, span: float) -> list[dict[str
         theirs = peer.step(ADAMW, *values.parameters(shapes, "float32", peer.memory))
         if theirs is None:
             continue
-        pair = paired(Turn(make(shapes, threads)), Turn(theirs), span, ROUNDS)
+        ours = ADAPTERS[adapter].make(shapes, threads)
+        pair = paired(Turn(ours), Turn(theirs), span, ROUNDS)
         rows.append(
             {
-                "library": library,
+                "adapter": adapter,
                 "arrays": case,
                 "threads": threads,
                 "beside": name,
@@ -93,23 +115,24 @@ def measure(library: str, case: str, threads: int, span: float) -> list[dict[str
 def main() -> None:
     """Read the command line and run."""
     parser = _common.parser(__doc__)
-    parser.add_argument("--library", choices=tuple(ADAPTERS), action="append")
+    parser.add_argument("--library", choices=("torch", "jax"), action="append")
     parser.add_argument("--seconds", type=float, default=2.0, help="for each pair")
     parser.add_argument("--threads", type=_common.parse_sizes, help="default 1,all")
     args = parser.parse_args()
     _common.print_machine()
     rows = [
         row
-        for library in args.library or ADAPTERS
-        if importlib.util.find_spec(library) is not None
+        for name, adapter in ADAPTERS.items()
+        if args.library is None or adapter.library in args.library
+        if importlib.util.find_spec(adapter.library) is not None
         for threads in args.threads or sorted({1, all_threads()})
         for case in CASES
-        for row in measure(library, case, threads, args.seconds)
+        for row in measure(name, case, threads, args.seconds)
     ]
     if not rows:
         print("neither torch nor jax with optax is installed, beside which to measure")
     else:
-        head = ["library", "arrays", "threads", "beside", "us", "its us", "ratio", "from", "to"]
+        head = ["adapter", "arrays", "threads", "beside", "us", "its us", "ratio", "from", "to"]
         _common.print_table(head, [list(row.values()) for row in rows])
     _common.write_json(args.json, {"adapters": rows})
 

@@ -53,13 +53,13 @@ def barrier(size):
 
 
 ORDINARY = {
-    "convex": Case(lambda: hinges(37), free=50),
-    "raw columns": Case(lambda: columns(300), {"memory": 1}, free=80),
-    "three pairs": Case(lambda: hinges(6), {"memory": 3}),
+    "convex": Case(lambda: hinges(37), free=40),
+    "raw columns": Case(lambda: columns(290), {"memory": 1}, free=120),
+    "three pairs": Case(lambda: hinges(9), {"memory": 3}, free=160),
     "not convex": Case(lambda: valley(18)),
     "options": Case(lambda: valley(23), {"initial_scale": 1e-5, "forward": 1.5}, free=160),
     "hypergradient": Case(lambda: valley(37), {"cut": "hypergradient"}),
-    "groups": Case(lambda: valley(16), {"groups": np.arange(16) // 3}),
+    "groups": Case(lambda: valley(22), {"groups": np.arange(22) // 3}),
     "holes": Case(lambda: barrier(37)),
     "heavy ball": Case(lambda: valley(18), {"proposer": "heavy-ball"}),
     "Nesterov": Case(lambda: barrier(18), {"proposer": "nesterov"}),
@@ -364,8 +364,9 @@ REVEALED_BY = [
     ("unknown_shorter", "cliff", "cliff"),
     ("hole_shorter", "closing domain", "closing domain"),
     ("far", "three pairs", "three pairs"),
-    ("straight_tries", "three pairs", "three pairs"),
+    ("straight_tries", "float32", "three pairs"),
     ("most_tries", "closing domain", "closing domain"),
+    ("relearnt", "three pairs", "three pairs"),
     ("coasting", "not convex", "not convex"),
     ("gamma_share", "three pairs", "three pairs"),
     ("promise", "hypergradient", "hypergradient"),

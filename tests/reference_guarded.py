@@ -34,6 +34,7 @@ class Constants:
     far: float = 2.0  # the cubic's minimiser over the secant's
     straight_tries: int = 5
     most_tries: int = 20
+    relearnt: int = 2  # tries of which the last relearns with the shorter of the two lengths
     coasting: float = 4.0
     # plain steps and the box
     gamma_share: float = 2.0  # γ = 1/(2d)
@@ -313,7 +314,7 @@ class Guarded:
         if self.tries >= (c.straight_tries if straight else c.most_tries):
             return self._plain()
         if straight and self.proposer.relearns:
-            self._remember(trial, fit)
+            self._remember(trial, fit, shorter=self.tries >= c.relearnt)
             return self._direct()
         self.t = self._shorter(line.cubic, c.least_shorter)
         return self._along()
@@ -423,7 +424,7 @@ class Guarded:
         return 0.5 * trial.sy if noisy or forward <= error else forward
 
     # --- H₀ ------------------------------------------------------------------------------
-    def _remember(self, trial, fit):
+    def _remember(self, trial, fit, shorter=False):
         if not trial.sy_stored > 0:
             return
         with np.errstate(all="ignore"):
@@ -432,7 +433,8 @@ class Guarded:
             kind = 1 if self.c.margin * fits[1] < fits[0] else 0
             if self.c.margin * fits[2] < fits[0] and fits[2] < fits[1]:
                 kind = 2
-            h0 = np.sqrt(fit.sDs[kind] / fit.yDy[kind]) / trial.unit
+            mean = np.sqrt(fit.sDs[kind] / fit.yDy[kind])
+            h0 = (trial.sy_stored / fit.yDy[kind] if shorter else mean) / trial.unit
         if not 0 < h0 < np.inf:
             return
         self.kind, self.h0 = kind, h0

@@ -83,9 +83,10 @@ MDBOPT_INLINE void want_learn(GuardedControl& c) {
   }
 }
 
-MDBOPT_INLINE void remember(GuardedControl& c, const Fit& fit) {
+MDBOPT_INLINE void remember(GuardedControl& c, const Fit& fit, bool shorter = false) {
   const double curvature = c.trial.sy_stored;
-  if (!(curvature > 0.0) || !c.metric.fit(fit, curvature, c.tables.scale[c.pairs.last])) return;
+  const double s_scale = c.tables.scale[c.pairs.last];
+  if (!(curvature > 0.0) || !c.metric.fit(fit, curvature, s_scale, shorter)) return;
   with_proposer(c.proposer, [&](auto proposer) { proposer.learn(c, fit); });
   c.tables.curvature[c.pairs.next] = curvature;
   c.pairs.keep();
@@ -216,7 +217,7 @@ struct Decide {
       const bool relearns =
           with_proposer(c.proposer, [](auto proposer) { return proposer.kRelearns; });
       c.next = after_failure(c.guard, c.trial, relearns);
-      if (c.next == Next::kDirection) remember(c, fit);
+      if (c.next == Next::kDirection) remember(c, fit, is_too_long(c.guard));
     }
     if (won) move_to_trial(c);
   }

@@ -202,6 +202,9 @@ MDBOPT_INLINE Next after_failure(Guarding& guard, const Measured& trial, bool re
   return Next::kAlong;
 }
 
+// Whether directions from x stay too long although one was relearnt.
+MDBOPT_INLINE bool is_too_long(const Guarding& guard) { return guard.tries >= 2; }
+
 MDBOPT_INLINE Next after_plain_failure(Guarding& guard, Numbers& n) {
   constexpr std::int64_t kPlainFails = 60;  // in a row: nothing will help
   if (++guard.plain_fails < kPlainFails) return Next::kPlain;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from measuring.clock import Call, all_threads
@@ -27,18 +28,29 @@ def step(name: str, method: Method, params: list[Any], grads: list[Any]) -> Call
 
 def compiled(transformation: Any, params: list[Any], grads: list[Any]) -> Call:
     """Give a compiled step of a transformation of gradients, which waits for its result."""
-    optax, jax = importlib.import_module("optax"), importlib.import_module("jax")
+    optax = importlib.import_module("optax")
 
-    def update(x: Any, state: Any, g: Any) -> tuple[Any, Any]:
+    def update(x: Any, g: Any, state: Any) -> tuple[Any, Any]:
         moves, state = transformation.update(g, state, x)
         return optax.apply_updates(x, moves), state
 
-    jitted = jax.jit(update, donate_argnums=(0, 1))
+    return donated(update, transformation.init, params, grads)
+
+
+def donated(
+    step: Callable[[Any, Any, Any], tuple[Any, Any]],
+    init: Callable[[Any], Any],
+    params: list[Any],
+    grads: list[Any],
+) -> Call:
+    """Give a function of parameters, gradients and state, compiled, which waits for its result."""
+    jax = importlib.import_module("jax")
+    jitted = jax.jit(step, donate_argnums=(0, 2))
     x, g = ([jax.numpy.array(array) for array in arrays] for arrays in (params, grads))
-    kept = [x, transformation.init(x)]
+    kept = [x, init(x)]
 
     def call() -> None:
-        kept[:] = jax.block_until_ready(jitted(kept[0], kept[1], g))
+        kept[:] = jax.block_until_ready(jitted(kept[0], g, kept[1]))
 
     return call
 
