@@ -20,15 +20,11 @@ from typing import Any
 
 import _common
 import numpy as np
-from _solvers import CAP, Run, bfgs, lbfgsb, ours
+from _solvers import CAP, LARGEST_MATRIX, TAUS, Run, bfgs, lbfgsb, ours, pairs_of
 
-import mdbopt
-
-TAUS = (1e-2, 1e-4, 1e-8)
 COLUMNS = {tau: f"evaluations_{tau:.0e}".replace("e-0", "e-") for tau in TAUS}
 FLOAT32_TAU = 1e-4
 FLOAT32_LIMIT = 1.3
-LARGEST_MATRIX = 400  # variables up to which BFGS takes part
 
 
 def reference_sets(args: Any) -> Iterator[tuple[str, Any, Any, float, dict[float, int] | None]]:
@@ -73,13 +69,6 @@ def counts_of(run: Run, f0: float, best: float) -> dict[float, int]:
 def capped(counts: dict[float, int]) -> dict[float, int]:
     """Count -1, the table's mark of a goal not reached, as CAP."""
     return {tau: CAP if count < 0 else min(CAP, count) for tau, count in counts.items()}
-
-
-def pairs_of(size: int) -> int:
-    """How many pairs `Guarded` keeps by default."""
-    search = mdbopt.Guarded()
-    state = search.init(np.zeros(size), 1.0, np.ones(size))
-    return int(state["memory"])
 
 
 def peers_of(problem: Any) -> dict[str, Run]:

@@ -147,13 +147,68 @@ def test_runs_without_step_sizes_keep_their_colour(runs):
     assert dots["box"].get_color() == curves["box"].get_color()
 
 
+# Costs of three methods on four problems, the last of which nobody solves.
+COSTS = {
+    "guarded": [10.0, 30.0, 20.0, np.inf],
+    "gd": [20.0, 15.0, np.inf, np.inf],
+    "box": [40.0, np.nan, np.inf, np.nan],
+}
+
+
+def share_at(line, spent):
+    """Return the height of a step line at a place."""
+    reached = np.flatnonzero(line.get_xdata() <= spent)
+    return line.get_ydata()[reached[-1]]
+
+
+def test_performance_profile_is_over_the_best_of_each_problem():
+    drawn = lines(mdbopt.plot.profile(COSTS))
+    assert [*drawn] == ["guarded", "gd", "box"]
+    # 10/10, 30/15, 20/20; 20/10, 15/15; 40/10
+    assert [share_at(drawn["guarded"], t) for t in (1.0, 1.9, 2.0, 4.0)] == [0.5, 0.5, 0.75, 0.75]
+    assert [share_at(drawn["gd"], t) for t in (1.0, 1.9, 2.0, 4.0)] == [0.25, 0.25, 0.5, 0.5]
+    assert [share_at(drawn["box"], t) for t in (1.0, 3.9, 4.0)] == [0.0, 0.0, 0.25]
+
+
+def test_data_profile_is_over_the_cost_itself():
+    ax = mdbopt.plot.profile(COSTS, kind="data", x="seconds")
+    drawn = lines(ax)
+    assert [share_at(drawn["guarded"], t) for t in (10, 19, 20, 30)] == [0.25, 0.25, 0.5, 0.75]
+    assert [share_at(drawn["gd"], t) for t in (14, 15, 20, 40)] == [0.0, 0.25, 0.5, 0.5]
+    assert (ax.get_xlabel(), ax.get_xscale()) == ("seconds", "log")
+
+
+def test_a_profile_of_methods_that_solve_nothing_is_flat():
+    for kind in ("performance", "data"):
+        (line,) = lines(mdbopt.plot.profile({"gd": [np.inf]}, kind=kind)).values()
+        assert set(line.get_ydata()) == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("costs", "error", "message"),
+    [
+        ([1.0], TypeError, "costs: expected a dict"),
+        ({}, ValueError, "costs: expected at least one method"),
+        ({"gd": []}, ValueError, "costs: expected one cost for each problem"),
+        ({"gd": [1.0], "box": [1.0, 2.0]}, ValueError, r"got shape \(2,\) for 'box'"),
+        ({"gd": 1.0}, ValueError, "costs: expected one cost for each problem"),
+        ({"gd": [1.0, 0.0]}, ValueError, "costs: expected costs above 0, got 0 for 'gd'"),
+        ({"gd": ["a"]}, TypeError, "costs: expected numbers"),
+    ],
+)
+def test_profile_refusals(costs, error, message):
+    with pytest.raises(error, match=message):
+        mdbopt.plot.profile(costs)
+
+
 def test_given_axes_are_drawn_into(runs):
     from matplotlib.figure import Figure
 
-    left, right = Figure().subplots(1, 2)
+    left, right, last = Figure().subplots(1, 3)
     assert mdbopt.plot.convergence(runs, ax=left) is left
     assert mdbopt.plot.step_sizes(runs, ax=right) is right
-    assert len(left.figure.axes) == 2
+    assert mdbopt.plot.profile(COSTS, ax=last) is last
+    assert len(left.figure.axes) == 3
 
 
 @pytest.mark.parametrize(
@@ -166,6 +221,7 @@ def test_given_axes_are_drawn_into(runs):
         (lambda r: mdbopt.plot.convergence(r, y="loss"), ValueError, "y: expected one of"),
         (lambda r: mdbopt.plot.convergence(r, x="time"), ValueError, "x: expected one of"),
         (lambda r: mdbopt.plot.convergence(r, f_star=np.nan), ValueError, "f_star"),
+        (lambda r: mdbopt.plot.profile(COSTS, kind="box"), ValueError, "kind: expected one of"),
         (lambda r: mdbopt.plot.step_sizes(r, names=["a"]), ValueError, "names: expected one"),
         (lambda r: mdbopt.plot.step_sizes(OptimizeResult(x=1)), ValueError, "none has step_sizes"),
         (

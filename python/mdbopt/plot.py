@@ -1,4 +1,4 @@
-"""Pictures of runs: how fast they converged, and the step sizes they found.
+"""Pictures of runs: how fast they converged, the step sizes they found, and methods over problems.
 
 matplotlib is imported when a picture is drawn. No function shows a window or changes a global
 setting: without ``ax`` a picture gets a figure of its own, which works without a display.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["convergence", "figure_of", "lines", "step_sizes"]
+__all__ = ["convergence", "figure_of", "lines", "profile", "step_sizes"]
 
 COLOURS = ("#1f5a94", "#d9792b", "#3f8f5f", "#6f6f6f", "#8d5a9e", "#b5404c", "#2a9299", "#94782c")
 # A method has its colour in every picture, whichever others are in it.
@@ -294,6 +294,80 @@ def lines(
     return ax
 
 
+def profile(
+    costs: Mapping[str, Any],
+    *,
+    kind: str = "performance",
+    ax: Axes | None = None,
+    x: str = "evaluations",
+) -> Axes:
+    r"""Draw which share of problems each method solves, over what it may spend.
+
+    .. math:: \rho_s(\tau) = \frac1{|P|} \bigl|\{p : t_{p,s} \le \tau \min_r t_{p,r}\}\bigr|,
+              \qquad d_s(\alpha) = \frac1{|P|} \bigl|\{p : t_{p,s} \le \alpha\}\bigr|
+
+    with t the cost of a method s on a problem p of P: the performance profile and the data profile.
+
+    Parameters
+    ----------
+    costs : dict of str to array_like of shape (problems,)
+        t by method: evaluations, seconds, anything above 0; infinite or NaN where the method does
+        not solve the problem. A problem that no method solves counts as unsolved by each.
+    kind : {"performance", "data"}
+        Over multiples of the best method's cost, or over the cost itself.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure, reached by ``ax.figure``.
+    x : str
+        What costs are, for the label.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    TypeError, ValueError
+        When there is no method or no problem, when lengths differ, or a cost is not above 0.
+
+    References
+    ----------
+    .. [1] E. D. Dolan, J. J. Moré, "Benchmarking optimization software with performance profiles",
+       Mathematical Programming 91 (2002).
+    .. [2] J. J. Moré, S. M. Wild, "Benchmarking derivative-free optimization algorithms", SIAM J.
+       Optim. 20 (2009), whose data profiles count costs in units of d + 1 evaluations.
+
+    Examples
+    --------
+    >>> import mdbopt.plot
+    >>> ax = mdbopt.plot.profile({"guarded": [10, 20, 30], "gd": [500, 20, float("inf")]})
+    >>> [float(share) for share in ax.get_lines()[1].get_ydata()[-2:]]
+    [0.6666666666666666, 0.6666666666666666]
+    """
+    _checks.choice("kind", kind, ("performance", "data"))
+    table = _costs(costs)
+    with np.errstate(invalid="ignore"):
+        least = table.min(axis=0) if kind == "performance" else np.ones(table.shape[1])
+        spent = np.where(np.isfinite(table), table / least, np.inf)
+    seen = spent[np.isfinite(spent)]
+    last = 1.1 * float(seen.max()) if seen.size else 2.0
+    ax = _axes(ax, (6.4, 4.0))
+    places = _places(costs)
+    for rank, name in enumerate(costs):
+        solved = np.sort(spent[rank][np.isfinite(spent[rank])])
+        across = np.concatenate([[seen.min() if seen.size else 1.0], solved, [last]])
+        up = np.concatenate([[0.0], np.arange(1.0, solved.size + 1.0), [solved.size]])
+        ax.step(across, up / table.shape[1], where="post", label=name, **_style(places[name], rank))
+    ax.set_xscale("log")
+    ax.set_ylim(-0.02, 1.02)
+    ax.set_xlabel(f"{x}, over those of the best method" if kind == "performance" else x)
+    ax.set_ylabel("share of problems solved")
+    # most curves have risen there
+    _finish(ax, loc="lower right")
+    return ax
+
+
 def figure_of(panels: int) -> tuple[Figure, list[Axes]]:
     """Return a figure with so many axes side by side, which works without a display.
 
@@ -322,6 +396,29 @@ def figure_of(panels: int) -> tuple[Figure, list[Axes]]:
     count = _checks.whole("panels", panels, least=1)
     figure = _figure((4.6 * count, 3.6))
     return figure, list(figure.subplots(1, count, squeeze=False)[0])
+
+
+def _costs(costs: Any) -> Array:
+    """Return costs as a table of methods by problems, infinite where a problem is not solved."""
+    if not isinstance(costs, Mapping):
+        raise TypeError(f"costs: expected a dict of costs by method, got {type(costs).__name__}")
+    if not costs:
+        raise ValueError("costs: expected at least one method")
+    try:
+        rows = {name: np.asarray(row, dtype=np.float64) for name, row in costs.items()}
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"costs: expected numbers for each method, {error}") from error
+    length = next(iter(rows.values())).size
+    for name, row in rows.items():
+        if row.shape != (length,) or length == 0:
+            raise ValueError(
+                f"costs: expected one cost for each problem, as many for each method, got shape "
+                f"{row.shape} for {name!r}"
+            )
+        if (row <= 0.0).any():
+            raise ValueError(f"costs: expected costs above 0, got {row.min():g} for {name!r}")
+    table = np.array(list(rows.values()))
+    return np.where(np.isnan(table), np.inf, table)
 
 
 def _named(results: Results) -> Mapping[str, OptimizeResult]:
