@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 from _solvers import LARGEST_MATRIX, End, Recorder, Run
 
+# The record that JAX's compiled functions ask: that of the run in hand.
+ASKED: list[Recorder] = []
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -72,17 +75,19 @@ def torch_lbfgs(record: Recorder, x0: Any) -> End:
     return "step ended", not np.isfinite(record.values[-1])
 
 
-def traced(record: Recorder) -> Callable[[Any], Any]:
-    """Return the objective as a function that JAX can trace and differentiate once.
+@functools.cache
+def traced() -> Callable[[Any], Any]:
+    """Return what `ASKED` asks as a function that JAX can trace and differentiate once.
 
-    When evaluations are spent it says infinity: an error cannot leave a compiled loop.
+    It is one function for all problems, as JAX compiles anew for each. When evaluations are spent
+    it says infinity: an error cannot leave a compiled loop.
     """
     import jax
 
     jax.config.update("jax_enable_x64", True)
 
     def both(x: Any) -> tuple[Any, Any]:
-        point = np.array(x)
+        point, record = np.array(x), ASKED[-1]
         if record.spent:
             return np.float64(np.inf), np.zeros_like(point)
         f, g = record.again(point)
@@ -104,12 +109,13 @@ def traced(record: Recorder) -> Callable[[Any], Any]:
     return fun
 
 
-def optax_lbfgs(record: Recorder, x0: Any) -> End:
-    """Run optax.lbfgs with its zoom search and ten pairs."""
+@functools.cache
+def optax_step() -> Any:
+    """Return optax.lbfgs, and a step of it that is compiled once for each number of variables."""
     import jax
     import optax
 
-    fun = traced(record)
+    fun = traced()
     optimizer = optax.lbfgs()
     both = optax.value_and_grad_from_state(fun)
 
@@ -118,6 +124,15 @@ def optax_lbfgs(record: Recorder, x0: Any) -> End:
         f, g = both(w, state=state)
         moves, state = optimizer.update(g, state, w, value=f, grad=g, value_fn=fun)
         return optax.apply_updates(w, moves), state
+
+    return optimizer, step
+
+
+def optax_lbfgs(record: Recorder, x0: Any) -> End:
+    """Run optax.lbfgs with its zoom search and ten pairs."""
+    ASKED[:] = [record]
+    optimizer, step = optax_step()
+    import jax
 
     w = jax.numpy.asarray(x0)
     state = optimizer.init(w)
@@ -131,16 +146,25 @@ def optax_lbfgs(record: Recorder, x0: Any) -> End:
     return "evaluations spent", False
 
 
+@functools.cache
+def optimistix_solver(name: str) -> tuple[Any, Callable[[Any, Any], Any]]:
+    """Return a minimiser of optimistix, and the objective in its form."""
+    import optimistix
+
+    fun = traced()
+    # relative and absolute tolerances below which it would end; 0 is never reached
+    return getattr(optimistix, name)(rtol=0.0, atol=0.0), lambda x, _: fun(x)
+
+
 def of_optimistix(name: str, record: Recorder, x0: Any) -> End:
     """Run a minimiser of optimistix."""
+    ASKED[:] = [record]
+    solver, fun = optimistix_solver(name)
     import jax
     import optimistix
 
-    fun = traced(record)
-    # relative and absolute tolerances below which it would end; 0 is never reached
-    solver = getattr(optimistix, name)(rtol=0.0, atol=0.0)
     answer = optimistix.minimise(
-        lambda x, _: fun(x), solver, jax.numpy.asarray(x0), max_steps=record.cap, throw=False
+        fun, solver, jax.numpy.asarray(x0), max_steps=record.cap, throw=False
     )
     return "ended", not np.isfinite(answer.value).all()
 
