@@ -105,6 +105,7 @@ class Runs:
             methods[name] = _crossings(row, f0, best)
         stage, problem = key
         self.settled[key] = {
+            **(old or {}),
             "stage": stage, "problem": problem, "cap": self._cap, "f0": f0, "best": best,
             **facts, "methods": methods,
         }  # fmt: skip

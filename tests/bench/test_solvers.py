@@ -139,9 +139,10 @@ class TestRuns:
     def test_a_later_method_is_measured_against_what_is_known(self, tmp_path):
         runs = Runs(tmp_path / "runs.jsonl", 10)
         runs.keep(KEY, "one", a_run([2.0, 1.0]), True)
-        assert runs.settle(KEY, 2.0, {})
+        assert runs.settle(KEY, 2.0, {"d": 3, "named": "one"})
         runs.keep(KEY, "two", a_run([2.0, 1.5, 1.0 + 1e-9]), True)
-        assert runs.settle(KEY, 2.0, {})
+        assert runs.settle(KEY, 2.0, {"d": 3})
+        assert runs.settled[KEY]["named"] == "one"
         methods = runs.settled[KEY]["methods"]
         assert methods["two"]["evaluations"]["1e-08"] == 3
         assert methods["one"]["evaluations"]["1e-08"] == 2
@@ -255,6 +256,10 @@ class TestStage:
         solvers.main(quick)
         assert len(ran) == 5
         assert "functions: 2 problems" in capsys.readouterr().out
+        # a method that comes later is run alone
+        solvers.main([*quick, "--methods", "L-BFGS-B"])
+        assert len(ran) == 5
+        assert "L-BFGS-B " in capsys.readouterr().out
 
     def test_a_failed_run_is_shown(self, tmp_path, capsys, monkeypatch):
         def diverges(problem, method, *arguments, **options):
