@@ -102,21 +102,23 @@ def foremost(costs: Costs, count: int) -> list[str]:
     return sorted(areas, key=lambda method: -areas[method])[:count]
 
 
-def draw(rows: list[dict[str, Any]], path: pathlib.Path) -> None:
-    """Draw profiles, a column for each goal: by evaluations, over evaluations, by seconds."""
+def draw(rows: list[dict[str, Any]], what: str, path: pathlib.Path) -> None:
+    """Draw performance profiles above, data profiles below, a column for each goal.
+
+    Shown are the methods that are foremost at the closest goal.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.6 * len(GOALS), 10.8), dpi=110, layout="constrained")
-    axes = figure.subplots(3, len(GOALS), squeeze=False)
+    figure = Figure(figsize=(4.6 * len(GOALS), 7.2), dpi=110, layout="constrained")
+    axes = figure.subplots(2, len(GOALS), squeeze=False)
+    # the same methods in all, so that each has one colour
+    names = foremost(costs_of(rows, GOALS[-1], what), LINES)
     for k, goal in enumerate(GOALS):
-        for row, (kind, what) in enumerate(
-            (("performance", "evaluations"), ("data", "evaluations"), ("performance", "seconds"))
-        ):
-            costs = costs_of(rows, goal, what)
-            table = table_of(costs)
-            chosen = {method: table[method] for method in foremost(costs, LINES)}
-            ax = plot.profile(chosen, kind=kind, ax=axes[row][k], x=UNITS[what])
+        table = table_of(costs_of(rows, goal, what))
+        chosen = {method: table[method] for method in names}
+        for above, kind in enumerate(("performance", "data")):
+            ax = plot.profile(chosen, kind=kind, ax=axes[above][k], x=UNITS[what])
             if kind == "performance":
                 ax.set_xlim(0.95, FARTHEST)
-            ax.set_title(f"to {goal}, by {what}", fontsize=9)
+            ax.set_title(f"to {goal}", fontsize=9)
     plot.save_picture(path, figure)

@@ -136,27 +136,26 @@ def measure(args: Any, runs: Runs) -> list[dict[str, Any]]:
                 if not settled:
                     print(f"{stage}/{name}: a lower f was found, all methods run anew")
             row = runs.settled[key]
-            chosen = {one: each for one, each in row["methods"].items() if one in methods}
+            chosen = {one: row["methods"][one] for one in methods}
             rows.append({**row, "methods": chosen})
             print(f"{stage}/{name}: {len(chosen)} methods", file=sys.stderr, flush=True)
     return rows
 
 
-def report(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def report(rows: list[dict[str, Any]], by: str) -> dict[str, Any]:
     """Print, for each stage, the methods' shares and a row for each problem."""
     figures: dict[str, Any] = {"rows": rows, "absent": absent()}
     for stage in dict.fromkeys(row["stage"] for row in rows):
         chosen = [row for row in rows if row["stage"] == stage]
-        costs = {goal: costs_of(chosen, goal, "evaluations") for goal in GOALS}
-        seconds = {goal: costs_of(chosen, goal, "seconds") for goal in GOALS}
+        costs = {goal: costs_of(chosen, goal, by) for goal in GOALS}
         if not costs[GOALS[0]]:
-            print(f"\n{stage}: no method whose evaluations count, or none that lowered f")
+            print(f"\n{stage}: no method that lowered f, or none that tells its {by}")
             continue
         print(f"\n{stage}: {len(chosen)} problems\n")
         figures[stage] = {
-            "evaluations": _shares(costs, "evaluations", len(chosen)),
-            "seconds": _shares(seconds, "seconds", len(chosen)),
-            "problems": _problems(chosen, costs),
+            "by": by,
+            "shares": _shares(costs, by),
+            "problems": _problems(chosen, costs, by),
         }
         _failures(chosen)
         named = {f"{stage}/{row['problem']}": row["named"] for row in chosen}
@@ -168,13 +167,13 @@ def report(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return figures
 
 
-def _shares(costs: dict[str, Costs], what: str, problems: int) -> dict[str, Any]:
+def _shares(costs: dict[str, Costs], by: str) -> dict[str, Any]:
     """Print by method the shares within factors of the best; return them."""
     found = {goal: {f"{w:g}": shares(costs[goal], w) for w in FACTORS} for goal in GOALS}
     names = list(costs[GOALS[0]])
     last = found[GOALS[-1]]
     names.sort(key=lambda name: (-last[f"{OURS:g}"][name], -last["inf"][name]))
-    head = [what, "problems"]
+    head = ["method", "problems"]
     for goal in GOALS:
         head += [f"{goal}: {PRINTED[0]}", *(f"{w}" for w in PRINTED[1:-1]), "solved"]
     lines = []
@@ -183,13 +182,13 @@ def _shares(costs: dict[str, Costs], what: str, problems: int) -> dict[str, Any]
         for goal in GOALS:
             line += [f"{found[goal][w][name]:.2f}" for w in PRINTED]
         lines.append(line)
-    print(f"share of problems solved, by {what}, within a factor of the best, and at all\n")
+    print(f"share of problems solved, by {by}, within a factor of the best, and at all\n")
     _common.print_table(head, lines)
     print()
     return found
 
 
-def _problems(rows: list[dict[str, Any]], costs: dict[str, Costs]) -> dict[str, Any]:
+def _problems(rows: list[dict[str, Any]], costs: dict[str, Costs], by: str) -> dict[str, Any]:
     """Print by problem what `guarded` and the best method took to each goal; return the same."""
     head = ["problem", "d", "named"]
     for goal in GOALS:
@@ -207,13 +206,13 @@ def _problems(rows: list[dict[str, Any]], costs: dict[str, Costs]) -> dict[str, 
             line += [_count(mine), _count(took), method if math.isfinite(took) else "nobody"]
             found[name][goal] = {"guarded": mine, "best": took, "of": method}
         lines.append(line)
-    print("evaluations: -, not in the cap or not run\n")
+    print(f"{by}; -: not in the cap or not run\n")
     _common.print_table(head, lines)
     return found
 
 
 def _count(took: float | None) -> str:
-    return "-" if took is None or math.isinf(took) else f"{took:.0f}"
+    return "-" if took is None or math.isinf(took) else f"{took:.4g}"
 
 
 def _failures(rows: list[dict[str, Any]]) -> None:
@@ -252,6 +251,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--methods", metavar="NAME", action="append", help="these methods only")
     parser.add_argument("--cap", type=int, default=CAP, help=f"evaluations of a run ({CAP})")
     parser.add_argument("--runs", metavar="FILE", help="JSON lines of runs, read and added to")
+    parser.add_argument(
+        "--by", choices=("evaluations", "seconds"), default="evaluations", help="what is compared"
+    )
     parser.add_argument("--plot", metavar="FILE", help="draw the profiles there")
     args = parser.parse_args(arguments)
     args.stage = args.stage or ["tables"]
@@ -265,9 +267,9 @@ def main(arguments: list[str] | None = None) -> None:
     rows = measure(args, runs)
     if not rows:
         parser.error("--only, --methods: no problem of such a name, or none for these methods")
-    figures = report(rows)
+    figures = report(rows, args.by)
     if args.plot:
-        draw(rows, pathlib.Path(args.plot))
+        draw(rows, args.by, pathlib.Path(args.plot))
     _common.write_json(args.json, figures)
 
 
