@@ -54,6 +54,8 @@ class Estimator:
     def run(self, problem: Any, rows: tuple[Any, Any, bool], cap: int) -> Run:
         """Fit with more and more iterations, ``cap`` at most, while that lowers f."""
         X, y, labels = rows
+        if not labels and sparse.issparse(X):
+            X = X.toarray()  # skglm has no gradient of squares over sparse rows
         ones = np.ones((X.shape[0], 1))
         A = sparse.csc_array(sparse.hstack([X, ones])) if sparse.issparse(X) else (
             np.asfortranarray(np.hstack([X, ones]))
