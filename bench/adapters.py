@@ -3,8 +3,9 @@
 Torch: `step()` of mdbopt.torch beside that of torch.optim, fused and foreach, with the gradients at
 hand; each takes turns with ours on the same shapes and numbers. JAX: `update` and `apply_updates`
 of mdbopt.jax under jit, old arrays donated, beside the same with optax's; and `step` of mdbopt.jax,
-which is one call, beside that. A library that is not installed is left out. Many small arrays, and one of 1e3, show what a step costs beside the
-arithmetic; medians of turns, and the quartiles of the ratios.
+which is one call, beside that. A library that is not installed is left out. Many small arrays, and
+one of 1e3, show what a step costs beside the arithmetic; medians of turns, and the quartiles of the
+ratios.
 
     python bench/adapters.py --threads 1,2 --seconds 2
 """
