@@ -84,8 +84,6 @@ def traced() -> Callable[[Any], Any]:
     """
     import jax
 
-    jax.config.update("jax_enable_x64", True)
-
     def both(x: Any) -> tuple[Any, Any]:
         point, record = np.array(x), ASKED[-1]
         if record.spent:
@@ -130,19 +128,20 @@ def optax_step() -> Any:
 
 def optax_lbfgs(record: Recorder, x0: Any) -> End:
     """Run optax.lbfgs with its zoom search and ten pairs."""
-    ASKED[:] = [record]
-    optimizer, step = optax_step()
     import jax
 
-    w = jax.numpy.asarray(x0)
-    state = optimizer.init(w)
-    while not record.spent:
-        before = np.asarray(w)
-        w, state = step(w, state)
-        if not np.isfinite(w).all():
-            return "x is not finite", True
-        if np.array_equal(w, before):
-            return "x no longer changes", False
+    ASKED[:] = [record]
+    with jax.enable_x64(True):
+        optimizer, step = optax_step()
+        w = jax.numpy.asarray(x0)
+        state = optimizer.init(w)
+        while not record.spent:
+            before = np.asarray(w)
+            w, state = step(w, state)
+            if not np.isfinite(w).all():
+                return "x is not finite", True
+            if np.array_equal(w, before):
+                return "x no longer changes", False
     return "evaluations spent", False
 
 
@@ -158,14 +157,15 @@ def optimistix_solver(name: str) -> tuple[Any, Callable[[Any, Any], Any]]:
 
 def of_optimistix(name: str, record: Recorder, x0: Any) -> End:
     """Run a minimiser of optimistix."""
-    ASKED[:] = [record]
-    solver, fun = optimistix_solver(name)
     import jax
     import optimistix
 
-    answer = optimistix.minimise(
-        fun, solver, jax.numpy.asarray(x0), max_steps=record.cap, throw=False
-    )
+    ASKED[:] = [record]
+    with jax.enable_x64(True):
+        solver, fun = optimistix_solver(name)
+        answer = optimistix.minimise(
+            fun, solver, jax.numpy.asarray(x0), max_steps=record.cap, throw=False
+        )
     return "ended", not np.isfinite(answer.value).all()
 
 

@@ -14,7 +14,7 @@ from _estimators import ESTIMATORS
 from _more_garbow_hillstrom import problems
 from _peers import PEERS
 from _profiles import costs_of, farther, foremost, least_of, shares
-from _solvers import CAP, Recorder, Run
+from _solvers import Recorder, Run
 from _stage_runs import Runs
 
 import mdbopt
@@ -311,19 +311,6 @@ class TestStage:
         monkeypatch.delenv("MDBOPT_BENCH_DATA", raising=False)
         solvers.main(["--methods", "guarded", "--only", "sk-linnerud/raw"])
         assert "tables: 1 problems" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
-def test_peers_minimise(peer):
-    if not peer.installed:
-        pytest.skip(f"{peer.package} is not installed")
-    problem = mdbopt.problems.quadratic([1.0, 4.0, 9.0], b=[3.0, 2.0, 1.0])
-    least = problem(np.array([3.0, 0.5, 1.0 / 9.0]))[0]
-    run = peer.run(problem, 400, 100)
-    assert run.values[0] == problem(problem.x0)[0]
-    assert run.first_below(least + 1e-8) < CAP
-    assert run.values.min() >= least - 1e-12
-    assert len(run.values) <= 400
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: each.name)
