@@ -22,7 +22,7 @@ BENCHES = {
     "measure": [HERE / "measure.py", "--threads", "1,all"],
     "overhead": [HERE / "overhead.py", "--sizes", "1e3,1e4,1e5,1e6", "--rounds", "3"],
 }
-ON_DATA = {"estimators": [HERE / "estimators.py"]}
+ON_DATA = {"estimators": [HERE / "estimators.py"], "paths": [HERE / "paths.py"]}
 BESIDE_REFERENCE = {
     "authors_code": [HERE / "authors_code.py"],
     "against_lbfgsb": [HERE / "against_lbfgsb.py", "--dtype", "float32"],

@@ -1,9 +1,14 @@
-"""Draw the picture of README.md: python docs/make_pictures.py, with mdbopt[data,plot] installed."""
+"""Draw the pictures of README.md and paths.md: python docs/make_pictures.py.
+
+It needs mdbopt[data,plot].
+"""
 
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
+import mdbopt
 from mdbopt import data, plot, problems
 from mdbopt.cli import _runs
 
@@ -19,8 +24,25 @@ def fits(X, y):
     }
 
 
+def path(table):
+    fun = problems.logistic(table.X, table.y)
+    figure = Figure(figsize=(7.2, 3.6), dpi=120, layout="constrained")
+    runs = mdbopt.path(fun, np.logspace(2, -2, 17) / fun.n)
+    scales = [*table.X.std(axis=0), 0.0]  # the intercept is not penalised
+    names = [*table.feature_names, "intercept"]
+    plot.path(runs, ax=figure.subplots(), names=names, scales=scales)
+    return figure
+
+
+def save(figure, name):
+    figure.savefig(
+        Path(__file__).with_name(name), pil_kwargs={"optimize": True}, metadata={"Software": None}
+    )
+
+
 def main():
     table = data.breast_cancer()
+    save(path(table), "path.png")
     scaled = (table.X - table.X.mean(axis=0)) / table.X.std(axis=0)
     figure = Figure(figsize=(9.2, 3.5), dpi=120, layout="constrained")
     axes = figure.subplots(1, 2)
@@ -32,11 +54,7 @@ def main():
         ax.set_title(title, fontsize=9.5, loc="left")
         ax.set_xlim(1, 2.5e4)
     axes[1].set_ylabel("")
-    figure.savefig(
-        Path(__file__).with_name("convergence.png"),
-        pil_kwargs={"optimize": True},
-        metadata={"Software": None},
-    )
+    save(figure, "convergence.png")
 
 
 if __name__ == "__main__":

@@ -191,6 +191,18 @@ def learn(v, w, depth):
     return {"b": b}, sums
 
 
+def carry_pair(v, s, put):
+    y = s["unit"] * v["y_old"]
+    change = s["s_unit"] * (v["l2_now"] - v["l2_before"]) * v["s_old"]
+    sums = (v["s_old"] * put("y", y + change), np.abs(v["s_old"]) * (np.abs(y) + np.abs(change)))
+    return {"s": v["s_old"], "y": put("y", y + change)}, sums
+
+
+def carry_box(v, s, _put):
+    inverse = 1.0 / v["b_old"] + s["unit"] * (v["l2_now"] - v["l2_before"])
+    return {"b": 1.0 / maximum(maximum(inverse, s["unit"] * v["l2_now"]), 1.0)}, ()
+
+
 def momentum_step(v, s, put):
     g = s["scale"] * v["g"]
     q = put("q", s["beta"] * v["q"] - metric(v["b"], s) * g)
@@ -432,6 +444,18 @@ ROWS = (
                 for s, widest in zip(LEARN_SCALARS, (1e300, 0.5), strict=True)
             ),
             apply=osgm_learn,
+        ),
+        "carry_pair": Row(
+            {"s_old": SIGNED, "y_old": SIGNED}
+            | dict.fromkeys(("l2_before", "l2_now"), POSITIVE)
+            | {"s": SIGNED, "y": SIGNED},
+            ({"unit": 0.25, "s_unit": 0.7},),
+            apply=carry_pair,
+        ),
+        "carry_box": Row(
+            dict.fromkeys(("b_old", "l2_before", "l2_now", "b"), POSITIVE),
+            ({"unit": 0.3}, {"unit": 40.0}),
+            apply=carry_box,
         ),
         "norm": Row({"a": SIGNED}, SCALED, gather=norm),
         "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),

@@ -256,3 +256,38 @@ assert settings() == before
 assert "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_path_has_a_line_for_each_weight():
+    fun = mdbopt.problems.least_squares(np.eye(3) * [1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
+    runs = mdbopt.path(fun, [0.0, 0.1, 1.0])
+    ax = mdbopt.plot.path(runs, names=["a", "b", "c", "intercept"])
+    drawn = {line.get_label(): line for line in ax.lines}
+    assert set(drawn) == {"a", "b", "c", "intercept"}
+    np.testing.assert_array_equal(drawn["b"].get_xdata(), [0.1, 1.0])
+    weights = np.array([runs[1].x[1], runs[2].x[1]])
+    np.testing.assert_allclose(drawn["b"].get_ydata(), weights / np.abs(weights).max())
+    scaled = mdbopt.plot.path(runs, scales=[2.0] * 4)
+    largest = max(np.abs(line.get_ydata()).max() for line in scaled.lines)
+    assert largest == 2.0 * max(np.abs(run.x).max() for run in runs[1:])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"results": []}, "at least one result"),
+        ({"names": ["a"]}, "names: expected one per weight, 3, got 1"),
+        ({"scales": [1.0]}, "scales: expected one per weight, 3, got 1"),
+    ],
+)
+def test_a_path_refuses(change, words):
+    fun = mdbopt.problems.least_squares(np.eye(2), [1.0, 2.0])
+    arguments = {"results": mdbopt.path(fun, [0.1])} | change
+    with pytest.raises(ValueError, match=words):
+        mdbopt.plot.path(arguments.pop("results"), **arguments)
+
+
+def test_a_path_of_zero_alone_has_no_place():
+    fun = mdbopt.problems.least_squares(np.eye(2), [1.0, 2.0])
+    with pytest.raises(ValueError, match="l2 > 0"):
+        mdbopt.plot.path(mdbopt.path(fun, [0.0]))

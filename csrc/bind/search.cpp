@@ -49,7 +49,24 @@ class SearchState {
       : options_(options), where_(std::make_shared<CallStream>()), search_(search::make(options)) {}
 
   void init(const py::object& x, double f, const py::object& g) {
-    told([&] { start(x, f, g); });
+    told([&] { start(x, f, g, {}); });
+  }
+  // l2: what it was in the objective of the earlier search, and is now; none where it is not known how
+  // the objective differs.
+  void init_from(const py::object& x, double f, const py::object& g, SearchState& earlier,
+                 const std::optional<std::pair<py::object, py::object>>& l2) {
+    told([&] {
+      CallStream where;
+      search::Heritage heritage{earlier.search_.get(), l2.has_value(), {}, {}};
+      std::optional<Look> before;
+      std::optional<Look> now;
+      if (l2) {
+        const Wanted as_x{Dtype::kFloat64, earlier.search_->x().size(), " (as x)", &kRowMajor};
+        heritage.before = ridge(l2->first, before, as_x, where);
+        heritage.now = ridge(l2->second, now, as_x, where);
+      }
+      earlier.kept([&] { start(x, f, g, heritage); });
+    });
   }
   bool judge(double f, const py::object& g) {
     bool moved = false;
@@ -195,7 +212,14 @@ class SearchState {
     }
   }
 
-  void start(const py::object& x, double f, const py::object& g) {
+  static search::Ridge ridge(const py::object& l2, std::optional<Look>& look, const Wanted& wanted,
+                             CallStream& where) {
+    if (PyFloat_CheckExact(l2.ptr())) return {PyFloat_AS_DOUBLE(l2.ptr()), nullptr};
+    look.emplace(l2, "l2", wanted, Accepted{}, where);
+    return {0.0, &look->tensor()};
+  }
+
+  void start(const py::object& x, double f, const py::object& g, const search::Heritage& heritage) {
     CallStream where;
     const Borrowed x_borrowed = read(x, "x", {.order = &kRowMajor}, {}, &where);
     const Wanted like_x{x_borrowed.tensor.dtype, x_borrowed.tensor.size, " (as x)", &kRowMajor};
@@ -203,7 +227,7 @@ class SearchState {
     const Tensor x_tensor = row_major(x_borrowed, where, "x");
     const Tensor g_tensor = row_major(g_borrowed, where, "g");
     const Held held{*this, where};
-    alone([&] { search_->init(x_tensor, f, g_tensor); });
+    alone([&] { search_->init(x_tensor, f, g_tensor, heritage); });
   }
 
   // Holds the stream of a call from its end on if the search is on it then, however the call ended.
@@ -243,16 +267,24 @@ class SearchState {
     return saver.saved;
   }
 
+  // While no other thread works on this state.
   template <class Body>
-  void alone(Body body) {
+  void kept(Body body) {
     if (busy_.exchange(true)) throw Error("state: another thread is working on this state");
     struct Leave {
       std::atomic<bool>& busy;
       ~Leave() { busy = false; }
     } leave{busy_};
-    if (search_->location().on_cpu() && search_->x().size() < kBriefSize) return body();
-    py::gil_scoped_release release;
     body();
+  }
+  // The same without the interpreter's lock, where that is worth it.
+  template <class Body>
+  void alone(Body body) {
+    kept([&] {
+      if (search_->location().on_cpu() && search_->x().size() < kBriefSize) return body();
+      py::gil_scoped_release release;
+      body();
+    });
   }
 
   // A step on so few coordinates is over sooner than another thread could take the interpreter's
@@ -307,6 +339,9 @@ void bind_search(py::module_& module) {
   bound
       .def("init", &SearchState::init, "x"_a, "f"_a, "g"_a,
            "Start at x, where the objective is f and its gradient g.")
+      .def(
+          "init_from", &SearchState::init_from, "x"_a, "f"_a, "g"_a, "earlier"_a, "l2"_a,
+          "The same with what an earlier search has learnt; l2: that of its objective and of this.")
       .def(
           "propose",
           [](py::object self, bool copy) {

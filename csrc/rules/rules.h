@@ -3,6 +3,7 @@
 
 #include "adagrad.h"
 #include "adam.h"
+#include "carry.h"
 #include "cut.h"
 #include "descent.h"
 #include "direction.h"
@@ -39,6 +40,6 @@ using Rules = RuleList<
     SignDescent, SignDescentMomentum, Signum, Lion, Adam, AmsGrad, NAdam, AdaGrad, AdaGradNorm,
     RmsProp<Plain>, RmsProp<Centered>, RmsProp<WithMomentum>, RmsProp<CenteredWithMomentum>, Rprop,
     HypergradientSgd, HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm, PairSums,
-    BarzilaiBorwein, OsgmLearn, OsgmLearnInBox>;
+    BarzilaiBorwein, OsgmLearn, OsgmLearnInBox, CarryPair, CarryBox>;
 
 }  // namespace mdbopt::MDBOPT_ISA

@@ -25,6 +25,8 @@ class Guarded final : public Search {
  private:
   void allocate_more() override;
   void start() override;
+  void inherit(const Heritage& heritage) override;
+  void take_pairs(Guarded& earlier, const Buffer& before, const Buffer& now);
   bool outgrown() override { return !lies_on_device() && pairs_.make_way(); }
   bool ready() const override;
   void link(Program& program, void* control) override;

@@ -166,7 +166,7 @@ struct Begin {
         return hole(c);
       case Beginning::kUnfinished:
         if (c.told.cause != Cause::kStart) return go_on(c);
-        c.next = Next::kFirst;
+        c.next = c.guard.state == kFirst ? Next::kFirst : Next::kDirection;
         return;
       case Beginning::kTrial:
         return measure(c);

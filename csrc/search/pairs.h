@@ -49,6 +49,21 @@ class Pairs {
   // Of the tables by slot.
   std::size_t slots() const { return curvature_.size(); }
 
+  // Slot `at`, made if there is none; the slots before it have to be there.
+  void* s(std::size_t at) { return reach(at), s_[at].data(); }
+  void* y(std::size_t at) { return reach(at), y_[at].data(); }
+  double& curvature(std::size_t at) { return reach(at), curvature_.doubles()[at]; }
+  double& scale(std::size_t at) { return reach(at), scale_.doubles()[at]; }
+  // The vectors in the first `count` slots are pairs, the oldest first, and no others are.
+  void adopt(std::size_t count) {
+    make_room(count + 1);
+    ring_->count = ring_->next = static_cast<std::int64_t>(count);
+    ring_->used = ring_->next + 1;
+    ring_->last = std::max<std::int64_t>(ring_->next - 1, 0);
+  }
+  // How many there may be.
+  std::size_t most() const { return memory_; }
+
   // Takes memory for all pairs there may be, where it must not move any more.
   void reserve() { make_room(memory_ + 1); }
   // For the pair that a judgement may keep, and one beside it. True: the tables have moved.
@@ -108,6 +123,9 @@ class Pairs {
     std::size_t size = 0;
     while (size < slots) size = std::min(memory_ + 1, 2 * size + 8);
     return size;
+  }
+  void reach(std::size_t at) {
+    if (at >= s_.size()) make_room(at + 1);
   }
   void make_room(std::size_t slots) {
     while (s_.size() < slots) add_slot();

@@ -56,6 +56,37 @@ class LbfgsWalks final : public Proposer {
     builder.gather<rules::Dot>(c.direction.dot).joins = true;
   }
 
+  bool inherits() const override { return true; }
+
+  // As many walks as pairs, five products in each, for every pair: what the tables hold of pairs that
+  // came one by one.
+  void inherit(Pairs& pairs, const RuleRunner& runner, void* g, double scale) override {
+    follow(pairs.slots());
+    const std::size_t slots = pairs.slots();
+    static const std::size_t one = find_rule("pair_product");
+    static const std::size_t five = find_rule("pair_products");
+    double sums[kMaxSums];
+    for (std::size_t newer = 0; newer < pairs.count(); ++newer) {
+      for (std::size_t older = 0; older <= newer;) {
+        constexpr auto kFive = static_cast<std::size_t>(kBundle);
+        const bool bundled = older + kFive <= newer + 1;
+        void* y = pairs.y(newer);
+        if (bundled) {
+          runner.run(five,
+                     {pairs.s(older), pairs.s(older + 1), pairs.s(older + 2), pairs.s(older + 3),
+                      pairs.s(older + 4), y, g},
+                     {scale}, sums);
+        } else {
+          runner.run(one, {pairs.s(older), y, g}, {scale}, sums);
+        }
+        for (std::size_t k = 0; k < (bundled ? kFive : 1); ++k, ++older) {
+          if (older < newer) sy_.doubles()[older * slots + newer] = sums[2 * k];
+          sg_.doubles()[older] = sums[2 * k + 1];
+        }
+      }
+    }
+  }
+
   void fields(Fields& fields, const Pairs& pairs, ProposerNumbers&, std::int64_t) override {
     follow(pairs.slots());
     const std::size_t slots = pairs.slots();

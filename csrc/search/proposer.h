@@ -26,6 +26,11 @@ class Proposer {
   virtual void measure(Builder& /*builder*/, GuardedControl& /*control*/) {}
   virtual void begin(Builder& /*builder*/, GuardedControl& /*control*/) {}
   virtual void finish(Builder& builder, GuardedControl& control) = 0;
+  // There are pairs from an earlier search, and g, over 1/scale, is the gradient at x.
+  virtual void inherit(Pairs& /*pairs*/, const RuleRunner& /*runner*/, void* /*g*/,
+                       double /*scale*/) {}
+  // Whether it takes pairs from an earlier search.
+  virtual bool inherits() const { return false; }
   // With the pairs, which have been visited, and how many trials have been judged.
   virtual void fields(Fields& /*fields*/, const Pairs& /*pairs*/, ProposerNumbers& /*numbers*/,
                       std::int64_t /*judged*/) {}

@@ -148,11 +148,48 @@ void Search::follow(const Location& location) {
   execution_->location = location;
 }
 
-void Search::init(const Tensor& x, double f, const Tensor& g) {
-  with_shards([&] { begin(x, f, g); });
+void Search::init(const Tensor& x, double f, const Tensor& g) { init(x, f, g, {}); }
+
+void Search::init(const Tensor& x, double f, const Tensor& g, const Heritage& heritage) {
+  with_shards([&] { begin(x, f, g, heritage); });
 }
 
-void Search::begin(const Tensor& x, double f, const Tensor& g) {
+void Search::check_fits(const Heritage& heritage) const {
+  Search& earlier = *heritage.earlier;
+  const Buffer& x = earlier.x();
+  const auto refuse = [](const std::string& what, const std::string& expected,
+                         const std::string& got) {
+    throw Error("warm_start: expected " + what + expected + ", got " + got);
+  };
+  if (earlier.options_.method != options_.method)
+    refuse("a search of method ", options_.method, earlier.options_.method);
+  if (earlier.now().evaluations == 0) refuse("a search that has started", "", "one that has not");
+  if (x.size() != x_.size())
+    refuse("a search over as many elements as x, ", std::to_string(x_.size()),
+           std::to_string(x.size()));
+  if (x.dtype() != x_.dtype())
+    refuse("a search of x's dtype, ", info(x_.dtype()).name, info(x.dtype()).name);
+  if (!x.location().same_memory(x_.location()))
+    refuse("a search on ", memory_name(x_.location().device),
+           "one on " + memory_name(x.location().device));
+  if (earlier.groups().identity() != groups().identity())
+    refuse("a search with the same groups", "", "others");
+  for (const Ridge* ridge : {&heritage.before, &heritage.now}) {
+    if (ridge->each == nullptr) continue;
+    if (!groups().empty()) refuse("one l2 for all coordinates with groups", "", "an array");
+    if (!ridge->each->location.same_memory(x_.location()))
+      refuse("l2 on ", memory_name(x_.location().device),
+             "an array on " + memory_name(ridge->each->location.device));
+  }
+}
+
+void Search::inherit(const Heritage& /*heritage*/) {
+  throw Error(
+      "warm_start: expected None or, for what can be carried over, the method guarded, got " +
+      options_.method);
+}
+
+void Search::begin(const Tensor& x, double f, const Tensor& g, const Heritage& heritage) {
   if (judgement_.now.evaluations != 0)
     throw Error("init: the search has started already; make a new one");
   if (x.size == 0 && reduction_ == nullptr) throw Error(kNoElement);
@@ -166,6 +203,7 @@ void Search::begin(const Tensor& x, double f, const Tensor& g) {
   execution_ = std::make_shared<Execution>(options_.execution);
   execution_->location = x.location;
   allocate(x.size, x.dtype);
+  if (heritage.earlier != nullptr) check_fits(heritage);
   x_.write(x.data);
   follow(g.location);
   g_.write(g.data);
@@ -190,6 +228,7 @@ void Search::begin(const Tensor& x, double f, const Tensor& g) {
   n.f = n.least_f = scaled(n, f);
   n.least_gmax = n.gmax;
   start();
+  if (heritage.earlier != nullptr) inherit(heritage);
   prepare();
   work({Cause::kStart});
 }

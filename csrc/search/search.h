@@ -31,6 +31,23 @@
 
 namespace mdbopt::search {
 
+class Search;
+
+// The coefficients of ½ Σ l2 x² in an objective: one number for all coordinates, or an array of float64
+// of them, where x is.
+struct Ridge {
+  double number = 0.0;
+  const Tensor* each = nullptr;
+};
+
+// What a search starts from beside x: an earlier one, and how its objective differed. Where that is
+// not `known`, what is carried over is a guess.
+struct Heritage {
+  Search* earlier = nullptr;
+  bool known = false;
+  Ridge before, now;
+};
+
 class Search {
  public:
   virtual ~Search() = default;
@@ -38,6 +55,9 @@ class Search {
   // Starts at x (finite) with f and g evaluated there; copies both arrays. Throws Error when sizes,
   // dtypes or devices differ, and when the search has started already.
   void init(const Tensor& x, double f, const Tensor& g);
+  // The same with what an earlier search of this kind, size, dtype and device has learnt; it is left as
+  // it was. Throws Error, naming warm_start, when it is of another kind.
+  void init(const Tensor& x, double f, const Tensor& g, const Heritage& heritage);
   // The point to evaluate next; valid, and constant, until judge.
   const Buffer& propose();
   // Takes f and g at the proposed point; g is read, never kept. True: x moved there. Throws Error
@@ -139,6 +159,8 @@ class Search {
   virtual void allocate_more() = 0;  // runner_ is set
   // f, g and the scale are set: sets the first step's length.
   virtual void start() = 0;
+  // After start: takes over what an earlier search that fits has learnt.
+  virtual void inherit(const Heritage& heritage);
   // Makes room for what a judgement may add. True: the steps are to be made anew.
   virtual bool outgrown() { return false; }
   // Whether the trial is a point to be judged.
@@ -152,7 +174,8 @@ class Search {
   // Does it; what it throws, the other shards are told.
   template <class Body>
   void with_shards(Body body);
-  void begin(const Tensor& x, double f, const Tensor& g);
+  void begin(const Tensor& x, double f, const Tensor& g, const Heritage& heritage);
+  void check_fits(const Heritage& heritage) const;
   void prepare();
   // Runs the program as long as it leaves something to do.
   void work(Told told);

@@ -1,6 +1,7 @@
 """mdbopt: minimise smooth functions without tuning step sizes or scaling columns.
 
-`minimize` solves in SciPy's manner, `minimize_batches` a batch at a time; `diagnose` says which
+`minimize` solves in SciPy's manner, `minimize_batches` a batch at a time, `path` and
+`cross_validate` over values of a penalty; `diagnose` says which
 method to take; `Guarded`, `Box`, `Ellipsoid`, `Simplex` and `Backtracking` are its searches for
 loops of your own; `optimizers` holds `AdamW`, `Lion`, `SignDescent` and the other first-order
 updates, fused; `kernels` the compiled rules that all are made of; `problems` builds common
@@ -16,7 +17,15 @@ from mdbopt.kernels._backends import backends
 from mdbopt.kernels._rules import rules
 from mdbopt.optimizers import *  # noqa: F403
 from mdbopt.optimizers._state import OptimizerState
-from mdbopt.searches import Backtracking, Box, Ellipsoid, Guarded, SearchState, Simplex
+from mdbopt.searches import (
+    Backtracking,
+    Box,
+    Ellipsoid,
+    Guarded,
+    SearchState,
+    Simplex,
+    WarmStart,
+)
 
 if TYPE_CHECKING:
     from mdbopt import problems
@@ -24,19 +33,24 @@ if TYPE_CHECKING:
     from mdbopt._minimize.methods import methods
     from mdbopt._minimize.minimize import minimize
     from mdbopt._minimize.scipy_method import scipy_method
+    from mdbopt._path.cross_validation import CrossValidation, cross_validate
+    from mdbopt._path.path import path
     from mdbopt.stochastic import minimize_batches
 
 __all__ = [
     "Backtracking",
     "Box",
+    "CrossValidation",
     "Diagnosis",
     "Ellipsoid",
     "Guarded",
     "OptimizerState",
     "SearchState",
     "Simplex",
+    "WarmStart",
     "__version__",
     "backends",
+    "cross_validate",
     "cuda",
     "diagnose",
     "kernels",
@@ -44,6 +58,7 @@ __all__ = [
     "minimize",
     "minimize_batches",
     "optimizers",
+    "path",
     "problems",
     "rules",
     "scipy_method",
@@ -54,12 +69,15 @@ __all__ += optimizers.__all__
 # They bring in SciPy, scikit-learn or matplotlib, which take longer than all else, and which not
 # every program needs.
 _LATER = {
+    "CrossValidation": "mdbopt._path.cross_validation",
     "Diagnosis": "mdbopt._diagnose.diagnose",
+    "cross_validate": "mdbopt._path.cross_validation",
     "data": "mdbopt.data",
     "diagnose": "mdbopt._diagnose.diagnose",
     "methods": "mdbopt._minimize.methods",
     "minimize": "mdbopt._minimize.minimize",
     "minimize_batches": "mdbopt.stochastic",
+    "path": "mdbopt._path.path",
     "plot": "mdbopt.plot",
     "problems": "mdbopt.problems",
     "scipy_method": "mdbopt._minimize.scipy_method",

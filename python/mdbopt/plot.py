@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["convergence", "figure_of", "lines", "profile", "step_sizes"]
+__all__ = ["convergence", "figure_of", "lines", "path", "profile", "step_sizes"]
 
 COLOURS = ("#1f5a94", "#d9792b", "#3f8f5f", "#6f6f6f", "#8d5a9e", "#b5404c", "#2a9299", "#94782c")
 # A method has its colour in every picture, whichever others are in it.
@@ -35,6 +35,7 @@ METHODS = (
 ALSO_CALLED = {"L-BFGS-B": "lbfgs"}
 DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (5, 2, 1, 2)))
 GREY = "#5a5a5a"
+OTHERS = "#c4c4c4"
 
 # Longer runs, or lengths that differ by a larger factor, take a logarithmic axis.
 MOST_LINEAR = 500
@@ -232,6 +233,83 @@ def step_sizes(
     _finish(ax, markerscale=3.6 / dot)
     if labelled:
         ax.tick_params(axis="y", length=0, labelsize=7 if size <= 20 else 5.5)
+    return ax
+
+
+def path(
+    results: Sequence[OptimizeResult],
+    *,
+    ax: Axes | None = None,
+    names: Sequence[str] | None = None,
+    scales: Any = None,
+) -> Axes:
+    """Draw the weights of a path over l2, one line each.
+
+    Parameters
+    ----------
+    results : sequence of OptimizeResult
+        What `mdbopt.path` returned, at least one. An l2 of 0 has no place on the axis.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a new figure, reached by ``ax.figure``.
+    names : sequence of str, optional
+        One per weight, for a legend of at most 8 lines: of those that are largest on the path. The
+        others are grey.
+    scales : array_like of shape (d,), optional
+        What each weight is multiplied by, such as the standard deviation of its column. By default
+        each is drawn over its own largest magnitude, as weights of raw columns differ in units.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ImportError
+        Without matplotlib.
+    TypeError, ValueError
+        When there is no result, one has no l2, or ``names`` or ``scales`` has another length than
+        x.
+
+    Examples
+    --------
+    >>> import mdbopt, mdbopt.plot
+    >>> fun = mdbopt.problems.least_squares([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+    >>> ax = mdbopt.plot.path(mdbopt.path(fun, l2=[1.0, 0.1, 0.01]))
+    >>> ax.get_xlabel()
+    'l2'
+    """
+    runs = list(results) if not isinstance(results, Mapping) else []
+    if not runs or not all("l2" in run for run in runs):
+        raise ValueError("results: expected a sequence of at least one result, each with an l2")
+    shown = sorted((run for run in runs if run.l2 > 0.0), key=lambda run: run.l2)
+    if not shown:
+        raise ValueError("results: expected one with l2 > 0, got none")
+    weights = np.array([np.asarray(run.x, dtype=np.float64) for run in shown])
+    size = weights.shape[1]
+    for name, value in (("names", names), ("scales", scales)):
+        if value is not None and len(value) != size:
+            raise ValueError(f"{name}: expected one per weight, {size}, got {len(value)}")
+    if scales is None:
+        largest = np.abs(weights).max(axis=0)
+        weights = weights / np.where(largest > 0.0, largest, 1.0)
+    else:
+        weights = weights * np.asarray(scales, dtype=np.float64)
+    ax = _axes(ax, (6.4, 4.0))
+    order = np.argsort(-np.abs(weights).max(axis=0), kind="stable")
+    for place, weight in enumerate(order):
+        named = names is not None and place < len(COLOURS)
+        style = _style(place % len(COLOURS), place) | {"linewidth": 1.0}
+        if names is not None and not named:
+            style["color"] = OTHERS
+        label = names[weight] if names is not None and named else "_weight"
+        ax.plot([run.l2 for run in shown], weights[:, weight], label=label, **style)
+    ax.set_xscale("log")
+    ax.set_xlabel("l2")
+    ax.set_ylabel("weight over its largest magnitude" if scales is None else "weight, scaled")
+    if names is None:
+        _finish(ax, handles=[])
+    else:
+        _finish(ax, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
 
 

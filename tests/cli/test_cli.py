@@ -38,6 +38,10 @@ ERRORS = [
     (["fit", "two.csv", "--target", "9"], "out of range"),
     (["fit", "two.npz", "--l2", "-1"], "--l2"),
     (["fit", "two.npz", "--l2", "nan"], "--l2"),
+    (["fit", "two.npz", "--cv", "1"], "--cv"),
+    (["fit", "two.npz", "--cv", "1e6"], "--cv"),
+    (["fit", "two.npz", "--cv", "none"], "--cv"),
+    (["fit", "two.npz", "--cv", "2", "--l2", "0"], "--cv: chooses among multiples of --l2"),
     (["fit", "two.npz", "--gtol", "x"], "--gtol: invalid float value: 'x'"),
     (["fit", "two.npz", "--maxfun", "0"], "--maxfun"),
     (

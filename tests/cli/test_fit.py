@@ -36,6 +36,7 @@ KEYS = {
     "loss_reason",
     "l2",
     "penalize_intercept",
+    "cv",
     "dtype",
     "gtol",
     "maxfun",
@@ -301,3 +302,19 @@ def test_a_table_from_standard_input(tables):
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert (summary["table"], summary["rows"], summary["loss"]) == ("stdin", 60, "logistic")
+
+
+def test_cross_validation_chooses_l2(capsys):
+    summary = fit_json(capsys, "--cv", "3", "--l2", "0.01")
+    found = summary["cv"]
+    assert (found["folds"], len(found["l2"])) == (3, 17)
+    assert (max(found["l2"]), min(found["l2"])) == (1.0, 1e-4)
+    assert found["loss"][found["best"]] == min(found["loss"])
+    assert summary["l2"] == found["l2"][found["best"]]
+    code, out, _ = run(capsys, "fit", "--cv", "3", "--l2", "0.01")
+    assert code == 0
+    assert f"l2: {summary['l2']:.3g}, of 17 values from 1 to 0.0001, by 3 folds" in out
+
+
+def test_without_cross_validation_there_is_none(capsys):
+    assert fit_json(capsys)["cv"] is None

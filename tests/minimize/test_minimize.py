@@ -21,7 +21,7 @@ BOWL = quadratic([1.0, 4.0, 20.0], centre=0.3)
 X0 = np.array([1.0, -2.0, 3.0])
 FIELDS = {
     "x", "fun", "jac", "nit", "nfev", "njev", "status", "success", "message", "step_sizes",
-    "ncut", "trace",
+    "ncut", "trace", "state",
 }  # fmt: skip
 
 

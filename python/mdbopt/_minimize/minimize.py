@@ -22,6 +22,7 @@ from mdbopt._minimize.progress import Progress
 from mdbopt._minimize.run import Run
 from mdbopt._minimize.settings import Settings, read_options
 from mdbopt._shards import Meeting
+from mdbopt.searches import _warm_start
 
 # Evaluations between two checkpoints.
 DEFAULT_EVERY = 100
@@ -43,6 +44,7 @@ def minimize(
     every: float | None = DEFAULT_EVERY,
     resume: str | os.PathLike[str] | None = None,
     reducer: Callable[..., Any] | None = None,
+    warm_start: Any = None,
 ) -> OptimizeResult:
     """Minimise a smooth function of many variables from its values and gradients.
 
@@ -59,7 +61,7 @@ def minimize(
         integers become float64. NumPy, or any array with ``__dlpack__``. On a CUDA device (float64
         or float32 only) the run stays there: ``fun`` gets points on it and returns the gradient on
         it, and x, jac and step_sizes of results live on it. The methods from "nonmonotone" on work
-        on the CPU, and without a ``reducer``.
+        on the CPU, and without a ``reducer``. None with ``warm_start``: the x of that.
     args : tuple
         Further arguments of ``fun`` and ``jac``; one that is no tuple is the only one.
     method : str, default "guarded"
@@ -108,6 +110,12 @@ def minimize(
         the same arguments, but for x0, and ``fun`` returns the same f on all of them and the
         gradient of their own piece, which may be empty. They need ``jac=True`` or a callable.
 
+    warm_start : WarmStart, OptimizeResult or SearchState, optional
+        An earlier run by the method "guarded" over as many variables, of the same dtype, device and
+        groups: this one starts with what it has learnt of step sizes and curvature. Pass a
+        `WarmStart` where the objectives differ in ``l2`` alone, which is then exact. A run that is
+        resumed goes on without it.
+
     Returns
     -------
     OptimizeResult
@@ -120,7 +128,8 @@ def minimize(
         ``step_sizes`` (float64, shape (d,): of a plain step, in units of x over g; of the methods
         of docs/methods.md of the next step, 0 where it does not follow the gradient), ``ncut``
         (rejections that cut the set), ``trace`` (dict of arrays with one entry per evaluation of f
-        and g, x0 first: f, best, gmax, accepted, ncut, seconds).
+        and g, x0 first: f, best, gmax, accepted, ncut, seconds), ``state`` (`SearchState`, of the
+        methods of `mdbopt.searches`: what ``warm_start`` takes; it keeps the search's memory).
 
     Raises
     ------
@@ -164,6 +173,9 @@ def minimize(
     """
     if reducer is not None:
         options = {**(options or {}), "reducer": _checks.function("reducer", reducer)}
+    if warm_start is not None:
+        warm_start = _warm_start.warm_start(warm_start)
+        x0 = warm_start.earlier.x if x0 is None else x0
     with Meeting(reducer) as meeting:
         start = start_point(x0, least=1 if reducer is None else 0)
         check_unbounded(bounds, start.size)
@@ -178,6 +190,7 @@ def minimize(
             every=every,
             resume=resume,
             meeting=meeting,
+            warm_start=warm_start,
         )
         result = run.result(status)
         meeting.outcome = result.message
@@ -197,6 +210,7 @@ def run_to_end(
     every: float | None = DEFAULT_EVERY,
     resume: str | os.PathLike[str] | None = None,
     meeting: Meeting | None = None,
+    warm_start: Any = None,
 ) -> tuple[Run, int]:
     """Begin or resume a run, go on until it ends, and return it with its status."""
     every = _checks.limit("every", every, least=1, default=DEFAULT_EVERY)
@@ -222,7 +236,7 @@ def run_to_end(
             raise ValueError('resume: "auto" continues from checkpoint=, which is None; give one')
         resume = checkpoint if os.path.exists(checkpoint) else None
     if resume is None:
-        run.begin(start)
+        run.begin(start, warm_start)
     else:
         run.resume(resume, start)
     points = limits.maxfun

@@ -20,6 +20,7 @@ from mdbopt._minimize.objective import Objective, Start
 from mdbopt._minimize.progress import Progress
 from mdbopt._minimize.trace import Trace
 from mdbopt.searches import SearchState
+from mdbopt.searches._base import begin
 from mdbopt.searches._state import loaded
 
 CONVERGED, LIMIT, PRECISION, NOT_FINITE, STOPPED = 0, 1, 2, 3, 99
@@ -60,10 +61,10 @@ class Run:
         self._stopped = ""
         self._bottom: tuple[Any, Any] | None = None
 
-    def begin(self, start: Start) -> None:
+    def begin(self, start: Start, warm_start: Any = None) -> None:
         self._search._check_size(start.size)
         f, g = self._objective(start.private())
-        self.core.init(start.point, f, g)
+        begin(self.core, start.point, f, g, warm_start)
         self.state = SearchState(self._search, self.core, start.library)
         self.trace = Trace()
         self.trace.add(f, self.state.gmax, True, 0)
@@ -189,6 +190,8 @@ class Run:
         result.message = self._message(status)
         result.ncut = self.state.ncut
         result.trace = self.trace.arrays()
+        if not isinstance(core, Iteration):
+            result.state = self.state
         if self._points is not None:
             result.allvecs = self._points
         return result

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     loss, reason, fun = fit.build_problem(table, args)
     found = mdbopt.diagnose(fun, fun.x0)
     if args.json:
-        told = {"table": table.name, "loss": loss, "loss_reason": reason, "l2": fun.l2}  # type: ignore[attr-defined]
+        told = {"table": table.name, "loss": loss, "loss_reason": reason, "l2": fun.l2}
         say(json.dumps(told | _plain(dataclasses.asdict(found)), indent=2, allow_nan=False))
         return
     rows, columns = table.X.shape

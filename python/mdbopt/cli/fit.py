@@ -19,9 +19,10 @@ from mdbopt._minimize.progress import is_terminal
 from mdbopt.cli import _model, _outputs, _reading, _runs
 from mdbopt.cli._table import say, table
 from mdbopt.data._kind import kind_and_reason
+from mdbopt.problems._problem import RowsProblem
 
 # The name on the command line, the problem, and what data.kind calls such targets.
-LOSSES: dict[str, tuple[Callable[..., problems.Problem], str]] = {
+LOSSES: dict[str, tuple[Callable[..., RowsProblem], str]] = {
     "logistic": (problems.logistic, "classification"),
     "squares": (problems.least_squares, "regression"),
     "softmax": (problems.softmax, "softmax"),
@@ -29,6 +30,8 @@ LOSSES: dict[str, tuple[Callable[..., problems.Problem], str]] = {
 }
 STATUSES = {0: "converged", 1: "limit", 2: "precision", 3: "not finite", 99: "stopped"}
 REASON_ASKED = "--loss"
+# What --cv chooses among, over l2.
+VALUES = np.logspace(2, -2, 17)
 EPILOG = """\
 DATA is .csv, .tsv, .data or .txt (columns of text), LIBSVM (svmlight) text, .npz (X and y, or a
 sparse matrix and y) or .npy, each also as .gz, .bz2 or .xz. Numbers are used as they are, and an
@@ -42,11 +45,15 @@ classes
   z = X @ weights[:-1] + weights[-1];  label = classes[(z > 0).astype(int)]
 for softmax classes[z.argmax(axis=1)], and for squares z itself.
 
+--cv 5 fits 17 values of l2, from 100 down to 0.01 times --l2 or 1/rows, to each four fifths of the
+rows, and takes the one with the least mean loss over the rows that were left out.
+
 "to 1e-8" counts evaluations until the loss is within 1e-8 of the best loss that any method found,
 relative to the distance at the start. Status "precision": rounding allows no further progress.
 
 examples:
   mdbopt fit --compare box,lbfgs --plot fit.png
+  mdbopt fit --cv 5
   mdbopt fit cars.csv --target price --one-hot --save cars.npz
 """
 
@@ -67,6 +74,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     methods = ", ".join(_runs.known_methods())
     add("--method", default="guarded", metavar="NAME", help=f"one of {methods} (guarded)")
     add("--compare", metavar="A,B,...", help="further methods; lbfgs is SciPy's L-BFGS-B (m = 10)")
+    add(
+        "--cv",
+        type=int,
+        metavar="FOLDS",
+        help="choose l2 by cross-validation over so many parts of the rows",
+    )
     add("--list-methods", action=_ListMethods, nargs=0, help="print the names of methods and end")
     add(
         "--gtol",
@@ -124,6 +137,10 @@ def run(args: argparse.Namespace) -> None:
     if args.gtol is not None:
         _checks.real("--gtol", args.gtol, least=0.0)
     check_penalty(args)
+    if args.cv is not None:
+        _checks.whole("--cv", args.cv, least=2)
+        if args.l2 == 0.0:
+            raise ValueError("--cv: chooses among multiples of --l2, expected it above 0, got 0")
     if args.save is not None:
         args.save = _model.file_name(args.save)
     if args.save and args.plot and args.save.absolute() == args.plot.absolute():
@@ -139,6 +156,10 @@ def run(args: argparse.Namespace) -> None:
     limits = _runs.Limits(
         _runs.default_gtol(fun) if args.gtol is None else args.gtol, args.maxfun, args.maxiter
     )
+    validation = None
+    if args.cv is not None:
+        validation = _cross_validate(fun, args.cv, limits)
+        fun = fun.with_l2(validation.run.l2)
     # Beside JSON only a person is shown progress.
     show = not args.json or is_terminal(sys.stderr)
     results: dict[str, OptimizeResult] = {}
@@ -148,9 +169,15 @@ def run(args: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         # what has ended is kept, and main tells the rest
         if results:
-            _report(args, found, (loss, reason), fun, limits, results)
+            _report(args, found, (loss, reason), fun, limits, results, validation)
         raise
-    _report(args, found, (loss, reason), fun, limits, results)
+    _report(args, found, (loss, reason), fun, limits, results, validation)
+
+
+def _cross_validate(fun: RowsProblem, folds: int, limits: _runs.Limits) -> mdbopt.CrossValidation:
+    """Choose among `VALUES` times the problem's l2."""
+    _checks.whole("--cv", folds, least=2, below=fun.n + 1)
+    return mdbopt.cross_validate(fun, VALUES * fun.l2, folds=folds, options=limits.options())
 
 
 def _report(
@@ -160,9 +187,11 @@ def _report(
     fun: problems.Problem,
     limits: _runs.Limits,
     results: dict[str, OptimizeResult],
+    validation: mdbopt.CrossValidation | None,
 ) -> None:
     """Print, save and draw these fits."""
     summary = _summary(found, chosen, fun, args, limits, results)
+    summary["cv"] = None if validation is None else _of_validation(validation)
     say(json.dumps(summary, indent=2, allow_nan=False) if args.json else _text(summary))
     if args.save is not None and args.method in results:
         _model.save(args.save, _model.Model.of(fun, results[args.method], found, chosen[0]))
@@ -202,7 +231,7 @@ def read_table(args: argparse.Namespace) -> data.Table:
     return data.load(path, args.target, **_reading.options(args), **own)
 
 
-def build_problem(found: data.Table, args: argparse.Namespace) -> tuple[str, str, problems.Problem]:
+def build_problem(found: data.Table, args: argparse.Namespace) -> tuple[str, str, RowsProblem]:
     """Return the loss, why it was chosen, and the problem."""
     X = found.X if args.dtype is None else found.X.astype(np.dtype(args.dtype))
     loss, reason = args.loss, REASON_ASKED
@@ -286,6 +315,18 @@ def _summary(
     }
 
 
+def _of_validation(found: mdbopt.CrossValidation) -> dict[str, Any]:
+    """Return what a cross-validation has chosen, and from what."""
+    return {
+        "folds": len(found.losses),
+        "l2": found.l2.tolist(),
+        "loss": [_finite(float(loss)) for loss in found.mean],
+        "error": [_finite(float(error)) for error in found.error],
+        "best": found.best,
+        "nfev": found.nfev,
+    }
+
+
 def _decisions(summary: dict[str, Any]) -> str:
     """Tell what was decided about the table, and how to have it otherwise."""
     target = f"target: {summary['target']}"
@@ -296,6 +337,14 @@ def _decisions(summary: dict[str, Any]) -> str:
         others = ", ".join(name for name in LOSSES if name != summary["loss"])
         lines.append(
             f"loss: {summary['loss']}, as {summary['loss_reason']} (--loss takes {others})"
+        )
+    if summary["cv"]:
+        validation, best = summary["cv"], summary["cv"]["best"]
+        lines.append(
+            f"l2: {validation['l2'][best]:.3g}, of {len(validation['l2'])} values from "
+            f"{max(validation['l2']):.3g} to {min(validation['l2']):.3g}, by {validation['folds']} "
+            f"folds: loss {_shown(validation['loss'][best], '.6g')} +- "
+            f"{_shown(validation['error'][best], '.2g')}, {validation['nfev']:,} evaluations"
         )
     if summary["note"]:
         lines.append(f"note: {summary['note']}")

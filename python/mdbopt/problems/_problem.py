@@ -189,6 +189,36 @@ class RowsProblem(Problem):
         part._take(places)
         return part
 
+    def with_l2(self: Rows, l2: float) -> Rows:
+        """Return the same problem, over the same memory, with another weight of the squared norm.
+
+        Parameters
+        ----------
+        l2 : float
+            A finite number >= 0.
+
+        Returns
+        -------
+        RowsProblem
+            Of the same kind.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When l2 is not as above.
+        """
+        other = copy.copy(self)
+        other.__dict__.pop("smoothness", None)
+        other.l2 = number(l2, self.name, "l2", minimum=0.0)
+        return other
+
+    @property
+    def l2_of_weights(self) -> Array:
+        """l2 for each penalised weight and 0 for each that is not: shape (d,), float64."""
+        result: Array = np.zeros(self.d)
+        result[: self._penalized] = self.l2
+        return result
+
     @abstractmethod
     def _take(self, places: Array) -> None:
         """Keep what belongs to these rows only, in a copy of the whole problem."""

@@ -54,8 +54,9 @@ from typing import Any, ClassVar
 from mdbopt import _checks
 from mdbopt.searches._base import Search
 from mdbopt.searches._state import SearchState
+from mdbopt.searches._warm_start import WarmStart
 
-__all__ = ["Backtracking", "Box", "Ellipsoid", "Guarded", "SearchState", "Simplex"]
+__all__ = ["Backtracking", "Box", "Ellipsoid", "Guarded", "SearchState", "Simplex", "WarmStart"]
 
 CANDIDATES = ("gradient", "plain")
 PROPOSERS = ("lbfgs", "heavy-ball", "nesterov", "cg")

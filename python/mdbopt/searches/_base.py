@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from mdbopt import _checks, _core
 from mdbopt._arrays import Library, device_of, is_device, real_array, real_value
 from mdbopt._shards import telling
+from mdbopt.searches import _warm_start
 from mdbopt.searches._state import SearchState, loaded
 
 CUTS = ("cocoercive", "hypergradient")
@@ -109,7 +111,7 @@ class Search:
     def _new(self) -> _core.SearchState:
         return _core.SearchState(method=self._core_method(), **self._options())
 
-    def init(self, x: Any, f: float, g: Any) -> SearchState:
+    def init(self, x: Any, f: float, g: Any, *, warm_start: Any = None) -> SearchState:
         """Start at a point where the objective was evaluated.
 
         Parameters
@@ -122,6 +124,9 @@ class Search:
         g : array, shape (d,)
             Its gradient there; copied. On the CPU in any form whose numbers x's dtype holds:
             integers, lists, narrower floats, any strides.
+        warm_start : WarmStart, SearchState or OptimizeResult, optional
+            Of `Guarded` only: an earlier search of the same size, dtype, device and groups, whose
+            box and pairs this one starts with; see `WarmStart`.
 
         Returns
         -------
@@ -133,14 +138,15 @@ class Search:
         TypeError
             When x or g is no array of real numbers, or x's dtype does not hold those of g.
         ValueError
-            When x is empty, holds NaN or inf, or g's size or device is not x's.
+            When x is empty, holds NaN or inf, or g's size or device is not x's; when an earlier
+            search does not fit.
         RuntimeError
             When x lives on a device that cannot be used.
         """
         library = Library(x)
         core = self._new()
         with telling(core):
-            core.init(x, real_value("f", f), g)
+            begin(core, x, real_value("f", f), g, warm_start)
         return SearchState(self, core, library)
 
     def propose(self, state: SearchState, *, copy: bool = True) -> Any:
@@ -232,6 +238,19 @@ class Search:
         """
         library = Library(np.empty(0) if like is None else like)
         return loaded(self, saved, library, device_of(like))
+
+
+def begin(core: Any, x: Any, f: float, g: Any, warm_start: Any) -> None:
+    """Start the core's search at x, from what an earlier one has learnt where there is one."""
+    if warm_start is None:
+        core.init(x, f, g)
+        return
+    if not isinstance(core, _core.SearchState):
+        raise ValueError(
+            "warm_start: expected None or, for what can be carried over, the method guarded"
+        )
+    start = _warm_start.warm_start(warm_start)
+    core.init_from(x, f, g, start.earlier._core, start.coefficients(math.prod(np.shape(x))))
 
 
 def _remade(kind: type[Search], options: dict[str, Any]) -> Search:

@@ -1,0 +1,108 @@
+"""`path`: one run of `minimize` for each value of l2, each warm-started from the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import OptimizeResult
+
+from mdbopt import _checks
+from mdbopt._arrays import real_array
+from mdbopt._minimize.minimize import minimize
+from mdbopt.problems._problem import RowsProblem
+from mdbopt.searches import WarmStart
+
+
+def path(
+    problem: RowsProblem,
+    l2: ArrayLike,
+    *,
+    l1: None = None,
+    x0: Any = None,
+    tol: float | None = None,
+    options: Mapping[str, Any] | None = None,
+    warm_start: Any = None,
+) -> list[OptimizeResult]:
+    """Minimise a problem at several values of l2, with the method "guarded".
+
+    Values are solved from the largest, where the problem is best conditioned, to the smallest.
+    Each run starts at the minimum before it, with its secant pairs and its box of step sizes, which
+    are carried over exactly: see `mdbopt.WarmStart`.
+
+    Parameters
+    ----------
+    problem : RowsProblem
+        Of `mdbopt.problems`: logistic, softmax, least_squares or smoothed_svm. Its own l2 does not
+        count.
+    l2 : array_like of shape (k,)
+        Weights of the squared norm, finite and >= 0, at least one, in any order, in units of f over
+        x².
+    l1 : None
+        There are no paths over l1: any other value is an error.
+    x0 : array, shape (d,), optional
+        Where the run at the largest l2 starts; by default at ``problem.x0``, or the x of
+        ``warm_start``.
+    tol, options
+        As for `mdbopt.minimize`, for every run.
+    warm_start : OptimizeResult, SearchState or WarmStart, optional
+        What the first run starts with, such as the result at the largest l2 over other rows.
+
+    Returns
+    -------
+    list of OptimizeResult
+        One per value, in the order of ``l2``; as of `mdbopt.minimize`, and ``l2``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is not as above; the message names it.
+
+    References
+    ----------
+    docs/paths.md; J. Friedman, T. Hastie, R. Tibshirani, "Regularization paths for generalized
+    linear models via coordinate descent", 2010, for paths from large penalties to small ones.
+
+    Examples
+    --------
+    >>> import mdbopt
+    >>> fun = mdbopt.problems.least_squares([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+    >>> runs = mdbopt.path(fun, l2=[0.0, 1.0])
+    >>> [(run.l2, run.success, run.x.round(4).tolist()) for run in runs]
+    [(0.0, True, [2.0, 1.0]), (1.0, True, [0.8, 2.2])]
+    """
+    values = penalties(problem, l2, l1)
+    start = problem.x0 if x0 is None and warm_start is None else x0
+    runs: dict[float, OptimizeResult] = {}
+    before: RowsProblem | None = None
+    earlier = warm_start
+    for value in sorted(set(values), reverse=True):
+        fun = problem.with_l2(value)
+        if before is not None:
+            earlier = WarmStart(earlier, l2=(before.l2_of_weights, fun.l2_of_weights))
+        run = minimize(fun, start, jac=True, tol=tol, options=options, warm_start=earlier)
+        run.l2 = value
+        runs[value], earlier, before, start = run, run, fun, None
+    return [runs[value] for value in values]
+
+
+def penalties(problem: Any, l2: Any, l1: Any) -> list[float]:
+    """Return the values of l2, or raise for what has no path."""
+    if not isinstance(problem, RowsProblem):
+        raise TypeError(
+            "problem: expected logistic, softmax, least_squares or smoothed_svm of "
+            f"mdbopt.problems, got {type(problem).__name__}"
+        )
+    if l1 is not None:
+        raise ValueError(f"l1: expected None, as there are paths over l2 alone, got {l1!r}")
+    values = real_array("l2", l2)
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(
+            f"l2: expected a sequence of at least one number, got shape {np.shape(values)}"
+        )
+    return [
+        _checks.real(f"l2[{place}]", value, least=0.0)
+        for place, value in enumerate(values.tolist())
+    ]
