@@ -30,6 +30,7 @@ Buffer filled_with(const Ridge& ridge, const RuleRunner& runner) {
 void Guarded::inherit(const Heritage& heritage) {
   auto& earlier = static_cast<Guarded&>(*heritage.earlier);  // as its method says
   earlier.catch_up();
+  if (earlier.there_ != nullptr) earlier.image_.read(*earlier.there_);  // its tables by slot
   const Guarding& old = earlier.control_.guard;
   if (!(old.growth > 0.0)) return;  // its box was never opened: it has learnt nothing
   if (lies_on_device()) device_library().order(earlier.location(), location());

@@ -491,3 +491,41 @@ def test_a_saved_shard_goes_on():
 def test_differences_are_refused():
     with pytest.raises(ValueError, match="jac: expected True or a callable with a reducer"):
         mdbopt.minimize(lambda x: float(x @ x), np.ones(3), reducer=lambda values: values[None])
+
+
+def test_a_warm_start_has_the_bits_of_the_whole():
+    l2 = np.linspace(0.0, 1.0, START.size)
+
+    def evaluate(x, penalty):
+        f, g = objective(x)
+        return f + 0.5 * float(penalty @ x**2), g + penalty * x
+
+    def run(search, start, whole, mine):
+        """Take steps, begin another search there, and go on; ``whole`` puts pieces together."""
+
+        def steps(state, penalty):
+            for _ in range(8):
+                f, g = evaluate(whole(search.propose(state)), penalty)
+                search.judge(state, f, g[mine])
+
+        f, g = evaluate(start, 0.3 + 0.0 * l2)
+        first = search.init(start[mine], f, g[mine])
+        steps(first, 0.3 + 0.0 * l2)
+        at = whole(first.x)
+        f, g = evaluate(at, l2)
+        warm = mdbopt.WarmStart(first, l2=(0.3, l2[mine]))
+        second = search.init(at[mine], f, g[mine], warm_start=warm)
+        assert second["pairs"] > 3
+        steps(second, l2)
+        return np.array(second.x)
+
+    expected = run(mdbopt.Guarded(), START, np.array, slice(None))
+    cuts = [slice(0, 2 * CHUNK), slice(2 * CHUNK, None)]
+
+    def body(shard, meeting):
+        search = mdbopt.Guarded(reducer=meeting.reducer(shard))
+        together_again = lambda x: np.concatenate(meeting.exchange(shard, np.array(x)))  # noqa: E731
+        return run(search, START, together_again, cuts[shard])
+
+    ends = together(2, body)
+    np.testing.assert_array_equal(np.concatenate(ends), expected)
