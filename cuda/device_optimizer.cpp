@@ -40,10 +40,13 @@ class Workspace {
   std::size_t doubles_ = 0;
 };
 
-// Memory for the partial sums of a step, and what folding them needs.
+// Memory for the partial sums of a step, and what folding them needs; where sums are of each array,
+// for these and what is solved from them.
 struct Partials {
   double* sums;
   double* scratch;
+  double* each_sums;
+  void* each_coefs;
 };
 
 std::vector<Job> gradients_of(std::span<const Job> jobs) {
@@ -83,9 +86,13 @@ class OnOneDevice final : public DeviceOptimizer {
     const std::size_t most = std::max({rule.gathered_count, rule.emitted_count, kNormSums});
     const bool sums = rule.sum_count() > 0 || clips;
     const std::size_t partial = sums ? jobs.chunks() * most : 0;
+    const std::size_t scratch = sums ? fold_scratch(jobs.chunks(), most) : 0;
+    const std::size_t own = rule.scope == Scope::kArray ? jobs.all().size() : 0;
+    const std::size_t coefs = own * (kMaxCoefBytes / sizeof(double));
     double* workspace =
-        workspace_.of(partial + (sums ? fold_scratch(jobs.chunks(), most) : 0), location_);
-    const Partials partials{workspace, workspace + partial};
+        workspace_.of(coefs + partial + scratch + own * rule.sum_count(), location_);
+    double* after = workspace + coefs;
+    const Partials partials{after, after + partial, after + partial + scratch, workspace};
     if (clips) look_at_norm(step.dtype, gradients, gradients_table, partials);
     const CompiledRule& row = compiled_rule(step.rule, step.dtype);
     prepare(step, rule, row, static_cast<double>(jobs.elements()));
@@ -181,8 +188,9 @@ class OnOneDevice final : public DeviceOptimizer {
     run.walk.key = &numbers_->key;
     run.partials = partials.sums;
     run.scratch = partials.scratch;
-    run.sums = numbers_->results.sums;
-    run.solved = numbers_->solved;
+    const bool each = run.rule.scope == Scope::kArray;
+    run.sums = each ? partials.each_sums : numbers_->results.sums;
+    run.solved = each ? partials.each_coefs : numbers_->solved;
     run.refused = &numbers_->results.refused;
     queue_run(run, location_);
   }

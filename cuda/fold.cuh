@@ -11,4 +11,7 @@ namespace mdbopt::cuda {
 // threads than a tile has pairs, or kFoldThreads.
 __global__ void fold_kernel(const __grid_constant__ Folding folding);
 
+// Folds the chunks of each job by itself, on as many blocks as jobs times sums, of kFoldThreads.
+__global__ void fold_each_kernel(const __grid_constant__ FoldingEach folding);
+
 }  // namespace mdbopt::cuda

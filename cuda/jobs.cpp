@@ -14,10 +14,10 @@ bool aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(poin
 
 }  // namespace
 
-Jobs::Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr) {
+Jobs::Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr, bool keeps_empty) {
   jobs_.reserve(jobs.size());
   for (const Job& job : jobs) {
-    if (job.size == 0) continue;
+    if (job.size == 0 && !keeps_empty) continue;
     DeviceJob& made = jobs_.emplace_back();
     made = {};
     std::copy_n(job.streams, streams, made.streams);
@@ -27,7 +27,7 @@ Jobs::Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr) {
     made.step_sizes = job.step_sizes;
     made.copy = job.copy;
     elements_ += job.size;
-    chunks_ += (job.size + kChunk - 1) / kChunk;
+    chunks_ += chunks_of(job.size);
     packed_ = packed_ && std::all_of(job.streams, job.streams + streams, aligned) &&
               aligned(job.step_sizes) && aligned(job.copy);
   }

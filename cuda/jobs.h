@@ -14,8 +14,9 @@ namespace mdbopt::cuda {
 
 class Jobs {
  public:
-  // one_lr: jobs share a step size, which then stays out of them.
-  Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr);
+  // one_lr: jobs share a step size, which then stays out of them. Empty ones are left out, unless each
+  // has sums of its own.
+  Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr, bool keeps_empty = false);
 
   std::size_t elements() const { return elements_; }
   std::size_t chunks() const { return chunks_; }

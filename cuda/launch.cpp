@@ -23,38 +23,51 @@ struct Queued {
   Jobs jobs;
   bool prepared;
   WalkArguments walk;
+  std::size_t sums_at = 0, coefs_at = 0;  // in the layout's, of doubles and of coefs
 
   Queued(DeviceLibrary::Call& of, Dtype dtype)
       : call(of),
         rule(description_of(of.rule)),
         row(compiled_rule(of.rule, dtype)),
-        jobs(of.jobs, rule.stream_count, false),
+        jobs(of.jobs, rule.stream_count, false, each()),
         walk{} {
     prepared = row.prepare(call.scalars, static_cast<double>(jobs.elements()), walk.host_coef);
-    if (call.sums != nullptr) std::fill_n(call.sums, rule.sum_count(), 0.0);
+    if (call.sums != nullptr) std::fill_n(call.sums, sum_count(), 0.0);
   }
+  // Whether sums are of each job.
+  bool each() const { return rule.scope == Scope::kArray; }
+  std::size_t own() const { return each() ? call.jobs.size() : 1; }
+  std::size_t sum_count() const { return own() * rule.sum_count(); }
   std::size_t most_sums() const { return std::max(rule.gathered_count, rule.emitted_count); }
   bool answers() const { return prepared && call.sums != nullptr && rule.sum_count() > 0; }
 };
 
-// Where everything lies in the memory of a call: results, solved coefs, tables, partial sums.
+// Where everything lies in the memory of a call: refusals, sums, solved coefs, tables, partial sums.
 struct Layout {
-  std::size_t results = 0, coefs = 0, tables = 0, partials = 0, scratch = 0, bytes = 0;
+  std::size_t refused = 0, sums_of_all = 0, coefs = 0, tables = 0, partials = 0, scratch = 0,
+              bytes = 0;
   bool sums = false;
 
-  explicit Layout(const std::vector<Queued>& all) {
+  explicit Layout(std::vector<Queued>& all) {
     std::size_t table_bytes = 0;
     std::size_t most_partials = 0;
     std::size_t most_scratch = 0;
-    for (const Queued& queued : all) {
+    std::size_t sum_count = 0;
+    std::size_t coef_count = 0;
+    for (Queued& queued : all) {
+      queued.sums_at = sum_count;
+      queued.coefs_at = coef_count;
+      sum_count += queued.sum_count();
+      coef_count += queued.own();
       sums = sums || queued.rule.sum_count() > 0;
       table_bytes += queued.jobs.table_bytes();
       most_partials = std::max(most_partials, queued.jobs.chunks() * queued.most_sums());
       most_scratch = std::max(most_scratch, fold_scratch(queued.jobs.chunks(), queued.most_sums()));
     }
     if (sums) {
-      results = take(all.size() * sizeof(Results));
-      coefs = take(all.size() * kMaxCoefBytes);
+      refused = take(all.size() * sizeof(std::uint32_t));
+      sums_of_all = take(sum_count * sizeof(double));
+      coefs = take(coef_count * kMaxCoefBytes);
       partials = take(most_partials * sizeof(double));
       scratch = take(most_scratch * sizeof(double));
     }
@@ -75,26 +88,28 @@ void queue(const Queued& queued, unsigned char* memory, const Layout& layout, st
   Run run{queued.rule, queued.row, queued.walk, static_cast<double>(queued.jobs.elements()),
           execution.stochastic};
   if (layout.sums) {
-    auto* results = reinterpret_cast<Results*>(memory + layout.results) + index;
     run.partials = reinterpret_cast<double*>(memory + layout.partials);
     run.scratch = reinterpret_cast<double*>(memory + layout.scratch);
-    run.sums = results->sums;
-    run.solved = memory + layout.coefs + index * kMaxCoefBytes;
-    run.refused = &results->refused;
+    run.sums = reinterpret_cast<double*>(memory + layout.sums_of_all) + queued.sums_at;
+    run.solved = memory + layout.coefs + queued.coefs_at * kMaxCoefBytes;
+    run.refused = reinterpret_cast<std::uint32_t*>(memory + layout.refused) + index;
     run.walk.refused = run.refused;
   }
   run.walk.host_key = execution.key;
   queue_run(run, execution.location);
 }
 
-// Copies the results to the host and waits for them.
-void answer(std::vector<Queued>& all, const Results* results, const Location& location) {
-  const auto* found =
-      static_cast<const Results*>(fetch(results, all.size() * sizeof(Results), location));
+// Copies refusals and sums to the host and waits for them.
+void answer(std::vector<Queued>& all, const unsigned char* memory, const Layout& layout,
+            const Location& location) {
+  const auto* found = static_cast<const unsigned char*>(
+      fetch(memory + layout.refused, layout.coefs - layout.refused, location));
+  const auto* refused = reinterpret_cast<const std::uint32_t*>(found);
+  const auto* sums = reinterpret_cast<const double*>(found + layout.sums_of_all - layout.refused);
   for (std::size_t k = 0; k < all.size(); ++k) {
     if (!all[k].answers()) continue;
-    std::copy_n(found[k].sums, all[k].rule.sum_count(), all[k].call.sums);
-    all[k].call.applied = found[k].refused == 0;
+    std::copy_n(sums + all[k].sums_at, all[k].sum_count(), all[k].call.sums);
+    all[k].call.applied = refused[k] == 0;
   }
 }
 
@@ -109,9 +124,9 @@ void launch_calls(Dtype dtype, std::span<DeviceLibrary::Call> calls, const Execu
   const Layout layout(all);
   const Scratch scratch(location, layout.bytes);
   unsigned char* memory = scratch.memory();
-  auto* results = reinterpret_cast<Results*>(memory + layout.results);
   if (layout.sums) {
-    check(cudaMemsetAsync(results, 0, all.size() * sizeof(Results), stream_of(location)),
+    check(cudaMemsetAsync(memory + layout.refused, 0, layout.coefs - layout.refused,
+                          stream_of(location)),
           location.device, "clearing sums");
   }
   std::size_t table = layout.tables;
@@ -128,7 +143,7 @@ void launch_calls(Dtype dtype, std::span<DeviceLibrary::Call> calls, const Execu
     queue(queued, memory, layout, k, execution);
     answers = answers || queued.answers();
   }
-  if (answers) answer(all, results, location);
+  if (answers) answer(all, memory, layout, location);
 }
 
 }  // namespace mdbopt::cuda

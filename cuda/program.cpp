@@ -16,8 +16,6 @@
 namespace mdbopt::cuda {
 namespace {
 
-std::size_t chunks_of(std::size_t size) { return (size + kChunk - 1) / kChunk; }
-
 class Loaded final : public DeviceProgram {
  public:
   Loaded(const Program& program, const Location& location)

@@ -59,33 +59,70 @@ void queue_fold(const Sum* sums, std::size_t count, double* partials, double* sc
   }
 }
 
+void queue_fold_each(const Sum* sums, std::size_t count, const WalkArguments& walk, double* to,
+                     std::size_t apart, const Location& location) {
+  if (walk.jobs == 0) return;
+  FoldingEach folding{};
+  folding.table = walk.table;
+  std::copy_n(walk.few, kFewJobs, folding.few);
+  folding.partials = walk.partials;
+  folding.to = to;
+  folding.apart = apart;
+  folding.sums = static_cast<std::uint32_t>(count);
+  for (std::size_t k = 0; k < count; ++k) folding.folds[k] = sums[k].fold;
+  folding.refused = walk.refused;
+  launch(fold_each_kernel, walk.jobs * count, kFoldThreads, folding, location, "folding sums");
+}
+
+namespace {
+
+void queue_solve(const Run& run, const WalkArguments& walk, bool each, const Location& location) {
+  Solving solving{};
+  solving.sums = run.sums;
+  solving.n = run.n;
+  solving.coef = walk.coef;
+  std::memcpy(solving.host_coef, walk.host_coef, sizeof(walk.host_coef));
+  solving.solved = run.solved;
+  solving.refused = run.refused;
+  if (!each) return launch(run.row.solve, 1, 1, solving, location, run.rule.name);
+  if (walk.jobs == 0) return;
+  solving.table = walk.table;
+  std::copy_n(walk.few, kFewJobs, solving.few);
+  solving.jobs = walk.jobs;
+  solving.apart = run.rule.sum_count();
+  launch(run.row.solve, (walk.jobs + kWarp - 1) / kWarp, kWarp, solving, location, run.rule.name);
+}
+
+}  // namespace
+
 void queue_run(const Run& run, const Location& location) {
   const Description& rule = run.rule;
+  const bool each = rule.scope == Scope::kArray;
   WalkArguments walk = run.walk;
   walk.partials = run.partials;
+  const auto fold = [&](const Sum* sums, std::size_t count, std::size_t before) {
+    if (each) {
+      queue_fold_each(sums, count, walk, run.sums + before, rule.sum_count(), location);
+    } else {
+      queue_fold(sums, count, run.partials, run.scratch, walk.chunks, run.sums + before,
+                 walk.refused, location);
+    }
+  };
   if (run.row.gather != nullptr) {
     queue_walk(run.row.gather, rule.gathered_count, walk, location, rule.name);
-    queue_fold(rule.gathered, rule.gathered_count, run.partials, run.scratch, walk.chunks, run.sums,
-               walk.refused, location);
+    fold(rule.gathered, rule.gathered_count, 0);
   }
   if (run.row.solve != nullptr) {
-    Solving solving{};
-    solving.sums = run.sums;
-    solving.n = run.n;
-    solving.coef = walk.coef;
-    std::memcpy(solving.host_coef, walk.host_coef, sizeof(walk.host_coef));
-    solving.solved = run.solved;
-    solving.refused = run.refused;
-    launch(run.row.solve, 1, 1, solving, location, rule.name);
+    queue_solve(run, walk, each, location);
     walk.coef = run.solved;
+    walk.coef_each = each;
   }
   if (run.row.apply == nullptr) return;
   const bool stochastic = run.stochastic && run.row.apply_stochastic != nullptr;
   queue_walk(stochastic ? run.row.apply_stochastic : run.row.apply, rule.emitted_count, walk,
              location, rule.name);
   if (rule.emitted_count == 0) return;
-  queue_fold(rule.emitted, rule.emitted_count, run.partials, run.scratch, walk.chunks,
-             run.sums + rule.gathered_count + rule.solved_count, walk.refused, location);
+  fold(rule.emitted, rule.emitted_count, rule.gathered_count + rule.solved_count);
 }
 
 }  // namespace mdbopt::cuda

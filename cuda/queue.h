@@ -34,6 +34,10 @@ void queue_fold(const Sum* sums, std::size_t count, double* partials, double* sc
                 std::size_t chunks, double* to, const std::uint32_t* refused,
                 const Location& location);
 
+// Folds partials of each of the walk's jobs into to[j * apart + 0 … count − 1]; overwrites partials.
+void queue_fold_each(const Sum* sums, std::size_t count, const WalkArguments& walk, double* to,
+                     std::size_t apart, const Location& location);
+
 // One rule over its jobs: gather, fold, solve, apply, fold.
 struct Run {
   const Description& rule;
@@ -44,8 +48,9 @@ struct Run {
   // On the device; null for a rule without sums.
   double* partials = nullptr;
   double* scratch = nullptr;
-  double* sums = nullptr;
-  void* solved = nullptr;
+  double* sums =
+      nullptr;  // all that the rule has; of each job, one after the other, in Scope::kArray
+  void* solved = nullptr;  // likewise the coefs, kMaxCoefBytes apart
   std::uint32_t* refused = nullptr;
 };
 void queue_run(const Run& run, const Location& location);

@@ -17,9 +17,22 @@
 
 namespace mdbopt::cuda {
 
+// Of a walk, a fold or a solve.
+template <class Arguments>
+MDBOPT_INLINE const DeviceJob* jobs_of(const Arguments& arguments) {
+  return arguments.table != nullptr ? arguments.table : arguments.few;
+}
+
+// The coef of the j-th job, where each has its own.
+template <class Coef>
+MDBOPT_INLINE const Coef& coef_at(const void* coefs, std::size_t j) {
+  return *reinterpret_cast<const Coef*>(static_cast<const unsigned char*>(coefs) +
+                                        j * kMaxCoefBytes);
+}
+
 // The job that a chunk belongs to: the last that begins at or before it.
 __device__ inline const DeviceJob& job_of(const WalkArguments& walk, std::size_t chunk) {
-  const DeviceJob* jobs = walk.table != nullptr ? walk.table : walk.few;
+  const DeviceJob* jobs = jobs_of(walk);
   std::uint32_t first = 0;
   for (std::uint32_t count = walk.jobs; count > 1;) {
     const std::uint32_t half = count / 2;
@@ -247,16 +260,29 @@ struct Walker {
       const std::size_t begin = chunk_begin + k % kPerChunk * kLength;
       if (begin >= job.size) continue;
       const double lr = walk.lr != nullptr ? *walk.lr : job.lr;
-      const Unit unit(job, chunk_begin, Phase::kStochastic ? mix64(key + chunk) : 0, lr, c);
+      const std::uint64_t chunk_key = Phase::kStochastic ? mix64(key + chunk) : 0;
       const std::size_t end = begin + kLength < job.size ? begin + kLength : job.size;
-      double lane_sums[kSums] = {};
-      if (Phase::kSums == 0 && walk.packed && end - begin == kLength) {
-        packs(unit, begin);
+      const bool packed = walk.packed && end - begin == kLength;
+      double* partials = walk.partials + chunk * Phase::kSums;
+      if constexpr (ScopeOf<Rule>::value == Scope::kArray) {
+        const auto j = static_cast<std::size_t>(&job - jobs_of(walk));
+        const Coef own = walk.coef_each ? coef_at<Coef>(walk.coef, j) : c;
+        go_through({job, chunk_begin, chunk_key, lr, own}, begin, end, packed, partials);
       } else {
-        rows(unit, begin, end, lane_sums);
+        go_through({job, chunk_begin, chunk_key, lr, c}, begin, end, packed, partials);
       }
-      fold(lane_sums, walk.partials + chunk * Phase::kSums, Sums{});
     }
+  }
+
+  __device__ static void go_through(const Unit& unit, std::size_t begin, std::size_t end,
+                                    bool packed, double* partials) {
+    double lane_sums[kSums] = {};
+    if (Phase::kSums == 0 && packed) {
+      packs(unit, begin);
+    } else {
+      rows(unit, begin, end, lane_sums);
+    }
+    fold(lane_sums, partials, Sums{});
   }
 };
 
@@ -276,8 +302,16 @@ __global__ void solve_kernel(const __grid_constant__ Solving solving) {
   if (*solving.refused != 0) return;
   const void* coef = solving.coef != nullptr ? solving.coef : solving.host_coef;
   Coef c = *static_cast<const Coef*>(coef);
-  *solving.refused = Rule::solve(solving.sums, solving.n, c) ? 0 : 1;
-  *static_cast<Coef*>(solving.solved) = c;
+  if constexpr (ScopeOf<Rule>::value == Scope::kArray) {
+    const std::size_t j = blockIdx.x * blockDim.x + threadIdx.x;
+    if (j >= solving.jobs) return;
+    const auto n = static_cast<double>(jobs_of(solving)[j].size);
+    if (!Rule::solve(solving.sums + j * solving.apart, n, c)) *solving.refused = 1;
+    const_cast<Coef&>(coef_at<Coef>(solving.solved, j)) = c;
+  } else {
+    *solving.refused = Rule::solve(solving.sums, solving.n, c) ? 0 : 1;
+    *static_cast<Coef*>(solving.solved) = c;
+  }
 }
 
 template <class Rule, class T>

@@ -19,6 +19,7 @@ struct WalkArguments {
   bool packed;  // every array starts at a multiple of 16 bytes
   std::size_t chunks;
   const void* coef;  // on the device; null: `host_coef`
+  bool coef_each;    // one for each job, kMaxCoefBytes apart: of a rule of Scope::kArray
   alignas(16) unsigned char host_coef[kMaxCoefBytes];
   const double* lr;          // on the device, in the place of the jobs' own; may be null
   const std::uint64_t* key;  // of the random bits, on the device; null: `host_key`
@@ -38,13 +39,29 @@ struct Folding {
   const std::uint32_t* refused;  // nothing is folded where this is not 0; may be null
 };
 
-// What solve, run by one thread, is given.
+// The same for the chunks of each job by itself.
+struct FoldingEach {
+  const DeviceJob* table;  // null: `few`
+  DeviceJob few[kFewJobs];
+  double* partials;  // as `from`, of all jobs' chunks; overwritten
+  double* to;        // of job j: to[j * apart + k]
+  std::size_t apart;
+  std::uint32_t sums;
+  Fold folds[kMaxSums];
+  const std::uint32_t* refused;
+};
+
+// What solve is given: one thread does it, or one for each job where the rule is of Scope::kArray.
 struct Solving {
-  double* sums;
+  double* sums;  // of job j: sums + j * apart
   double n;
+  const DeviceJob* table;  // null: `few`
+  DeviceJob few[kFewJobs];
+  std::uint32_t jobs;
+  std::size_t apart;
   const void* coef;  // on the device; null: `host_coef`
   alignas(16) unsigned char host_coef[kMaxCoefBytes];
-  void* solved;            // the coef as solve leaves it
+  void* solved;            // the coef as solve leaves it, or those of all jobs, kMaxCoefBytes apart
   std::uint32_t* refused;  // nothing is done where this is not 0
 };
 using SolveKernel = void (*)(Solving);

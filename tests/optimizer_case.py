@@ -31,7 +31,7 @@ class Case:
     refused: dict = field(default_factory=dict)
 
     def make(self, **options):
-        return self.optimizer(LR, **self.options, **options)
+        return self.optimizer(LR, **self.options | options)
 
     @property
     def label(self):
@@ -45,3 +45,8 @@ class Case:
     def elementwise(self):
         """Whether no number runs over all arrays of a step."""
         return self.description.walks == 1 and not self.numbers
+
+    @property
+    def by_array(self):
+        """Whether a step of several arrays is that of each alone."""
+        return self.elementwise or self.description.per_array

@@ -86,6 +86,14 @@ def mix64(x):
     return x ^ (x >> np.uint64(31))
 
 
+def unmix64(x):
+    """Give the whole number that mix64 makes x of."""
+    for shift, factor in ((31, 0x94D049BB133111EB), (27, 0xBF58476D1CE4E5B9), (30, 1)):
+        x ^= x >> shift ^ x >> 2 * shift
+        x = x * pow(factor, -1, 2**64) % 2**64
+    return (x - 0x9E3779B97F4A7C15) % 2**64
+
+
 def random16(seed, n, t=0):
     """Return the 16 random bits of each of n elements, as uint32."""
     place = np.arange(n, dtype=np.uint64)

@@ -7,6 +7,7 @@ needs one row here, or in `rows_updates.py` if it is an update, and nothing else
 
 import numpy as np
 from reference import Range, Row, maximum, minimum
+from rows_arrays import ARRAYS
 from rows_learned import LEARNED
 from rows_updates import UPDATES, not_below
 
@@ -462,4 +463,5 @@ ROWS = (
     }
     | UPDATES
     | LEARNED
+    | ARRAYS
 )

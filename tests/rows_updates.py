@@ -323,7 +323,12 @@ CASES = {
     "SGD-heavy_ball": Case(
         mdbopt.SGD, WITH_MOMENTUM | {"heavy_ball": True}, "heavy_ball", WITH_MOMENTUM, X_PREV
     ),
-    "NormalizedGD": Case(mdbopt.NormalizedGD, {}, "normalized_gd", refused=REFUSED_MOMENTUM),
+    "NormalizedGD": Case(
+        mdbopt.NormalizedGD,
+        {},
+        "normalized_gd",
+        refused=REFUSED_MOMENTUM | {"per_array": BOOL},
+    ),
     "NormalizedGD-momentum": Case(
         mdbopt.NormalizedGD, WITH_MOMENTUM, "normalized_gd_momentum", WITH_MOMENTUM, X_PREV
     ),

@@ -53,6 +53,7 @@ _WITH_OPTIONS = {
         Method("adam", "AdamW", {"lr": 1e-3, "weight_decay": 1e-2}, "adamw"),
         Method("adam", "Adam", {"lr": 1e-3}),
         Method("amsgrad", "AMSGrad", {"lr": 1e-3}),
+        Method("lamb", "LAMB", {"lr": 1e-3, "weight_decay": 1e-2, "eps": EPS}),
         Method("lion", "Lion", {"lr": 1e-4, "weight_decay": 1e-2}),
         Method("signum", "Signum", {"lr": 1e-4, "momentum": 0.9}),
         Method("sign_descent", "SignDescent", {"lr": 1e-4}),

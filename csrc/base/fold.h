@@ -25,6 +25,10 @@ namespace mdbopt {
 inline constexpr std::size_t kChunk = 1024;
 inline constexpr std::size_t kLanes = 32;
 
+MDBOPT_INLINE constexpr std::size_t chunks_of(std::size_t size) {
+  return (size + kChunk - 1) / kChunk;
+}
+
 // max keeps a NaN once it has seen one, so that a maximum also answers "is everything finite?".
 MDBOPT_INLINE double combine(Fold fold, double a, double b) {
   const double larger = ((b > a) | (b != b)) ? b : a;

@@ -20,10 +20,11 @@ struct Stage {
   CompiledRule::Walk CompiledRule::* phase;
   const Sum* sums;
   std::size_t sum_count;
-  const Coef* coefs;     // by variant
+  const Coef* coefs;     // by variant, or by job where `solved`
   void* const* streams;  // of stages that have one job each
   double* partials;
   bool stochastic = false;
+  bool solved = false;  // for each job by itself
 
   CompiledRule::Walk sweep(Dtype dtype) const {
     const CompiledRule& sweep = row[static_cast<std::size_t>(dtype)];
@@ -41,13 +42,14 @@ struct Pass {
   std::size_t parts;
   std::uint64_t key;
   bool flush_subnormals;
+  std::size_t each = 0;  // sums are of each job, and lie so far apart; 0: they are of all
 
-  PassArguments arguments(const Stage& stage, std::size_t variant = 0) const {
-    return {stage.coefs + variant, key};
+  PassArguments arguments(const Stage& stage) const { return {stage.coefs, key}; }
+  PassArguments arguments(const Stage& stage, const Job& job) const {
+    const auto index = static_cast<std::size_t>(&job - jobs.data());
+    return {stage.coefs + (stage.solved ? index : job.variant), key};
   }
 };
-
-std::size_t chunks_of(std::size_t size) { return (size + kChunk - 1) / kChunk; }
 
 std::size_t width_of(const Stream& stream, Dtype dtype) {
   return info(stored_dtype(stream.storage, dtype)).bytes;
@@ -85,7 +87,7 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
                                  arithmetic_dtype(dtype), !gathers);
       part.copy = block_of(copy, job.copy, Dtype::kBFloat16, false);
     }
-    stage.sweep(dtype)(part, 0, 1, before + chunk, pass.arguments(stage, job.variant),
+    stage.sweep(dtype)(part, 0, 1, before + chunk, pass.arguments(stage, job),
                        stage.partials + (before + chunk) * stage.sum_count);
     if (gathers) continue;
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
@@ -110,7 +112,7 @@ void walk_jobs(const Pass& pass, std::size_t first, std::size_t last) {
     } else if (from < to) {
       const CompiledRule::Walk own =
           job.variant == 0 ? sweep : stage.sweep(pass.variants[job.variant].dtype);
-      own(job, from - offset, to - offset, offset, pass.arguments(stage, job.variant),
+      own(job, from - offset, to - offset, offset, pass.arguments(stage, job),
           stage.partials + offset * stage.sum_count);
     }
     offset += count;
@@ -170,6 +172,18 @@ std::size_t walk_bytes(const Description& rule, std::span<const Job> jobs,
   return bytes;
 }
 
+// A sum of each job, `apart` from each other.
+void fold_each(std::span<const Job> jobs, const ChunkSums& sum, std::size_t apart) {
+  double* partials = sum.partials;
+  double* result = sum.result;
+  for (const Job& job : jobs) {
+    const std::size_t chunks = chunks_of(job.size);
+    *result = fold_chunks(sum.fold, partials, chunks, sum.stride);
+    partials += chunks * sum.stride;
+    result += apart;
+  }
+}
+
 // The sums of each stage, over this shard's chunks or those of all.
 void fold_sums(const Pass& pass, Reduction* reduction, double* const* results) {
   thread_local std::vector<ChunkSums> sums;
@@ -177,14 +191,20 @@ void fold_sums(const Pass& pass, Reduction* reduction, double* const* results) {
   for (std::size_t k = 0; k < pass.stages.size(); ++k) {
     const Stage& stage = pass.stages[k];
     for (std::size_t j = 0; j < stage.sum_count; ++j) {
-      double* partials = stage.partials + j;
+      const ChunkSums sum{stage.sums[j].fold, stage.partials + j, stage.sum_count, results[k] + j};
       if (reduction != nullptr)
-        sums.push_back({stage.sums[j].fold, partials, stage.sum_count, results[k] + j});
+        sums.push_back(sum);
+      else if (pass.each > 0)
+        fold_each(pass.jobs, sum, pass.each);
       else
-        results[k][j] = fold_chunks(stage.sums[j].fold, partials, pass.chunks, stage.sum_count);
+        *sum.result = fold_chunks(sum.fold, sum.partials, pass.chunks, sum.stride);
     }
   }
-  if (!sums.empty()) reduction->fold(sums);
+  if (sums.empty()) return;
+  if (pass.each > 0)
+    reduction->fold_each(sums, pass.each);
+  else
+    reduction->fold(sums);
 }
 
 void count_walk(std::size_t bytes) {
@@ -305,6 +325,24 @@ std::size_t apply_bytes(const Description& rule, Dtype dtype) {
   return rule.applies ? bytes : 0;
 }
 
+namespace {
+
+// Solves for each job by itself, from a coef for each variant to one for each job.
+bool solve_each(const CompiledRule& sweep, std::span<const Job> jobs, std::span<const Coef> coefs,
+                double* sums, std::size_t each, const Reduction* reduction,
+                std::vector<Coef>& solved) {
+  solved.resize(jobs.size());
+  for (std::size_t k = 0; k < jobs.size(); ++k) {
+    solved[k] = coefs[jobs[k].variant];
+    const double n =
+        reduction != nullptr ? reduction->elements(k) : static_cast<double>(jobs[k].size);
+    if (!sweep.solve(sums + k * each, n, &solved[k])) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const Job> jobs,
             double* sums, const Execution& execution) {
   if (!execution.location.on_cpu()) {
@@ -324,13 +362,18 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
   }
   const double n = execution.reduction != nullptr ? execution.reduction->elements()
                                                   : static_cast<double>(size_of(jobs).elements);
-  double unwanted[kMaxSums];
-  if (sums == nullptr) sums = unwanted;
-  std::fill_n(sums, description.sum_count(), 0.0);
+  const bool each = description.scope == Scope::kArray;
+  const std::size_t sum_count = description.sum_count() * (each ? jobs.size() : 1);
+  thread_local std::vector<double> unwanted;
+  if (sums == nullptr) {
+    if (unwanted.size() < sum_count) unwanted.resize(sum_count);
+    sums = unwanted.data();
+  }
+  std::fill_n(sums, sum_count, 0.0);
   for (std::size_t k = 0; k < variants.size(); ++k) {
     if (!sweep.prepare(variants[k].scalars, n, &coefs[k])) return false;
   }
-  Pass pass{&description, {}, variants, jobs, 0, 0, 0, false};
+  Pass pass{&description, {}, variants, jobs, 0, 0, 0, false, each ? description.sum_count() : 0};
   if (sweep.gather != nullptr) {
     Stage stage{row,
                 &CompiledRule::gather,
@@ -342,18 +385,25 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
     pass.stages = {&stage, 1};
     run(pass, walk_bytes(description, jobs, variants, gather_bytes), execution, &sums);
   }
-  for (Coef& coef : coefs) {
-    if (sweep.solve != nullptr && !sweep.solve(sums, n, &coef)) return false;
+  thread_local std::vector<Coef> solved;
+  const bool own = each && sweep.solve != nullptr;
+  if (own) {
+    if (!solve_each(sweep, jobs, coefs, sums, pass.each, execution.reduction, solved)) return false;
+  } else {
+    for (Coef& coef : coefs) {
+      if (sweep.solve != nullptr && !sweep.solve(sums, n, &coef)) return false;
+    }
   }
   if (sweep.apply != nullptr) {
     Stage stage{row,
                 &CompiledRule::apply,
                 description.emitted,
                 description.emitted_count,
-                coefs.data(),
+                own ? solved.data() : coefs.data(),
                 nullptr,
                 nullptr,
-                execution.stochastic};
+                execution.stochastic,
+                own};
     pass.stages = {&stage, 1};
     traffic().bytes += description.update ? extra_bytes(jobs, variants) : 0;
     double* emitted = sums + description.gathered_count + description.solved_count;

@@ -189,83 +189,120 @@ bool Reduction::agreed(std::span<const Job> jobs) const {
                     [](const Job& job, std::size_t size) { return job.size == size; });
 }
 
-void Reduction::lay_out(const std::vector<std::vector<std::size_t>>& sizes) {
-  const auto chunks_of = [](std::size_t size) { return (size + kChunk - 1) / kChunk; };
-  std::vector<std::vector<Node>> nodes(shards_);
+// Where arrays are not cut at chunks, each shard is one node, and they fold in their order.
+Reduction::Trees Reduction::trees_of(const std::vector<std::vector<std::size_t>>& sizes,
+                                     bool each) const {
+  Trees trees;
+  std::vector<std::size_t> counts(shards_, 0);  // of nodes
   std::vector<std::size_t> chunks(shards_, 0);
-  branches_.clear();
+  const std::size_t count = each ? sizes_.size() : 1;
+  for (std::size_t tree = 0; tree < count; ++tree) {
+    const std::size_t first = each ? tree : 0;
+    const std::size_t last = each ? tree + 1 : sizes_.size();
+    const std::size_t known = trees.branches.size();
+    const std::vector<std::size_t> counts_before = counts;
+    const std::vector<std::size_t> chunks_before = chunks;
+    const std::size_t nodes_before = trees.nodes.size();
+    std::size_t before = 0;  // chunks of this tree's arrays so far
+    bool aligned = true;
+    for (std::size_t j = first; j < last; ++j) {
+      std::size_t size = 0;
+      for (std::size_t shard = 0; shard < shards_; ++shard) {
+        const std::size_t own = sizes[shard][j];
+        aligned = aligned && (own == 0 || size % kChunk == 0);
+        std::vector<Node> nodes;
+        add_nodes(before + size / kChunk, chunks_of(own), chunks[shard], nodes);
+        chunks[shard] += chunks_of(own);
+        size += own;
+        for (const Node& node : nodes)
+          trees.branches.push_back({shard, counts[shard]++, node.height});
+        if (shard == shard_) trees.nodes.insert(trees.nodes.end(), nodes.begin(), nodes.end());
+      }
+      before += chunks_of(size);
+    }
+    if (!aligned) {
+      trees.branches.resize(known);
+      trees.nodes.resize(nodes_before);
+      counts = counts_before;
+      for (std::size_t shard = 0; shard < shards_; ++shard) {
+        trees.branches.push_back({shard, counts[shard]++, shards_ - shard});
+      }
+      trees.nodes.push_back(
+          {chunks_before[shard_], chunks[shard_] - chunks_before[shard_], shards_ - shard_});
+    }
+    trees.ends.push_back(trees.branches.size());
+  }
+  trees.most_nodes = *std::max_element(counts.begin(), counts.end());
+  return trees;
+}
+
+void Reduction::lay_out(const std::vector<std::vector<std::size_t>>& sizes) {
   elements_ = 0.0;
-  first_chunk_ = 0;
-  bool aligned = true;
-  std::size_t before = 0;  // chunks of the whole's arrays so far
+  each_elements_.clear();
   for (std::size_t j = 0; j < sizes_.size(); ++j) {
     std::size_t size = 0;
     for (std::size_t shard = 0; shard < shards_; ++shard) {
-      const std::size_t own = sizes[shard][j];
-      std::vector<Node>& theirs = nodes[shard];
-      const std::size_t known = theirs.size();
-      aligned = aligned && (own == 0 || size % kChunk == 0);
       if (shard == shard_ && j == 0) first_chunk_ = size / kChunk;
-      add_nodes(before + size / kChunk, chunks_of(own), chunks[shard], theirs);
-      chunks[shard] += chunks_of(own);
-      size += own;
-      for (std::size_t k = known; k < theirs.size(); ++k)
-        branches_.push_back({shard, k, theirs[k].height});
+      size += sizes[shard][j];
     }
-    elements_ += static_cast<double>(size);
-    before += chunks_of(size);
+    each_elements_.push_back(static_cast<double>(size));
+    elements_ += each_elements_.back();
   }
-  if (!aligned) {
-    branches_.clear();
-    for (std::size_t shard = 0; shard < shards_; ++shard) {
-      nodes[shard] = {{0, chunks[shard], shards_ - shard}};
-      branches_.push_back({shard, 0, shards_ - shard});
-    }
-  }
-  nodes_ = nodes[shard_];
-  most_nodes_ = 0;
-  for (const std::vector<Node>& theirs : nodes) most_nodes_ = std::max(most_nodes_, theirs.size());
+  all_arrays_ = trees_of(sizes, false);
+  each_array_ = trees_of(sizes, true);
   reserve(1);
 }
 
-void Reduction::reserve(std::size_t sums, std::size_t groups) {
-  length_ = std::max({kGreeting, kHeader + sums * most_nodes_, kHeader + groups});
+void Reduction::reserve(std::size_t sums, std::size_t groups, std::size_t each) {
+  length_ = std::max({kGreeting, kHeader + sums * all_arrays_.most_nodes, kHeader + groups,
+                      kHeader + each * each_array_.most_nodes});
 }
 
 // --- sums ----------------------------------------------------------------------------------------
-void Reduction::fold(std::span<const ChunkSums> sums) {
+void Reduction::fold(const Trees& trees, std::span<const ChunkSums> sums, std::size_t apart) {
   // One message as long as the sums are no more than was said.
-  const std::size_t most = (length_ - kHeader) / std::max<std::size_t>(1, most_nodes_);
-  for (; sums.size() > most; sums = sums.subspan(most)) fold(sums.first(most));
+  const std::size_t most = (length_ - kHeader) / std::max<std::size_t>(1, trees.most_nodes);
+  for (; sums.size() > most; sums = sums.subspan(most)) fold(trees, sums.first(most), apart);
   const std::size_t count = sums.size();
   const std::span<double> mine = message(kFolds + static_cast<double>(count));
-  for (std::size_t j = 0; j < nodes_.size(); ++j) {
+  for (std::size_t j = 0; j < trees.nodes.size(); ++j) {
     for (std::size_t k = 0; k < count; ++k) {
       const ChunkSums& sum = sums[k];
-      mine[j * count + k] = fold_chunks(sum.fold, sum.partials + nodes_[j].first * sum.stride,
-                                        nodes_[j].count, sum.stride);
+      mine[j * count + k] = fold_chunks(sum.fold, sum.partials + trees.nodes[j].first * sum.stride,
+                                        trees.nodes[j].count, sum.stride);
     }
   }
   exchange();
   for (std::size_t k = 0; k < count; ++k) {
-    stack_.clear();
-    heights_.clear();
-    for (const Branch& branch : branches_) {
-      double value = from(branch.shard)[kHeader + branch.index * count + k];
-      std::size_t height = branch.height;
-      for (; !heights_.empty() && heights_.back() == height; ++height) {
-        value = combine(sums[k].fold, stack_.back(), value);
-        stack_.pop_back();
-        heights_.pop_back();
-      }
-      stack_.push_back(value);
-      heights_.push_back(height);
+    std::size_t begin = 0;
+    double* result = sums[k].result;
+    for (const std::size_t end : trees.ends) {
+      const auto branches = std::span(trees.branches).subspan(begin, end - begin);
+      *result = fold_branches(sums[k].fold, branches, k, count);
+      begin = end;
+      result += apart;
     }
-    double total = stack_.empty() ? 0.0 : stack_.back();
-    for (std::size_t j = stack_.size(); j-- > 1;)
-      total = combine(sums[k].fold, stack_[j - 1], total);
-    *sums[k].result = total;
   }
+}
+
+double Reduction::fold_branches(Fold fold, std::span<const Branch> branches, std::size_t sum,
+                                std::size_t sums) {
+  stack_.clear();
+  heights_.clear();
+  for (const Branch& branch : branches) {
+    double value = from(branch.shard)[kHeader + branch.index * sums + sum];
+    std::size_t height = branch.height;
+    for (; !heights_.empty() && heights_.back() == height; ++height) {
+      value = combine(fold, stack_.back(), value);
+      stack_.pop_back();
+      heights_.pop_back();
+    }
+    stack_.push_back(value);
+    heights_.push_back(height);
+  }
+  double total = stack_.empty() ? 0.0 : stack_.back();
+  for (std::size_t j = stack_.size(); j-- > 1;) total = combine(fold, stack_[j - 1], total);
+  return total;
 }
 
 void Reduction::add(std::span<double> values) {

@@ -1,6 +1,8 @@
 // reduction – the sums of arrays that are cut into shards: every shard finishes the one tree of fold.h
 // from the nodes that each of them covers.
 //
+// Sums are of all arrays of a list, as one tree, or of each, as a tree of its own.
+//
 // A shard's chunks are a run of the whole's, or one for each array of a list. A run is made of a few
 // nodes of the whole's tree, at most two for each of its levels; a message has the sums of these. Where a
 // shard does not begin at a chunk, each shard is one node, and the nodes fold in the order of the shards.
@@ -66,14 +68,19 @@ class Reduction {
   bool failed() const { return failed_; }
   // Of the whole, after that.
   double elements() const { return elements_; }
+  double elements(std::size_t array) const { return each_elements_[array]; }
   std::size_t first_chunk() const { return first_chunk_; }
-  // The most sums of any pass, and numbers of groups, so that they take one message.
-  void reserve(std::size_t sums, std::size_t groups = 0);
+  // The most sums of any pass, of these two kinds, and numbers of groups, so that they take one message.
+  void reserve(std::size_t sums, std::size_t groups = 0, std::size_t each = 0);
 
   // A number that all messages from now on carry, and that must be the same on all shards.
   void tell(const char* name, double value);
   // The sums of the whole, from the partial sums of this shard's chunks.
-  void fold(std::span<const ChunkSums> sums);
+  void fold(std::span<const ChunkSums> sums) { fold(all_arrays_, sums, 0); }
+  // One sum of each array of the whole, the results `apart`; partial sums are of all arrays' chunks.
+  void fold_each(std::span<const ChunkSums> sums, std::size_t apart) {
+    fold(each_array_, sums, apart);
+  }
   // values[k] = Σ over the shards of values[k], in their order.
   void add(std::span<double> values);
   // What every shard has, one after the other.
@@ -87,6 +94,13 @@ class Reduction {
   struct Branch {
     std::size_t shard, index, height;
   };
+  // Trees of the whole, one or as many as arrays.
+  struct Trees {
+    std::vector<Node> nodes;        // of this shard, tree by tree
+    std::vector<Branch> branches;   // of all, from the left of each tree to the right
+    std::vector<std::size_t> ends;  // of each tree's branches
+    std::size_t most_nodes = 0;     // of any shard
+  };
 
   std::span<double> message(double kind);
   void exchange();
@@ -95,6 +109,10 @@ class Reduction {
   void compare(const std::string& name, std::size_t position);
   void check_same(const std::string& name, double first, double other, std::size_t shard);
   void lay_out(const std::vector<std::vector<std::size_t>>& sizes);
+  Trees trees_of(const std::vector<std::vector<std::size_t>>& sizes, bool each) const;
+  void fold(const Trees& trees, std::span<const ChunkSums> sums, std::size_t apart);
+  double fold_branches(Fold fold, std::span<const Branch> branches, std::size_t sum,
+                       std::size_t sums);
 
   std::shared_ptr<Reducer> reducer_;
   std::size_t shard_ = 0, shards_ = 0;
@@ -107,10 +125,9 @@ class Reduction {
 
   std::vector<std::size_t> sizes_;  // of this shard's arrays
   double elements_ = 0.0;
+  std::vector<double> each_elements_;
   std::size_t first_chunk_ = 0;
-  std::size_t most_nodes_ = 0;    // of any shard
-  std::vector<Node> nodes_;       // of this shard
-  std::vector<Branch> branches_;  // of all, from the left of the tree to the right
+  Trees all_arrays_, each_array_;
   std::vector<double> stack_;
   std::vector<std::size_t> heights_;
 

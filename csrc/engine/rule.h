@@ -12,6 +12,7 @@
 //         {"step", &Coef::step, 1.0}};                  //   the member of Coef that each becomes
 //     static constexpr Sum kGathered[] = {{"norm2"}};   // optional; summed by gather
 //     static constexpr Sum kSolved[] = {{"alpha"}};     // optional; numbers that solve makes
+//     static constexpr Scope kScope = Scope::kArray;    // optional; sums are of each array
 //     static constexpr Sum kEmitted[] = {{"gmax", Fold::kMax}};  // optional; summed by apply
 //     static bool prepare(Coef& c, double n);           // optional: what else Coef holds, made from
 //                                                       //   the scalars; may refuse
@@ -30,6 +31,9 @@
 // and solve also run on devices, so they keep to + − × ÷ √. solve reads the gathered sums and writes
 // its own numbers behind them; one that has the name of a scalar is what the caller passes for it
 // next time.
+//
+// With Scope::kArray all sums are of one array of a call, and so are the n that solve is given and what
+// it makes of Coef; prepare still runs once for all, with the n of all.
 //
 // A rule that inherits Update (rules/update.h) is a first-order update of parameters x, its first
 // stream, by the gradient g, its second. It computes in V::Real, float32 for all but float64, takes
@@ -144,6 +148,7 @@ MDBOPT_OPTIONAL_ARRAY(Emitted, Sum, kEmitted);
 MDBOPT_OPTIONAL_CONSTANT(IsUpdate, bool, kIsUpdate, false);
 MDBOPT_OPTIONAL_CONSTANT(TakesHalf, bool, kTakesHalf, false);
 MDBOPT_OPTIONAL_CONSTANT(GatherReads, unsigned, kGatherReads, ~0U);
+MDBOPT_OPTIONAL_CONSTANT(ScopeOf, Scope, kScope, Scope::kAll);
 #undef MDBOPT_OPTIONAL_CONSTANT
 
 #define MDBOPT_OPTIONAL_COUNT(Name, member)                                              \
@@ -295,7 +300,8 @@ constexpr Description describe() {
       GatherReads<Rule>::value,
       Applies<Rule>::value,
       IsUpdate<Rule>::value,
-      TakesHalf<Rule>::value};
+      TakesHalf<Rule>::value,
+      ScopeOf<Rule>::value};
   static_assert(Gathered<Rule>::count + Solved<Rule>::count + Emitted<Rule>::count <= kMaxSums);
   return description;
 }

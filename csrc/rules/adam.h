@@ -56,10 +56,13 @@ struct Adam : Update {
     return true;
   }
   template <class V>
-  MDBOPT_INLINE static void moments(V& v, const Coef& c) {
-    const auto g = c.gradient(v);
+  MDBOPT_INLINE static void average_in(V& v, const Coef& c, typename V::Real g) {
     v[kM] = average(c.beta1, v[kM], g);
     v[kV] = average(c.beta2, v[kV], g * g);
+  }
+  template <class V>
+  MDBOPT_INLINE static void moments(V& v, const Coef& c) {
+    average_in(v, c, c.gradient(v));
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {

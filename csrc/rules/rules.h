@@ -10,13 +10,16 @@
 #include "gradient_descent.h"
 #include "learned_rate.h"
 #include "learned_rates.h"
+#include "mars.h"
 #include "nadam.h"
 #include "pair.h"
 #include "rmsprop.h"
 #include "rprop.h"
 #include "secant.h"
 #include "sign.h"
+#include "stable_adam.h"
 #include "trial.h"
+#include "trust.h"
 #include "vector.h"
 
 namespace mdbopt::MDBOPT_ISA {
@@ -40,6 +43,7 @@ using Rules = RuleList<
     SignDescent, SignDescentMomentum, Signum, Lion, Adam, AmsGrad, NAdam, AdaGrad, AdaGradNorm,
     RmsProp<Plain>, RmsProp<Centered>, RmsProp<WithMomentum>, RmsProp<CenteredWithMomentum>, Rprop,
     HypergradientSgd, HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm, PairSums,
-    BarzilaiBorwein, OsgmLearn, OsgmLearnInBox, CarryPair, CarryBox>;
+    BarzilaiBorwein, OsgmLearn, OsgmLearnInBox, CarryPair, CarryBox, NormalizedGdArray,
+    NormalizedGdArrayMomentum, Agc, Lamb, Lars, StableAdam, MarsAdam, MarsLion>;
 
 }  // namespace mdbopt::MDBOPT_ISA

@@ -44,6 +44,11 @@ struct Update {
       using Real = typename V::Real;
       v[kX] = (Real(1) - v.lr * Real(weight_decay)) * v[kX] - v.lr * direction;
     }
+    // For a norm that has the decay in it.
+    template <class V>
+    MDBOPT_INLINE typename V::Real decayed(const V& v, typename V::Real direction) const {
+      return direction + typename V::Real(weight_decay) * v[kX];
+    }
   };
   static constexpr ScalarOf<Coef> kCommonScalars[] = {{"weight_decay", &Coef::weight_decay, 0.0},
                                                       {"l2", &Coef::l2, 0.0},

@@ -89,7 +89,8 @@ void Updater::meet(std::span<const Group> groups, std::span<const Job> jobs, con
   std::vector<std::size_t> sizes;
   for (const Job& job : jobs) sizes.push_back(job.size);
   reduction_->agree(sizes, facts);
-  reduction_->reserve(kMaxSums);
+  const bool each = description.scope == Scope::kArray;
+  reduction_->reserve(kMaxSums, 0, each ? kMaxSums : 0);
 }
 
 void Updater::fail(const char* words, bool bounds) noexcept {
@@ -178,7 +179,8 @@ double Updater::step_on_cpu(std::span<const Group> groups, std::span<const Job> 
   Execution execution = options_.execution;
   if (execution.stochastic) execution.key = rounding_key(options_.seed, t_ + 1);
   if (reduction_ != nullptr) execution.key += reduction_->first_chunk();
-  double sums[kMaxSums];
+  double sums_of_all[kMaxSums];
+  double* sums = rule().scope == Scope::kAll ? sums_of_all : nullptr;
   if (groups.size() == 1 && !groups[0].decay) {
     launch(options_.rule, groups[0].dtype, jobs, values_.data(), sums, execution);
   } else {

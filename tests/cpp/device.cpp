@@ -65,7 +65,8 @@ struct Call {
       }
       jobs.push_back(job);
     }
-    std::vector<double> sums(mdbopt::kMaxSums, 0.0);
+    const bool each = rule.scope == mdbopt::Scope::kArray;
+    std::vector<double> sums(mdbopt::kMaxSums * (each ? jobs.size() : 1), 0.0);
     sums.push_back(mdbopt::launch(index, dtype, jobs, scalars.data(), sums.data(), execution));
     return sums;
   }
@@ -131,10 +132,12 @@ void every_rule(const Location& location, bool brief) {
 void many_chunks(const Location& location, bool brief) {
   check::Random random(2);
   const std::size_t norm = mdbopt::find_rule("norm");
+  const std::size_t each = mdbopt::find_rule("normalized_gd_array");
   for (std::size_t chunks : {2048, 2049, 4097}) {
     if (brief && chunks != 2049) continue;
     const std::size_t size = mdbopt::kChunk * (chunks - 1) + 5;
     same_on_device(Call(random, norm, Dtype::kFloat32, {size}, false), location, 0, false);
+    same_on_device(Call(random, each, Dtype::kFloat32, {5, size, 3000}, false), location, 0, false);
   }
 }
 

@@ -96,6 +96,29 @@ void sums_are_one_tree_over_all_chunks() {
   }
 }
 
+// Those of a rule of Scope::kArray are a tree over the chunks of each job, and so is what it solves.
+void sums_of_each_job_are_its_own() {
+  check::Random random(7);
+  const std::vector<std::size_t> sizes = {3, 0, 1024, 60001, 2048};
+  const Arrays start = arrays(random, sizes);
+  Arrays g = arrays(random, sizes);
+  for (const Execution& how : executions()) {
+    Arrays x = start;
+    const Outcome outcome = run("normalized_gd_array", x, g, {}, how);
+    CHECK(outcome.applied);
+    for (std::size_t k = 0; k < g.size(); ++k) {
+      Values squares;
+      for (double each : g[k]) squares.push_back(each * each);
+      Values chunks;
+      trees::add_chunks(squares, chunks);
+      CHECK_BITS(outcome.sums[k], trees::pairs(chunks));
+      const double inverse = 1.0 / __builtin_sqrt(outcome.sums[k]);
+      for (std::size_t i = 0; i < x[k].size(); ++i)
+        CHECK_BITS(x[k][i], start[k][i] - inverse * g[k][i]);
+    }
+  }
+}
+
 // Cutting one array into jobs keeps the bits where the cuts fall between chunks, and only there.
 void cuts_between_chunks_change_nothing() {
   check::Random random(2);
@@ -192,6 +215,7 @@ void names_are_found() {
 
 int main() {
   sums_are_one_tree_over_all_chunks();
+  sums_of_each_job_are_its_own();
   cuts_between_chunks_change_nothing();
   every_job_is_written();
   the_dimension_is_the_total();

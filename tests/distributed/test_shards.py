@@ -209,6 +209,10 @@ OPTIMIZERS = {
     "AdaGradNorm": (mdbopt.AdaGradNorm(lr=0.1), {}),
     "HypergradientAdam": (mdbopt.HypergradientAdam(lr=0.1), {}),
     "OSGM": (mdbopt.OSGM(lr=0.1), {}),
+    "NormalizedGD, per array": (mdbopt.NormalizedGD(lr=0.1, per_array=True), {}),
+    "LAMB, bounded": (mdbopt.LAMB(lr=0.1), {"max_norm": 1.0}),
+    "StableAdamW": (mdbopt.StableAdamW(lr=0.1), {}),
+    "MARSLion": (mdbopt.MARSLion(lr=0.1), {}),
 }
 
 
@@ -246,6 +250,44 @@ def test_an_update_of_shards_is_that_of_the_whole(name):
         assert end[1:] == (returned, numbers)
     for k, x in enumerate(alone):
         assert np.array_equal(np.concatenate([end[0][k] for end in ends]), x)
+
+
+@pytest.mark.parametrize("shards", [2, 3])
+def test_arrays_cut_anywhere_have_their_own_sums(shards):
+    """Where no chunk begins, sums are rounded in another order, by the last digits."""
+    rng = np.random.default_rng(3)
+    shapes = [5000, 7, 2 * CHUNK, 1]
+    start = [rng.normal(size=n) for n in shapes]
+    gradients = [[rng.normal(size=n) for n in shapes] for _ in range(5)]
+    cuts = [[n * k // shards for k in range(shards + 1)] for n in shapes]
+    alone, *_ = steps(mdbopt.LAMB(lr=0.1), [x.copy() for x in start], gradients)
+
+    def body(shard, meeting):
+        def own(arrays):
+            return [
+                x[cut[shard] : cut[shard + 1]].copy() for x, cut in zip(arrays, cuts, strict=True)
+            ]
+
+        optimizer = mdbopt.LAMB(lr=0.1, reducer=meeting.reducer(shard))
+        return steps(optimizer, own(start), [own(grads) for grads in gradients])
+
+    ends = together(shards, body)
+    for k, x in enumerate(alone):
+        whole = np.concatenate([end[0][k] for end in ends])
+        np.testing.assert_allclose(whole, x, rtol=1e-13, atol=1e-15)
+
+
+def test_sums_of_each_array_take_one_message():
+    def body(shard, meeting):
+        optimizer = mdbopt.LAMB(reducer=meeting.reducer(shard))
+        params = [np.full(n, 1.0) for n in (3000, 5, *[70] * 60)]
+        state = optimizer.init(params)
+        optimizer.step(params, [x.copy() for x in params], state)
+        _core.take_reductions()
+        optimizer.step(params, [x.copy() for x in params], state)
+        return _core.take_reductions()[0]
+
+    assert together(2, body) == [1, 1]
 
 
 def test_an_update_without_sums_meets_once():

@@ -3,25 +3,31 @@
 from contextlib import contextmanager
 
 import numpy as np
+import rows_arrays
 import rows_learned
 import rows_updates
 from optimizer_case import LR
-from reference_half import mix64, widen
+from reference import CHUNK
+from reference_half import mix64, unmix64, widen
 
 import mdbopt
 from mdbopt import kernels
 
 BACKENDS = [backend.name for backend in mdbopt.backends() if backend.supported]
-CASES = rows_updates.CASES | rows_learned.CASES
+CASES = rows_updates.CASES | rows_learned.CASES | rows_arrays.CASES
 # One row for each of the classes.
 CLASSES = {case.label: case for case in reversed(CASES.values())}
 
 
 class ByKernel:
-    """A flat array and its state, stepped by the kernel of a case."""
+    """A flat array and its state, stepped by the kernel of a case.
 
-    def __init__(self, case, x, dtype=None, seed=None, **shared):
+    Where sums are of each array, it is cut into arrays of these sizes, a call for each.
+    """
+
+    def __init__(self, case, x, dtype=None, seed=None, sizes=None, **shared):
         self.case, self.x, self.t, self.seed = case, x.copy(), 0, seed
+        self.sizes = sizes if sizes and case.description.per_array else [x.size]
         self.shared = {"flush_subnormals": True, "dtype": dtype} | shared
         wide = np.float64 if x.dtype == np.float64 else np.float32
         numbers = widen(x, dtype) if dtype else x
@@ -37,13 +43,21 @@ class ByKernel:
         scalars = self.case.scalars | self.numbers
         if "t" in dict(self.case.description.scalars):
             scalars["t"] = float(self.t)
-        if self.seed is not None:  # the kernel's random bits are those of t = 0
-            own = int(mix64(self.t)) ^ int(mix64(0)) ^ self.seed
-            given = {"rounding": "stochastic", "seed": own} | given
-        sums = getattr(kernels, self.case.rule)(
-            self.x, g, *self.states.values(), **{"lr": LR} | scalars | self.shared | given
-        )
+        given = {"lr": LR} | scalars | self.shared | given
+        begin, chunks = 0, 0
+        for size in self.sizes:
+            if self.seed is not None:
+                given |= {"rounding": "stochastic", "seed": self.seed_of(chunks)}
+            streams = (self.x, g, *self.states.values())
+            own = [stream[begin : begin + size] for stream in streams]
+            sums = getattr(kernels, self.case.rule)(*own, **given)
+            begin, chunks = begin + size, chunks + -(-size // CHUNK)
         self.numbers = {name: getattr(sums, name) for name in self.numbers}
+
+    def seed_of(self, chunks):
+        """Return the seed with which the kernel, whose t is 0, has the bits from this chunk on."""
+        key = int(mix64(int(mix64(self.t)) ^ self.seed)) + chunks
+        return unmix64(key % 2**64) ^ int(mix64(0))
 
 
 class Hook:

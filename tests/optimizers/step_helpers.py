@@ -17,7 +17,8 @@ def stepped(optimizer, *options, dtype=np.float64, factor=1.0, seed=1):
 
 
 def by_kernel(case, *scalars, dtype=np.float64, seed=1, **shared):
-    expected = ByKernel(case, joined(drawn(seed, FULL, dtype)), **shared)
+    params = drawn(seed, FULL, dtype)
+    expected = ByKernel(case, joined(params), sizes=[x.size for x in params], **shared)
     for k, each in enumerate(scalars):
         expected.step(joined(drawn(seed + 1 + k, FULL, dtype)), **each)
     return expected

@@ -51,7 +51,9 @@ def stepped(optimizer, name, steps=3, params=None, state=None, first=0):
 def test_equals_the_kernel(case, name, seed):
     options = {} if seed is None else STOCHASTIC | {"seed": seed}
     params, state = stepped(case.make(**options), name)
-    expected = ByKernel(case, joined(halves(1, name)), dtype=name, seed=seed)
+    start = halves(1, name)
+    sizes = [x.size for x in start]
+    expected = ByKernel(case, joined(start), dtype=name, seed=seed, sizes=sizes)
     for step in range(3):
         expected.step(joined(halves(2 + step, name)))
     assert same(joined(params), expected.x)

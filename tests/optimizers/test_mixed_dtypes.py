@@ -19,7 +19,7 @@ def mixed(seed, template=TEMPLATE):
     return built(template, arrays)
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.elementwise])
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.by_array])
 def test_each_array_is_as_in_a_step_of_its_own(name):
     params, alone = mixed(1), leaves(mixed(1))
     optimizer = CASES[name].make()

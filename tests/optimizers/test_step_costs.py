@@ -31,6 +31,13 @@ TRAFFIC = {
     "HypergradientAdam": (2, 44),
     "DiagonalHypergradient": (1, 28),
     "OSGM": (1, 44),
+    "NormalizedGD-array": (2, 20),
+    "AGC": (2, 36),
+    "LAMB": (2, 44),
+    "LARS": (2, 28),
+    "StableAdamW": (2, 40),
+    "MARSAdamW": (2, 48),
+    "MARSLion": (2, 40),
 }
 
 

@@ -55,7 +55,7 @@ def test_equals_the_kernel_on_all_arrays_joined(case, dtype):
         arrays = drawn(seed, sizes, dtype)
         params = built(template, arrays)
         state = optimizer.init(params)
-        expected = ByKernel(case, joined(arrays))
+        expected = ByKernel(case, joined(arrays), sizes=[x.size for x in arrays])
         for step in range(3):
             gradients = drawn(100 * step + seed, sizes, dtype)
             assert optimizer.step(params, built(template, gradients), state) is True
@@ -88,7 +88,7 @@ def test_any_threads_and_backends_give_the_same_bits(case):
         assert_same_state(other, state)
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.elementwise])
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.by_array])
 def test_many_tiny_arrays_are_as_each_alone(name):
     case, sizes = CASES[name], [(k % 7,) for k in range(161)]
     params, alone = drawn(3, sizes, np.float32), drawn(3, sizes, np.float32)
@@ -107,7 +107,7 @@ def test_many_tiny_arrays_are_as_each_alone(name):
 def test_many_full_chunks_are_as_one_array(case):
     params = drawn(4, [(1024,)] * 161, np.float32)
     gradients = drawn(5, [(1024,)] * 161, np.float32)
-    expected = ByKernel(case, joined(params))
+    expected = ByKernel(case, joined(params), sizes=[x.size for x in params])
     optimizer = case.make()
     state = optimizer.init(params)
     for _ in range(2):

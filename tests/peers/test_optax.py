@@ -30,6 +30,18 @@ CASES = {
         mdbopt.NormalizedGD(0.05),
         optax.chain(optax.normalize_by_update_norm(eps=0.0), optax.scale_by_learning_rate(0.05)),
     ),
+    "lamb": (
+        mdbopt.LAMB(0.01, weight_decay=0.1),
+        optax.lamb(0.01, weight_decay=0.1),
+    ),
+    "lars": (
+        mdbopt.LARS(0.5, trust_coefficient=1e-2),
+        optax.lars(0.5, trust_coefficient=1e-2),
+    ),
+    "lars_l2": (
+        mdbopt.LARS(0.5, trust_coefficient=1e-2, weight_decay=0.2, decoupled=False),
+        optax.lars(0.5, trust_coefficient=1e-2, weight_decay=0.2),
+    ),
     "adam": (mdbopt.Adam(0.05), optax.adam(0.05)),
     "adam_eps": (
         mdbopt.Adam(0.05, beta1=0.8, beta2=0.95, eps=1e-3, eps_root=1e-2),

@@ -1,8 +1,12 @@
-"""PyTorch's own optimizers: fused, foreach, and the function that the fused one calls."""
+"""PyTorch's own optimizers: fused, foreach, and the function that the fused one calls.
+
+It has no LAMB: torch-foreach is one that is written here with its foreach functions.
+"""
 
 from __future__ import annotations
 
 import importlib
+import math
 from typing import Any
 
 from measuring.clock import Call
@@ -28,6 +32,8 @@ def step(name: str, method: Method, params: list[Any], grads: list[Any]) -> Call
     """Give one of PyTorch's steps."""
     if name == "torch-functional":
         return _functional(method, params, grads)
+    if method.name == "lamb":
+        return _lamb(method, params, grads) if name == "torch-foreach" else None
     made = optimizer(method, trainable(params, grads), fused=name == "torch")
     call: Call | None = None if made is None else made.step
     return call
@@ -72,3 +78,29 @@ def _functional(method: Method, params: list[Any], grads: list[Any]) -> Call | N
         "maximize": False,
     }
     return lambda: torch._fused_adamw_(*lists, **keywords)
+
+
+def _lamb(method: Method, params: list[Any], grads: list[Any]) -> Call:
+    """Give LAMB in as few foreach functions as it can be written in."""
+    torch = importlib.import_module("torch")
+    first, second = ([torch.zeros_like(param) for param in params] for _ in range(2))
+    beta1, beta2 = ADAM_BETAS
+    t = 0
+
+    def call() -> None:
+        nonlocal t
+        t += 1
+        root_correction = math.sqrt(1.0 - beta2**t)
+        torch._foreach_lerp_(first, grads, 1.0 - beta1)
+        torch._foreach_mul_(second, beta2)
+        torch._foreach_addcmul_(second, grads, grads, value=1.0 - beta2)
+        divisors = torch._foreach_sqrt(second)
+        torch._foreach_add_(divisors, EPS * root_correction)
+        steps = torch._foreach_mul(params, method["weight_decay"])
+        torch._foreach_addcdiv_(steps, first, divisors, value=root_correction / (1.0 - beta1**t))
+        lengths = torch.stack(torch._foreach_norm(params))
+        ratios = -method["lr"] * lengths / torch.stack(torch._foreach_norm(steps))
+        torch._foreach_mul_(steps, ratios.tolist())
+        torch._foreach_add_(params, steps)
+
+    return call

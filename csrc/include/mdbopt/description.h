@@ -14,6 +14,9 @@ namespace mdbopt {
 
 enum class Fold : std::uint8_t { kAdd, kMax };
 
+// What the gathered sums, and what solve makes of them, are of: all arrays of a call, or each by itself.
+enum class Scope : std::uint8_t { kAll, kArray };
+
 enum class Role : std::uint8_t { kIn, kInOut, kOut };
 
 // kElement follows the dtype of the call; kWide is float64 whatever the dtype: step sizes of
@@ -68,6 +71,7 @@ struct Description {
   bool applies;
   bool update;  // of parameters by their gradient: takes a step size, a copy, stochastic rounding
   bool half;    // takes half-precision elements
+  Scope scope;
 
   constexpr std::size_t sum_count() const { return gathered_count + solved_count + emitted_count; }
   constexpr const Sum& sum(std::size_t k) const {

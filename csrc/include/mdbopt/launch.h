@@ -47,6 +47,7 @@ struct Variant {
 
 // Runs `rule` over all jobs as if they were one array whose chunks are numbered through, and writes
 // the gathered sums, what solve made of them, then the emitted ones, to `sums`, unless that is null.
+// A rule of Scope::kArray has them of each job by itself, one job's after the other's.
 // Returns false when the rule refused: then no stream was written and emitted sums are 0. Trusts
 // its arguments, and that what solve makes does not depend on the variant; allocates only when a call
 // needs more chunks or variants than any before it on this thread.

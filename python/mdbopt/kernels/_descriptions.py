@@ -55,19 +55,28 @@ WORDS = {
 # The same for the updates, each of which has its formula in its first sentence.
 UPDATE_WORDS = {
     "bias_correction": "1: m̂ = m/(1 - β₁ᵗ) and v̂ = v/(1 - β₂ᵗ); 0: they are m and v.",
+    "c2": "‖c‖² before it is bounded.",
+    "clipping": "The largest ‖g‖/‖x‖.",
     "d2": "‖d‖².",
     "eps": "Added outside the root.",
     "eps_root": "Added inside the root.",
+    "factor": "What g, c or lr was multiplied by, 1 at most.",
     "g": "The gradient.",
     "g2": "‖g‖².",
+    "gamma": "Weight of the correction.",
     "gd": "⟨g, d⟩ with the last direction d.",
     "grad_scale": "Factor of the gradient, before all else; negative to maximise.",
     "l2": "Times x, added to the gradient.",
     "norm2": "‖g‖².",
+    "rate": "What g + weight_decay·x was multiplied by, beside lr.",
+    "ratio2": "Σ g²/max(v̂, eps²).",
     "t": "The number of this step, from 1 on.",
     "total": "Σ p before it is divided by its mean.",
+    "trust": "‖x‖/‖d‖, or 1 where one of them is 0.",
+    "trust_coefficient": "Factor of the rate.",
     "weight_decay": "Decoupled decay: x is multiplied by 1 - lr·weight_decay first.",
     "x": "The parameters.",
+    "x2": "‖x‖².",
 }
 
 _PAPER = "Kunstner, Portella, Schmidt, Harvey, NeurIPS 2023, arXiv 2306.02527"

@@ -72,6 +72,8 @@ class Rule:
     update : bool
         Whether it is a first-order update of parameters by their gradient, which takes ``lr`` and
         its other keywords; see `mdbopt.kernels`.
+    per_array : bool
+        Whether sums are of each array, where an optimizer steps several.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Rule:
     walks: int
     bytes: dict[str, int] = field(hash=False)
     update: bool
+    per_array: bool
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rule_named, (self.name,)
@@ -100,6 +103,7 @@ def all_rules() -> tuple[Rule, ...]:
             walks=rule["walks"],
             bytes=rule["bytes"],
             update=rule["update"],
+            per_array=rule["per_array"],
         )
         for rule in _core.rules()
     )

@@ -7,12 +7,16 @@ through DLPack; each with a dtype and strides of its own.
 
 =======================  ===============================================================
 `SGD`                    gradient steps; momentum, Nesterov, Polyak's heavy ball
-`NormalizedGD`           steps of one length along the gradient
+`NormalizedGD`           steps of one length along the gradient, of all arrays or of each
+`AGC`                    momentum along gradients bounded by the norm of their array
 `SignDescent`            the gradient's sign, momentum outside of it
 `Signum`, `Lion`         the sign of averaged gradients
 `Adam`, `AdamW`          divided by the root of averaged squares; L2 or decoupled decay
 `AMSGrad`                Adam with the largest average so far
 `NAdam`                  Adam that looks one step ahead, by a momentum that warms up
+`StableAdamW`            AdamW that shortens steps where its averages are behind the gradients
+`LAMB`, `LARS`           AdamW's and momentum's steps, in proportion to the norm of each array
+`MARSAdamW`, `MARSLion`  gradients corrected by their change, and bounded in each array
 `AdaGrad`                divided by the root of summed squares, per coordinate
 `AdaGradNorm`            the same with one sum for all
 `RMSProp`                averaged squares without corrections; centred, momentum
@@ -58,6 +62,7 @@ True
 
 from mdbopt.optimizers._adagrad import AdaGrad, AdaGradNorm, RMSProp
 from mdbopt.optimizers._adam import Adam, AdamW, AMSGrad, NAdam
+from mdbopt.optimizers._clipped import AGC
 from mdbopt.optimizers._gradient import SGD, NormalizedGD
 from mdbopt.optimizers._hypergradient import (
     OSGM,
@@ -65,10 +70,16 @@ from mdbopt.optimizers._hypergradient import (
     HypergradientAdam,
     HypergradientSGD,
 )
+from mdbopt.optimizers._mars import MARSAdamW, MARSLion
 from mdbopt.optimizers._rprop import Rprop
 from mdbopt.optimizers._sign import Lion, SignDescent, Signum
+from mdbopt.optimizers._stable import StableAdamW
+from mdbopt.optimizers._trust import LAMB, LARS
 
 __all__ = [
+    "AGC",
+    "LAMB",
+    "LARS",
     "OSGM",
     "SGD",
     "AMSGrad",
@@ -80,10 +91,13 @@ __all__ = [
     "HypergradientAdam",
     "HypergradientSGD",
     "Lion",
+    "MARSAdamW",
+    "MARSLion",
     "NAdam",
     "NormalizedGD",
     "RMSProp",
     "Rprop",
     "SignDescent",
     "Signum",
+    "StableAdamW",
 ]

@@ -97,8 +97,8 @@ class SGD(Optimizer):
 class NormalizedGD(HeavyBall):
     """Steps of one length: x ← x − lr·g/‖g‖ + momentum·(x − x_prev).
 
-    The norm is that of all arrays of a step together; where g = 0 there is no step. It costs one
-    more reading of the gradients.
+    The norm is that of all arrays of a step together, or of each; where g = 0 there is no step. It
+    costs one more reading of the gradients.
 
     Parameters
     ----------
@@ -106,6 +106,8 @@ class NormalizedGD(HeavyBall):
         Length of a step, in units of the parameters.
     momentum : float in [0, 1), default 0
         Dimensionless; the heavy ball's, outside the normalisation.
+    per_array : bool, default False
+        Whether each array has a norm, and a step of length lr, of its own.
     **common
         See `mdbopt.optimizers`.
 
@@ -117,7 +119,8 @@ class NormalizedGD(HeavyBall):
     References
     ----------
     Kunstner, Chen, Lavington, Schmidt 2023, "Noise is not the main factor behind the gap between
-    SGD and Adam on transformers, but sign descent might be", section 3.
+    SGD and Adam on transformers, but sign descent might be", section 3; per array: Yu, Huang, Lin,
+    Salakhutdinov, Carbonell 2017, "Block-normalized gradient method", algorithm 1.
 
     Examples
     --------
@@ -130,4 +133,13 @@ class NormalizedGD(HeavyBall):
     array([2.4, 3.2])
     """
 
+    per_array: bool = False
+
     _RULE: ClassVar = "normalized_gd"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_bool("per_array")
+
+    def _rule(self) -> str:
+        return super()._rule().replace("_gd", "_gd_array") if self.per_array else super()._rule()

@@ -4,11 +4,15 @@ Updates take one fused pass over all parameters of all groups:
 
 ===========================  ===================================================================
 `SGD`                        gradient steps; momentum, Nesterov
-`NormalizedGD`               steps of one length along the gradient
+`NormalizedGD`               steps of one length along the gradient, of all tensors or of each
+`AGC`                        momentum along gradients bounded by the norm of their tensor
 `SignDescent`                the gradient's sign, momentum outside of it
 `Signum`, `Lion`             the sign of averaged gradients
 `Adam`, `AdamW`, `AMSGrad`   divided by the root of averaged squares
 `NAdam`                      Adam that looks one step ahead
+`StableAdamW`                AdamW that shortens steps where its averages are behind
+`LAMB`, `LARS`               AdamW's and momentum's steps, in proportion to each tensor's norm
+`MARSAdamW`, `MARSLion`      gradients corrected by their change, and bounded in each tensor
 `AdaGrad`, `Adagrad`         divided by the root of summed squares, per coordinate
 `AdaGradNorm`                the same with one sum for all
 `RMSProp`, `RMSprop`         averaged squares without corrections; centred, momentum
@@ -72,6 +76,7 @@ except ModuleNotFoundError as error:
 
 from mdbopt.torch._adagrad import AdaGrad, AdaGradNorm, RMSProp
 from mdbopt.torch._adam import Adam, AdamW, AMSGrad, NAdam
+from mdbopt.torch._clipped import AGC
 from mdbopt.torch._gradient import SGD, NormalizedGD
 from mdbopt.torch._hypergradient import (
     OSGM,
@@ -79,15 +84,21 @@ from mdbopt.torch._hypergradient import (
     HypergradientAdam,
     HypergradientSGD,
 )
+from mdbopt.torch._mars import MARSAdamW, MARSLion
 from mdbopt.torch._rprop import Rprop
 from mdbopt.torch._searches import Backtracking, Box, Ellipsoid, Guarded, Simplex
 from mdbopt.torch._sign import Lion, SignDescent, Signum
+from mdbopt.torch._stable import StableAdamW
+from mdbopt.torch._trust import LAMB, LARS
 
 # torch.optim's spelling.
 Adagrad = AdaGrad
 RMSprop = RMSProp
 
 __all__ = [
+    "AGC",
+    "LAMB",
+    "LARS",
     "OSGM",
     "SGD",
     "AMSGrad",
@@ -104,6 +115,8 @@ __all__ = [
     "HypergradientAdam",
     "HypergradientSGD",
     "Lion",
+    "MARSAdamW",
+    "MARSLion",
     "NAdam",
     "NormalizedGD",
     "RMSProp",
@@ -112,4 +125,5 @@ __all__ = [
     "SignDescent",
     "Signum",
     "Simplex",
+    "StableAdamW",
 ]

@@ -87,7 +87,8 @@ class NormalizedGD(Update):
     """Steps of one length along the gradient; see `mdbopt.NormalizedGD`.
 
     The norm is that of all gradients of groups with the same options; ``lr`` and ``weight_decay``
-    may differ. With momentum the state of a parameter has ``x_prev``.
+    may differ; with ``per_array`` it is that of each tensor. With momentum the state of a
+    parameter has ``x_prev``.
 
     Parameters
     ----------
@@ -97,6 +98,8 @@ class NormalizedGD(Update):
         Length of a step, in units of the parameters.
     momentum : float in [0, 1), default 0
         Dimensionless; outside the normalisation.
+    per_array : bool, default False
+        Whether each tensor has a norm, and a step of length lr, of its own.
     weight_decay : float, default 0
         In units of 1/lr, or L2 where it is not decoupled.
     decoupled_weight_decay : bool, default True
@@ -132,6 +135,7 @@ class NormalizedGD(Update):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         *,
+        per_array: bool = False,
         decoupled_weight_decay: bool = True,
         **common: Any,
     ) -> None:
@@ -139,6 +143,7 @@ class NormalizedGD(Update):
             "lr": lr,
             "momentum": momentum,
             "weight_decay": weight_decay,
+            "per_array": per_array,
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults, **common)

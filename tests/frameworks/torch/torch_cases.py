@@ -37,6 +37,13 @@ UPDATES = [
     ("DiagonalHypergradient", {"lr": 0.01, "mode": "weights"}),
     ("DiagonalHypergradient", {"lr": 0.01, "mode": "additive", "hyper_lr": 1e-4}),
     ("OSGM", {"lr": 0.01}),
+    ("NormalizedGD", {"lr": 0.05, "per_array": True}),
+    ("AGC", {"lr": 0.05, "weight_decay": 0.1}),
+    ("StableAdamW", {"lr": 0.05}),
+    ("LAMB", {"lr": 0.05}),
+    ("LARS", {"lr": 0.5, "trust_coefficient": 0.1}),
+    ("MARSAdamW", {"lr": 0.05}),
+    ("MARSLion", {"lr": 0.01}),
 ]
 UPDATE_IDS = [f"{name}-{'-'.join(map(str, options))}" for name, options in UPDATES]
 
