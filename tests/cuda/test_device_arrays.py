@@ -135,6 +135,8 @@ OPTIMIZERS = {
     "SGD": mdbopt.SGD(0.1, momentum=0.5),
     "AdaGradNorm": mdbopt.AdaGradNorm(0.1),
     "OSGM": mdbopt.OSGM(0.1),
+    "LAMB": mdbopt.LAMB(0.1),
+    "MARSLion, stochastic": mdbopt.MARSLion(0.1, rounding="stochastic", seed=3),
     "stochastic": mdbopt.Lion(0.1, rounding="stochastic", seed=3),
 }
 

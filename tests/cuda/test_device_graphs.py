@@ -64,6 +64,7 @@ OPTIMIZERS = {
     "clipped": (mdbopt.Adam(lr=0.1), {"max_norm": 0.5}),
     "learned": (mdbopt.HypergradientSGD(lr=0.1, hyper_lr=1e-3), {}),
     "summed": (mdbopt.AdaGradNorm(lr=0.1), {}),
+    "summed by array": (mdbopt.LAMB(lr=0.1), {"max_norm": 0.5}),
 }
 
 
