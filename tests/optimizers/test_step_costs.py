@@ -32,7 +32,7 @@ TRAFFIC = {
     "DiagonalHypergradient": (1, 28),
     "OSGM": (1, 44),
     "NormalizedGD-array": (2, 20),
-    "AGC": (2, 36),
+    "AGC": (2, 32),
     "LAMB": (2, 44),
     "LARS": (2, 28),
     "StableAdamW": (2, 40),
