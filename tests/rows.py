@@ -204,6 +204,11 @@ def carry_box(v, s, _put):
     return {"b": 1.0 / maximum(maximum(inverse, s["unit"] * v["l2_now"]), 1.0)}, ()
 
 
+def learn_from_points(v, s, _put):
+    y = s["scale"] * v["g_trial"] - s["scale"] * v["g"]
+    return learn({**v, "s": v["x_trial"] - v["x"], "y": y}, s["cut"] * (y * y), UNLIMITED)
+
+
 def momentum_step(v, s, put):
     g = s["scale"] * v["g"]
     q = put("q", s["beta"] * v["q"] - metric(v["b"], s) * g)
@@ -249,7 +254,10 @@ def barzilai_borwein(v, s, _put):
 def osgm_learn(v, s, _put):
     h = s["inverse"] * ((s["scale"] * v["g"]) * (s["scale"] * v["g_trial"]))
     squares = v["sum_of_squares"] + h * h
-    rate = s["hyper_lr"] * minimum(v["b"], s["widest"]) if "widest" in s else s["hyper_lr"]
+    rate = s["hyper_lr"]
+    if "widest" in s:
+        b = minimum(v["b"], s["widest"])
+        rate = rate * metric(b, s)
     p = not_below(0.0, v["p"] + rate * h / (np.sqrt(squares) + s["eps"]))
     return {"sum_of_squares": squares, "p": p}, ()
 
@@ -335,6 +343,11 @@ ROWS = (
             {"s": SIGNED, "y": SIGNED, "u": POSITIVE, "b": POSITIVE},
             ({"cut": 0.7, "depth": UNLIMITED}, {"cut": 70.0, "depth": 3.0}),
             apply=lambda v, s, _put: learn(v, s["cut"] * v["u"], s["depth"]),
+        ),
+        "learn_from_points": Row(
+            {"x": SIGNED, "x_trial": SIGNED, "g": SIGNED, "g_trial": SIGNED, "b": POSITIVE},
+            ({"cut": 0.7, "scale": 0.3}, {"cut": 70.0, "scale": 4.0}),
+            apply=learn_from_points,
         ),
         "decrease": Row(
             {"g": SIGNED, "b": POSITIVE},
@@ -438,11 +451,11 @@ ROWS = (
             apply=barzilai_borwein,
         ),
         "osgm_learn": Row(LEARNS, LEARN_SCALARS, apply=osgm_learn),
-        "osgm_learn_in_box": Row(
+        "osgm_learn_in_metric": Row(
             {"g": SIGNED, "g_trial": SIGNED, "b": POSITIVE} | LEARNS,
             tuple(
-                s | {"widest": widest}
-                for s, widest in zip(LEARN_SCALARS, (1e300, 0.5), strict=True)
+                s | {"widest": widest} | metric
+                for s, widest, metric in zip(LEARN_SCALARS, (1e300, 0.5), METRICS, strict=True)
             ),
             apply=osgm_learn,
         ),

@@ -1,15 +1,16 @@
 // descent – what methods that learn a step size from pairs of points ask of them.
 //
-//   pair_sums             ⟨g, s⟩, ⟨g⁺, s⟩, ⟨s, y⟩, ‖s‖², ‖y‖², ⟨g, g⁺⟩, ‖g⁺‖², s = x⁺ − x, y = g⁺ − g
-//   barzilai_borwein      u ← clip((s∘y + mu u)/(s² + mu), least, most), u = 1/p: the diagonal matrix
-//                         nearest to the secant equation u∘s = y and to the one before
-//   osgm_learn(_in_box)   p ← max(p + hyper_lr h/(√sum_of_squares + eps), 0), h = inverse g∘g⁺
+//   pair_sums                ⟨g, s⟩, ⟨g⁺, s⟩, ⟨s, y⟩, ‖s‖², ‖y‖², ⟨g, g⁺⟩, ‖g⁺‖², s = x⁺ − x, y = g⁺ − g
+//   barzilai_borwein         u ← clip((s∘y + mu u)/(s² + mu), least, most), u = 1/p: the diagonal matrix
+//                            nearest to the secant equation u∘s = y and to the one before
+//   osgm_learn(_in_metric)   p ← max(p + hyper_lr h/(√sum_of_squares + eps), 0), h = inverse g∘g⁺
 //
 // Source: Park, Dhar, Boyd, Shah 2020, "Variable metric proximal gradient method with diagonal
 // Barzilai-Borwein stepsize", section 3 (least and most are 1 over the long and the short step of
 // Barzilai and Borwein 1988); Gao et al. 2025, arXiv 2505.23081 (hypergradient, learned by AdaGrad).
 #pragma once
 
+#include "direction.h"
 #include "learned_rates.h"
 
 namespace mdbopt::MDBOPT_ISA {
@@ -97,28 +98,27 @@ struct OsgmLearn {
   }
 };
 
-// Each coordinate learns at the rate of its edge of the box of valid step sizes.
-struct OsgmLearnInBox {
-  static constexpr const char* kName = "osgm_learn_in_box";
+// Each coordinate learns at its rate in the metric D of the box of valid step sizes.
+struct OsgmLearnInMetric {
+  static constexpr const char* kName = "osgm_learn_in_metric";
   static constexpr const char* kSummary =
-      "as osgm_learn, with hyper_lr·min(b, widest) for hyper_lr";
+      "as osgm_learn, with hyper_lr·D for hyper_lr, D = one + root·√b + box·b, b at most widest";
   static constexpr Stream kStreams[] = {{"g", Role::kIn},
                                         {"g_trial", Role::kIn},
                                         {"b", Role::kIn, Storage::kWide},
                                         {"p", Role::kInOut, Storage::kWide},
                                         {"sum_of_squares", Role::kInOut, Storage::kWide}};
   enum { kB = 2, kP };
-  struct Coef {
+  struct Coef : Metric {
     double inverse, hyper_lr, widest, eps, scale;
   };
-  static constexpr ScalarOf<Coef> kScalars[] = {{"inverse", &Coef::inverse},
-                                                {"hyper_lr", &Coef::hyper_lr},
-                                                {"widest", &Coef::widest},
-                                                {"eps", &Coef::eps, 1e-12},
-                                                {"scale", &Coef::scale, 1.0}};
+  static constexpr ScalarOf<Coef> kScalars[] = {
+      {"inverse", &Coef::inverse}, {"hyper_lr", &Coef::hyper_lr}, {"widest", &Coef::widest},
+      {"one", &Coef::one, 0.0},    {"root", &Coef::root, 0.0},    {"box", &Coef::box, 0.0},
+      {"eps", &Coef::eps, 1e-12},  {"scale", &Coef::scale, 1.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    OsgmLearn::learn_rate(v, c, kP, c.hyper_lr * min(v[kB], c.widest));
+    OsgmLearn::learn_rate(v, c, kP, c.hyper_lr * c.metric(min(v[kB], c.widest)));
   }
 };
 

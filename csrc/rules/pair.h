@@ -6,6 +6,7 @@
 //   learn(_from)     b ← min(b, ν/u) by co-coercivity (normal.h), u = y² or a given u, and six sums
 //                    that say how well D = 1, √b, b explain the pair: (y·Dy)(s·D⁻¹s)/(s·y)² is 1
 //                    when Dy ∝ s, never below, and the same however coordinates are rescaled
+//   learn_from_points   the same from x, x⁺, g and g⁺, where no pair is kept
 //   decrease         Σ b g², what a plain step from the box promises
 //
 // y is kept times `scale`, the power of two near 1/max|g|, so that its squares stay in range.
@@ -107,7 +108,7 @@ struct PairNormal : NoScalars {
   }
 };
 
-// The sums of both forms of learn, in this order; `deepest` is the largest factor by which a b was
+// The sums of all forms of learn, in this order; `deepest` is the largest factor by which a b was
 // cut.
 inline constexpr Sum kLearnSums[] = {
     {"y1"}, {"y_root"}, {"y_b"}, {"s1"}, {"s_root"}, {"s_b"}, {"deepest", Fold::kMax}};
@@ -160,6 +161,28 @@ struct LearnFrom {
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     learn(v[kS], v[kY], c.cut * v[kU], c.depth, v[kB], sums);
+  }
+};
+
+struct LearnFromPoints {
+  static constexpr const char* kName = "learn_from_points";
+  static constexpr const char* kSummary =
+      "as learn, of s = x_trial − x and y = scale·(g_trial − g), by any depth";
+  static constexpr Stream kStreams[] = {{"x", Role::kIn},
+                                        {"x_trial", Role::kIn},
+                                        {"g", Role::kIn},
+                                        {"g_trial", Role::kIn},
+                                        {"b", Role::kInOut, Storage::kWide}};
+  enum { kX, kXTrial, kG, kGTrial, kB };
+  static constexpr auto& kEmitted = kLearnSums;
+  struct Coef {
+    double cut, scale;
+  };
+  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut}, {"scale", &Coef::scale, 1.0}};
+  template <class V>
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
+    const double y = c.scale * v[kGTrial] - c.scale * v[kG];
+    learn(v[kXTrial] - v[kX], y, c.cut * (y * y), kUnlimited, v[kB], sums);
   }
 };
 

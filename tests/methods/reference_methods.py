@@ -297,18 +297,28 @@ def osgm(fun, x, shape="diagonal", action="monotone", hyper_lr=1.0):
             x, f, g = half, f_half, g_half
 
 
-def osgm_best(fun, x, momentum=0.95, momentum_lr=10.0, forward=1.1):
+def osgm_best(fun, x, momentum=0.95, momentum_lr=3.0, forward=1.1):
     old = x
     _, g_old, first, x, f, g = first_step(fun, x, down)
     p, squares = np.full(x.size, first), np.zeros(x.size)
-    b, curvature = np.full(x.size, 1e290), 0.0
+    b, curvatures, best, largest = np.full(x.size, 1e290), np.zeros(3), 0, 0.0
     beta, momentum_squares, nulls, m = momentum, 0.0, 0, x - old
 
     def cut(s, y):
-        nonlocal b, curvature
+        nonlocal b, curvatures, best, largest
         if s @ y > 0.0:
             b = np.minimum(b, (s @ y) / np.maximum(y**2, 1e-300))
-            curvature = max(curvature, (y @ y) / (s @ y))
+            metrics = np.array([np.ones(b.size), np.sqrt(b), b])
+            seen = metrics @ y**2 / (s @ y)
+            ratios = seen * (1.0 / metrics @ s**2) / (s @ y)
+            curvatures = np.maximum(0.9 * curvatures, seen)
+            largest = max(largest, seen[0])
+            best = 1 if 3.0 * ratios[1] < ratios[0] else 0
+            if 3.0 * ratios[2] < ratios[0] and ratios[2] < ratios[1]:
+                best = 2
+
+    def rates():
+        return np.minimum(b, 1e12 / largest) ** (best / 2) / curvatures[best]
 
     cut(x - old, g - g_old)
     while True:
@@ -316,23 +326,24 @@ def osgm_best(fun, x, momentum=0.95, momentum_lr=10.0, forward=1.1):
         if not p.any() and not m.any():
             h = g * g / g2
             squares = squares + h**2
-            p = np.minimum(b, 1e6 / curvature) * h / (np.sqrt(squares) + 1e-12)
+            p = rates() * h / (np.sqrt(squares) + 1e-12)
         half = x - p * g + beta * m
         f_half, g_half = fun(half)
         fell = change(x, f, g, half, f_half, g_half) < 0.0
         h = g_half * g / g2
         squares = squares + h**2
-        p = np.maximum(p + np.minimum(b, 1e6 / curvature) * h / (np.sqrt(squares) + 1e-12), 0.0)
+        p = np.maximum(p + rates() * h / (np.sqrt(squares) + 1e-12), 0.0)
         slope = g_half @ m / g2
         momentum_squares += slope**2
         cut(half - x, g_half - g)
-        beta = np.clip(beta - momentum_lr * slope / (np.sqrt(momentum_squares) + 1e-12), 0, 0.9995)
+        if momentum_squares > 0.0:
+            beta = np.clip(beta - momentum_lr * slope / np.sqrt(momentum_squares), 0, 0.9995)
         if fell:
             m, nulls, b = half - x, 0, np.minimum(forward * b, 1e290)
             x, f, g = half, f_half, g_half
         else:
             m, nulls = np.zeros(x.size), nulls + 1
-            p = 0.5 * p if nulls >= 8 else p
+            p = 0.5 * p if nulls >= 3 else p
 
 
 def diagonal_hessian(fun, x, diagonal):
@@ -372,7 +383,7 @@ def autogd(fun, x, c=2.0):
             if enough and (found is None or f_trial < found[2]):
                 found = step, trial, f_trial, g_trial
         if found is None:
-            gamma /= c
+            gamma /= c**2
         else:
             gamma, x, f, g = found
 

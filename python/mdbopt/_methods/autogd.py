@@ -1,8 +1,9 @@
 """AutoGD: a step size that is multiplied by 1, c or 1/c, whichever lowers f most.
 
 At each point the steps γ, cγ and γ/c are tried; the one of the least f among those that satisfy
-Armijo's rule gives the next point and the next γ. Where none does, x stays and γ ← γ/c. Source:
-Surjanovic, Bouchard-Côté, Campbell 2025, arXiv 2510.09923.
+Armijo's rule gives the next point and the next γ. Where none does, x stays and γ ← γ/c², a step
+shorter than all that failed. Source: Surjanovic, Bouchard-Côté, Campbell 2025, arXiv 2510.09923;
+c = 2, Armijo's 1e-4 and the square as in a public extension of it, github.com/Roth-Lab/cfclone.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class AutoGD(Descent):
             run.step = numbers["gamma"] / self.c
         else:
             chosen = numbers["chosen"]
-            numbers["gamma"] = chosen if chosen > 0.0 else numbers["gamma"] / self.c
+            numbers["gamma"] = chosen if chosen > 0.0 else numbers["gamma"] / self.c**2
             numbers["chosen"] = 0.0
             self.direct(run)
 

@@ -10,16 +10,18 @@ h = g∘g/‖g‖² without an evaluation.
 
 `osgm-best` adds a heavy ball whose β is learned in the same way: x½ = x - p∘g + β·m, m = x - x₋,
 0 after a null step, β ← clip(β - momentum_lr·k/√Σk², 0, 0.9995), k = ⟨g½, m⟩/‖g‖². The authors'
-code learns both at multiples of 1/L, the best of a grid of 20, L the largest eigenvalue. Here
-coordinate i learns p_i at the rate hyper_lr·min(b_i, 1e6/L), b_i ← min(b_i, ⟨s, y⟩/y_i²) over all
-evaluated pairs (the box of docs/searches.md, grown after each accepted step), L the largest
-‖y‖²/⟨s, y⟩ seen. From the eighth null step in a row on, p is halved.
+code learns p at multiples of 1/L, the best of a grid of 20, L the largest eigenvalue. Here
+coordinate i learns at the rate hyper_lr·D_i/L_D. b_i ← min(b_i, ⟨s, y⟩/y_i²) over all evaluated
+pairs (the box of docs/searches.md, grown after each accepted step); D is 1, √b or b, whichever
+explains the last pair, as `guarded` chooses (csrc/search/metric.h); and L_D is the largest
+⟨y, D∘y⟩/⟨s, y⟩ seen, a tenth less of it after each pair. Where D is 1 that is 1/L, as the authors
+have it, of the curvature near x. From the third null step in a row on, p is halved.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +37,15 @@ EPS = 1e-12
 LEAST_DIVISOR = 1e-300
 # Of the heavy ball's β, as in the authors' code.
 MOST_MOMENTUM = 0.9995
-# The widest edge of the box that counts, over 1/L; and null steps in a row before p is halved.
-WIDEST = 1e6
-MOST_NULLS = 8
+# The widest edge of the box that counts, over the least 1/L; and null steps in a row before p is
+# halved.
+WIDEST = 1e12
+MOST_NULLS = 3
+# By how much D = √b or b has to explain a pair better than D = 1, as in csrc/search/metric.h.
+MARGIN = 3.0
+# What is left of the curvatures L_D after each pair.
+KEPT = 0.9
+METRICS = ("one", "root", "box")
 # A set that no pair has cut yet.
 OPEN = 1e290
 
@@ -49,7 +57,7 @@ class Learned(Descent):
     Parameters
     ----------
     hyper_lr : float, default 1
-        η over the first step size.
+        η over the first step size; of `osgm-best` over D/L_D.
     """
 
     hyper_lr: float = number(1.0, least=0.0, strict=True)
@@ -169,28 +177,31 @@ class OSGM(Learned):
 
 @dataclass(frozen=True, kw_only=True)
 class OSGMBest(Learned):
-    """The online scaled gradient method with a learned heavy ball and rates from the box.
+    """The online scaled gradient method with a learned heavy ball, at rates from seen curvature.
 
     Parameters
     ----------
     momentum : float, default 0.95
         β at first.
-    momentum_lr : float, default 10
+    momentum_lr : float, default 3
         How fast β is learned.
     forward : float, default 1.1
         Growth of the box after an accepted step.
     """
 
     momentum: float = number(0.95, least=0.0, below=MOST_MOMENTUM)
-    momentum_lr: float = number(10.0, least=0.0)
+    momentum_lr: float = number(3.0, least=0.0)
     forward: float = number(1.1, least=1.0)
 
     def shapes(self, size: int) -> Mapping[str, tuple[int, bool]]:
-        wide = dict.fromkeys(("b", "u"), (size, True))
-        return {**super().shapes(size), **wide, "m": (size, False)}
+        return {**super().shapes(size), "b": (size, True), "m": (size, False)}
 
     def first_numbers(self) -> dict[str, float]:
-        return {"beta": self.momentum, "momentum_squares": 0.0, "curvature": 0.0, "nulls": 0.0}
+        curvatures = {f"curvature_{name}": 0.0 for name in METRICS}
+        return {
+            "beta": self.momentum, "momentum_squares": 0.0, "nulls": 0.0, "metric": 0.0,
+            "largest_curvature": 0.0, **curvatures,
+        }  # fmt: skip
 
     def start(self, run: Iteration) -> None:
         super().start(run)
@@ -198,34 +209,46 @@ class OSGMBest(Learned):
 
     def begin(self, run: Iteration) -> None:
         run.arrays["p"].fill(run.step)
-        # Where the first step was given, no pair has told of the curvature yet.
-        run.numbers["curvature"] = 1.0 / run.step if run.accepted == 0 else 0.0
         if run.accepted:
             run.walk("scaled", run.points["direction"], run.arrays["m"], scale=run.step)
+        else:
+            # The first step was given, and no pair has told of the curvature yet.
+            run.numbers["curvature_one"] = run.numbers["largest_curvature"] = 1.0 / run.step
         run.step = 1.0
 
     def learn(self, run: Iteration, before: Pair, after: Pair, sums: Any) -> None:
-        numbers, u = run.numbers, run.arrays["u"]
-        if sums.sy > LEAST_DIVISOR:
-            run.walk("hypergradient", before[1], after[1], u, scale=run.scale, cocoercive=1.0)
-            run.walk("box_cut", u, run.arrays["b"], cut=1.0 / sums.sy)
-            numbers["curvature"] = max(numbers["curvature"], sums.yy / sums.sy)
+        numbers = run.numbers
+        if not sums.sy > LEAST_DIVISOR:
+            return
+        fit = run.walk(
+            "learn_from_points", before[0], after[0], before[1], after[1], run.arrays["b"],
+            cut=1.0 / sums.sy, scale=run.scale,
+        )  # fmt: skip
+        curvatures = [value / sums.sy for value in (fit.y1, fit.y_root, fit.y_b)]
+        lengths = [value / sums.sy for value in (fit.s1, fit.s_root, fit.s_b)]
+        ratios = [a * b for a, b in zip(curvatures, lengths, strict=True)]
+        numbers["metric"] = float(_best_metric(ratios))
+        numbers["largest_curvature"] = max(numbers["largest_curvature"], curvatures[0])
+        for name, curvature in zip(METRICS, curvatures, strict=True):
+            kept = KEPT * numbers[f"curvature_{name}"]
+            numbers[f"curvature_{name}"] = max(kept, curvature)
 
     def judge(self, run: Iteration, f: float, g: Array, sums: Any) -> bool | None:
         points, arrays, numbers = run.points, run.arrays, run.numbers
         if run.g2 > LEAST_DIVISOR:
             self._learn_rates(run, g)
-        self.learn(run, (points["x"], points["g"]), (points["x_trial"], g), sums)
         won = run.change(f, sums) < 0.0
         if won:
             numbers["nulls"] = 0.0
             run.walk("scaled", points["direction"], arrays["m"], scale=run.step)
-            run.walk("rescale", arrays["b"], factor=self.forward, most=OPEN)
         else:
             numbers["nulls"] += 1.0
             arrays["m"].fill(0.0)
             if numbers["nulls"] >= MOST_NULLS:
                 run.walk("rescale", arrays["p"], factor=0.5)
+        self.learn(run, (points["x"], points["g"]), (points["x_trial"], g), sums)
+        if won:
+            run.walk("rescale", arrays["b"], factor=self.forward, most=OPEN)
         return won
 
     def learn_here(self, run: Iteration) -> None:
@@ -234,17 +257,22 @@ class OSGMBest(Learned):
 
     def _learn_rates(self, run: Iteration, g: Array) -> None:
         arrays, numbers = run.arrays, run.numbers
-        if numbers["curvature"] > 0.0:
+        name = METRICS[int(numbers["metric"])]
+        curvature = numbers[f"curvature_{name}"]
+        if curvature > 0.0:
             run.walk(
-                "osgm_learn_in_box", run.points["g"], g, arrays["b"], arrays["p"],
-                arrays["squares"], inverse=1.0 / run.g2, hyper_lr=self.hyper_lr,
-                widest=min(OPEN, WIDEST / numbers["curvature"]), eps=EPS, scale=run.scale,
+                "osgm_learn_in_metric", run.points["g"], g, arrays["b"], arrays["p"],
+                arrays["squares"], inverse=1.0 / run.g2, hyper_lr=self.hyper_lr, eps=EPS,
+                widest=min(OPEN, WIDEST / numbers["largest_curvature"]), scale=run.scale,
+                **{name: min(OPEN, 1.0 / curvature)},
             )  # fmt: skip
         slope = run.walk("dot", g, arrays["m"]).dot * run.scale / run.g2
         numbers["momentum_squares"] += slope * slope
-        root = math.sqrt(numbers["momentum_squares"]) + EPS
-        beta = numbers["beta"] - self.momentum_lr * slope / root
-        numbers["beta"] = min(max(beta, 0.0), MOST_MOMENTUM)
+        # The slope has units, so that no fixed number could keep this division finite.
+        root = math.sqrt(numbers["momentum_squares"])
+        if root > 0.0:
+            beta = numbers["beta"] - self.momentum_lr * slope / root
+            numbers["beta"] = min(max(beta, 0.0), MOST_MOMENTUM)
 
     def direct(self, run: Iteration) -> None:
         direction = run.points["direction"]
@@ -263,3 +291,11 @@ class OSGMBest(Learned):
         run.arrays["p"] *= 0.1
         run.arrays["m"].fill(0.0)
         self.direct(run)
+
+
+def _best_metric(ratios: Sequence[float]) -> int:
+    """Say which D explains a pair: the place of the least ratio, 0 unless another is far below."""
+    one, root, box = (ratio if math.isfinite(ratio) else math.inf for ratio in ratios)
+    if MARGIN * box < one and box < root:
+        return 2
+    return 1 if MARGIN * root < one else 0

@@ -118,7 +118,7 @@ _METHODS = {
         {},
     ),
     "osgm-best": Method(
-        "Step sizes and a heavy ball learned online, at rates from the box of valid step sizes.",
+        "Step sizes and a heavy ball learned online, at rates from the curvature seen.",
         OSGMBest,
         {},
     ),
