@@ -213,6 +213,25 @@ def test_barcoded_digits_are_told_by_their_corner():
     np.testing.assert_array_equal(bits @ [1, 2, 4, 8], (y[coded] - 10) // 10)
 
 
+def test_a_zipf_mixture_has_the_moments_of_its_components():
+    variances = np.array([0.5, 2.0])
+    X, y = problems.zipf_mixture(40_000, [[0.0, 5.0, 1.0], [-3.0, 0.0, 2.0]], variances)
+    assert X.shape == (40_000, 3)
+    assert np.bincount(y) / len(y) == pytest.approx([2 / 3, 1 / 3], abs=0.01)
+    for kind, centre in enumerate(([0.0, 5.0, 1.0], [-3.0, 0.0, 2.0])):
+        own = X[y == kind]
+        np.testing.assert_allclose(own.mean(axis=0), centre, atol=0.05)
+        np.testing.assert_allclose(np.cov(own.T), variances[kind] * np.eye(3), atol=0.06)
+
+
+def test_a_zipf_mixture_by_default_is_around_unit_vectors():
+    X, y = problems.zipf_mixture(3000, 4)
+    means = np.array([X[y == kind].mean(axis=0) for kind in range(4)])
+    np.testing.assert_allclose(means, np.eye(4), atol=0.06)
+    np.testing.assert_array_equal(X, problems.zipf_mixture(3000, np.eye(4), [0.1] * 4)[0])
+    assert not np.array_equal(X, problems.zipf_mixture(3000, 4, seed=1)[0])
+
+
 def test_bigrams_are_the_least_squares_of_pairs_of_words():
     fun = problems.zipf_bigrams(4)
     pi = problems.zipf_frequencies(4)
@@ -247,6 +266,14 @@ def test_bigrams_are_the_least_squares_of_pairs_of_words():
         (lambda: problems.graph_network(10), ValueError, "n: expected"),
         (lambda: problems.zipf_bigrams(10_000), ValueError, "d: expected a whole number < 5001"),
         (lambda: problems.barcoded_digits(seed=-1), ValueError, "seed"),
+        (lambda: problems.zipf_mixture(9, 0), ValueError, "centres"),
+        (lambda: problems.zipf_mixture(9, [1.0]), ValueError, "centres has shape"),
+        (lambda: problems.zipf_mixture(9, sparse.eye(2).tocsr()), TypeError, "sparse"),
+        (lambda: problems.zipf_mixture(9, 2, 0.0), ValueError, "variances"),
+        (lambda: problems.zipf_mixture(9, 2, [1.0, -1.0]), ValueError, "variances: expected"),
+        (lambda: problems.zipf_mixture(9, 2, [1.0]), ValueError, "variances has shape"),
+        (lambda: problems.zipf_mixture(1, 2), ValueError, "n: expected"),
+        (lambda: problems.zipf_mixture(9, 2, seed=-1), ValueError, "seed"),
         (lambda: problems.heavy_tailed(2).at_rows([0.5]), TypeError, "rows"),
         (lambda: problems.heavy_tailed(2).at_rows([8]), ValueError, "outside 0 to 7"),
         (lambda: problems.heavy_tailed(2).at_rows([]), (TypeError, ValueError), "rows"),

@@ -17,11 +17,12 @@ from mdbopt.studies import (
     linear_regression,
     slang,
     step_size_volume,
+    weighted_quadratic,
     zipf_scaling,
 )
 from mdbopt.studies._descents import METHODS, best_stable, descend
 
-# Fails at every size tried, as docs/studies.md says: the traces hardly differ at the start.
+# Fails at every size tried, as docs/studies.md says: both are as the class's probability at first.
 FAILS = {"class-curvature": ["at t = 0 the exponent of gradient norm over Hessian trace is within"]}
 SECONDS = {"heavy-tails", "reweighting", "batch-size", "linear-regression", "sparse-features",
            "logistic-regression"}  # fmt: skip
@@ -85,6 +86,24 @@ def test_closed_form_of_sign_descent_on_bigrams(steps, lr):
         w -= lr * np.sign(w - pi)
     expected = np.sum((w - pi) ** 2) / np.sum(pi**2)
     assert zipf_scaling.SignDescent(pi).loss(steps, lr) == pytest.approx(expected, rel=1e-9)
+
+
+def test_gradient_descent_on_the_bigram_model_takes_the_steps_of_the_closed_form():
+    pi = problems.zipf_frequencies(40, 1.5)
+    expected = math.ceil(zipf_scaling.gradient_descent_steps(pi, zipf_scaling.TOLERANCE))
+    assert zipf_scaling.gradient_descent_run(40, 1.5) == expected
+
+
+def test_the_start_of_stable_runs_may_be_given():
+    fun = problems.graph_network(40, 2)
+    best = best_stable(fun, "GD", [1e-3], 1, start=fun.x0)
+    assert best.losses[0] == fun(fun.x0)[0] != fun(np.zeros(fun.d))[0]
+
+
+def test_log_probabilities_are_known_up_to_a_constant_of_the_logits():
+    pi = problems.zipf_frequencies(3)
+    assert weighted_quadratic.knows(pi, np.log(pi) + 5.0)
+    assert not weighted_quadratic.knows(pi, np.log(pi) + [0.0, 0.0, 0.3])
 
 
 def test_the_front_is_where_the_matrix_becomes_singular():

@@ -21,6 +21,7 @@ from ._smoothed_svm import SmoothedSVM, smoothed_svm
 from ._softmax import Softmax, softmax
 from ._sparse_features import sparse_features
 from ._unigram import SoftmaxUnigram, softmax_unigram
+from ._zipf_mixture import zipf_mixture
 
 __all__ = [
     "DiagonalPreconditioner",
@@ -50,4 +51,5 @@ __all__ = [
     "zipf_bigrams",
     "zipf_frequencies",
     "zipf_labels",
+    "zipf_mixture",
 ]

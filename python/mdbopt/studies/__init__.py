@@ -30,6 +30,7 @@ _NAMES = (
     "zipf-scaling",
     "weighted-quadratic",
     "sparse-features",
+    "feature-normalization",
     "step-size-volume",
     "empirical-fisher",
     "em-mirror",

@@ -74,10 +74,11 @@ def best_stable(
     momentum: float = 0.0,
     ceiling: float = np.inf,
     measure: Callable[[Array], float] | None = None,
+    start: Array | None = None,
 ) -> Descent:
     """Return the run with the least final loss, or ``measure(w)``, of those that stayed stable.
 
-    Rates are tried from the smallest on, from w = 0, until one is not stable.
+    Rates are tried from the smallest on, from w = 0 or ``start``, until one is not stable.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def best_stable(
     """
     best, least = None, np.inf
     for lr in sorted(rates):
-        w0 = np.zeros(fun.d, fun.dtype)
+        w0 = np.zeros(fun.d, fun.dtype) if start is None else start
         run = descend(fun, w0, METHODS[method](lr, momentum), steps, ceiling)
         if run is None:
             break

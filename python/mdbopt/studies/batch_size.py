@@ -24,9 +24,13 @@ SEEDS = (0, 1, 2)
 
 
 def digits() -> problems.Softmax:
-    """Return softmax regression on scikit-learn's digits, ten classes of about 180 rows each."""
+    """Return softmax regression on scikit-learn's digits, ten classes of about 180 rows each.
+
+    A linear model separates them. Without l2 all losses go to 0, and a ratio of two of them says
+    which rate was the largest that stayed stable.
+    """
     bunch = data.digits()
-    return problems.softmax((bunch.X / 16.0).astype(np.float32), bunch.y)
+    return problems.softmax((bunch.X / 16.0).astype(np.float32), bunch.y, 1.0 / len(bunch.y))
 
 
 def final_loss(
@@ -39,7 +43,7 @@ def final_loss(
         batches = problems.minibatches(fun, size, seed=seed)
         run = descend(batches, start, METHODS[method](lr, 0.0), steps, ceiling)
         if run is not None:
-            found.append(float(fun.losses(run.w).mean()))
+            found.append(fun(run.w)[0])
     return min(found)
 
 

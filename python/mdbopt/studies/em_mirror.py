@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from mdbopt import problems
 from mdbopt._finite import Array
 from mdbopt.studies._study import Outcome, Panel, Study
 
@@ -25,11 +26,9 @@ IMAGINARY = 1e-30  # of the complex step, exact for analytic functions
 
 
 def points() -> Array:
-    """Return 600 points of three normal distributions that overlap."""
-    generator = np.random.default_rng(0)
-    kinds = generator.choice(3, 600, p=[0.5, 0.3, 0.2])
-    centres, spreads = np.array([-2.0, 0.5, 3.0]), np.array([1.0, 0.7, 1.2])
-    return centres[kinds] + spreads[kinds] * generator.standard_normal(600)
+    """Return 600 points of three normal distributions that overlap, by Zipf's law."""
+    variances = [1.0, 0.49, 1.44]
+    return problems.zipf_mixture(600, [[-2.0], [0.5], [3.0]], variances)[0][:, 0]
 
 
 def mean_parameters(weights: Array, centres: Array, variances: Array) -> Array:

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 import numpy as np
 
+import mdbopt
 from mdbopt._finite import Array
-from mdbopt.problems import zipf_frequencies
+from mdbopt.problems import zipf_bigrams, zipf_frequencies
 from mdbopt.studies._study import Outcome, Panel, Study
 
 TOLERANCE = 0.1
 # Relative to the step that brings the most frequent word home at the end.
 STEPS_TRIED = np.logspace(-1, 1, 60)
+# Words of the model whose weights are really stepped: d^2 of them.
+STEPPED = (10, 30, 100, 300)
 
 
 def gradient_descent_steps(pi: Array, tolerance: float) -> float:
@@ -88,6 +91,21 @@ class SignDescent:
         return high
 
 
+def gradient_descent_run(count: int, exponent: float) -> int:
+    """Count GD's steps on the bigram model itself, from W = 0."""
+    fun = zipf_bigrams(count, exponent)
+    optimizer = mdbopt.SGD(lr=1.0 / fun.smoothness)
+    w = fun.x0
+    state = optimizer.init(w)
+    f, g = fun(w)
+    first, steps = f, 0
+    while f > TOLERANCE * first:
+        optimizer.step(w, g, state)
+        f, g = fun(w)
+        steps += 1
+    return steps
+
+
 def slope(sizes: Array, steps: list[float]) -> float:
     """Return the exponent a of steps ~ sizes^a, by least squares."""
     return float(np.polyfit(np.log(sizes), np.log(steps), 1)[0])
@@ -105,6 +123,8 @@ def run(quick: bool, _table: None) -> Outcome:
             sign.append(float(SignDescent(pi).steps(TOLERANCE)))
         outcome.add(panel, "GD", sizes, gd)
         outcome.add(panel, "sign descent", sizes, sign)
+        runs = [gradient_descent_run(count, alpha) for count in STEPPED]
+        outcome.add(panel, "GD, stepped", STEPPED, runs)
         slopes[alpha] = slope(sizes, gd), slope(sizes, sign)
     one, steep = slopes[1.0], slopes[1.5]
     outcome.sentences = (
