@@ -20,7 +20,7 @@ def test_without_a_name_all_are_listed(capsys):
 def test_a_study_writes_its_numbers_and_a_picture(capsys, tmp_path):
     code, out, err = run(capsys, "study", "weighted-quadratic", "--quick", "--output", tmp_path)
     assert (code, err) == (0, "")
-    assert out.count("PASS") == 2
+    assert out.count("PASS") == 3
     assert "FAIL" not in out
     assert (tmp_path / "weighted-quadratic.png").read_bytes().startswith(b"\x89PNG")
     with open(tmp_path / "weighted-quadratic.csv", encoding="utf-8") as file:

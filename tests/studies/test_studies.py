@@ -103,7 +103,7 @@ def test_the_start_of_stable_runs_may_be_given():
 def test_log_probabilities_are_known_up_to_a_constant_of_the_logits():
     pi = problems.zipf_frequencies(3)
     assert weighted_quadratic.knows(pi, np.log(pi) + 5.0)
-    assert not weighted_quadratic.knows(pi, np.log(pi) + [0.0, 0.0, 0.3])
+    assert not weighted_quadratic.knows(pi, np.log(pi) + np.array([0.0, 0.0, 0.3]))
 
 
 def test_the_front_is_where_the_matrix_becomes_singular():

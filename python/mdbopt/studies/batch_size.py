@@ -43,7 +43,7 @@ def final_loss(
         batches = problems.minibatches(fun, size, seed=seed)
         run = descend(batches, start, METHODS[method](lr, 0.0), steps, ceiling)
         if run is not None:
-            found.append(fun(run.w)[0])
+            found.append(float(fun(run.w)[0]))
     return min(found)
 
 
