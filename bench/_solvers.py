@@ -161,6 +161,7 @@ def ours(
     judge: Callable[[Any], Any] | None = None,
     cap: int = CAP,
     patience: int | None = None,
+    bounds: scipy.optimize.Bounds | None = None,
 ) -> Run:
     """Run one of our methods until it ends by itself or ``cap`` evaluations are spent."""
     record = Recorder(problem, cap, patience, judge)
@@ -168,16 +169,28 @@ def ours(
 
     def solve() -> End:
         result = mdbopt.minimize(
-            record, problem.x0, jac=True, method=method, options={**limits, **options}
+            record,
+            problem.x0,
+            jac=True,
+            method=method,
+            options={**limits, **options},
+            bounds=bounds,
         )
         return str(result.message), result.status == 3
 
     return record.run(solve)
 
 
-def lbfgsb(problem: Any, pairs: int = 10, cap: int = CAP, patience: int | None = None) -> Run:
+def lbfgsb(
+    problem: Any,
+    pairs: int = 10,
+    cap: int = CAP,
+    patience: int | None = None,
+    bounds: scipy.optimize.Bounds | None = None,
+) -> Run:
     """Run SciPy's L-BFGS-B with no stop but ``cap`` evaluations (and its own failures)."""
-    return of_scipy(problem, "L-BFGS-B", cap, patience, maxcor=pairs, ftol=0.0, maxfun=cap)
+    options = {"maxcor": pairs, "ftol": 0.0, "maxfun": cap}
+    return of_scipy(problem, "L-BFGS-B", cap, patience, bounds, **options)
 
 
 def bfgs(problem: Any, cap: int = CAP, patience: int | None = None) -> Run:
@@ -186,7 +199,12 @@ def bfgs(problem: Any, cap: int = CAP, patience: int | None = None) -> Run:
 
 
 def of_scipy(
-    problem: Any, method: str, cap: int = CAP, patience: int | None = None, **options: Any
+    problem: Any,
+    method: str,
+    cap: int = CAP,
+    patience: int | None = None,
+    bounds: scipy.optimize.Bounds | None = None,
+    **options: Any,
 ) -> Run:
     """Run a method of `scipy.optimize.minimize`; a product with the Hessian counts as a gradient.
 
@@ -206,6 +224,7 @@ def of_scipy(
             jac=True,
             method=method,
             options={"maxiter": 10 * cap, **tight, **options},
+            bounds=bounds,
             **products,
         )
         return str(result.message), not np.isfinite(result.fun)

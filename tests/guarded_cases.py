@@ -54,8 +54,8 @@ def barrier(size):
 
 ORDINARY = {
     "convex": Case(lambda: hinges(37), free=40),
-    "raw columns": Case(lambda: columns(290), {"memory": 1}, free=120),
-    "three pairs": Case(lambda: hinges(9), {"memory": 3}, free=160),
+    "raw columns": Case(lambda: columns(340), {"memory": 1}, free=110),
+    "three pairs": Case(lambda: hinges(6), {"memory": 3}, free=100),
     "not convex": Case(lambda: valley(18)),
     "options": Case(lambda: valley(23), {"initial_scale": 1e-5, "forward": 1.5}, free=160),
     "hypergradient": Case(lambda: valley(37), {"cut": "hypergradient"}),
@@ -364,7 +364,7 @@ REVEALED_BY = [
     ("unknown_shorter", "cliff", "cliff"),
     ("hole_shorter", "closing domain", "closing domain"),
     ("far", "three pairs", "three pairs"),
-    ("straight_tries", "float32", "three pairs"),
+    ("straight_tries", "three pairs", "three pairs"),
     ("most_tries", "closing domain", "closing domain"),
     ("relearnt", "three pairs", "three pairs"),
     ("coasting", "not convex", "not convex"),

@@ -34,7 +34,7 @@ class Constants:
     far: float = 2.0  # the cubic's minimiser over the secant's
     straight_tries: int = 5
     most_tries: int = 20
-    relearnt: int = 2  # tries of which the last relearns with the shorter of the two lengths
+    relearnt: int = 2  # tries of one x
     coasting: float = 4.0
     # plain steps and the box
     gamma_share: float = 2.0  # γ = 1/(2d)
@@ -113,7 +113,7 @@ class Guarded:
         self.scale = 2.0**-exponent
         self.f = self.f_start = f * self.scale
         self.g = g * self.scale
-        self.gmax = self.gmax_start = np.abs(self.g).max()
+        self.gmax = self.gmax_start = self._largest(self.x, self.g)
         self.status = RUNNING
         self.b, self.growth, self.unfolded = np.ones(x.size), 0.0, 0.0
         if initial_scale is not None:
@@ -127,7 +127,8 @@ class Guarded:
         self.gains, self.quiet, self.reopened = 0, 0, -1
         far_out = np.sqrt(c.epsilon) * np.abs(self.x).max()
         length = min(max(c.least_length, far_out), c.largest_length)
-        self.unit = self.unit_start = length / np.sqrt(dot(self.g, self.g))
+        first = self._face(self.g)
+        self.unit = self.unit_start = length / np.sqrt(dot(first, first))
         self.t = 1.0
         self._first()
 
@@ -160,6 +161,35 @@ class Guarded:
             self._count_gain(f)
         return moved
 
+    # --- what bounds change (reference_bounds.py) -------------------------------------------------
+    def _largest(self, _x, g):
+        """Return max|g|."""
+        return np.abs(g).max()
+
+    def _face(self, g):
+        """Return g where the search may move."""
+        return g
+
+    def _within(self, point):
+        return point
+
+    def _slope(self, delta):
+        return dot(self.g, delta)
+
+    def _decrease(self, p):
+        """Return twice what a step of p promises."""
+        return dot(p * self.g, self.g)
+
+    def _settling(self):
+        """Return what such a step from here would be promised."""
+        return self.c.promise * self.gamma * self.growth * dot(self.b * self.g, self.g)
+
+    def _kept(self, trial):
+        return trial.difference <= self.c.promise * trial.gs
+
+    def _arrive(self, _before):
+        """Every coordinate moves as before."""
+
     # --- writing trials --------------------------------------------------------------------------
     def rounded(self, a):
         with np.errstate(over="ignore"):
@@ -173,7 +203,7 @@ class Guarded:
     def _step(self, step):
         """Write x + step; True: it is finite."""
         with np.errstate(over="ignore", invalid="ignore"):
-            self._place(self.rounded(self.x + step))
+            self._place(self._within(self.rounded(self.x + step)))
         return np.isfinite(self.moved)
 
     def _too_short(self):
@@ -194,7 +224,7 @@ class Guarded:
             return self._plain()
         with np.errstate(over="ignore", invalid="ignore"):
             delta = self.proposer.direction(self)
-            slope = dot(self.g, delta)
+            slope = self._slope(delta)
         if not -np.inf < slope < 0:
             self._forget()
             return self._plain()
@@ -219,7 +249,7 @@ class Guarded:
         self._open(self.unit)
         while True:
             p = self.gamma * self.growth * self.b
-            decrease = dot(p * self.g, self.g)
+            decrease = self._decrease(p)
             if self._step(-p * self.g) and np.isfinite(decrease):
                 break
             self._grow(self.c.hole_shorter)
@@ -249,9 +279,10 @@ class Guarded:
                 self._fall()
             self._hole()
             return False
+        self.trial_gmax = self._largest(self.trial, g)
         self._open(self.t * self.unit)
         wins = trial.gs < 0 and trial.difference <= c.armijo * trial.gs and trial.f <= self.f_start
-        kept = self.state == "plain" and trial.difference <= c.promise * trial.gs
+        kept = self.state == "plain" and self._kept(trial)
         line = self._line(trial)
         misleads = line.cubic > c.far * line.secant
         fit = None
@@ -313,8 +344,8 @@ class Guarded:
         straight = trial.curved and not misleads and c.far * line.cubic >= line.secant
         if self.tries >= (c.straight_tries if straight else c.most_tries):
             return self._plain()
-        if straight and self.proposer.relearns:
-            self._remember(trial, fit, shorter=self.tries >= c.relearnt)
+        if straight and self.proposer.relearns and self.tries <= c.relearnt:
+            self._remember(trial, fit)
             return self._direct()
         self.t = self._shorter(line.cubic, c.least_shorter)
         return self._along()
@@ -345,11 +376,13 @@ class Guarded:
         self.proposer.moved(self.t, self.state == "plain")
         if self.state == "plain":
             self.plain_fails = 0
+        before = self.x, self.g
         self.x, self.g, self.f = self.trial, trial.g, trial.f
-        self.gmax = np.abs(trial.g).max()
+        self.gmax = self._largest(self.x, self.g)
         self.tries = 0
         if self.gmax == 0:
             return None
+        self._arrive(before)
         if kept:
             self._grow(self.forward)
         elif self.state != "plain":
@@ -366,8 +399,7 @@ class Guarded:
 
     def _settled(self):
         c = self.c
-        promised = c.promise * self.gamma * self.growth * dot(self.b * self.g, self.g)
-        if self.won < c.window * promised and self.kept < c.window:
+        if self.won < c.window * self._settling() and self.kept < c.window:
             return False
         self.steps, self.kept, self.won = 0, 0, 0.0
         return True
@@ -424,7 +456,7 @@ class Guarded:
         return 0.5 * trial.sy if noisy or forward <= error else forward
 
     # --- H₀ ------------------------------------------------------------------------------
-    def _remember(self, trial, fit, shorter=False):
+    def _remember(self, trial, fit):
         if not trial.sy_stored > 0:
             return
         with np.errstate(all="ignore"):
@@ -433,8 +465,7 @@ class Guarded:
             kind = 1 if self.c.margin * fits[1] < fits[0] else 0
             if self.c.margin * fits[2] < fits[0] and fits[2] < fits[1]:
                 kind = 2
-            mean = np.sqrt(fit.sDs[kind] / fit.yDy[kind])
-            h0 = (trial.sy_stored / fit.yDy[kind] if shorter else mean) / trial.unit
+            h0 = np.sqrt(fit.sDs[kind] / fit.yDy[kind]) / trial.unit
         if not 0 < h0 < np.inf:
             return
         self.kind, self.h0 = kind, h0

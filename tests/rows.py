@@ -10,6 +10,7 @@ from reference import Range, Row, maximum, minimum
 from rows_arrays import ARRAYS
 from rows_learned import LEARNED
 from rows_updates import UPDATES, not_below
+from rows_within import WITHIN
 
 
 def normal(g, g_trial, cocoercive):
@@ -477,4 +478,5 @@ ROWS = (
     | UPDATES
     | LEARNED
     | ARRAYS
+    | WITHIN
 )

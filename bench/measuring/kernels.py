@@ -27,6 +27,8 @@ SCALARS: dict[str, dict[str, float]] = {
     "rescale": {"factor": 0.999},
 }
 NAMED_SCALARS = {"t": 5.0}
+# Streams that are a mask: what they multiply must come back.
+MASKS = {"restrict": ("q",)}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ class Case:
             streams.get(k, stream.dtype(where.dtype), where.size)
             for k, stream in enumerate(rule.streams)
         ]
+        for stream, array in zip(rule.streams, self._streams, strict=True):
+            if stream.name in MASKS.get(rule.name, ()):
+                array[:] = 1
         self._updated = [k for k, stream in enumerate(rule.streams) if stream.role == "inout"]
         self._keywords: dict[str, Any] = {
             name: NAMED_SCALARS.get(name, UNGIVEN)

@@ -163,6 +163,12 @@ class SearchState {
     alone([&] { search.step_sizes(data); });
     return out;
   }
+  py::array_t<std::int8_t> active() {
+    py::array_t<std::int8_t> out(static_cast<py::ssize_t>(search_->x().size()));
+    std::int8_t* data = out.mutable_data();
+    alone([&] { search_->active(data); });
+    return out;
+  }
   const Search& search() const { return *search_; }
   // What waits for a device does so without the interpreter's lock.
   template <class Question>
@@ -299,14 +305,13 @@ class SearchState {
 };
 
 using Labels = py::array_t<std::int64_t, py::array::c_style>;
+using Side = py::array_t<double, py::array::c_style>;  // of bounds
 
-std::unique_ptr<SearchState> make_search_state(const std::string& method, double gamma,
-                                               double initial_scale, double forward,
-                                               bool cocoercive, int refine, bool gradient_direction,
-                                               const Labels& groups, std::size_t memory,
-                                               const std::string& proposer,
-                                               const py::object& backend, std::size_t threads,
-                                               const py::object& reducer) {
+std::unique_ptr<SearchState> make_search_state(
+    const std::string& method, double gamma, double initial_scale, double forward, bool cocoercive,
+    int refine, bool gradient_direction, const Labels& groups, const Side& lower, const Side& upper,
+    std::size_t memory, const std::string& proposer, const py::object& backend, std::size_t threads,
+    const py::object& reducer) {
   Options options;
   options.method = method;
   options.gamma = gamma;
@@ -316,6 +321,8 @@ std::unique_ptr<SearchState> make_search_state(const std::string& method, double
   options.refine = refine;
   options.gradient_direction = gradient_direction;
   options.groups.assign(groups.data(), groups.data() + groups.size());
+  options.lower.assign(lower.data(), lower.data() + lower.size());
+  options.upper.assign(upper.data(), upper.data() + upper.size());
   options.memory = memory;
   options.proposer = proposer;
   if (!backend.is_none())
@@ -333,9 +340,9 @@ void bind_search(py::module_& module) {
   define_init(bound, &make_search_state, py::kw_only(), "method"_a, "gamma"_a = search::kDefault,
               "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault,
               "cocoercive"_a = true, "refine"_a = 0, "gradient_direction"_a = true,
-              "groups"_a = Labels(0), "memory"_a = Options{}.memory,
-              "proposer"_a = Options{}.proposer, "backend"_a = py::none(), "threads"_a = 0,
-              "reducer"_a = py::none());
+              "groups"_a = Labels(0), "lower"_a = Side(0), "upper"_a = Side(0),
+              "memory"_a = Options{}.memory, "proposer"_a = Options{}.proposer,
+              "backend"_a = py::none(), "threads"_a = 0, "reducer"_a = py::none());
   bound
       .def("init", &SearchState::init, "x"_a, "f"_a, "g"_a,
            "Start at x, where the objective is f and its gradient g.")
@@ -371,6 +378,7 @@ void bind_search(py::module_& module) {
       .def("layout", &SearchState::layout, "size"_a, "dtype"_a,
            "The count of a state's numbers; dtype, most rows and columns of its arrays by name.")
       .def("step_sizes", &SearchState::step_sizes)
+      .def("active", &SearchState::active)
       .def_property_readonly("x",
                              [](py::object self) {
                                SearchState& state = self.cast<SearchState&>();

@@ -21,6 +21,7 @@
 #include "trial.h"
 #include "trust.h"
 #include "vector.h"
+#include "within.h"
 
 namespace mdbopt::MDBOPT_ISA {
 
@@ -29,23 +30,23 @@ struct RuleList {
   static constexpr std::size_t count = sizeof...(Rule);
 };
 
-using Rules =
-    RuleList<Trial<LinearCandidate>, Accept<LinearCandidate>, Trial<GradientDirectionCandidate>,
-             Accept<GradientDirectionCandidate>, Trial<UniformCandidate>, Accept<UniformCandidate>,
-             Advance<LinearCandidate>, Advance<GradientDirectionCandidate>,
-             Advance<UniformCandidate>, Secant<BoxSecant>, Secant<PlainEllipsoidSecant>,
-             Secant<EllipsoidSecant>, Secant<GradientSecant>, Cut<Box>, Cut<Simplex>,
-             Cut<Ellipsoid>, EllipsoidCut, EllipsoidShrink, EllipsoidCutPair, EllipsoidNorm,
-             EllipsoidCandidate, CutTrial<Box>, CutTrial<Simplex>, CutTrial<Ellipsoid>, Pair,
-             Products<PairProduct>, Products<PairProducts>, PairNormal, Learn, LearnFrom,
-             LearnFromPoints, Decrease, Scaled, Add<AddPair>, Add<AddPairs>, Dots<PairDot>,
-             Dots<PairDots>, Coast, ApplyMetric, KeepMetric, MomentumStep, NesterovStep, CgProducts,
-             Along, Hypergradient, Square, Norm, Rescale, Fill, Dot, Sgd, SgdMomentum, HeavyBall,
-             NormalizedGd, NormalizedGdMomentum, SignDescent, SignDescentMomentum, Signum, Lion,
-             Adam, AmsGrad, NAdam, AdaGrad, AdaGradNorm, RmsProp<Plain>, RmsProp<Centered>,
-             RmsProp<WithMomentum>, RmsProp<CenteredWithMomentum>, Rprop, HypergradientSgd,
-             HypergradientAdam, AdditiveRates, LogRates, WeightRates, Osgm, PairSums,
-             BarzilaiBorwein, OsgmLearn, OsgmLearnInMetric, CarryPair, CarryBox, NormalizedGdArray,
-             NormalizedGdArrayMomentum, Agc, Lamb, Lars, StableAdam, MarsAdam, MarsLion>;
+using Rules = RuleList<
+    Trial<LinearCandidate>, Accept<LinearCandidate>, Trial<GradientDirectionCandidate>,
+    Accept<GradientDirectionCandidate>, Trial<UniformCandidate>, Accept<UniformCandidate>,
+    Advance<LinearCandidate>, Advance<GradientDirectionCandidate>, Advance<UniformCandidate>,
+    Secant<BoxSecant>, Secant<PlainEllipsoidSecant>, Secant<EllipsoidSecant>,
+    Secant<GradientSecant>, Cut<Box>, Cut<Simplex>, Cut<Ellipsoid>, EllipsoidCut, EllipsoidShrink,
+    EllipsoidCutPair, EllipsoidNorm, EllipsoidCandidate, CutTrial<Box>, CutTrial<Simplex>,
+    CutTrial<Ellipsoid>, Pair, Products<PairProduct>, Products<PairProducts>, PairNormal, Learn,
+    LearnFrom, LearnFromPoints, Decrease, Scaled, Add<AddPair>, Add<AddPairs>, Dots<PairDot>,
+    Dots<PairDots>, Coast, ApplyMetric, KeepMetric, MomentumStep, NesterovStep, CgProducts, Along,
+    Hypergradient, Square, Norm, Rescale, Fill, Dot, Sgd, SgdMomentum, HeavyBall, NormalizedGd,
+    NormalizedGdMomentum, SignDescent, SignDescentMomentum, Signum, Lion, Adam, AmsGrad, NAdam,
+    AdaGrad, AdaGradNorm, RmsProp<Plain>, RmsProp<Centered>, RmsProp<WithMomentum>,
+    RmsProp<CenteredWithMomentum>, Rprop, HypergradientSgd, HypergradientAdam, AdditiveRates,
+    LogRates, WeightRates, Osgm, PairSums, BarzilaiBorwein, OsgmLearn, OsgmLearnInMetric, CarryPair,
+    CarryBox, NormalizedGdArray, NormalizedGdArrayMomentum, Agc, Lamb, Lars, StableAdam, MarsAdam,
+    MarsLion, Clip<LinearClip>, Clip<UniformClip>, AlongClip, WithinDecrease, Face, FaceNorm,
+    FaceMetric, FaceMask, Restrict, PairTable, StepSecant>;
 
 }  // namespace mdbopt::MDBOPT_ISA

@@ -27,10 +27,13 @@ struct Extent {
 
 // What a walk that proposes a point says of it; the order of kTrialSums.
 struct Proposal {
-  double decrease = 0.0;  // Σ p g²; half of it is promised
-  double gmax = 0.0;      // max|g|, over the scale
+  double decrease = 0.0;  // Σ p g²; half of it is promised. With bounds −2⟨g, s⟩ − Σ s²/p
+  double gmax = 0.0;      // max|g|, with bounds of the projected g, over the scale
   double moved = 0.0;     // max|x⁺ − x|
+  double spent = 0.0;     // Σ s²/p: less than the decrease where a bound cuts the step short
 
+  // ⟨g, x⁺ − x⟩.
+  MDBOPT_INLINE double slope() const { return -0.5 * (decrease + spent); }
   MDBOPT_INLINE bool finite() const {
     return is_finite(decrease) && is_finite(gmax) && is_finite(moved);
   }

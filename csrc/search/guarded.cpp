@@ -7,6 +7,7 @@
 namespace mdbopt::search {
 namespace {
 
+constexpr std::size_t kMostAtBounds = 40;
 constexpr double kForward = 1.1;  // growth of the box after a plain step that kept its promise
 
 }  // namespace
@@ -38,7 +39,9 @@ void Guarded::allocate_more() {
 std::size_t Guarded::memory() const {
   if (options_.proposer != "lbfgs") return 1;
   if (options_.memory > 0) return std::min(options_.memory, kMostPairs);
-  return auto_memory(runner_.elements());
+  const std::size_t most = auto_memory(runner_.elements());
+  // Tables of pairs that follow a face grow with the square of their number.
+  return bounded() ? std::min(most, kMostAtBounds) : most;
 }
 
 // How many step sizes there are.
@@ -47,16 +50,19 @@ double Guarded::dimension() const {
 }
 
 // Those of the walk pair, and two products with each pair beside them.
-std::size_t Guarded::most_sums() const { return kPairSums + 2 * memory(); }
+std::size_t Guarded::most_sums() const {
+  const std::size_t measured = kPairSums + 2 * memory();
+  return bounded() ? std::max(measured + 2, FaceWalks::sums(memory())) : measured;
+}
 
 void Guarded::start() {
-  static const std::size_t norm = find_rule("norm");
+  static const std::size_t whole = find_rule("norm");
   const double scale = control_.now.scale;
   Guarding& guard = control_.guard;
   double sums[kMaxSums];
-  runner_.run(norm, {x_.data()}, {1.0}, sums);
+  runner_.run(whole, {x_.data()}, {1.0}, sums);
   const double xmax = sums[1];
-  runner_.run(norm, {g_.data()}, {scale}, sums);
+  norm(scale, sums);
   // Length 1, unless x is so far out that 1 is lost in it.
   guard.first_step =
       std::clamp(std::sqrt(control_.limits.epsilon) * xmax, 1.0, 1e150) / std::sqrt(sums[0]);
@@ -94,6 +100,7 @@ void Guarded::link(Program& program, void* there) {
   image_.begin(runner_.where());
   pairs_.link(c, image_);
   proposer_->link(c, pairs_, image_, builder);
+  if (c.bounded) face_.link(c, pairs_.slots(), image_, builder);
   c.grouped = !groups_.empty();
   c.b = b_.data();
   c.delta = delta_.data();
@@ -102,23 +109,32 @@ void Guarded::link(Program& program, void* there) {
 
   builder.decide<guarded::Begin>();
   builder.apply<rules::Pair>(slots.pair);
+  if (c.bounded) builder.gather<rules::Face>(slots.face).joins = true;
   proposer_->measure(builder, c);
   builder.decide<guarded::Learn>();
   learn(builder);
   builder.decide<guarded::Decide>();
   builder.apply<rules::Rescale>(slots.rescale);
   if (c.trial_stays) builder.apply<rules::Scaled>(slots.copy);
-  builder.gather<rules::Decrease>(slots.decrease);
+  if (c.bounded) {
+    face_.close(builder, c);
+    builder.gather<rules::WithinDecrease>(slots.within_decrease);
+  } else {
+    builder.gather<rules::Decrease>(slots.decrease);
+  }
   builder.decide<guarded::Choose>();
   proposer_->begin(builder, c);
   builder.decide<guarded::Direct>();
   builder.apply<rules::Coast>(slots.coast);
   proposer_->finish(builder, c);
   builder.apply<rules::Along>(slots.along).joins = true;
+  if (c.bounded) builder.apply<rules::AlongClip>(slots.along_clip).joins = true;
   builder.apply<rules::Trial<rules::UniformCandidate>>(slots.first);
+  if (c.bounded) builder.apply<rules::Clip<rules::UniformClip>>(slots.first_clip).joins = true;
   builder.decide<guarded::Arrive>();
   builder.apply<rules::Along>(slots.clear);
   builder.apply<rules::Trial<rules::LinearCandidate>>(slots.plain);
+  if (c.bounded) builder.apply<rules::Clip<rules::LinearClip>>(slots.plain_clip).joins = true;
   builder.decide<guarded::Finish>();
 }
 
@@ -153,9 +169,13 @@ void Guarded::fields(Fields& fields) {
   fields.number("window_won", guard.window_won, kAnything);
   fields.count("reopened", guard.reopened, -1, control_.now.gains);
   fields.count("reopening", guard.reopening, 0, fields.judged_async() ? 1 : 0);
+  if (bounded()) {
+    fields.number("over", guard.over, {0.0, kInfinity, true});
+    fields.number("promised", guard.promised, kAnything);
+  }
   fields.array("set_b", b_, kNotNegative);
   fields.array("delta", delta_, guard.state == kDirection ? of_trial(fields, kFinite) : kAnything);
-  pairs_.fields(fields);
+  pairs_.fields(fields, bounded());
   fields.count("metric_kind", control_.metric.kind, 0, 2);
   fields.number("metric_scale", control_.metric.scale, kNotNegative);
   proposer_->fields(fields, pairs_, control_.numbers, judged);

@@ -9,6 +9,7 @@
 
 #include <memory>
 
+#include "face_walks.h"
 #include "image.h"
 #include "pairs.h"
 #include "proposer.h"
@@ -43,7 +44,8 @@ class Guarded final : public Search {
   Buffer normal_, sums_;  // with groups or the hypergradient's cut: u, and its sums
   Pairs pairs_;
   std::unique_ptr<Proposer> proposer_;
-  Image image_;  // of what goes by slot
+  FaceWalks face_;  // where x is bounded
+  Image image_;     // of what goes by slot
 };
 
 }  // namespace mdbopt::search

@@ -26,14 +26,23 @@ struct Bundle {
   Slot products{}, add_y{}, dots{}, add_s{};
 };
 
+// A kept pair, by its age, on its way to the face (face.h).
+struct FacePair {
+  Slot restrict {}, dot{};
+};
+inline constexpr std::int64_t kTriple = rules::PairTable::kSide;
+
 struct GuardedSlots {
   Slot pair, pair_normal, hypergradient, learn, learn_from;
   Slot rescale, copy, decrease;
   Slot first, coast, along, clear, plain;
+  Slot face, face_mask, within_decrease;  // with bounds, and behind what writes a trial:
+  Slot first_clip, along_clip, plain_clip;
 };
 
 struct ProposerSlots {
   Slot scaled, metric, dot;    // of the recursion
+  Slot face_metric;            // and with bounds, in place of metric
   Slot products, keep_metric;  // of conjugate gradients
   Slot step;                   // of all but the recursion: writes delta and sums its slope
 };
@@ -56,11 +65,15 @@ struct GuardedControl : Judgement {
   double *alpha = nullptr, *yq = nullptr;  // by pair
   Bundle* bundles = nullptr;               // those of five first
   std::int64_t fives = 0, singles = 0;
+  std::int64_t memory = 0;  // with bounds: of these
+  FacePair* face_pairs = nullptr;
+  Slot* blocks = nullptr;  // of three pairs by three
 
   // Of one judgement.
   Measured trial{};
   Next next = Next::kNone;
   bool promise_kept = false;
+  bool closed = false;  // the face of the bounds has closed, and the pairs follow it
 
   GuardedSlots slots{};
   ProposerSlots direction{};

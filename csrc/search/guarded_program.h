@@ -2,6 +2,7 @@
 // Guarded::steps in which order they come.
 #pragma once
 
+#include "face.h"
 #include "proposers.h"
 
 namespace mdbopt::search::guarded {
@@ -41,6 +42,10 @@ MDBOPT_INLINE void measure(GuardedControl& c) {
   want<rules::Pair>(c.slots.pair, c.at.x, c.at.trial, c.at.g, c.told.g, c.s[slot], c.y[slot],
                     c.at.spare_g);
   give<rules::Pair>(c.slots.pair, c.now.scale, c.tables.scale[slot]);
+  if (c.bounded) {
+    want<rules::Face>(c.slots.face, c.at.x, c.at.trial, c.at.g, c.told.g, c.lower, c.upper);
+    give<rules::Face>(c.slots.face, c.now.scale);
+  }
   with_proposer(c.proposer, [&](auto proposer) { proposer.measure(c); });
 }
 
@@ -83,10 +88,9 @@ MDBOPT_INLINE void want_learn(GuardedControl& c) {
   }
 }
 
-MDBOPT_INLINE void remember(GuardedControl& c, const Fit& fit, bool shorter = false) {
+MDBOPT_INLINE void remember(GuardedControl& c, const Fit& fit) {
   const double curvature = c.trial.sy_stored;
-  const double s_scale = c.tables.scale[c.pairs.last];
-  if (!(curvature > 0.0) || !c.metric.fit(fit, curvature, s_scale, shorter)) return;
+  if (!(curvature > 0.0) || !c.metric.fit(fit, curvature, c.tables.scale[c.pairs.last])) return;
   with_proposer(c.proposer, [&](auto proposer) { proposer.learn(c, fit); });
   c.tables.curvature[c.pairs.next] = curvature;
   c.pairs.keep();
@@ -108,9 +112,24 @@ MDBOPT_INLINE void move_to_trial(GuardedControl& c) {
   arrive(c.guard, c.now, c.trial);
   if (c.now.gmax == 0.0) return;
   if (grow_after(c.guard, c.metric, c.promise_kept, c.facts.forward)) rescale(c, kFold);
+  if (c.bounded && c.slots.face.sums[1] > 0.0) close_face(c);
   if (!count_step(c.guard, c.trial, c.promise_kept)) return;
-  want<rules::Decrease>(c.slots.decrease, at.g, c.b);
-  give<rules::Decrease>(c.slots.decrease, c.now.scale);
+  if (c.bounded) {
+    want<rules::WithinDecrease>(c.slots.within_decrease, at.x, at.g, c.b, c.lower, c.upper);
+    give<rules::WithinDecrease>(c.slots.within_decrease, c.facts.gamma * c.guard.growth,
+                                c.now.scale);
+  } else {
+    want<rules::Decrease>(c.slots.decrease, at.g, c.b);
+    give<rules::Decrease>(c.slots.decrease, c.now.scale);
+  }
+}
+
+// Whether the window, if it is to be settled, owes a plain step.
+MDBOPT_INLINE bool owes(GuardedControl& c) {
+  const GuardedSlots& slots = c.slots;
+  if (wanted(slots.within_decrease)) return overdue(c.guard, 0.5 * slots.within_decrease.sums[0]);
+  return wanted(slots.decrease) &&
+         overdue(c.guard, 0.5 * c.facts.gamma * c.guard.growth * slots.decrease.sums[0]);
 }
 
 // --- the next trial ------------------------------------------------------------------------------
@@ -118,11 +137,18 @@ MDBOPT_INLINE void first(GuardedControl& c) {
   using Rule = rules::Trial<rules::UniformCandidate>;
   want<Rule>(c.slots.first, c.at.x, c.at.g, c.at.trial);
   give<Rule>(c.slots.first, c.guard.t * c.guard.unit_step, c.now.scale);
+  if (!c.bounded) return;
+  using Clip = rules::Clip<rules::UniformClip>;
+  want<Clip>(c.slots.first_clip, c.at.x, c.at.g, c.lower, c.upper, c.at.trial);
+  give<Clip>(c.slots.first_clip, c.guard.t * c.guard.unit_step, c.now.scale);
 }
 
 MDBOPT_INLINE void along(GuardedControl& c) {
   want<rules::Along>(c.slots.along, c.at.x, c.delta, c.at.trial);
   give<rules::Along>(c.slots.along, c.guard.t);
+  if (!c.bounded) return;
+  want<rules::AlongClip>(c.slots.along_clip, c.at.x, c.delta, c.at.g, c.lower, c.upper, c.at.trial);
+  give<rules::AlongClip>(c.slots.along_clip, c.guard.t, c.now.scale);
 }
 
 MDBOPT_INLINE void direct(GuardedControl& c) {
@@ -145,6 +171,10 @@ MDBOPT_INLINE void plain(GuardedControl& c) {
   begin_plain(c.guard);
   want<Rule>(c.slots.plain, c.at.x, c.at.g, c.b, c.at.trial);
   give<Rule>(c.slots.plain, c.facts.gamma * c.guard.growth, c.now.scale);
+  if (!c.bounded) return;
+  using Clip = rules::Clip<rules::LinearClip>;
+  want<Clip>(c.slots.plain_clip, c.at.x, c.at.g, c.b, c.lower, c.upper, c.at.trial);
+  give<Clip>(c.slots.plain_clip, c.facts.gamma * c.guard.growth, c.now.scale);
 }
 
 // --- the decisions -------------------------------------------------------------------------------
@@ -154,6 +184,7 @@ struct Begin {
   MDBOPT_INLINE static void take(GuardedControl& c) {
     skip_all(c.slots);
     skip_all(c.direction);
+    skip_face(c);
     for_bundles(c, [](Bundle& bundle, bool) {
       bundle.products.skip = bundle.add_y.skip = bundle.dots.skip = bundle.add_s.skip = 1;
     });
@@ -183,12 +214,14 @@ struct Learn {
     c.pairs.last = c.pairs.next;
     with_proposer(c.proposer, [&](auto proposer) { proposer.measured(c); });
     c.trial = measured(n, c.f_trial, c.slots.pair.sums, c.limits);
-    n.trial_gmax = c.trial.gmax;
+    n.trial_gmax = c.bounded ? c.slots.face.sums[0] : c.trial.gmax;
+    if (c.bounded && c.guard.state == kPlain) c.trial.promised = -c.guard.promised;
     measure_noise(n, c.f_trial, c.trial.gs, c.trial.gs_trial);
     if (out_of_range(n, c.f_trial, c.trial.gmax, kTooSteep)) {
       c.slots.pair.skip = 1;
       return hole(c);
     }
+    c.trial.gmax = n.trial_gmax;
     open_box(c.guard, c.guard.t * c.guard.unit_step);
     if (learns(c.guard, n, c.trial)) want_learn(c);
   }
@@ -217,7 +250,7 @@ struct Decide {
       const bool relearns =
           with_proposer(c.proposer, [](auto proposer) { return proposer.kRelearns; });
       c.next = after_failure(c.guard, c.trial, relearns);
-      if (c.next == Next::kDirection) remember(c, fit, is_too_long(c.guard));
+      if (c.next == Next::kDirection) remember(c, fit);
     }
     if (won) move_to_trial(c);
   }
@@ -227,10 +260,9 @@ struct Decide {
 struct Choose {
   using Control = GuardedControl;
   MDBOPT_INLINE static void take(GuardedControl& c) {
+    if (c.bounded) take_face(c);
     if (c.moved && wanted(c.slots.pair) && c.now.gmax != 0.0) {
-      const bool owes =
-          wanted(c.slots.decrease) && overdue(c.guard, c.slots.decrease.sums[0], c.facts.gamma);
-      c.next = after_step(c.guard, c.trial, owes);
+      c.next = after_step(c.guard, c.trial, owes(c));
     }
     if (c.next == Next::kDirection && c.pairs.count == 0) c.next = Next::kPlain;
     switch (c.next) {
@@ -267,6 +299,10 @@ struct Arrive {
     const bool is_first = wanted(c.slots.first);
     if (!is_first && !wanted(c.slots.along)) return;
     n.moved = is_first ? c.slots.first.sums[2] : c.slots.along.sums[0];
+    if (c.bounded) {
+      n.moved = is_first ? c.slots.first_clip.sums[2] : c.slots.along_clip.sums[0];
+      c.guard.over = is_first ? 0.0 : c.slots.along_clip.sums[2];
+    }
     if (c.next == Next::kDirection && refused(c)) {
       forget(c);
       plain(c);
@@ -280,7 +316,7 @@ struct Arrive {
   // is built on it.
   MDBOPT_INLINE static bool refused(GuardedControl& c) {
     return with_proposer(c.proposer, [&](auto proposer) {
-      const double slope = proposer.slope(c);
+      const double slope = c.bounded ? c.slots.along_clip.sums[1] : proposer.slope(c);
       if (proposer.kReadsDelta && !is_finite(slope)) clear_delta(c);
       return !downhill(slope);
     });
@@ -294,8 +330,10 @@ struct Finish {
   MDBOPT_INLINE static void take(GuardedControl& c) {
     Numbers& n = c.now;
     if (wanted(c.slots.plain)) {
-      const double decrease = c.slots.plain.sums[0];
-      n.moved = is_finite(decrease) ? c.slots.plain.sums[2] : decrease;
+      const double* sums = (c.bounded ? c.slots.plain_clip : c.slots.plain).sums;
+      const double decrease = sums[0];
+      if (c.bounded) c.guard.promised = 0.5 * decrease;
+      n.moved = is_finite(decrease) ? sums[2] : decrease;
       if (is_finite(n.moved)) spend_if_too_short(c.guard, n, decrease, c.limits);
     }
     finish(c, c.guard.reopening == 0 && is_finite(n.moved),

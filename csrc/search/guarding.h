@@ -29,6 +29,9 @@ struct Guarding {
   double window_won = 0.0;
   std::int64_t reopened = -1;  // the gains there were when the box was last opened anew
   std::int64_t reopening = 0;  // 1: it is to be, before anything else
+  // With bounds: the largest of what they cut off a trial along delta, the whole step over what is left
+  // of it, 0 where they did not; and what a plain trial promised.
+  double over = 0.0, promised = 0.0;
 };
 
 // What a guarded search keeps for its life.
@@ -43,6 +46,7 @@ struct GuardingFacts {
 struct Measured {
   double f, difference, gs, gs_trial, sy, sy_stored, gmax;
   bool curved;
+  double promised;  // the change of f that a plain step promises at most
 };
 
 inline constexpr double kTooSteep = 1e30;  // over the first gradient: out of a float32 pair's range
@@ -54,8 +58,15 @@ inline constexpr std::size_t kPairSums = 8;
 // From the sums of the rule pair.
 MDBOPT_INLINE Measured measured(const Numbers& n, double f, const double* sums,
                                 const Precision& limits) {
-  Measured trial{f,       f - n.f, sums[0], sums[1],
-                 sums[2], sums[7], sums[4], sums[2] > limits.epsilon * sums[3]};
+  Measured trial{f,
+                 f - n.f,
+                 sums[0],
+                 sums[1],
+                 sums[2],
+                 sums[7],
+                 sums[4],
+                 sums[2] > limits.epsilon * sums[3],
+                 0.5 * sums[0]};
   if (noise(n, f, limits)) trial.difference = 0.5 * (trial.gs + trial.gs_trial);
   return trial;
 }
@@ -138,7 +149,7 @@ MDBOPT_INLINE LineMinimiser line_minimiser(double t, const Measured& trial) {
 }
 
 // Whether a plain step won what it promised.
-MDBOPT_INLINE bool kept(const Measured& trial) { return trial.difference <= 0.5 * trial.gs; }
+MDBOPT_INLINE bool kept(const Measured& trial) { return trial.difference <= trial.promised; }
 
 // The scalars of the walk that learns a curved pair.
 struct Learning {
@@ -180,9 +191,26 @@ MDBOPT_INLINE bool break_promise(Guarding& guard, Numbers& n, DiagonalMetric& me
 // them, and when it was not or a trial was not finite, so that all there is to learn is t.
 inline constexpr std::int64_t kTries = 5;
 inline constexpr std::int64_t kMostTries = 20;
+// Of these, after which a straight one is relearnt. Directions that stay too long need more than a pair.
+inline constexpr std::int64_t kRelearnt = 2;
 
 MDBOPT_INLINE double shorter(double cubic, double least, double t) {
   return cubic > 0.0 ? clamped(cubic, least * t, 0.7 * t) : 0.1 * t;
+}
+
+// A trial that ends where it meets its first bound is as much as not cut short, to the rounding of x.
+MDBOPT_INLINE bool cut_short(const Guarding& guard) {
+  constexpr double kCut = 1.001;
+  return guard.over > kCut;
+}
+
+// Of a direction that bounds have cut short. Up to the first bound that it meets the trial was the
+// direction's own, so t need not fall below that; the pair says little of how it goes on, as the same
+// direction would be cut short again.
+MDBOPT_INLINE double shorter_at_bounds(double cubic, double over, double t) {
+  const double first_bound = t / over;
+  if (cubic > 0.0) return smaller(larger(cubic, first_bound), 0.7 * t);
+  return clamped(first_bound, 0.1 * t, 0.7 * t);
 }
 
 // Of the first step or a direction. kDirection: the pair is to be remembered first.
@@ -195,15 +223,16 @@ MDBOPT_INLINE Next after_failure(Guarding& guard, const Measured& trial, bool re
     guard.t = shorter(line.cubic, 0x1p-40, guard.t);
     return guard.tries >= kFirstTries ? Next::kPlain : Next::kFirst;
   }
+  if (cut_short(guard)) {
+    guard.t = shorter_at_bounds(line.cubic, guard.over, guard.t);
+    return guard.tries >= kMostTries ? Next::kPlain : Next::kAlong;
+  }
   const bool straight = trial.curved && line.straight();
   if (guard.tries >= (straight ? kTries : kMostTries)) return Next::kPlain;
-  if (relearns && straight) return Next::kDirection;
+  if (relearns && straight && guard.tries <= kRelearnt) return Next::kDirection;
   guard.t = shorter(line.cubic, 0.1, guard.t);
   return Next::kAlong;
 }
-
-// Whether directions from x stay too long although one was relearnt.
-MDBOPT_INLINE bool is_too_long(const Guarding& guard) { return guard.tries >= 2; }
 
 MDBOPT_INLINE Next after_plain_failure(Guarding& guard, Numbers& n) {
   constexpr std::int64_t kPlainFails = 60;  // in a row: nothing will help
@@ -249,10 +278,9 @@ MDBOPT_INLINE bool count_step(Guarding& guard, const Measured& trial, bool promi
   return guard.window_steps >= kWindow;
 }
 
-// What the steps of the window won against as many plain promises from where it ended; decrease is
-// Σ b g² there. True: a plain step is owed.
-MDBOPT_INLINE bool overdue(Guarding& guard, double decrease, double gamma) {
-  const double promise = 0.5 * gamma * guard.growth * decrease;
+// What the steps of the window won against as many plain promises from where it ended. True: a plain
+// step is owed.
+MDBOPT_INLINE bool overdue(Guarding& guard, double promise) {
   if (guard.window_won >= static_cast<double>(kWindow) * promise || guard.window_kept >= kWindow) {
     guard.window_steps = guard.window_kept = 0;
     guard.window_won = 0.0;

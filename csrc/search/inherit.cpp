@@ -44,7 +44,8 @@ void Guarded::inherit(const Heritage& heritage) {
   runner_.run(carry, {earlier.b_.data(), before.data(), now.data(), b_.data()},
               {std::min(guard.growth * scale, kLargestNumber)});
   guard.state = kDirection;  // there is no first step
-  if (proposer_->inherits()) take_pairs(earlier, before, now);
+  // Pairs within bounds see their face alone.
+  if (proposer_->inherits() && !bounded() && !earlier.bounded()) take_pairs(earlier, before, now);
 }
 
 // The oldest first, in the first slots.
@@ -67,7 +68,7 @@ void Guarded::take_pairs(Guarded& earlier, const Buffer& before, const Buffer& n
     // What H₀ is where the pair is the newest; a cut of 0 leaves the box as it is.
     double fits[kMaxSums];
     runner_.run(learn, {pairs_.s(kept), pairs_.y(kept), b_.data()}, {0.0, 1.0}, fits);
-    if (!control_.metric.fit(fit_of(fits), sums[0], s_scale, false)) continue;
+    if (!control_.metric.fit(fit_of(fits), sums[0], s_scale)) continue;
     pairs_.curvature(kept) = sums[0];
     pairs_.scale(kept) = s_scale;
     ++kept;

@@ -24,6 +24,8 @@ struct Judgement {
   Numbers now;
   Vectors at;
   Precision limits{};
+  bool bounded = false;  // x and trials lie between these
+  void *lower = nullptr, *upper = nullptr;
   bool trial_stays = false;  // in its memory, which a caller may hold on to: x becomes a copy of it
   double f_trial = 0.0;      // over the scale
   double moving = 0.0;       // max|x⁺ − x| of the trial being judged

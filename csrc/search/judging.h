@@ -26,19 +26,22 @@ MDBOPT_INLINE std::int64_t patience_of_set(const Numbers& n) {
 MDBOPT_INLINE bool keeps_promise(const Numbers& n, const Proposal& proposal, double f_trial) {
   return f_trial - n.f + 0.5 * proposal.decrease <= 0.0;
 }
-// Within it.
-MDBOPT_INLINE bool keeps_promise(const Numbers& n, const Secant& secant) {
-  return secant.slope >= 0.0 && no_worse_than_start(n) && secant.gmax < kHuge;
+// Within it, by the trapezoid.
+MDBOPT_INLINE bool keeps_promise(const Numbers& n, const Proposal& proposal, const Secant& secant) {
+  return secant.slope >= 0.5 * (proposal.decrease - proposal.spent) && no_worse_than_start(n) &&
+         secant.gmax < kHuge;
 }
 
 // ν of the half-space by which a rejected candidate cuts; 0 where it gives none.
 MDBOPT_INLINE double excluding(const Numbers& n, const Proposal& proposal, const Secant& secant,
-                               double f_trial, bool cocoercive, const Precision& limits) {
+                               double f_trial, bool cocoercive, bool bounded,
+                               const Precision& limits) {
   const double nu = normaliser(n.f, f_trial, secant.slope, secant.curvature, cocoercive, limits);
   // What the half-space takes from the candidate at least, ⟨u, p⟩; a candidate it does not exclude
   // would come again.
-  const double excluded =
-      (cocoercive ? 1.0 : 0.5) * proposal.decrease - (cocoercive ? 2.0 : 1.0) * secant.slope;
+  const double excluded = bounded ? secant.curvature * (secant.curvature / proposal.spent)
+                                  : (cocoercive ? 1.0 : 0.5) * proposal.decrease -
+                                        (cocoercive ? 2.0 : 1.0) * secant.slope;
   return nu > 0.0 && excluded >= nu ? nu : 0.0;
 }
 

@@ -2,6 +2,8 @@
 #include <mdbopt/error.h>
 
 #include <cmath>
+#include <cstddef>
+#include <limits>
 #include <string>
 
 #include "guarded.h"
@@ -17,10 +19,40 @@ void check(const char* name, double value, double least, bool inclusive, const c
   throw Error(std::string(name) + ": expected " + expected + ", got " + std::to_string(value));
 }
 
+void check_bounds(const Options& o) {
+  if (o.lower.empty() && o.upper.empty()) return;
+  if (o.lower.size() != o.upper.size()) {
+    throw Error("bounds: expected as many lower as upper ones, got " +
+                std::to_string(o.lower.size()) + " and " + std::to_string(o.upper.size()));
+  }
+  for (std::size_t i = 0; i < o.lower.size(); ++i) {
+    const double lower = o.lower[i];
+    const double upper = o.upper[i];
+    constexpr double kInfinite = std::numeric_limits<double>::infinity();
+    if (lower <= upper && lower < kInfinite && upper > -kInfinite) continue;
+    throw Error("bounds: expected lower <= upper, got " + std::to_string(lower) + " and " +
+                std::to_string(upper) + " at index " + std::to_string(i));
+  }
+  if (!o.cocoercive) {
+    throw Error(
+        "cut: expected cocoercive with bounds, as the hypergradient's half-space is that of a step "
+        "without them, got hypergradient");
+  }
+  if (o.method == "ellipsoid" && o.gradient_direction) {
+    throw Error(
+        "candidate: expected plain with bounds, as the other one would follow coordinates that are "
+        "held by them, got gradient");
+  }
+  if (o.method == "guarded" && o.proposer != "lbfgs") {
+    throw Error("proposer: expected lbfgs with bounds, got " + o.proposer);
+  }
+}
+
 void check_options(const Options& options) {
   check("gamma", options.gamma, 0.0, false, "a finite number > 0");
   check("initial_scale", options.initial_scale, 0.0, false, "a finite number > 0 or \"auto\"");
   check("forward", options.forward, 1.0, true, "a finite number ≥ 1");
+  check_bounds(options);
   if (options.refine < 0)
     throw Error("refine: expected a whole number ≥ 0, got " + std::to_string(options.refine));
 }

@@ -3,8 +3,8 @@
 //
 // The fit (y·Dy)(s·D⁻¹s)/(s·y)² is 1 when Dy ∝ s. The box must win clearly to be used: it is an
 // upper bound on step sizes, and one that is still loose scales worse than none. The scale is the
-// geometric mean of the two Barzilai–Borwein step lengths in D, √(s·D⁻¹s / y·Dy), or the shorter of
-// them. The same on host and device.
+// geometric mean of the two Barzilai–Borwein step lengths in D, √(s·D⁻¹s / y·Dy). The same on host
+// and device.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct DiagonalMetric {
 
   // False, and unchanged, when no D gives a usable scale.
   // The curvature and s·D⁻¹s are those of the pair as stored, s times s_scale.
-  MDBOPT_INLINE bool fit(const Fit& fit, double curvature, double s_scale, bool shorter) {
+  MDBOPT_INLINE bool fit(const Fit& fit, double curvature, double s_scale) {
     constexpr double kMargin = 3.0;
     double measure[3];
     for (int k = 0; k < 3; ++k) {
@@ -41,8 +41,7 @@ struct DiagonalMetric {
     int best = 0;
     if (kMargin * measure[1] < measure[0]) best = 1;
     if (kMargin * measure[2] < measure[0] && measure[2] < measure[1]) best = 2;
-    const double mean = search::root(fit.sDs[best] / fit.yDy[best]);
-    const double fitted = (shorter ? curvature / fit.yDy[best] : mean) / s_scale;
+    const double fitted = search::root(fit.sDs[best] / fit.yDy[best]) / s_scale;
     if (!is_finite(fitted) || !(fitted > 0.0)) return false;
     kind = best;
     scale = fitted;

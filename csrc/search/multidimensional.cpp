@@ -32,9 +32,8 @@ void Multidimensional::start() {
     sets::resize(control_.set, options_.initial_scale / scale);
     return;
   }
-  static const std::size_t norm = find_rule("norm");
   double sums[kMaxSums];
-  runner_.run(norm, {g_.data()}, {scale}, sums);
+  norm(scale, sums);
   control_.seeking = 1;
   sets::resize(control_.seeker, 1.0 / std::sqrt(sums[0]));
 }
@@ -51,15 +50,21 @@ void Multidimensional::link(Program& program, void* there) {
   builder.decide<sets::Begin>();
   if (uniform) builder.gather<rules::Secant<rules::GradientSecant>>(slots.uniform_secant);
   set_.secant(builder, c);
+  if (bounded()) builder.gather<rules::StepSecant>(slots.step_secant).joins = true;
   builder.decide<sets::Choose>();
   set_.cut(builder, c);
   if (uniform && c.trial_stays)
     builder.apply<rules::Advance<Uniform>>(slots.uniform_accept);
   else if (uniform)
     builder.apply<rules::Accept<Uniform>>(slots.uniform_accept);
+  const auto clip_uniform = [&](Slot& slot) {
+    if (uniform && bounded()) builder.apply<rules::Clip<rules::UniformClip>>(slot).joins = true;
+  };
+  clip_uniform(slots.uniform_accept_clip);
   set_.accept(builder, c);
   builder.decide<sets::Arrive>();
   if (uniform) builder.apply<rules::Trial<Uniform>>(slots.uniform_trial);
+  clip_uniform(slots.uniform_trial_clip);
   set_.propose(builder, c);
   builder.decide<sets::Finish>();
 }
@@ -76,11 +81,13 @@ void Multidimensional::fields(Fields& fields) {
   fields.count("seeking", c.seeking, 0, 1);
   fields.count("seek_rejected", c.seek_rejected, 0, 1);
   fields.number("decrease", c.proposal.decrease, of_trial(fields, kNotNegative));
+  if (bounded()) fields.number("spent", c.proposal.spent, of_trial(fields, kNotNegative));
   const Range& range = while_running(kNotNegative);
   seeker_.fields(fields, "seeker_", c.seeker.extent, c.now.scale, range);
   set_.fields(fields, "set_", c.set.extent, c.now.scale, range);
   if (!fields.loading()) return;
   c.growing = -1;
+  if (!bounded()) c.proposal.spent = c.proposal.decrease;
   c.proposal.gmax = c.now.gmax;
   c.proposal.moved = c.now.moved;
 }

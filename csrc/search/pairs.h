@@ -81,7 +81,9 @@ class Pairs {
     control.tables.scale = image.add(scale_.doubles(), slots());
   }
 
-  void fields(Fields& fields) {
+  // `sleeping`: whether a pair may have an infinite curvature (face.h).
+  void fields(Fields& fields, bool sleeping) {
+    const Range curvature{kPositive.least, sleeping ? kInfinity : kLargestNumber};
     fields.same_count("memory", static_cast<std::int64_t>(memory_));
     const auto most = static_cast<std::int64_t>(memory_ + 1);
     fields.count("pairs_used", ring_->used, 1, most);
@@ -103,8 +105,9 @@ class Pairs {
     table(fields, "pairs_curvature", curvature_, 1, used, used, kAnything);
     table(fields, "pairs_scale", scale_, 1, used, used, kPositive);
     for (std::size_t k = 0; k < count(); ++k) {
-      fields.agree("pairs_curvature", kPositive.holds(curvature_.doubles()[slot(k)]),
-                   "finite numbers > 0 where pairs are kept");
+      fields.agree("pairs_curvature", curvature.holds(curvature_.doubles()[slot(k)]),
+                   sleeping ? "numbers > 0 where pairs are kept"
+                            : "finite numbers > 0 where pairs are kept");
     }
   }
   // Whether the slot holds a pair.

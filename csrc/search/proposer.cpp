@@ -41,7 +41,9 @@ class LbfgsWalks final : public Proposer {
   void begin(Builder& builder, GuardedControl& c) override {
     builder.apply<rules::Scaled>(c.direction.scaled);
     for_bundles([&](Bundle& bundle, bool five) { add(builder, bundle.add_y, five).joins = true; });
-    builder.apply<rules::ApplyMetric>(c.direction.metric).joins = true;
+    Step& metric = c.bounded ? builder.apply<rules::FaceMetric>(c.direction.face_metric)
+                             : builder.apply<rules::ApplyMetric>(c.direction.metric);
+    metric.joins = true;
     for_bundles([&](Bundle& bundle, bool five) {
       Step& step = five ? builder.gather<rules::Dots<rules::PairDots>>(bundle.dots)
                         : builder.gather<rules::Dots<rules::PairDot>>(bundle.dots);
@@ -53,7 +55,7 @@ class LbfgsWalks final : public Proposer {
     for_bundles([&](Bundle& bundle, bool five) {
       add(builder, bundle.add_s, five).joins = &bundle != bundles_.data();
     });
-    builder.gather<rules::Dot>(c.direction.dot).joins = true;
+    if (!c.bounded) builder.gather<rules::Dot>(c.direction.dot).joins = true;
   }
 
   bool inherits() const override { return true; }

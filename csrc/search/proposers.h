@@ -27,7 +27,7 @@ struct NoProposer {
   // done.
   MDBOPT_INLINE static void direct(GuardedControl&) {}
   MDBOPT_INLINE static void again(GuardedControl&) {}
-  // ⟨g, delta⟩ over the scale.
+  // ⟨g, delta⟩ over the scale, where x is not bounded.
   MDBOPT_INLINE static double slope(const GuardedControl& c) { return c.direction.step.sums[0]; }
 };
 
@@ -66,9 +66,16 @@ struct Lbfgs : NoProposer {
     first_loop(c.pairs, c.tables, c.alpha);
     want<rules::Scaled>(c.direction.scaled, c.at.g, q);
     give<rules::Scaled>(c.direction.scaled, -c.now.scale);
-    want<rules::ApplyMetric>(c.direction.metric, c.b, q);
-    give<rules::ApplyMetric>(c.direction.metric, c.metric.one(), c.metric.root(), c.metric.box());
-    want<rules::Dot>(c.direction.dot, c.at.g, q);
+    if (c.bounded) {
+      Slot& slot = c.direction.face_metric;
+      want<rules::FaceMetric>(slot, c.at.x, c.at.g, c.lower, c.upper, c.b, q);
+      give<rules::FaceMetric>(slot, c.metric.one(), c.metric.root(), c.metric.box());
+    } else {
+      Slot& slot = c.direction.metric;
+      want<rules::ApplyMetric>(slot, c.b, q);
+      give<rules::ApplyMetric>(slot, c.metric.one(), c.metric.root(), c.metric.box());
+      want<rules::Dot>(c.direction.dot, c.at.g, q);
+    }
     each(c, [&](Bundle& bundle) {
       want_pairs(c, bundle, bundle.add_y, c.y, q);
       want_pairs(c, bundle, bundle.dots, c.y, q);

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <vector>
 
 #include "../runtime/device.h"
 
@@ -35,6 +37,19 @@ void check_gradient(const Tensor& g, const Tensor& x) {
   }
 }
 
+// The lower bound (sign 1) or the upper one (−1) in float32, rounded inwards; the number nearest to the
+// lower one where none lies between them.
+float inwards(double lower, double upper, float sign) {
+  constexpr float kInfinite = std::numeric_limits<float>::infinity();
+  const float nearest = static_cast<float>(lower);
+  float least = nearest;
+  float most = static_cast<float>(upper);
+  if (least < lower) least = std::nextafter(least, kInfinite);
+  if (most > upper) most = std::nextafter(most, -kInfinite);
+  if (least > most) return nearest;
+  return sign > 0.0F ? least : most;
+}
+
 }  // namespace
 
 void Search::allocate(std::size_t size, Dtype dtype) {
@@ -51,6 +66,7 @@ void Search::allocate(std::size_t size, Dtype dtype) {
   x_ = runner_.zeros();
   g_ = runner_.zeros();
   trial_ = runner_.zeros();
+  take_bounds();
   allocate_more();
   if (reduction_ != nullptr) reduction_->reserve(most_sums(), groups().count());
 }
@@ -68,10 +84,64 @@ void Search::meet(std::size_t size, Dtype dtype) {
                                    {"refine", static_cast<double>(o.refine)},
                                    {"direction", o.gradient_direction ? "gradient" : "plain"},
                                    {"memory", static_cast<double>(o.memory)},
-                                   {"groups", o.groups.empty() ? "none" : "given"}};
+                                   {"groups", o.groups.empty() ? "none" : "given"},
+                                   {"bounds", o.lower.empty() ? "none" : "given"}};
   execution_->reduction = reduction_.get();
   reduction_->agree({&size, 1}, facts);
   if (reduction_->elements() == 0.0) throw Error(kNoElement);
+}
+
+// One bound for all is spread; bounds that are infinite throughout are none. (Shards cannot tell: those
+// of the others may not be.)
+void Search::take_bounds() {
+  const auto infinite = [](double bound) { return std::isinf(bound); };
+  const auto none = [&](const std::vector<double>& side) {
+    return std::all_of(side.begin(), side.end(), infinite);
+  };
+  judgement_.bounded = !options_.lower.empty() &&
+                       !(reduction_ == nullptr && none(options_.lower) && none(options_.upper));
+  if (!bounded()) return;
+  const auto placed = [&](const std::vector<double>& side, float sign) {
+    const std::size_t count = side.size();
+    if (count != 1 && count != runner_.size) {
+      throw Error("bounds: expected one for each coordinate, " + std::to_string(runner_.size) +
+                  ", or one for all, got " + std::to_string(count));
+    }
+    Buffer here(runner_.size, runner_.dtype, nullptr);
+    for (std::size_t i = 0; i < runner_.size; ++i) {
+      const std::size_t k = count == 1 ? 0 : i;
+      if (runner_.dtype == Dtype::kFloat64)
+        static_cast<double*>(here.data())[i] = side[k];
+      else
+        static_cast<float*>(here.data())[i] = inwards(options_.lower[k], options_.upper[k], sign);
+    }
+    Buffer there = runner_.zeros();
+    there.write(here.data());
+    return there;
+  };
+  lower_ = placed(options_.lower, 1.0F);
+  upper_ = placed(options_.upper, -1.0F);
+}
+
+// The method, and the bounds it works within: FNV-1a of their bits.
+std::string Search::method_within() const {
+  if (!bounded()) return options_.method;
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const std::vector<double>* side : {&options_.lower, &options_.upper}) {
+    for (const double bound : *side) {
+      hash = (hash ^ __builtin_bit_cast(std::uint64_t, bound)) * 0x100000001b3U;
+    }
+  }
+  return options_.method + " within bounds " + std::to_string(hash);
+}
+
+void Search::norm(double scale, double* sums) const {
+  static const std::size_t whole = find_rule("norm");
+  static const std::size_t face = find_rule("face_norm");
+  if (bounded())
+    runner_.run(face, {x_.data(), g_.data(), lower_.data(), upper_.data()}, {scale}, sums);
+  else
+    runner_.run(whole, {g_.data()}, {scale}, sums);
 }
 
 template <class Body>
@@ -102,6 +172,8 @@ void Search::prepare() {
   }
   void* control = lies_on_device() ? control_there_.data() : &j;
   j.at = {x_.data(), spare_x_.data(), g_.data(), spare_g_.data(), trial_.data()};
+  j.lower = lower_.data();
+  j.upper = upper_.data();
   j.trial_stays = lies_on_device();
   judging_.program = {{}, runner_.dtype, groups().partition(), control};
   link(judging_.program, control);
@@ -217,10 +289,16 @@ void Search::begin(const Tensor& x, double f, const Tensor& g, const Heritage& h
   n.f_told = n.f_start_told = f;
   n.gmax = sums[1];
   if (!std::isfinite(f) || !std::isfinite(n.gmax)) return end(n, Status::kNotFinite);
+  const double steepest = n.gmax;
+  if (bounded()) {
+    Search::norm(1.0, sums);
+    if (sums[2] != 0.0) throw Error("x: expected a point within the bounds, got one outside");
+    n.gmax = sums[1];
+  }
   n.trial_gmax = n.gmax;
   n.f = f;
   if (n.gmax == 0.0) return;
-  n.exponent = std::clamp(std::ilogb(n.gmax), -kLargestExponent, kLargestExponent);
+  n.exponent = std::clamp(std::ilogb(steepest), -kLargestExponent, kLargestExponent);
   n.scale = std::ldexp(1.0, static_cast<int>(-n.exponent));
   n.gmax *= n.scale;
   n.trial_gmax = n.gmax;
@@ -285,10 +363,33 @@ void Search::loaded() {
   if (!ready()) work({Cause::kAgain});
 }
 
+void Search::active(std::int8_t* out) {
+  catch_up();
+  std::fill_n(out, x_.size(), std::int8_t{0});
+  if (!bounded()) return;
+  const auto compare = [&](auto element) {
+    std::vector<decltype(element)> x(x_.size());
+    std::vector<decltype(element)> lower(x_.size());
+    std::vector<decltype(element)> upper(x_.size());
+    x_.read(x.data());
+    lower_.read(lower.data());
+    upper_.read(upper.data());
+    if (lies_on_device()) device_library().synchronize(location());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (x[i] >= upper[i]) out[i] = 1;
+      if (x[i] <= lower[i]) out[i] = -1;
+    }
+  };
+  if (x_.dtype() == Dtype::kFloat64)
+    compare(double{});
+  else
+    compare(float{});
+}
+
 void Search::fields(Fields& fields) {
   catch_up();
   Numbers& n = judgement_.now;
-  fields.word("method", options_.method);
+  fields.word("method", method_within());
   fields.word("groups", groups().identity());
   fields.word("cut", options_.cocoercive ? "cocoercive" : "hypergradient");
   fields.same("forward", options_.forward);
@@ -329,10 +430,14 @@ void Search::fields(Fields& fields) {
   fields.array("trial", trial_, waits ? kAnything : while_running(kFinite));
   if (!fields.loading() || stillborn) return;
   fields.agree("f_scaled", n.f == scaled(n, n.f_told), "f times scale");
-  static const std::size_t norm = find_rule("norm");
   double sums[kMaxSums];
-  runner_.run(norm, {g_.data()}, {1.0}, sums);
+  norm(1.0, sums);
   fields.agree("gmax_scaled", n.gmax == scaled(n, sums[1]), "max|g| times scale");
+  if (!bounded()) return;
+  fields.agree("x", sums[2] == 0.0, "a point within the bounds");
+  static const std::size_t face = find_rule("face_norm");
+  runner_.run(face, {trial_.data(), g_.data(), lower_.data(), upper_.data()}, {1.0}, sums);
+  fields.agree("trial", waits || sums[2] == 0.0, "a point within the bounds");
 }
 
 }  // namespace mdbopt::search

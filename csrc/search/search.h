@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "../engine/reduction.h"
 #include "../engine/runner.h"
@@ -102,6 +103,8 @@ class Search {
   // An array beside x.
   Buffer zeros(Dtype dtype) const { return runner_.zeros(dtype); }
 
+  // Where x is at a bound: −1 the lower, 1 the upper, else 0; on the host, one per coordinate.
+  void active(std::int8_t* out);
   // The step size of each coordinate that a plain step would use now; out has one double per
   // coordinate, where x is.
   virtual void step_sizes(double* out) = 0;
@@ -145,12 +148,17 @@ class Search {
     catch_up();
     return judgement_.now;
   }
+  bool bounded() const { return judgement_.bounded; }
+  // Of x and g with gradients times `scale`, what the rule face_norm sums; without bounds ‖g‖² and
+  // max|g| alone.
+  void norm(double scale, double* sums) const;
   bool lies_on_device() const { return !execution_->location.on_cpu(); }
 
   Options options_;
   std::unique_ptr<Reduction> reduction_;  // null: arrays are whole
   RuleRunner runner_;
   Buffer x_, g_, trial_, spare_x_, spare_g_;
+  Buffer lower_, upper_;                  // where x is bounded
   std::unique_ptr<DeviceProgram> there_;  // on a device, once the search has started
 
  private:
@@ -171,6 +179,8 @@ class Search {
   virtual void send() {}
 
   void meet(std::size_t size, Dtype dtype);
+  void take_bounds();
+  std::string method_within() const;
   // Does it; what it throws, the other shards are told.
   template <class Body>
   void with_shards(Body body);

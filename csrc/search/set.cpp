@@ -130,16 +130,16 @@ void Set::cut(Builder& builder, SetsControl& c) const {
     case ShapeKind::kBox:
       if (apart) return cut_apart<rules::Box>(builder, c);
       builder.apply<rules::CutTrial<rules::Box>>(c.slots.cut);
-      return;
+      return clip(builder, c, c.slots.cut_clip);
     case ShapeKind::kSimplex:
       if (apart) return cut_apart<rules::Simplex>(builder, c);
       builder.apply<rules::CutTrial<rules::Simplex>>(c.slots.cut);
-      return;
+      return clip(builder, c, c.slots.cut_clip);
     default:
       if (apart) return cut_apart<rules::Ellipsoid>(builder, c);
       if (!facts_.gradient_direction) {
         builder.apply<rules::CutTrial<rules::Ellipsoid>>(c.slots.cut);
-        return;
+        return clip(builder, c, c.slots.cut_clip);
       }
       builder.apply<rules::EllipsoidCutPair>(c.slots.cut);
       builder.decide<sets::TakeCutNorm>();
@@ -161,6 +161,7 @@ void Set::accept(Builder& builder, SetsControl& c) const {
     builder.apply<rules::Accept<Gradient>>(slot);
   else
     builder.apply<rules::Accept<Linear>>(slot);
+  clip(builder, c, c.slots.accept_clip);
 }
 
 void Set::propose(Builder& builder, SetsControl& c) const {
@@ -170,6 +171,12 @@ void Set::propose(Builder& builder, SetsControl& c) const {
     builder.apply<rules::Trial<rules::GradientDirectionCandidate>>(c.slots.trial);
   else
     builder.apply<rules::Trial<rules::LinearCandidate>>(c.slots.trial);
+  clip(builder, c, c.slots.trial_clip);
+}
+
+// With bounds, in the pass of the walk that proposes.
+void Set::clip(Builder& builder, const SetsControl& c, Slot& slot) const {
+  if (c.bounded) builder.apply<rules::Clip<rules::LinearClip>>(slot).joins = true;
 }
 
 void Set::step_sizes(const Extent& extent, double* out) const {

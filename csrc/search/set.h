@@ -56,6 +56,7 @@ class Set {
   // What its array goes over.
   Over over() const { return groups_.empty() ? Over::kCoordinates : Over::kGroups; }
   void candidate(Builder& builder, CandidateSlots& slots, bool there) const;
+  void clip(Builder& builder, const SetsControl& control, Slot& slot) const;
   template <class Shape>
   void cut_apart(Builder& builder, SetsControl& control) const;
 

@@ -25,7 +25,9 @@ struct CandidateSlots {
 struct SetsSlots {
   Slot uniform_secant, uniform_accept, uniform_trial;  // of one step size
   Slot secant, accept, trial;                          // of a set with an array
-  CandidateSlots there, here;                          // for accept, and for trial
+  Slot step_secant;                                    // with bounds, and behind what proposes:
+  Slot uniform_accept_clip, uniform_trial_clip, accept_clip, trial_clip, cut_clip;
+  CandidateSlots there, here;  // for accept, and for trial
   Slot rescale, hypergradient, shrink, cut;
 };
 
@@ -46,6 +48,7 @@ struct SetsControl : Judgement {
 
   // Of one judgement.
   Slot* proposing = nullptr;  // the walk that writes the next trial
+  Slot* clipping = nullptr;   // with bounds, the walk behind it
   bool was_seeking = false;
   double grown = 1.0;  // by what an accepted step grows its set
   bool refining = false;
@@ -124,6 +127,20 @@ MDBOPT_INLINE void give_step(SetsControl& c) {
                 sizeof(Rule::Coef) ==
                     sizeof(rules::Trial<rules::GradientDirectionCandidate>::Coef));
   give<Rule>(*c.proposing, step_of(c), active(c).extent.scale);
+  if (!c.bounded) return;
+  using Clip = rules::Clip<rules::LinearClip>;
+  static_assert(sizeof(Clip::Coef) == sizeof(rules::Clip<rules::UniformClip>::Coef));
+  give<Clip>(*c.clipping, step_of(c), active(c).extent.scale);
+}
+
+// Behind the walk that writes this trial from x and g.
+MDBOPT_INLINE void want_clip(SetsControl& c, Slot& slot, void* x, void* g, void* trial) {
+  if (!c.bounded) return;
+  c.clipping = &slot;
+  if (uniform(c))
+    want<rules::Clip<rules::UniformClip>>(slot, x, g, c.lower, c.upper, trial);
+  else
+    want<rules::Clip<rules::LinearClip>>(slot, x, g, per_coordinate(c), c.lower, c.upper, trial);
 }
 
 MDBOPT_INLINE void want_trial(SetsControl& c) {
@@ -131,10 +148,12 @@ MDBOPT_INLINE void want_trial(SetsControl& c) {
   if (uniform(c)) {
     c.proposing = &c.slots.uniform_trial;
     want<rules::Trial<rules::UniformCandidate>>(*c.proposing, at.x, at.g, at.trial);
+    want_clip(c, c.slots.uniform_trial_clip, at.x, at.g, at.trial);
   } else {
     c.proposing = &c.slots.trial;
     want<rules::Trial<rules::LinearCandidate>>(*c.proposing, at.x, at.g, per_coordinate(c),
                                                at.trial);
+    want_clip(c, c.slots.trial_clip, at.x, at.g, at.trial);
     want_candidate(c, c.slots.here, at.g);
   }
   give_step(c);
@@ -168,10 +187,12 @@ MDBOPT_INLINE void want_accept(SetsControl& c) {
   if (uniform(c)) {
     c.proposing = &c.slots.uniform_accept;
     want<rules::Accept<rules::UniformCandidate>>(*c.proposing, x, c.told.g, trial, at.spare_g);
+    want_clip(c, c.slots.uniform_accept_clip, x, c.told.g, trial);
   } else {
     c.proposing = &c.slots.accept;
     want<rules::Accept<rules::LinearCandidate>>(*c.proposing, x, c.told.g, per_coordinate(c), trial,
                                                 at.spare_g);
+    want_clip(c, c.slots.accept_clip, x, c.told.g, trial);
     want_candidate(c, c.slots.there, c.told.g);
   }
   give_step(c);
@@ -265,16 +286,20 @@ MDBOPT_INLINE void cut(SetsControl& c, const Secant& secant, double nu) {
   c.proposing = &slot;
   want<Rule>(slot, at.x, at.g, c.told.g, c.array, at.trial);
   give<Rule>(slot, by.cut, step(facts, extent), by.lambda, extent.scale, cocoercive(c), deep);
+  if (!c.bounded) return;
+  want_clip(c, c.slots.cut_clip, at.x, at.g, at.trial);
+  give<rules::Clip<rules::LinearClip>>(*c.clipping, step(facts, extent), extent.scale);
 }
 
 MDBOPT_INLINE void reject(SetsControl& c, const Secant& secant) {
   Numbers& n = c.now;
   if (c.seeking != 0) {
     c.seek_rejected = 1;
-    const double minimiser = c.proposal.decrease / secant.curvature;
+    const double minimiser = -c.proposal.slope() / secant.curvature;
     return shrink(c, is_finite(minimiser) ? clamped(minimiser, 0.1, kHalf) : kHalf);
   }
-  const double nu = excluding(n, c.proposal, secant, c.f_trial, c.set.facts.cocoercive, c.limits);
+  const double nu =
+      excluding(n, c.proposal, secant, c.f_trial, c.set.facts.cocoercive, c.bounded, c.limits);
   if (!(nu > 0.0)) return shrink(c, kHalf);
   cut(c, secant, nu);
 }
@@ -290,6 +315,9 @@ MDBOPT_INLINE void want_secant(SetsControl& c) {
   else
     want<Rule>(slot, c.at.g, c.told.g, per_coordinate(c));
   give<Rule>(slot, step_of(c), scale, cocoercive(c));
+  if (!c.bounded) return;
+  want<rules::StepSecant>(c.slots.step_secant, c.at.x, c.at.trial, c.at.g, c.told.g);
+  give<rules::StepSecant>(c.slots.step_secant, scale);
 }
 
 // Takes f, and accepts or asks for the secant.
@@ -297,7 +325,7 @@ struct Begin {
   using Control = SetsControl;
   MDBOPT_INLINE static void take(SetsControl& c) {
     skip_all(c.slots);
-    c.proposing = nullptr;
+    c.proposing = c.clipping = nullptr;
     switch (begin(c, c.proposal.finite())) {
       case Beginning::kNothing:
         return;
@@ -313,7 +341,7 @@ struct Begin {
     if (noise(n, c.f_trial, c.limits) || !keeps_promise(n, c.proposal, c.f_trial)) {
       return want_secant(c);
     }
-    measure_noise(n, c.f_trial, -c.proposal.decrease, kUnknownSlope);
+    measure_noise(n, c.f_trial, c.proposal.slope(), kUnknownSlope);
     accept(c);
   }
 };
@@ -327,8 +355,12 @@ struct Choose {
     Numbers& n = c.now;
     const double* sums = one ? c.slots.uniform_secant.sums : c.slots.secant.sums;
     Secant secant{sums[0], sums[1], sums[2], sums[3]};
-    measure_noise(n, c.f_trial, -c.proposal.decrease, -secant.slope);
-    if (noise(n, c.f_trial, c.limits) && keeps_promise(n, secant)) return accept(c);
+    if (c.bounded) {
+      secant.slope = c.slots.step_secant.sums[0];
+      secant.curvature = c.slots.step_secant.sums[1];
+    }
+    measure_noise(n, c.f_trial, c.proposal.slope(), -secant.slope);
+    if (noise(n, c.f_trial, c.limits) && keeps_promise(n, c.proposal, secant)) return accept(c);
     n.trial_gmax = secant.gmax;
     if (out_of_range(n, c.f_trial, secant.gmax, kHuge)) return fail(c);
     reject(c, secant);
@@ -435,7 +467,8 @@ struct Arrive {
       grow(c, 1.0 / c.grown);
       return fail(c);
     }
-    c.now.gmax = gmax;
+    if (c.bounded) c.now.trial_gmax = c.clipping->sums[1];
+    c.now.gmax = c.now.trial_gmax;
     arrive(c);
   }
 };
@@ -446,8 +479,8 @@ struct Finish {
   using Control = SetsControl;
   MDBOPT_INLINE static void take(SetsControl& c) {
     if (c.proposing != nullptr) {
-      const double* sums = c.proposing->sums;
-      c.proposal = {sums[0], sums[1], sums[2]};
+      const double* sums = (c.bounded ? c.clipping : c.proposing)->sums;
+      c.proposal = {sums[0], sums[1], sums[2], c.bounded ? sums[3] : sums[0]};
       c.now.moved = c.proposal.moved;
     }
     const bool smaller_left = active(c).extent.growth > kSmallestGrowth;

@@ -69,6 +69,8 @@ class SearchState:
         refine: int = ...,
         gradient_direction: bool = ...,
         groups: NDArray[Any] = ...,
+        lower: NDArray[Any] = ...,
+        upper: NDArray[Any] = ...,
         memory: int = ...,
         proposer: str = ...,
         backend: str | None = ...,
@@ -90,6 +92,7 @@ class SearchState:
     def load(self, saved: Mapping[str, Any], device: int | None = ...) -> None: ...
     def layout(self, size: int, dtype: str) -> tuple[int, dict[str, tuple[str, int, int]]]: ...
     def step_sizes(self) -> Any: ...
+    def active(self) -> NDArray[Any]: ...
     @property
     def x(self) -> Any: ...
     @property

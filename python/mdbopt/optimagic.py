@@ -46,14 +46,14 @@ __all__ = ["Guarded"]
     needs_hess=False,
     needs_bounds=False,
     supports_parallelism=False,
-    supports_bounds=False,
-    supports_infinite_bounds=False,
+    supports_bounds=True,
+    supports_infinite_bounds=True,
     supports_linear_constraints=False,
     supports_nonlinear_constraints=False,
 )
 @dataclass(frozen=True)
 class Guarded(Algorithm):
-    """The default method of `mdbopt.minimize`, for smooth functions without bounds.
+    """The default method of `mdbopt.minimize`, for smooth functions, with bounds or without.
 
     A quasi-Newton direction proposes, the box of multidimensional backtracking guards it: variables
     may have any scales. Criterion and gradient are always evaluated together, so that
@@ -62,7 +62,8 @@ class Guarded(Algorithm):
     Parameters
     ----------
     convergence_gtol_abs : float, default 1e-5
-        Converged when max|g| is at most this, in units of the gradient.
+        Converged when max|g|, with bounds of the projected gradient, is at most this, in units of
+        the gradient.
     convergence_ftol_rel : float, default 2e-9
         Converged when an accepted step lowers f by no more than this times max(abs(f), 1).
     stopping_maxfun : int, default 1_000_000
@@ -71,11 +72,6 @@ class Guarded(Algorithm):
         Trial points at most, after the start.
     limited_memory_storage_length : int, optional
         Pairs of steps and gradients that are kept; None for as many as cost little.
-
-    Raises
-    ------
-    ValueError
-        When the run starts with bounds that are not infinite.
 
     Notes
     -----
@@ -109,7 +105,6 @@ class Guarded(Algorithm):
         }
         if self.limited_memory_storage_length is not None:
             options["memory"] = self.limited_memory_storage_length
-        # optimagic passes bounds to algorithms that do not heed them; they are refused here.
         sides = zip(_side(problem.bounds.lower, x0), _side(problem.bounds.upper, x0), strict=True)
         found = minimize(problem.fun_and_jac, x0, jac=True, options=options, bounds=list(sides))
         return InternalOptimizeResult(

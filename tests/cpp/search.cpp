@@ -22,7 +22,7 @@ void converges(const Case& one, double gtol) {
   }
   for (std::size_t i = 0; i < kSize; ++i) {
     const double x = static_cast<double>(static_cast<const T*>(search->x().data())[i]);
-    CHECK(std::abs(x - 1.0) <= 2.0 * gtol);
+    CHECK(std::abs(x - nearest(options_of(one), i, 1.0)) <= 2.0 * gtol);
   }
 }
 
@@ -102,17 +102,49 @@ void options_are_checked() {
   refused("initial_scale: expected", [](Options& o) { o.initial_scale = -1.0; });
   refused("forward: expected", [](Options& o) { o.forward = 0.99; });
   refused("refine: expected", [](Options& o) { o.refine = -1; });
+  const auto bounded = [](Options& o, double lower, double upper) {
+    o.lower = {lower};
+    o.upper = {upper};
+    o.gradient_direction = false;
+  };
+  refused("bounds: expected lower <= upper", [&](Options& o) { bounded(o, 1.0, 0.0); });
+  refused("bounds: expected lower <= upper", [&](Options& o) { bounded(o, NAN, 0.0); });
+  refused("bounds: expected lower <= upper", [&](Options& o) { bounded(o, HUGE_VAL, HUGE_VAL); });
+  refused("bounds: expected as many lower as upper ones", [](Options& o) { o.lower = {0.0}; });
+  refused("candidate: expected plain with bounds", [&](Options& o) {
+    bounded(o, 0.0, 1.0);
+    o.gradient_direction = true;
+  });
+  refused("cut: expected cocoercive with bounds", [&](Options& o) {
+    bounded(o, 0.0, 1.0);
+    o.cocoercive = false;
+  });
+  refused("proposer: expected lbfgs with bounds", [&](Options& o) {
+    bounded(o, 0.0, 1.0);
+    o.method = "guarded";
+    o.proposer = "cg";
+  });
+  Quadratic<double> problem(kSize);
+  Options within_two;
+  within_two.lower = {0.0, 0.0};
+  within_two.upper = {1.0, 1.0};
+  CHECK_THROWS(mdbopt::Error, "bounds: expected one for each coordinate, 12, or one for all, got 2",
+               problem.begin(*make(within_two)));
+  Options above;
+  above.lower = {0.5};
+  above.upper = {2.0};
+  CHECK_THROWS(mdbopt::Error, "x: expected a point within the bounds", problem.begin(*make(above)));
   Options options;
   options.groups = {0, 1};
   const auto search = make(options);
-  Quadratic<double> problem(kSize);
   CHECK_THROWS(mdbopt::Error, "groups: expected one label per coordinate", problem.begin(*search));
 }
 
 void starts_that_end_at_once() {
   for (const Case& one : cases()) {
     const auto search = make(options_of(one));
-    std::vector<double> x(kSize, 1.0);
+    std::vector<double> x(kSize);
+    for (std::size_t i = 0; i < kSize; ++i) x[i] = nearest(options_of(one), i, 1.0);
     std::vector<double> g(kSize, 0.0);
     const Tensor point{x.data(), kSize, Dtype::kFloat64, true};
     const Tensor gradient{g.data(), kSize, Dtype::kFloat64, true};

@@ -1,8 +1,10 @@
 // searches – what tests of the searches share: a problem, every method, and whole states by name.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 
@@ -73,6 +75,18 @@ struct Case {
   std::function<void(Options&)> set;
 };
 
+// Some of which the minimiser lies outside of, one that fixes its coordinate where a search begins.
+inline void within(Options& o) {
+  constexpr double kNone = std::numeric_limits<double>::infinity();
+  o.lower = {-1.0, -kNone, -1.0, 0.0, -kNone, -1.0, -1.0, -kNone, 0.0, -1.0, -kNone, 0.0};
+  o.upper = {0.6, 2.0, kNone, 0.0, 0.9, 0.3, 2.0, kNone, 0.1, 0.7, 0.2, kNone};
+}
+
+// The point within the bounds that is nearest to a number in every coordinate.
+inline double nearest(const Options& o, std::size_t i, double value) {
+  return o.lower.empty() ? value : std::min(std::max(value, o.lower[i]), o.upper[i]);
+}
+
 // Every method, and every option that takes another way through the code.
 inline const std::vector<Case>& cases() {
   static const std::vector<Case> all = {
@@ -82,7 +96,18 @@ inline const std::vector<Case>& cases() {
       {"guarded, cg", [](Options& o) { o.proposer = "cg"; }},
       {"guarded, groups", [](Options& o) { o.groups = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5}; }},
       {"guarded, hypergradient", [](Options& o) { o.cocoercive = false; }},
+      {"guarded, bounds", within},
+      {"guarded, groups and bounds",
+       [](Options& o) {
+         within(o);
+         o.groups = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5};
+       }},
       {"box", [](Options& o) { o.method = "box"; }},
+      {"box, bounds",
+       [](Options& o) {
+         within(o);
+         o.method = "box";
+       }},
       {"box, groups",
        [](Options& o) {
          o.method = "box";
@@ -99,8 +124,25 @@ inline const std::vector<Case>& cases() {
          o.method = "ellipsoid";
          o.refine = 2;
        }},
+      {"ellipsoid, bounds",
+       [](Options& o) {
+         within(o);
+         o.method = "ellipsoid";
+         o.gradient_direction = false;
+       }},
       {"simplex", [](Options& o) { o.method = "simplex"; }},
+      {"simplex, groups and bounds",
+       [](Options& o) {
+         within(o);
+         o.method = "simplex";
+         o.groups = {9, 9, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4};
+       }},
       {"backtracking", [](Options& o) { o.method = "backtracking"; }},
+      {"backtracking, bounds",
+       [](Options& o) {
+         within(o);
+         o.method = "backtracking";
+       }},
   };
   return all;
 }

@@ -73,13 +73,6 @@ def test_differences_count_evaluations_as_scipy_does():
         assert result.nfev == len(calls) == 4 * result.njev
 
 
-@pytest.mark.parametrize("bounds", [[(0, 1)] * 3, scipy.optimize.Bounds(np.zeros(3), np.ones(3))])
-def test_bounds_are_refused(bounds):
-    with pytest.raises(ValueError, match=r"bounds: .*\(0, 1\) for variable 0.*L-BFGS-B"):
-        through_scipy(bounds=bounds)
-    assert scipy.optimize.minimize(BOWL, X0, jac=True, bounds=bounds, method="L-BFGS-B").success
-
-
 @pytest.mark.parametrize(
     "constraints",
     [

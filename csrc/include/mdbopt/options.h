@@ -28,7 +28,10 @@ struct Options {
   int refine = 0;                  // Newton steps of the ellipsoid's shrink
   bool gradient_direction = true;  // the ellipsoid's candidate
   std::vector<std::int64_t>
-      groups;              // one label per coordinate; empty: every coordinate its own step size
+      groups;  // one label per coordinate; empty: every coordinate its own step size
+  // Bounds of x, infinite where there is none: one for each coordinate, or one for all, rounded inwards
+  // to x's dtype. Empty: none.
+  std::vector<double> lower, upper;
   std::size_t memory = 0;  // guarded: secant pairs kept; 0: by the number of variables, auto_memory
   std::string proposer = "lbfgs";  // guarded: lbfgs, heavy-ball, nesterov, cg
   Execution

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import numbers
 from collections.abc import Callable, Iterator, Mapping
@@ -48,14 +49,24 @@ class Differences:
         h over abs(x_i), likewise. Neither: ε^(1/2), for 3-point ε^(1/3), times max(abs(x_i), 1),
         away from 0, where ε is that of the dtype or of a coarser f. ``workers``: like ``map``, or a
         number of processes (-1: as many as processors).
+    bounds : array, shape (size, 2), optional
+        Within which points stay: a step that would leave them is taken back, or is as long as the
+        larger side has room; where 3-point has one side alone, f at h/2 and h makes up for the
+        other. A coordinate whose bounds are equal has the derivative 0.
     """
 
     def __init__(
-        self, scheme: str, size: int, dtype: np.dtype[Any], options: Mapping[str, Any]
+        self,
+        scheme: str,
+        size: int,
+        dtype: np.dtype[Any],
+        options: Mapping[str, Any],
+        bounds: NDArray[Any] | None = None,
     ) -> None:
         self.scheme = scheme
         self.evaluations = 2 * size if scheme == "3-point" else size
         self._dtype = dtype
+        self._bounds = None if bounds is None else bounds.T.astype(np.float64)
         self._eps = _step_sizes("eps", options.get("eps"), size)
         self._rel_step = _step_sizes(
             "finite_diff_rel_step", options.get("finite_diff_rel_step"), size
@@ -97,11 +108,14 @@ class Differences:
             wanted = self._wanted(at, epsilon)
         if self.exact:
             return self._complex_step(value, at, np.abs(wanted))
-        g = self._forward(value, at, f, self._taken(at, wanted))
+        steps = self._within(at, self._taken(at, wanted))
+        g = self._forward(value, at, f, steps)
         if self.scheme == "3-point":
-            other = self._forward(value, at, f, self._taken(at, -wanted))
+            back = self._taken(at, -steps)
+            both = self._inside(at, back)
+            other = self._forward(value, at, f, np.where(both, back, self._taken(at, 0.5 * steps)))
             with np.errstate(all="ignore"):
-                g = 0.5 * (g + other)
+                g = np.where(both, 0.5 * (g + other), 2.0 * other - g)
         with np.errstate(over="ignore"):
             return g.astype(self._dtype)
 
@@ -122,6 +136,22 @@ class Differences:
         with np.errstate(over="ignore", invalid="ignore"):
             return (x + steps).astype(self._dtype).astype(np.float64) - x
 
+    def _inside(self, x: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.bool_]:
+        if self._bounds is None:
+            return np.ones(x.shape, bool)
+        lower, upper = self._bounds
+        return np.asarray((x + steps >= lower) & (x + steps <= upper))
+
+    def _within(self, x: NDArray[np.float64], steps: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return steps that stay within the bounds, 0 where there is no room."""
+        if self._bounds is None:
+            return steps
+        lower, upper = self._bounds
+        room = np.where(upper - x >= x - lower, upper - x, lower - x)
+        back = self._taken(x, -steps)
+        turned = np.where(self._inside(x, back), back, room)
+        return np.asarray(np.where(self._inside(x, steps), steps, turned))
+
     def _forward(
         self,
         value: Callable[[NDArray[Any]], Any],
@@ -130,8 +160,12 @@ class Differences:
         steps: NDArray[np.float64],
     ) -> NDArray[np.float64]:
         known = {x.tobytes(): f}
+        # A step that cannot be made is not evaluated, but takes f as it is.
+        held = steps == 0.0 if self._bounds is not None else np.zeros(x.shape, bool)
+        steps = np.where(held, 1.0, steps)
+        known.update((point.tobytes(), f) for point in itertools.compress(_shifted(x, steps), held))
         if self._workers is not None:
-            points = list(_shifted(x, steps))
+            points = list(itertools.compress(_shifted(x, steps), ~held))
             found = self._map(value, [point.astype(self._dtype) for point in points])
             known.update(zip((point.tobytes() for point in points), found, strict=True))
         outside = np.geterr()

@@ -35,6 +35,11 @@ class Method:
         """Names of the search options that a user may set."""
         return tuple(f.name for f in fields(self.search) if f.name not in self.fixed)
 
+    @property
+    def takes_bounds(self) -> bool:
+        """Whether it works within bounds."""
+        return "bounds" in self.options() and self.fixed.get("proposer", "lbfgs") == "lbfgs"
+
     def completed(self, options: Mapping[str, Any], fun: Any, *, exact: bool) -> Mapping[str, Any]:
         """Add what the objective tells of the diagonal of its Hessian, where that is asked.
 
@@ -165,6 +170,11 @@ def method_name(name: Any) -> str:
 def device_methods() -> tuple[str, ...]:
     """Return the names of methods that work on a CUDA device, and on shards."""
     return tuple(name for name, method in _METHODS.items() if method.search.on_devices)
+
+
+def bounded_methods() -> tuple[str, ...]:
+    """Return the names of methods that work within bounds."""
+    return tuple(name for name, method in _METHODS.items() if method.takes_bounds)
 
 
 def find_method(name: Any) -> Method:

@@ -14,10 +14,9 @@ from scipy.optimize import OptimizeResult
 
 from mdbopt import _checks, _files
 from mdbopt._methods._iteration import HalfJudged
-from mdbopt._minimize.bounds import check_unbounded
 from mdbopt._minimize.callback import Callback
 from mdbopt._minimize.methods import device_methods, find_method
-from mdbopt._minimize.objective import Objective, Start, start_point
+from mdbopt._minimize.objective import Objective, Start, start_point, start_within
 from mdbopt._minimize.progress import Progress
 from mdbopt._minimize.run import Run
 from mdbopt._minimize.settings import Settings, read_options
@@ -79,7 +78,9 @@ def minimize(
         The same as ``options["gtol"]``, which wins.
     options : dict, optional
         ``gtol``: converged when max|g| <= gtol, absolute, in units of the gradient (default 1e-8,
-        1e-4 in float32; with "2-point" and "3-point" 1e-5, 1e-3 in float32). ``ftol``: converged
+        1e-4 in float32; with "2-point" and "3-point" 1e-5, 1e-3 in float32). With bounds g is the
+        projected gradient, of which a coordinate is no larger than the room to the bound that -g
+        leads to; so it is in ``trace``. ``ftol``: converged
         when an accepted step lowers f by no more than ftol·max(|f|, 1), dimensionless (default 0:
         never; with "2-point" and "3-point" 2⁻⁵², 2⁻²³ in float32: where f no longer tells).
         ``maxiter``, ``maxfun``: iterations and evaluations of f at most (default 20,000 each, inf:
@@ -89,8 +90,13 @@ def minimize(
         ``workers``: of differences, see Notes. All others belong to the method: see `Guarded`,
         `Box`, `Ellipsoid`, `Simplex`, `Backtracking`, and docs/methods.md for all other methods.
         Unknown names give an OptimizeWarning.
-    bounds : scipy.optimize.Bounds or sequence of pairs, optional
-        None, or infinite for each of the d variables: the problem is unconstrained.
+    bounds : scipy.optimize.Bounds or sequence of pairs (lower, upper), optional
+        Within which x stays: no point outside of them is evaluated, by differences neither. One
+        pair for each of the d variables, or a Bounds of numbers for all; None in a pair is
+        infinite, equal ones fix a variable. Of the methods "guarded", "box", "simplex",
+        "backtracking", "gd", and "ellipsoid" with ``candidate="plain"``; see docs/bounds.md. An
+        ``x0`` outside is clipped with an OptimizeWarning (on a CUDA device it is refused). For
+        float32 they are rounded inwards.
     progress : bool
         Show a bar on a terminal with tqdm, plain lines elsewhere, on standard error; nothing where
         that is closed or breaks.
@@ -127,9 +133,11 @@ def minimize(
         decreasing to -inf, 99 stopped by the callback), ``success`` (status 0), ``message``,
         ``step_sizes`` (float64, shape (d,): of a plain step, in units of x over g; of the methods
         of docs/methods.md of the next step, 0 where it does not follow the gradient), ``ncut``
-        (rejections that cut the set), ``trace`` (dict of arrays with one entry per evaluation of f
-        and g, x0 first: f, best, gmax, accepted, ncut, seconds), ``state`` (`SearchState`, of the
-        methods of `mdbopt.searches`: what ``warm_start`` takes; it keeps the search's memory).
+        (rejections that cut the set), ``active`` (with bounds: -1 where x is at its lower bound, 1
+        at its upper one, else 0; int8, NumPy), ``trace`` (dict of arrays with one entry per
+        evaluation of f and g, x0 first: f, best, gmax, accepted, ncut, seconds), ``state``
+        (`SearchState`, of the methods of `mdbopt.searches`: what ``warm_start`` takes; it keeps the
+        search's memory).
 
     Raises
     ------
@@ -178,10 +186,10 @@ def minimize(
         x0 = warm_start.earlier.x if x0 is None else x0
     with Meeting(reducer) as meeting:
         start = start_point(x0, least=1 if reducer is None else 0)
-        check_unbounded(bounds, start.size)
-        settings = read_options(method, jac, options, tol, start.dtype, stacklevel=3)
+        settings = read_options(method, jac, options, tol, start.dtype, 3, bounds, start.size)
+        start = start_within(start, settings.bounds, stacklevel=3)
         run, status = run_to_end(
-            Objective(fun, jac, args, start, settings.differences),
+            Objective(fun, jac, args, start, settings.differences, settings.bounds),
             start,
             settings,
             callback,

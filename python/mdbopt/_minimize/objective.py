@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeWarning
 
 from mdbopt import _core, kernels
 from mdbopt._arrays import (
@@ -51,6 +54,23 @@ def start_point(x0: Any, *, least: int = 1) -> Start:
     if not np.isfinite(start).all():
         raise ValueError("x0: expected finite numbers, got NaN or inf")
     return Start(np.array(start), start.size, start.dtype, library)
+
+
+def start_within(start: Start, rows: NDArray[Any] | None, *, stacklevel: int) -> Start:
+    """Return the start clipped to the bounds, with a warning where it lies outside."""
+    if rows is None or start.device is not None:
+        return start
+    inside = np.clip(start.point, *rows.T)
+    if np.array_equal(inside, start.point):
+        return start
+    i = int(np.argmax(inside != start.point))
+    warnings.warn(
+        f"x0: expected a point within the bounds, got {start.point[i]:g} for variable {i}; it is "
+        "clipped to them",
+        OptimizeWarning,
+        stacklevel=stacklevel + 1,
+    )
+    return replace(start, point=inside)
 
 
 def _start_on_device(x0: Any, library: Library) -> Start:
@@ -132,10 +152,18 @@ class Objective:
         Gives the dtype and size of points, and the kind of array that ``fun`` receives.
     options : dict
         Of the differences.
+    bounds : array, shape (d, 2), optional
+        Within which they stay.
     """
 
     def __init__(
-        self, fun: Any, jac: Any, args: Any, start: Start, options: Mapping[str, Any]
+        self,
+        fun: Any,
+        jac: Any,
+        args: Any,
+        start: Start,
+        options: Mapping[str, Any],
+        bounds: NDArray[Any] | None = None,
     ) -> None:
         if not callable(fun):
             raise TypeError(f"fun: expected a callable, got {type(fun).__name__}")
@@ -146,7 +174,9 @@ class Objective:
                     "jac: differences need a point on the CPU, x0 lives on a device; expected True "
                     f"(fun returns f and its gradient) or a callable, got {jac!r}"
                 )
-            self.differences = Differences(jac or SCHEMES[0], start.size, start.dtype, options)
+            self.differences = Differences(
+                jac or SCHEMES[0], start.size, start.dtype, options, bounds
+            )
         self._fun: Callable[..., Any] = fun
         self._jac: Callable[..., Any] | None = jac if callable(jac) else None
         self._args = args if isinstance(args, tuple) else (args,)

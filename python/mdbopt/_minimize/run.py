@@ -146,6 +146,10 @@ class Run:
                 return CONVERGED
 
     @property
+    def _bounded(self) -> bool:
+        return getattr(self._search, "bounds", None) is not None
+
+    @property
     def nfev(self) -> int:
         """Calls of fun: one for each f, and those of differences where f is finite."""
         return len(self.trace) + self._objective.gradient_calls * self.trace.finite
@@ -189,6 +193,8 @@ class Run:
         result.success = status == CONVERGED
         result.message = self._message(status)
         result.ncut = self.state.ncut
+        if self._bounded:
+            result.active = self.state.active
         result.trace = self.trace.arrays()
         if not isinstance(core, Iteration):
             result.state = self.state
@@ -216,7 +222,10 @@ class Run:
     def _outcome(self, status: int) -> str:
         if status == CONVERGED:
             if self.state.gmax <= self._limits.gtol:
-                return f"Converged: max|g| = {self.state.gmax:.3g} <= gtol = {self._limits.gtol:g}."
+                g = "projected g" if self._bounded else "g"
+                return (
+                    f"Converged: max|{g}| = {self.state.gmax:.3g} <= gtol = {self._limits.gtol:g}."
+                )
             return (
                 f"Converged: the last step lowered f by no more than ftol = {self._limits.ftol:g}."
             )

@@ -10,11 +10,10 @@ from typing import Any
 
 from scipy.optimize import OptimizeResult, OptimizeWarning
 
-from mdbopt._minimize.bounds import check_unbounded
 from mdbopt._minimize.differences import OPTIONS as DIFFERENCE_OPTIONS
 from mdbopt._minimize.methods import method_name
 from mdbopt._minimize.minimize import run_to_end, show
-from mdbopt._minimize.objective import Objective, by_differences, start_point
+from mdbopt._minimize.objective import Objective, by_differences, start_point, start_within
 from mdbopt._minimize.settings import read_options
 
 # From a method that SciPy calls to the line that called SciPy.
@@ -42,7 +41,6 @@ class ScipyMethod:
         **options: Any,
     ) -> OptimizeResult:
         start = start_point(x0)
-        check_unbounded(bounds, start.size)
         _check_unconstrained(constraints)
         if hess is not None:
             self._warn("Hessian information (hess)")
@@ -53,9 +51,15 @@ class ScipyMethod:
                 options[name] = _whole_limit(options[name], least)
         if not by_differences(jac):
             options = {key: options[key] for key in options if key not in DIFFERENCE_OPTIONS}
-        settings = read_options(self.name, jac, options, tol, start.dtype, stacklevel=_CALLER + 1)
+        settings = read_options(
+            self.name, jac, options, tol, start.dtype, _CALLER + 1, bounds, start.size
+        )
+        start = start_within(start, settings.bounds, stacklevel=_CALLER + 1)
         run, status = run_to_end(
-            Objective(fun, jac, args, start, settings.differences), start, settings, callback
+            Objective(fun, jac, args, start, settings.differences, settings.bounds),
+            start,
+            settings,
+            callback,
         )
         result = run.result(status)
         run.fall_through(result)
@@ -78,7 +82,7 @@ def _check_unconstrained(constraints: Any) -> None:
     empty = isinstance(constraints, (tuple, list, dict)) and not constraints
     if constraints is not None and not empty:
         raise ValueError(
-            "constraints: expected none, as mdbopt solves unconstrained problems only, got "
+            "constraints: expected none, as mdbopt takes bounds alone, got "
             f"{type(constraints).__name__}; method='SLSQP' of scipy.optimize.minimize takes them"
         )
 
@@ -114,7 +118,7 @@ def scipy_method(name: str = "guarded", *arguments: Any, **keywords: Any) -> Sci
     TypeError
         When SciPy calls it, as in ``method=mdbopt.scipy_method``.
     ValueError
-        For an unknown method; at the call, for constraints and for bounds that are not infinite.
+        For an unknown method; at the call, for constraints and for what `minimize` refuses.
 
     Notes
     -----

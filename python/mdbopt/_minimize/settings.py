@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import OptimizeWarning
 
 from mdbopt import _checks
+from mdbopt._bounds import bounds_rows, within
 from mdbopt._minimize.differences import OPTIONS as DIFFERENCE_OPTIONS
-from mdbopt._minimize.methods import device_methods, find_method, method_name
+from mdbopt._minimize.methods import (
+    bounded_methods,
+    device_methods,
+    find_method,
+    method_name,
+)
 from mdbopt._minimize.objective import Objective, by_differences
 from mdbopt._minimize.run import Limits
 
@@ -44,6 +51,7 @@ class Settings:
     show: bool
     return_all: bool
     search: Mapping[str, Any]
+    bounds: NDArray[Any] | None
     differences: Mapping[str, Any]
 
     def limits(self, objective: Objective) -> Limits:
@@ -61,8 +69,13 @@ def read_options(
     tol: float | None,
     dtype: np.dtype[Any],
     stacklevel: int,
+    bounds: Any = None,
+    size: int = 0,
 ) -> Settings:
-    """Sort options by whom they are for, check those of the run, and warn of unknown ones."""
+    """Sort options by whom they are for, check those of the run, and warn of unknown ones.
+
+    ``bounds`` are those of ``size`` variables.
+    """
     if options is not None and not isinstance(options, Mapping):
         raise TypeError(f"options: expected a dict, got {type(options).__name__}")
     name = method_name(method)
@@ -92,6 +105,7 @@ def read_options(
             f"reducer: method {name!r} does not work on shards, expected none, or one of the "
             f"methods {', '.join(device_methods())}"
         )
+    rows = _bounds_of(name, bounds, given, size, dtype)
     of_differences = DIFFERENCE_OPTIONS if by_differences(jac) else ()
     of_search = find_method(name).options()
     _warn_of_unknown([key for key in given if key not in (*of_search, *of_differences)], stacklevel)
@@ -104,8 +118,28 @@ def read_options(
         show,
         return_all,
         search={key: given[key] for key in given if key in of_search},
+        bounds=rows,
         differences={key: given[key] for key in given if key in of_differences},
     )
+
+
+def _bounds_of(
+    method: str, bounds: Any, given: dict[str, Any], size: int, dtype: np.dtype[Any]
+) -> NDArray[Any] | None:
+    """Read the bounds of a run, and hand them on to the method."""
+    if "bounds" in given:
+        raise TypeError("bounds: expected an argument of minimize, got an option of that name")
+    rows = bounds_rows(bounds, size)
+    if rows is None or size == 0:
+        return None
+    if method not in bounded_methods():
+        raise ValueError(
+            f"bounds: expected none with method {method!r}, or one of the methods "
+            f"{', '.join(bounded_methods())}; got ({rows[0, 0]:g}, {rows[0, 1]:g}) for variable 0"
+        )
+    rows = within(rows, dtype)
+    given["bounds"] = rows
+    return rows
 
 
 def _warn_of_unknown(names: Sequence[Any], stacklevel: int) -> None:

@@ -79,6 +79,11 @@ class _Search:
                 f'{name}: memory: expected a whole number or "auto", since a state has one size '
                 "under jit, got inf"
             )
+        if search.bounds is not None:
+            raise ValueError(
+                f"{name}: bounds: expected none, as compiled calls do not pass them on, got "
+                f"{len(search.bounds)}"
+            )
         self._known_shapes: dict[tuple[int, str], tuple[Any, Any, dict[str, Any]]] = {}
         self._attributes = {"method": search._core_method()}
         for key, value in options.items():

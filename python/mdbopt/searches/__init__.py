@@ -82,6 +82,10 @@ class Backtracking(Search):
     groups : array of int, shape (d,), optional
         One label per coordinate and one step size per label: the same as `Box` with these groups.
         Kept as a copy, int64, that cannot be written to.
+    bounds : scipy.optimize.Bounds or sequence of pairs (lower, upper), optional
+        Within which x stays, one pair per coordinate or one for all; None in a pair is infinite,
+        equal ones fix a coordinate. x at the start has to lie within. They need
+        ``cut="cocoercive"``; see docs/bounds.md. Kept as rows, float64, that cannot be written to.
     backend, threads
         As for `mdbopt.kernels`.
     reducer : callable, optional
@@ -134,7 +138,7 @@ class Box(Search):
         number of labels. Kept as a copy, int64, that cannot be written to.
     backend, threads
         As for `mdbopt.kernels`.
-    reducer
+    bounds, reducer
         As for `Backtracking`.
 
     References
@@ -187,11 +191,11 @@ class Ellipsoid(Search):
     initial_scale : float or "auto", default "auto"
         a = (initial_scale·d)² at the start.
     candidate : {"gradient", "plain"}
-        "plain" takes the point √(a/d) of the boundary whatever the gradient.
+        "plain" takes the point √(a/d) of the boundary whatever the gradient; bounds need it.
     refine : int, default 0
         Newton steps by which λ is improved to the smallest ellipsoid of the family; inf for all
         that change it.
-    forward, cut, groups, backend, threads, reducer
+    forward, cut, groups, bounds, backend, threads, reducer
         As for `Box`.
 
     References
@@ -227,10 +231,10 @@ class Guarded(Search):
     memory : int or "auto", default "auto"
         Secant pairs that the direction remembers; each takes 8 bytes a coordinate once it is there.
         "auto" keeps as many as cost little beside an evaluation: min(80, max(10, 2¹⁹/d)), rounded
-        down. More pairs than variables still help; inf keeps all.
+        down, and no more than 40 with bounds. More pairs than variables still help; inf keeps all.
     proposer : {"lbfgs", "heavy-ball", "nesterov", "cg"}
-        Where directions come from.
-    gamma, initial_scale, forward, cut, groups, backend, threads, reducer
+        Where directions come from; with bounds from "lbfgs".
+    gamma, initial_scale, forward, cut, groups, bounds, backend, threads, reducer
         Of the guarding box, as for `Box`.
 
     Examples

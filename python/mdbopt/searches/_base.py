@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mdbopt import _checks, _core
 from mdbopt._arrays import Library, device_of, is_device, real_array, real_value
+from mdbopt._bounds import bounds_rows
 from mdbopt._shards import telling
 from mdbopt.searches import _warm_start
 from mdbopt.searches._state import SearchState, loaded
@@ -37,6 +38,7 @@ class Search:
     forward: float | None = None
     cut: str = "cocoercive"
     groups: ArrayLike | None = None
+    bounds: Any = None
     reducer: Callable[[NDArray[np.float64]], ArrayLike] | None = None
 
     def _options(self) -> dict[str, Any]:
@@ -53,6 +55,8 @@ class Search:
         options["cocoercive"] = _checks.choice("cut", self.cut, CUTS) == "cocoercive"
         if self.groups is not None:
             options["groups"] = self.groups
+        if self.bounds is not None:
+            options["lower"], options["upper"] = np.ascontiguousarray(np.transpose(self.bounds))
         if self.backend is not None:
             options["backend"] = _checks.choice(
                 "backend", self.backend, [name for name, *_ in _core.backends()]
@@ -66,6 +70,7 @@ class Search:
     def __post_init__(self) -> None:
         if self.groups is not None:
             object.__setattr__(self, "groups", _labels(self.groups))
+        object.__setattr__(self, "bounds", _kept(bounds_rows(self.bounds)))
         for field in fields(self):
             value = getattr(self, field.name)
             if getattr(value, "shape", None) == ():  # a scalar of NumPy or of another library
@@ -103,6 +108,11 @@ class Search:
             raise ValueError(
                 f"groups: expected one label per coordinate, {size}, got {np.size(self.groups)}"
             )
+        if self.bounds is not None and len(self.bounds) not in (1, size):
+            raise ValueError(
+                f"bounds: expected one pair per coordinate, {size}, or one for all, got "
+                f"{len(self.bounds)}"
+            )
 
     def _core_method(self) -> str:
         """Name the core's search that does it."""
@@ -138,8 +148,8 @@ class Search:
         TypeError
             When x or g is no array of real numbers, or x's dtype does not hold those of g.
         ValueError
-            When x is empty, holds NaN or inf, or g's size or device is not x's; when an earlier
-            search does not fit.
+            When x is empty, holds NaN or inf, lies outside of the bounds, or g's size or device is
+            not x's; when an earlier search does not fit.
         RuntimeError
             When x lives on a device that cannot be used.
         """
@@ -212,7 +222,10 @@ class Search:
         return state._core.judge(f, g)
 
     def converged(self, state: SearchState, gtol: float = 0.0) -> bool:
-        """Whether max|g| <= gtol, or the search has ended by itself (see ``state.status``)."""
+        """Whether max|g| <= gtol, or the search has ended by itself (see ``state.status``).
+
+        With bounds it is max|projected g|; see `SearchState.gmax`.
+        """
         return state._core.converged(gtol)
 
     def restore(self, saved: Mapping[str, Any], like: Any = None) -> SearchState:
@@ -262,7 +275,14 @@ def _short(value: Any) -> str:
         return repr(value)
     if value.size <= 8:
         return repr(value.tolist())
+    if value.ndim == 2:
+        return f"<{len(value)} pairs>"
     return f"<{value.size} labels, {np.unique(value).size} groups>"
+
+
+def _kept(rows: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Copy bounds into memory that nobody can write to."""
+    return None if rows is None else np.frombuffer(rows.tobytes()).reshape(rows.shape)
 
 
 def _labels(groups: ArrayLike) -> NDArray[np.int64]:

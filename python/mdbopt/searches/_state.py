@@ -81,8 +81,17 @@ class SearchState(Mapping[str, Any]):
 
     @property
     def gmax(self) -> float:
-        """max|g| at `x`, in units of the gradient."""
+        """max|g| at `x`, in units of the gradient.
+
+        With bounds it is max|projected g|: of each coordinate min(|g|, the room to the bound that
+        -g leads to), as in SciPy's L-BFGS-B.
+        """
         return self._core.gmax
+
+    @property
+    def active(self) -> Any:
+        """Where `x` is at a bound: -1 the lower, 1 the upper, else 0; int8, shape (d,), NumPy."""
+        return self._core.active()
 
     @property
     def step_sizes(self) -> Any:
