@@ -63,6 +63,12 @@ _WITH_OPTIONS = {
         Method("heavy_ball", "SGD", {"lr": 1e-2, "momentum": 0.9, "heavy_ball": True}),
         Method("normalized_gd", "NormalizedGD", {"lr": 1e-2}),
         Method("normalized_gd_momentum", "NormalizedGD", {"lr": 1e-2, "momentum": 0.9}),
+        Method("normalized_gd_array", "NormalizedGD", {"lr": 1e-2, "per_array": True}),
+        Method(
+            "normalized_gd_array_momentum",
+            "NormalizedGD",
+            {"lr": 1e-2, "momentum": 0.9, "per_array": True},
+        ),
         Method("adagrad", "AdaGrad", {"lr": 1e-2}),
         Method("adagrad_norm", "AdaGradNorm", {"lr": 1e-2}),
         Method("rmsprop", "RMSProp", {"lr": 1e-3}),
