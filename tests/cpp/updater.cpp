@@ -114,8 +114,9 @@ void launch_by_hand(const Updater::Options& options, Given& numbers, Arrays& arr
     if (name == "grad_scale") scalars[k] = grad_scale;
     if (numbers.count(name) > 0) scalars[k] = numbers[name];
   }
-  double sums[mdbopt::kMaxSums];
-  mdbopt::launch(options.rule, Dtype::kFloat64, arrays.jobs(), scalars.data(), sums,
+  const std::vector<Job>& jobs = arrays.jobs();
+  Values sums(mdbopt::kMaxSums * jobs.size());  // those of each array, where the rule has them
+  mdbopt::launch(options.rule, Dtype::kFloat64, jobs, scalars.data(), sums.data(),
                  options.execution);
   for (std::size_t k = 0; k < description.sum_count(); ++k) {
     numbers[description.sum(k).name] = sums[k];
