@@ -9,7 +9,7 @@ import pytest
 
 import mdbopt
 
-SIZE = 2500
+SIZE = 3500
 LABELS = np.arange(SIZE) * 7 % 5
 SEARCHES = {
     "lbfgs": mdbopt.Guarded(memory=6),
@@ -171,7 +171,7 @@ def test_arrays_elsewhere_are_refused(library):
         search.judge(there.state, f, g)
     with pytest.raises(TypeError, match="g: expected a NumPy array or"):
         search.judge(there.state, f, list(g))
-    with pytest.raises(ValueError, match="g: expected 2500 elements"):
+    with pytest.raises(ValueError, match=f"g: expected {SIZE} elements"):
         search.judge(there.state, f, library.array(g[1:]))
     with pytest.raises(TypeError, match="g: expected dtype float64"):
         search.judge(there.state, f, library.array(g.astype(np.float32)))
