@@ -227,7 +227,8 @@ def test_memory_is_given_back(library, there):
     held = mdbopt.cuda.memory_allocated(0)
     result = solve(there, library.array(start()))
     gc.collect()
-    assert mdbopt.cuda.memory_allocated(0) - held > 80 * 4 * SIZE  # the search's own, for another start
+    # what the search has learnt, for another start
+    assert mdbopt.cuda.memory_allocated(0) - held > 80 * 4 * SIZE
     del result["state"]
     gc.collect()
     assert mdbopt.cuda.memory_allocated(0) - held == 3 * 8 * SIZE  # x, jac and step sizes
