@@ -104,4 +104,13 @@ def _missing(group: Any, rank: int, size: int) -> list[int]:
         except (RuntimeError, distributed.DistStoreError):
             missing.append(other)
             wait = timedelta(seconds=1.0)  # all who are left have had their time
+            if not _answers(store, str(rank)):
+                break  # Its owner has waited as long as we have, and left: it knows of no one else.
     return missing
+
+
+def _answers(store: Any, key: str) -> bool:
+    try:
+        return bool(store.check([key]))
+    except RuntimeError:
+        return False
