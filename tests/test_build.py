@@ -38,7 +38,8 @@ ARROWS = {
     "backend": {"<launch>", "rule", "<dtype>", "fold", "layout", "<tensor>", "<error>"},
     "phase": {"rule", "<dtype>", "half"},
     "group_sum": {"fold"},
-    "sweep": {"rule", "backend", "<dtype>", "half", "phase"},
+    "sweep": {"rule", "backend", "<dtype>", "half", "phase", "tail"},
+    "tail": {"<description>", "fold"},
     "backend_": {"rules", "sweep"},
     # The list of rules, for their descriptions; no rule by name.
     "backends": HOST | {"rules"},

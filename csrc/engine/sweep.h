@@ -8,6 +8,7 @@
 
 #include <mdbopt/dtype.h>
 
+#include <cstring>
 #include <tuple>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "backend.h"
 #include "phase.h"
 #include "rule.h"
+#include "tail.h"
 
 namespace mdbopt::MDBOPT_ISA {
 
@@ -32,12 +34,13 @@ struct CpuSweep {
     double value[Phase::kSums > 0 ? Phase::kSums : 1][kLanes];
   };
 
-  // What the elements of a block share.
-  struct Block {
-    std::size_t begin, count;
-    const Real* lr;  // of each lane
-    std::uint64_t chunk_key;
-    const Coef& c;
+  // Blocks of kLanes elements that follow each other in one chunk.
+  struct Span {
+    void* const* streams;
+    std::size_t begin, end;  // in the streams
+    std::uint32_t first;     // in the chunk
+    const Real* lr;          // of each element, or of kLanes for all blocks
+    bool each;
   };
 
   template <class Phase, std::size_t... K>
@@ -52,25 +55,29 @@ struct CpuSweep {
   }
 
   template <class Phase, std::size_t... K>
-  MDBOPT_INLINE static void walk_block(void* const* streams, const Block& block,
-                                       Lanes<Phase>& lanes, std::index_sequence<K...>) {
-    const std::tuple<Stored<K>*...> at{static_cast<Stored<K>*>(streams[K]) + block.begin...};
-    const auto first = static_cast<std::uint32_t>(block.begin % kChunk);
+  MDBOPT_INLINE static void walk_span(const Span& span, std::uint64_t chunk_key, const Coef& c,
+                                      Lanes<Phase>& lanes, std::index_sequence<K...>) {
+    const std::tuple<Stored<K>*...> at{static_cast<Stored<K>*>(span.streams[K]) + span.begin...};
+    const std::size_t size = span.end - span.begin;
+    for (std::size_t i = 0; i < size; i += kLanes) {
+      const Real* lr = span.each ? span.lr + i : span.lr;
+      const auto first = span.first + static_cast<std::uint32_t>(i);
 #pragma GCC ivdep
-    for (std::size_t lane = 0; lane < block.count; ++lane) {
-      Values v{{(Phase::template kReads<K> ? static_cast<Real>(widen(std::get<K>(at)[lane]))
-                                           : Real(0))...},
-               IsUpdate<Rule>::value ? block.lr[lane] : Real(0)};
-      double sums[Phase::kSums > 0 ? Phase::kSums : 1];
-      Phase::element(v, block.c, sums);
-      const std::uint32_t random =
-          Phase::kStochastic ? random16(block.chunk_key, first + static_cast<std::uint32_t>(lane))
-                             : 0U;
-      ((Phase::template kWrites<K>
-            ? void(std::get<K>(at)[lane] = rounded<Phase::kStochastic, Stored<K>>(v[K], random))
-            : void()),
-       ...);
-      add(lanes, lane, sums, std::make_index_sequence<Phase::kSums>{});
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        Values v{{(Phase::template kReads<K> ? static_cast<Real>(widen(std::get<K>(at)[i + lane]))
+                                             : Real(0))...},
+                 IsUpdate<Rule>::value ? lr[lane] : Real(0)};
+        double sums[Phase::kSums > 0 ? Phase::kSums : 1];
+        Phase::element(v, c, sums);
+        const std::uint32_t random =
+            Phase::kStochastic ? random16(chunk_key, first + static_cast<std::uint32_t>(lane)) : 0U;
+        ((Phase::template kWrites<K>
+              ? void(std::get<K>(at)[i + lane] =
+                         rounded<Phase::kStochastic, Stored<K>>(v[K], random))
+              : void()),
+         ...);
+        add(lanes, lane, sums, std::make_index_sequence<Phase::kSums>{});
+      }
     }
   }
 
@@ -81,32 +88,60 @@ struct CpuSweep {
     for (std::size_t lane = 0; lane < count; ++lane) copy[lane] = Nearest<BFloat16>::of(x[lane]);
   }
 
+  // Takes back what lanes count, count + 1, … were given since they were kept.
+  template <class Phase>
+  MDBOPT_INLINE static void leave_out(Lanes<Phase>& lanes, const Lanes<Phase>& kept,
+                                      std::size_t count) {
+    for (std::size_t k = 0; k < Phase::kSums; ++k) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        lanes.value[k][lane] = lane < count ? lanes.value[k][lane] : kept.value[k][lane];
+      }
+    }
+  }
+
+  template <class Phase, std::size_t... K>
+  static Tail tail_of(std::index_sequence<K...>) {
+    static constexpr TailStream streams[] = {
+        {sizeof(Stored<K>), Phase::template kReads<K>, Phase::template kWrites<K>}...};
+    return {streams, sizeof...(K)};
+  }
+
   template <class Phase>
   static void walk(const Job& job, std::size_t first, std::size_t last, std::size_t before,
                    const PassArguments& arguments, double* partials) {
     const Coef c = *static_cast<const Coef*>(arguments.coef);
-    const auto* step_sizes = static_cast<const Real*>(job.step_sizes);
+    const auto* step_sizes =
+        IsUpdate<Rule>::value ? static_cast<const Real*>(job.step_sizes) : nullptr;
     Real lr[kLanes];
     if constexpr (IsUpdate<Rule>::value) {
       for (Real& each : lr) each = static_cast<Real>(job.lr);
     }
-    const auto go = [&](std::size_t i, std::size_t count, std::uint64_t key, Lanes<Phase>& lanes) {
-      const bool each = IsUpdate<Rule>::value && step_sizes != nullptr;
-      walk_block<Phase>(job.streams, {i, count, each ? step_sizes + i : lr, key, c}, lanes,
-                        Positions{});
-      if constexpr (kMayCopy<Rule, T, Phase>) {
-        if (job.copy != nullptr) write_copy(job, i, count);
-      }
-    };
+    Tail tail = tail_of<Phase>(Positions{});
     for (std::size_t chunk = first; chunk < last; ++chunk) {
-      const std::size_t end = (chunk + 1) * kChunk < job.size ? (chunk + 1) * kChunk : job.size;
+      const std::size_t begin = chunk * kChunk;
+      const std::size_t end = begin + kChunk < job.size ? begin + kChunk : job.size;
+      const std::size_t rest = end % kLanes;
       const std::uint64_t key = Phase::kStochastic ? mix64(arguments.key + before + chunk) : 0;
-      Lanes<Phase> lanes{};
-      std::size_t i = chunk * kChunk;
-      for (; i + kLanes <= end; i += kLanes) {
-        go(i, kLanes, key, lanes);
+      Lanes<Phase> lanes{}, kept;
+      Span span{job.streams, begin, end - rest, 0, lr, step_sizes != nullptr};
+      if (span.each) span.lr = step_sizes + begin;
+      // The whole blocks, then what is left. Nothing gets the address of `lanes`, so that they may stay
+      // in registers.
+      for (bool staged = false;; staged = true) {
+        walk_span<Phase>(span, key, c, lanes, Positions{});
+        if (staged || rest == 0) break;
+        kept = lanes;
+        if (span.each) std::memcpy(lr, step_sizes + span.end, rest * sizeof(Real));
+        span = {tail.take(job.streams, span.end, rest),       0,  kLanes,
+                static_cast<std::uint32_t>(span.end - begin), lr, false};
       }
-      if (i < end) go(i, end - i, key, lanes);
+      if (rest != 0) {
+        tail.give(job.streams, end - rest, rest);
+        leave_out(lanes, kept, rest);
+      }
+      if constexpr (kMayCopy<Rule, T, Phase>) {
+        if (job.copy != nullptr) write_copy(job, begin, end - begin);
+      }
       fold(lanes, partials + chunk * Phase::kSums, std::make_index_sequence<Phase::kSums>{});
     }
   }
