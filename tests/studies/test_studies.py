@@ -9,6 +9,7 @@ import pytest
 
 from mdbopt import data, plot, problems, studies
 from mdbopt.studies import (
+    barcoded_digits,
     batch_size,
     class_curvature,
     em_mirror,
@@ -24,8 +25,8 @@ from mdbopt.studies._descents import METHODS, best_stable, descend
 
 # Fails at every size tried, as docs/studies.md says: both are as the class's probability at first.
 FAILS = {"class-curvature": ["at t = 0 the exponent of gradient norm over Hessian trace is within"]}
-SECONDS = {"heavy-tails", "reweighting", "batch-size", "linear-regression", "sparse-features",
-           "logistic-regression"}  # fmt: skip
+SECONDS = {"heavy-tails", "barcoded-digits", "reweighting", "batch-size", "linear-regression",
+           "sparse-features", "logistic-regression"}  # fmt: skip
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow if name in SECONDS else ())
     for name in studies.names()
@@ -244,6 +245,29 @@ def test_the_best_stable_run_is_stable_and_best():
     assert best.losses[-1] == pytest.approx(fun(best.w)[0], rel=1e-6)
     with pytest.raises(ValueError, match="stable"):
         best_stable(fun, "GD", [1e3], 20, ceiling=ceiling)
+
+
+def test_steps_are_counted_to_the_first_loss_at_a_level():
+    losses = np.array([3.0, 2.0, 1.0, 2.0, 0.5])
+    assert barcoded_digits.steps_to(losses, 2.0) == 1
+    assert barcoded_digits.steps_to(losses, 1.5) == 2
+    assert barcoded_digits.steps_to(losses, 0.1) == 5
+
+
+def test_both_kinds_of_digits_are_the_rows_of_the_sets():
+    sets = barcoded_digits.networks(0)
+    assert [(fun.n, len(fun.classes)) for fun in sets.values()] == [
+        (1797, 170), (1797, 10), (800, 160)
+    ]  # fmt: skip
+    extremes = {
+        name: (np.bincount(fun.class_index).min(), np.bincount(fun.class_index).max())
+        for name, fun in sets.items()
+    }
+    assert extremes == {"both": (5, 103), "digits": (174, 183), "codes": (5, 5)}
+    fun = sets["both"]
+    frequent, rare = barcoded_digits.by_frequency(fun, 1.0, 0)
+    own = fun.losses(fun.x0)
+    assert (997 * frequent + 800 * rare) / 1797 == pytest.approx(own.mean())
 
 
 def test_the_final_loss_of_batches_is_that_of_all_rows():

@@ -7,6 +7,8 @@ import numpy as np
 from mdbopt import _checks
 from mdbopt._finite import Array
 
+from ._standardized import standardized
+
 CODES, DIGITS, COPIES = 16, 10, 5
 CORNER = (0, 1, 8, 9)  # pixels (0, 0), (0, 1), (1, 0), (1, 1) of 8 by 8
 
@@ -62,7 +64,4 @@ def barcoded_digits(*, seed: int = 0) -> tuple[Array, Array]:
         bits = (codes[:, None] >> np.arange(len(CORNER))) & 1
         X[places[:, None], CORNER] = 16.0 * bits
         y[places] = DIGITS + DIGITS * codes + digit
-    spread = X.std(axis=0)
-    X -= X.mean(axis=0)
-    X /= np.where(spread > 0.0, spread, 1.0)
-    return X.astype(np.float32), y
+    return standardized(X).astype(np.float32), y

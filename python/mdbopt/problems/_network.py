@@ -17,6 +17,7 @@ from mdbopt._finite import Array, matrix, one_column
 from mdbopt._labels import class_index
 
 from ._problem import Problem
+from ._standardized import standardized
 
 STEP = 1e-5  # of the differences that give second derivatives
 
@@ -95,6 +96,23 @@ class Network(Problem):
     def _smoothness(self) -> float:
         return np.inf
 
+    def losses(self, w: Any) -> Array:
+        """Return each row's own loss, log(sum_k exp(z_k)) - z_y, in nats.
+
+        Parameters
+        ----------
+        w : array_like of shape (d,), float32 or float64
+            Weights, V and W one behind the other.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+        """
+        z = self._forward(np.asarray(w, self.dtype))[2].astype(np.float64)
+        z -= z.max(axis=1, keepdims=True)
+        sums: Array = np.exp(z).sum(axis=1)
+        return np.log(sums) - z[np.arange(self.n), self.class_index]
+
     def accuracy(self, w: Any) -> float:
         """Return the share of the rows that w labels as y does, in [0, 1]."""
         best = self._forward(np.asarray(w, self.dtype))[2].argmax(axis=1)
@@ -122,7 +140,7 @@ def network(X: Any, y: Any, hidden: int = 32, *, seed: int = 0) -> Network:
     -------
     Network
         Call it for (f, g). Has `x0`, `n`, `d`, `shapes` (of V and W, which w holds one behind the
-        other), `classes`, `class_index`, `accuracy(w)`, `hessian_diagonal(w)`.
+        other), `classes`, `class_index`, `losses(w)`, `accuracy(w)`, `hessian_diagonal(w)`.
 
     Raises
     ------
@@ -203,5 +221,5 @@ def graph_network(
     means = np.where(np.arange(20) // 4 == y[:, None], 3.0, 1.0)
     X = generator.poisson(means) * 10.0 ** generator.uniform(-2.0, 2.0, 20)
     if normalized:
-        X = (X - X.mean(axis=0)) / X.std(axis=0)
+        X = standardized(X)
     return Network(X, y, hidden, sparse.csr_array(joined / np.outer(roots, roots)), seed)

@@ -22,6 +22,7 @@ _NAMES = (
     "linear-regression",
     "logistic-regression",
     "heavy-tails",
+    "barcoded-digits",
     "batch-size",
     "reweighting",
     "class-curvature",

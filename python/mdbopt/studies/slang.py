@@ -21,6 +21,7 @@ from scipy.special import expit
 
 from mdbopt import data
 from mdbopt._finite import Array
+from mdbopt.problems._standardized import standardized
 from mdbopt.studies._study import Outcome, Panel, Study
 
 RANKS = (0, 1, 2, 5, 10)
@@ -81,7 +82,7 @@ def divergence(q: tuple[Array, Array], p: tuple[Array, Array]) -> float:
 def run(quick: bool, _table: None) -> Outcome:
     """Fit all ranks, and the full covariance as what they are measured by."""
     table = data.breast_cancer()
-    X = (table.X - table.X.mean(axis=0)) / table.X.std(axis=0)
+    X = standardized(table.X)
     X = np.column_stack([X, np.ones(len(X))])
     steps = 150 if quick else 500
     full = fit(X, table.y, None, steps)
