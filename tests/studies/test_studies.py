@@ -21,7 +21,7 @@ from mdbopt.studies import (
     weighted_quadratic,
     zipf_scaling,
 )
-from mdbopt.studies._descents import METHODS, best_stable, descend
+from mdbopt.studies._descents import METHODS, RescaledSign, best_stable, descend
 
 # Fails at every size tried, as docs/studies.md says: both are as the class's probability at first.
 FAILS = {"class-curvature": ["at t = 0 the exponent of gradient norm over Hessian trace is within"]}
@@ -272,10 +272,32 @@ def test_both_kinds_of_digits_are_the_rows_of_the_sets():
 
 def test_the_final_loss_of_batches_is_that_of_all_rows():
     fun = problems.heavy_tailed(3)
-    whole = batch_size.final_loss(fun, "GD", [0.01], fun.n, 10, 0)
-    run = descend(fun, np.zeros(fun.d, np.float32), METHODS["GD"](0.01, 0.0), 10)
+    whole = batch_size.final_loss(fun, "GD", [0.01], fun.n, 10, 0, 0.9)
+    run = descend(fun, np.zeros(fun.d, np.float32), METHODS["GD"](0.01, 0.9), 10)
     assert whole == pytest.approx(run.losses[-1], rel=1e-6)
-    assert batch_size.final_loss(fun, "GD", [0.01], 4, 10, 0) != whole
+    assert batch_size.final_loss(fun, "GD", [0.01], 4, 10, 0, 0.9) != whole
+
+
+def test_a_batch_says_the_loss_of_all_rows_at_every_tenth_step():
+    fun = problems.heavy_tailed(3)
+    w = np.full(fun.d, 0.1, np.float32)
+    w[::3] = 0.0
+    seen, batches = batch_size.watched(fun, 4, 0), problems.minibatches(fun, 4, seed=0)
+    for step in range(12):
+        at = w * np.float32(step)
+        f, g = next(seen)(at)
+        np.testing.assert_array_equal(g, next(batches)(at)[1])
+        assert f == fun(w * np.float32(step - step % 10))[0]
+
+
+def test_rescaled_sign_moves_by_the_norm_of_the_gradient():
+    w = np.array([1.0, 2.0, 3.0])
+    optimizer = RescaledSign(0.1, 0.5)
+    state = optimizer.init(w)
+    optimizer.step(w, np.array([3.0, -1.0, 0.0]), state)
+    np.testing.assert_allclose(w, [0.6, 2.4, 3.0])
+    optimizer.step(w, np.array([1.0, 1.0, 0.0]), state)
+    np.testing.assert_allclose(w, [0.2, 2.4, 3.0])
 
 
 def test_lines_lie_on_the_axes_that_were_asked_for():

@@ -20,6 +20,20 @@ METHODS: dict[str, Callable[[float, float], Any]] = {
 }
 
 
+class RescaledSign:
+    """Sign descent with steps of lr times the 1-norm of the gradient, which shrink with it."""
+
+    def __init__(self, lr: float, momentum: float) -> None:
+        self.lr = lr
+        self._sign = mdbopt.SignDescent(momentum=momentum)
+
+    def init(self, w: Array) -> Any:
+        return self._sign.init(w)
+
+    def step(self, w: Array, g: Array, state: Any) -> None:
+        self._sign.step(w, g, state, lr=self.lr * float(np.abs(g).sum(dtype=np.float64)))
+
+
 @dataclass(frozen=True)
 class Descent:
     """A run: its rate, the loss before each step and after the last, and where it ended."""
@@ -40,7 +54,7 @@ def descend(
         fun(w) -> (f, g): the same in each step, or the next one.
     w0 : ndarray
         The start, not written.
-    optimizer : mdbopt optimizer
+    optimizer : mdbopt optimizer, or RescaledSign
         With its rate.
     steps : int
         How many.
