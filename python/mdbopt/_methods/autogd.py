@@ -3,7 +3,9 @@
 At each point the steps γ, cγ and γ/c are tried; the one of the least f among those that satisfy
 Armijo's rule gives the next point and the next γ. Where none does, x stays and γ ← γ/c², a step
 shorter than all that failed. Source: Surjanovic, Bouchard-Côté, Campbell 2025, arXiv 2510.09923;
-c = 2, Armijo's 1e-4 and the square as in a public extension of it, github.com/Roth-Lab/cfclone.
+c = 2 is recommended in their arXiv 2505.21651, which treats the same method beside its stochastic
+one. Armijo's 1e-4 and the square are those of a program, github.com/Roth-Lab/cfclone, that extends
+it: no text of the authors that could be read states theirs.
 """
 
 from __future__ import annotations
