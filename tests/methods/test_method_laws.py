@@ -133,11 +133,17 @@ def test_a_minimum_without_noise_ends_a_run_by_itself(method):
     assert result.fun - 7.0 < (1e-2 if method in FALLING else 1e-10)
 
 
+def plunge(x):
+    """-sum e^x, whose gradient is as large as its fall."""
+    return -float(np.sum(np.exp(x))), -np.exp(x)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("objective", [slope, plunge])
 @pytest.mark.parametrize("method", METHODS)
-def test_an_unbounded_objective_is_said_to_be(method, dtype):
+def test_an_unbounded_objective_is_said_to_be(method, objective, dtype):
     with np.errstate(all="ignore"):
-        result, _ = solve(method, slope, np.ones(3, dtype), maxfun=20_000)
+        result, _ = solve(method, objective, np.ones(3, dtype), maxfun=20_000)
     assert result.status == NOT_FINITE
     assert "unbounded" in result.message
 

@@ -18,13 +18,15 @@ from mdbopt.kernels import _internal as walks
 RUNNING, PRECISION, NOT_FINITE = -1, 2, 3
 # Rejections in a row after which no step is expected to help: 60 halvings leave no digit.
 MOST_FAILURES = 60
-# Evaluations of -inf, or of what is as low as a double gets, after which the objective counts as
-# unbounded; and a value at the end, over that at the start, that says so, too.
+# Evaluations of -inf, or of what is as low as a double gets, or of less than before with a gradient
+# beyond LARGEST, after which the objective counts as unbounded; and a value at the end, over that
+# at the start, that says so, too.
 MOST_BOTTOMS = 30
 LOWEST = -1e300
 BOTTOM = -1e30
-# A gradient beyond this, relative to the first one, is no gradient to step along.
-LARGEST = 1e30
+# A gradient beyond this, relative to the first one, is no gradient to step along: sums of its
+# squares, which methods keep in its own type, have to stay finite.
+LARGEST = {np.dtype(np.float64): 1e30, np.dtype(np.float32): 1e18}
 # |Δf| below this share of |f| is rounding, and the slopes at both ends say more.
 NOISE = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 1e-5}
 # The share of its first-order promise that a first step must win.
@@ -207,8 +209,9 @@ class Iteration:
         )  # fmt: skip
         self.trial_gmax = sums.gmax
         self._count(f)
-        if not LOWEST < f < math.inf or not sums.gmax * self.scale < LARGEST:
-            moved = self._fall(f)
+        gmax, largest = sums.gmax * self.scale, LARGEST[self.points["x"].dtype]
+        if not LOWEST < f < math.inf or not gmax < largest:
+            moved = self._fall(f <= LOWEST or (f < self.f_least and gmax >= largest))
         elif self.searching:
             moved = self._search(f, g, sums)
         elif sums.ss == 0.0:  # the square of the step has left the range of a double
@@ -228,9 +231,9 @@ class Iteration:
         if math.isfinite(f) and self.trial_gmax < self.gmax_least:
             self.gmax_least = self.trial_gmax
 
-    def _fall(self, f: float) -> bool:
-        """Go on from a trial that is not finite: nearer to where it came from."""
-        if f <= LOWEST:
+    def _fall(self, bottom: bool) -> bool:
+        """Go on from a trial that is not finite or at the bottom: nearer to where it came from."""
+        if bottom:
             self.bottoms += 1
             if self.bottoms >= MOST_BOTTOMS:
                 self.end(NOT_FINITE)
