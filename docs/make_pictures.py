@@ -1,12 +1,15 @@
 """Draw the pictures of README.md and paths.md: python docs/make_pictures.py.
 
-It needs mdbopt[data,plot].
+With a folder in which `make studies` has left pictures, those of studies.md are made from them:
+python docs/make_pictures.py build/studies. It needs mdbopt[data,plot].
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 import mdbopt
 from mdbopt import data, plot, problems
@@ -40,6 +43,14 @@ def save(figure, name):
     )
 
 
+def of_studies(folder):
+    """Bring the pictures that docs/studies has to the width of a page, in 64 colours."""
+    for target in sorted(Path(__file__).with_name("studies").glob("*.png")):
+        picture = Image.open(folder / target.name).convert("RGB")
+        size = [length * 2 // 3 for length in picture.size]
+        picture.resize(size, Image.Resampling.LANCZOS).quantize(64).save(target, optimize=True)
+
+
 def main():
     table = data.breast_cancer()
     save(path(table), "path.png")
@@ -58,4 +69,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:]:
+        of_studies(Path(sys.argv[1]))
+    else:
+        main()
