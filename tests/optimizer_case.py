@@ -13,6 +13,7 @@ RULES = {rule.name: rule for rule in mdbopt.rules()}
 # What is refused of a hyperparameter, by its kind.
 FRACTION = (1.0, 1.5, -0.1, math.nan, math.inf, "0.9", True, None, 1j)
 NOT_NEGATIVE = (-1e-9, math.nan, math.inf, -math.inf, "0", True, None, np.ones(2), [1.0])
+STEPS = (-1, 0.5, "0", True, None)  # a count of them
 BOOL = (1, 0.0, "yes", None)
 WORD = ("none", "", None, 3, b"log")
 

@@ -7,7 +7,7 @@ where they meet an element. Below the rows, the cases of the classes that run th
 import math
 
 import numpy as np
-from optimizer_case import BOOL, FRACTION, NOT_NEGATIVE, Case
+from optimizer_case import BOOL, FRACTION, NOT_NEGATIVE, STEPS, Case
 from reference import Range, Row, wide
 
 import mdbopt
@@ -151,6 +151,21 @@ def corrections(s, t):
     return 1.0 / (1.0 - power(s["beta1"], t)), 1.0 / (1.0 - power(s["beta2"], t))
 
 
+def rectified(s):
+    """Give the scalars with which Adam's step is the rectified one, and its corrections."""
+    factors, t, beta2 = corrections(s, s["t"]), s["t"], s["beta2"]
+    if s.get("rectified", 0.0) == 0.0:
+        return s, factors
+    beta2_t = power(beta2, t)
+    longest = 2.0 / (1.0 - beta2) - 1.0
+    length = longest - 2.0 * t * beta2_t / (1.0 - beta2_t)
+    if not length > 5.0:
+        return s | {"eps": 1.0, "eps_root": 0.0}, (factors[0], 0.0)
+    shorter = (length - 4.0) * (length - 2.0) * longest
+    longer = (longest - 4.0) * (longest - 2.0) * length
+    return s, (factors[0] * np.sqrt(shorter / longer) / np.sqrt(factors[1]), 1.0)
+
+
 def corrected(v, s, m, squares, factors):
     root = np.sqrt(real(v, factors[1]) * squares + real(v, s["eps_root"]))
     return real(v, factors[0]) * m / (root + real(v, s["eps"]))
@@ -159,13 +174,15 @@ def corrected(v, s, m, squares, factors):
 def along_adam(v, s, g):
     m = average(v, s["beta1"], v["m"], g)
     squares = average(v, s["beta2"], v["v"], g * g)
-    return corrected(v, s, m, squares, corrections(s, s["t"])), {"m": m, "v": squares}
+    s, factors = rectified(s)
+    return corrected(v, s, m, squares, factors), {"m": m, "v": squares}
 
 
 def along_amsgrad(v, s, g):
     _, left = along_adam(v, s, g)
     largest = not_below(v["v_max"], left["v"])
-    direction = corrected(v, s, left["m"], largest, corrections(s, s["t"]))
+    s, factors = rectified(s)
+    direction = corrected(v, s, left["m"], largest, factors)
     return direction, left | {"v_max": largest}
 
 
@@ -187,6 +204,99 @@ def along_nadam(v, s, g):
     correction = real(v, 1.0 / (1.0 - power(s["beta2"], s["t"])))
     root = np.sqrt(correction * squares + real(v, s["eps_root"]))
     return ahead / (root + real(v, s["eps"])), {"m": m, "v": squares}
+
+
+def along_second_moment(v, s, g):
+    belief, additive = s["belief"] != 0.0, s["additive"] != 0.0
+    grows = belief and not additive
+    m = average(v, s["beta1"], v["m"], g)
+    sample = g - m if belief else g
+    squares = sample * sample
+    if additive:
+        change = real(v, 1.0 - s["beta2"]) * (sign(v["v"] - squares) * squares)
+        moment = v["v"] - change
+    else:
+        moment = average(v, s["beta2"], v["v"], squares)
+        moment = moment + real(v, s["eps_root"] if grows else 0.0)
+    s = s | {"eps_root": 0.0} if grows else s
+    return corrected(v, s, m, moment, corrections(s, s["t"])), {"m": m, "v": moment}
+
+
+def along_adamax(v, s, g):
+    m = average(v, s["beta1"], v["m"], g)
+    u = not_below(real(v, s["beta2"]) * v["u"], np.abs(g) + real(v, s["eps"]))
+    return real(v, 1.0 / (1.0 - power(s["beta1"], s["t"]))) * m / u, {"m": m, "u": u}
+
+
+def along_adadelta(v, s, g):
+    eps = real(v, s["eps"])
+    squares = average(v, s["rho"], v["v"], g * g)
+    d = np.sqrt(v["squared_steps"] + eps) / np.sqrt(squares + eps) * g
+    return d, {"v": squares, "squared_steps": average(v, s["rho"], v["squared_steps"], d * d)}
+
+
+def along_adan(v, s, g):
+    change = real(v, 0.0 if s["t"] == 1.0 else 1.0) * (g - v["g_prev"])
+    ahead = g + real(v, s["beta2"]) * change
+    m = average(v, s["beta1"], v["m"], g)
+    delta = average(v, s["beta2"], v["delta"], change)
+    squares = average(v, s["beta3"], v["v"], ahead * ahead)
+    factors = [1.0 / (1.0 - power(s[beta], s["t"])) for beta in ("beta1", "beta3")]
+    of_delta = s["beta2"] / (1.0 - power(s["beta2"], s["t"]))
+    root = np.sqrt(real(v, factors[1]) * squares + real(v, s["eps_root"]))
+    along = real(v, factors[0]) * m + real(v, of_delta) * delta
+    left = {"m": m, "delta": delta, "v": squares, "g_prev": g}
+    return along / (root + real(v, s["eps"])), left
+
+
+def along_laprop(v, s, g):
+    delayed, first = s["delayed"] != 0.0, s["t"] == 1.0
+    beta2 = 0.0 if delayed and first else s["beta2"]
+    squares = average(v, beta2, v["v"], g * g)
+    factors = (1.0, 1.0) if delayed else corrections(s, s["t"])
+    seen = v["v"] if delayed else real(v, factors[1]) * squares
+    root, eps = np.sqrt(seen + real(v, s["eps_root"])), real(v, s["eps"])
+    step = g / (np.where(root < eps, eps, root) if delayed else root + eps)
+    if delayed:
+        bound = real(v, np.sqrt(np.sqrt(s["t"] - 1.0)))
+        step = np.where(step < -bound, -bound, step)
+        step = np.where(bound < step, bound, step)
+    m = average(v, s["beta1"], v["m"], step)
+    return real(v, factors[0]) * m, {"m": m, "v": squares}
+
+
+def log(x):
+    fraction, exponent = np.frexp(np.float64(x))
+    y, k = 2.0 * fraction, exponent - 1.0
+    if y > 1.4142135623730951:
+        y, k = 0.5 * y, k + 1.0
+    z = (y - 1.0) / (y + 1.0)
+    total = np.float64(0.0)
+    for n in range(23, 0, -2):
+        total = total * (z * z) + 1.0 / n
+    return k * 0.6931471805599453 + 2.0 * (z * total)
+
+
+def slow_memory(s):
+    """Give alpha and beta3 of a step."""
+    if not s["t"] < s["warmup"]:
+        return s["alpha"], s["beta3"]
+    share = s["t"] / s["warmup"]
+    fast, slow = log(max(s["beta1"], 1e-300)), log(max(s["beta3"], 1e-300))
+    now = fast * slow / ((1.0 - share) * slow + share * fast)
+    return share * s["alpha"], min(s["beta3"], exp(np.float64(max(now, -80.0))))
+
+
+def along_ademamix(v, s, g):
+    alpha, beta3 = slow_memory(s)
+    m = average(v, s["beta1"], v["m"], g)
+    squares = average(v, s["beta2"], v["v"], g * g)
+    slow = average(v, beta3, v["m_slow"], g)
+    factors = corrections(s | {"bias_correction": 1.0}, s["t"])
+    root = np.sqrt(real(v, factors[1]) * squares + real(v, s["eps_root"]))
+    mixed = real(v, factors[0]) * m + real(v, alpha) * slow
+    left = {"m": m, "v": squares, "m_slow": slow}
+    return mixed / (root + real(v, s["eps"])), left
 
 
 def along_adagrad(v, s, g):
@@ -230,6 +340,46 @@ ADAM = tuple(
         (12345.0, 0.0, 1e-8, 0.0, 1.0),
     )
 )
+RECTIFIED = tuple(s | {"rectified": 0.0} for s in ADAM) + tuple(
+    ADAM[k] | {"t": t, "beta2": beta2, "rectified": 1.0}
+    for k, t, beta2 in ((0, 1.0, 0.999), (1, 5.0, 0.95), (0, 6.0, 0.999), (3, 1e6, 0.999))
+)
+SECOND_MOMENT = tuple(
+    scalars | {"belief": belief, "additive": additive}
+    for scalars, belief, additive in zip(
+        ADAM, (1.0, 1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 1.0, 0.0, 1.0), strict=True
+    )
+)
+ADAMAX = (
+    {"t": 1.0, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
+    {"t": 7.0, "beta1": 0.5, "beta2": 0.1, "eps": 1e-2},
+    {"t": 1e6, "beta1": 0.0, "beta2": 0.0, "eps": 0.0},
+)
+ADAN = tuple(
+    {"t": t, "beta1": beta1, "beta2": beta2, "beta3": beta3, "eps": eps, "eps_root": root}
+    for t, beta1, beta2, beta3, eps, root in (
+        (1.0, 0.98, 0.92, 0.99, 1e-8, 0.0),
+        (2.0, 0.9, 0.5, 0.95, 1e-3, 1e-4),
+        (1e6, 0.98, 0.92, 0.99, 0.0, 1e-8),
+        (7.0, 0.0, 0.0, 0.0, 1e-8, 0.0),
+    )
+)
+LAPROP = tuple(
+    scalars | {"delayed": delayed}
+    for scalars, delayed in zip((*ADAM, ADAM[0], ADAM[1]), (1, 1, 0, 1, 0, 0, 0), strict=True)
+)
+ADEMAMIX = tuple(
+    {"t": t, "beta1": beta1, "beta2": beta2, "beta3": beta3, "alpha": alpha}
+    | {"eps": eps, "eps_root": root, "warmup": warmup}
+    for t, beta1, beta2, beta3, alpha, eps, root, warmup in (
+        (1.0, 0.9, 0.999, 0.9999, 5.0, 1e-8, 0.0, 0.0),
+        (1.0, 0.9, 0.95, 0.9999, 8.0, 1e-3, 1e-4, 1e5),
+        (600.0, 0.99, 0.999, 0.999, 2.0, 1e-8, 0.0, 1000.0),
+        (1e6, 0.5, 0.999, 0.99, 0.0, 0.0, 1e-8, 1000.0),
+        (3.0, 0.0, 0.5, 0.9, 3.0, 1e-8, 0.0, 7.0),
+        (3.0, 0.9, 0.5, 0.0, 3.0, 1e-8, 0.0, 7.0),
+    )
+)
 NADAM = tuple(
     {"t": t, "beta1": beta1, "beta2": beta2, "eps": eps, "eps_root": root}
     | {"momentum_decay": decay, "mu_product": product}
@@ -261,9 +411,19 @@ UPDATES = {
     "sign_descent_momentum": moving_on(INERTIA, SIGN_OF_G),
     "signum": update(M, INERTIA, along_signum),
     "lion": update(M, ({"beta1": 0.9, "beta2": 0.99}, {"beta1": 0.5, "beta2": 0.0}), along_lion),
-    "adam": update(M | V, ADAM, along_adam),
-    "amsgrad": update(M | V | {"v_max": POSITIVE}, ADAM, along_amsgrad),
+    "adam": update(M | V, RECTIFIED, along_adam),
+    "amsgrad": update(M | V | {"v_max": POSITIVE}, RECTIFIED, along_amsgrad),
     "nadam": update(M | V, NADAM, along_nadam, solve=product_of_mu),
+    "adam_second_moment": update(M | V, SECOND_MOMENT, along_second_moment),
+    "adamax": update(M | {"u": POSITIVE}, ADAMAX, along_adamax),
+    "adan": update(M | {"delta": SIGNED} | V | {"g_prev": SIGNED}, ADAN, along_adan),
+    "ademamix": update(M | V | {"m_slow": SIGNED}, ADEMAMIX, along_ademamix),
+    "laprop": update(M | V, LAPROP, along_laprop),
+    "adadelta": update(
+        V | {"squared_steps": POSITIVE},
+        ({"rho": 0.9, "eps": 1e-6}, {"rho": 0.0, "eps": 1e-3}),
+        along_adadelta,
+    ),
     "adagrad": update({"sum_of_squares": POSITIVE}, ROOTS, along_adagrad),
     "adagrad_norm": update(
         {},
@@ -284,6 +444,10 @@ FLAT = {"beta1": 0.5, "beta2": 0.75, "eps": 0.0, "eps_root": 1e-6, "bias_correct
 FLAT_OPTIONS = FLAT | {"bias_correction": False}
 NADAM_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_root": 0.0, "momentum_decay": 4e-3}
 NADAM_FAST = {"beta1": 0.5, "beta2": 0.75, "eps": 0.0, "eps_root": 1e-6, "momentum_decay": 0.3}
+ADAN_FAST = {"beta1": 0.5, "beta2": 0.75, "beta3": 0.25, "eps": 0.0, "eps_root": 1e-6}
+ADEMAMIX_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "beta3": 0.9999, "alpha": 5.0, "warmup": 0.0}
+ADEMAMIX_OPTIONS |= {"eps": 1e-8, "eps_root": 0.0}
+ADEMAMIX_FAST = ADEMAMIX_OPTIONS | {"beta1": 0.5, "beta3": 0.9, "alpha": 2.0, "eps_root": 1e-6}
 ADAGRAD = {"eps": 1e-10, "eps_root": 0.0}
 OPTAX = {"eps": 0.0, "eps_root": 1e-7}
 MEAN = {"alpha": 0.99, "eps": 1e-8, "eps_root": 0.0}
@@ -360,6 +524,107 @@ CASES = {
         refused=REFUSED_AVERAGES | REFUSED_ROOTS | {"momentum_decay": NOT_NEGATIVE},
     ),
     "NAdam-fast": Case(mdbopt.NAdam, NADAM_FAST, "nadam", NADAM_FAST, numbers={"mu_product": 1.0}),
+    "RAdam": Case(
+        mdbopt.RAdam, {}, "adam", ADAM_OPTIONS | {"rectified": 1.0}, refused=REFUSED_ADAM
+    ),
+    "RAdam-flat": Case(
+        mdbopt.RAdam,
+        FLAT_OPTIONS | {"beta2": 0.9, "decoupled": True},
+        "adam",
+        FLAT | {"beta2": 0.9, "rectified": 1.0},
+    ),
+    "Adamax": Case(
+        mdbopt.Adamax,
+        {},
+        "adamax",
+        {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
+        refused=REFUSED_AVERAGES | {"eps": NOT_NEGATIVE},
+    ),
+    "Adamax-fast": Case(
+        mdbopt.Adamax,
+        {"beta1": 0.5, "beta2": 0.75, "eps": 0.1},
+        "adamax",
+        {"beta1": 0.5, "beta2": 0.75, "eps": 0.1},
+    ),
+    "AdaBelief": Case(
+        mdbopt.AdaBelief,
+        {},
+        "adam_second_moment",
+        ADAM_OPTIONS | {"eps": 1e-16, "eps_root": 1e-16, "belief": 1.0},
+        refused=REFUSED_ADAM,
+    ),
+    "AdaBelief-flat": Case(
+        mdbopt.AdaBelief, FLAT_OPTIONS, "adam_second_moment", FLAT | {"belief": 1.0}
+    ),
+    "Yogi": Case(
+        mdbopt.Yogi,
+        {},
+        "adam_second_moment",
+        ADAM_OPTIONS | {"eps": 1e-3, "additive": 1.0},
+        {"v": 1e-6},
+        refused=REFUSED_ADAM | {"initial": NOT_NEGATIVE},
+    ),
+    "Yogi-flat": Case(
+        mdbopt.Yogi,
+        FLAT_OPTIONS | {"initial": 0.1},
+        "adam_second_moment",
+        FLAT | {"additive": 1.0},
+        {"v": 0.1},
+    ),
+    "Adan": Case(
+        mdbopt.Adan,
+        {},
+        "adan",
+        {"beta1": 0.98, "beta2": 0.92, "beta3": 0.99, "eps": 1e-8, "eps_root": 0.0},
+        refused=REFUSED_AVERAGES | REFUSED_ROOTS | {"beta3": FRACTION},
+    ),
+    "Adan-fast": Case(mdbopt.Adan, ADAN_FAST, "adan", ADAN_FAST),
+    "AdEMAMix": Case(
+        mdbopt.AdEMAMix,
+        {},
+        "ademamix",
+        ADEMAMIX_OPTIONS | {"weight_decay": 0.01},
+        refused=REFUSED_AVERAGES
+        | REFUSED_ROOTS
+        | {
+            "beta3": FRACTION,
+            "alpha": NOT_NEGATIVE,
+            "warmup": STEPS,
+        },
+    ),
+    "AdEMAMix-warmup": Case(
+        mdbopt.AdEMAMix,
+        ADEMAMIX_FAST | {"warmup": 3, "weight_decay": 0.0},
+        "ademamix",
+        ADEMAMIX_FAST | {"warmup": 3.0, "weight_decay": 0.0},
+    ),
+    "LaProp": Case(
+        mdbopt.LaProp, {}, "laprop", ADAM_OPTIONS | {"eps": 1e-15}, refused=REFUSED_ADAM
+    ),
+    "LaProp-flat": Case(mdbopt.LaProp, FLAT_OPTIONS, "laprop", FLAT),
+    "ADOPT": Case(
+        mdbopt.ADOPT,
+        {},
+        "laprop",
+        {"beta1": 0.9, "beta2": 0.9999, "eps": 1e-6, "delayed": 1.0},
+        refused=REFUSED_AVERAGES | {"eps": NOT_NEGATIVE},
+    ),
+    "ADOPT-fast": Case(
+        mdbopt.ADOPT,
+        {"beta1": 0.5, "beta2": 0.75, "eps": 0.3},
+        "laprop",
+        {"beta1": 0.5, "beta2": 0.75, "eps": 0.3, "delayed": 1.0},
+    ),
+    "Adadelta": Case(
+        mdbopt.Adadelta,
+        {},
+        "adadelta",
+        {"rho": 0.9, "eps": 1e-6},
+        refused={"rho": FRACTION, "eps": NOT_NEGATIVE},
+    ),
+    "Adadelta-fast": Case(
+        mdbopt.Adadelta, {"rho": 0.5, "eps": 1e-2}, "adadelta", {"rho": 0.5, "eps": 1e-2}
+    ),
     "AdaGrad": Case(
         mdbopt.AdaGrad, {}, "adagrad", ADAGRAD, refused=REFUSED_ROOTS | {"initial": NOT_NEGATIVE}
     ),

@@ -89,11 +89,20 @@ _WITH_OPTIONS = {
     )
 }
 _KINDS = {label: getattr(optimizers, label)() for label in optimizers.__all__}
-# What has no line above is measured as it comes.
+_RULES = [kind._rule() for kind in _KINDS.values()]
+# What has no line above is measured as it comes; classes that share a rule, by their own names.
 METHODS = _WITH_OPTIONS | {
-    kind._rule(): Method(kind._rule(), label, {"lr": kind.lr})
-    for label, kind in _KINDS.items()
-    if label not in {method.optimizer for method in _WITH_OPTIONS.values()}
+    method.name: method
+    for method in (
+        Method(
+            kind._rule(),
+            label,
+            {"lr": kind.lr},
+            label.lower() if _RULES.count(kind._rule()) > 1 else "",
+        )
+        for label, kind in _KINDS.items()
+        if label not in {method.optimizer for method in _WITH_OPTIONS.values()}
+    )
 }
 # The decay rates of Adam and of Lion, which all libraries take as they are.
 ADAM_BETAS, LION_BETAS = (0.9, 0.999), (0.9, 0.99)

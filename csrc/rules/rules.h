@@ -1,13 +1,18 @@
 // rules – the one list of rules. A rule's place in it is its row in every backend's table.
 #pragma once
 
+#include "adadelta.h"
 #include "adagrad.h"
 #include "adam.h"
+#include "adamax.h"
+#include "adan.h"
+#include "ademamix.h"
 #include "carry.h"
 #include "cut.h"
 #include "descent.h"
 #include "direction.h"
 #include "gradient_descent.h"
+#include "laprop.h"
 #include "learned_rate.h"
 #include "learned_rates.h"
 #include "mars.h"
@@ -16,6 +21,7 @@
 #include "rmsprop.h"
 #include "rprop.h"
 #include "secant.h"
+#include "second_moment.h"
 #include "sign.h"
 #include "stable_adam.h"
 #include "trial.h"
@@ -47,6 +53,7 @@ using Rules = RuleList<
     LogRates, WeightRates, Osgm, PairSums, BarzilaiBorwein, OsgmLearn, OsgmLearnInMetric, CarryPair,
     CarryBox, NormalizedGdArray, NormalizedGdArrayMomentum, Agc, Lamb, Lars, StableAdam, MarsAdam,
     MarsLion, Clip<LinearClip>, Clip<UniformClip>, AlongClip, WithinDecrease, Face, FaceNorm,
-    FaceMetric, FaceMask, Restrict, PairTable, StepSecant>;
+    FaceMetric, FaceMask, Restrict, PairTable, StepSecant, AdamSecondMoment, Adamax, Adadelta,
+    LaProp, Adan, AdEMAMix>;
 
 }  // namespace mdbopt::MDBOPT_ISA

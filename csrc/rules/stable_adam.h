@@ -22,6 +22,12 @@ struct StableAdam : Adam {
   struct Coef : Adam::Coef {
     double factor;
   };
+  static constexpr ScalarOf<Coef> kScalars[] = {{"t", &Coef::t},
+                                                {"beta1", &Coef::beta1, 0.9},
+                                                {"beta2", &Coef::beta2, 0.999},
+                                                {"eps", &Coef::eps, 1e-8},
+                                                {"eps_root", &Coef::eps_root, 0.0},
+                                                {"bias_correction", &Coef::bias_correction, 1.0}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
     using Real = typename V::Real;

@@ -176,6 +176,8 @@ def test_equal_options_make_equal_optimizers(case):
 def test_numbers_of_any_kind_become_plain(one, number):
     fields = {f.name: f.default for f in dataclasses.fields(kind(one)) if type(f.default) is float}
     fields["lr"] = 0.25
+    # Of 0.9999 float16 makes 1, which no average has.
+    fields = {name: value for name, value in fields.items() if value == 1 or number(value) != 1}
     plain = {name: float(number(value)) for name, value in fields.items()}
     optimizer = kind(one)(**{name: number(value) for name, value in fields.items()})
     assert optimizer == kind(one)(**plain)

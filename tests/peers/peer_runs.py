@@ -73,6 +73,28 @@ def largest_difference(problem, optimizer, other, sign=1.0, options=lambda t: {}
     return worst
 
 
+class Papers:
+    """Steps a list of arrays by a formula: one(x, g, state, t) returns x and changes the state."""
+
+    def __init__(self, params, one):
+        self.params, self.one = params, one
+        self.states = [{"m": 0.0 * x, "v": 0.0 * x} for x in params]
+
+    def step(self, gradients, t):
+        if gradients is not None:
+            self.params = [
+                self.one(x, g, state, t + 1)
+                for x, g, state in zip(self.params, gradients, self.states, strict=True)
+            ]
+        return self.params
+
+
+def moments(g, state, t, beta1, beta2):
+    state["m"] = beta1 * state["m"] + (1 - beta1) * g
+    state["v"] = beta2 * state["v"] + (1 - beta2) * g**2
+    return state["m"] / (1 - beta1**t), state["v"] / (1 - beta2**t)
+
+
 def stepped_by_torch(kind, problem, before=lambda t, optimizer: None, **options):
     """Return a function that steps a torch optimizer, as largest_difference wants it.
 

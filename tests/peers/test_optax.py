@@ -51,6 +51,23 @@ CASES = {
         mdbopt.Adam(0.05, weight_decay=0.2),
         optax.chain(optax.add_decayed_weights(0.2), optax.adam(0.05)),
     ),
+    # eps is beside the root of the corrected average there. With 0.999 the rectification of the
+    # first steps is a difference of nearly equal numbers, of which float32 leaves little.
+    "radam": (
+        mdbopt.RAdam(0.05, beta2=0.95, eps=0.0),
+        optax.radam(0.05, b2=0.95, eps=0.0),
+    ),
+    "adamax": (mdbopt.Adamax(0.05), optax.adamax(0.05)),
+    "adabelief": (
+        mdbopt.AdaBelief(0.05, eps_root=1e-6),
+        optax.adabelief(0.05, eps_root=1e-6),
+    ),
+    "adadelta": (mdbopt.Adadelta(0.5), optax.adadelta(0.5)),
+    "ademamix": (
+        mdbopt.AdEMAMix(0.05, beta2=0.95, weight_decay=0.2),
+        optax.contrib.ademamix(0.05, b2=0.95, weight_decay=0.2),
+    ),
+    "adopt": (mdbopt.ADOPT(0.05, beta2=0.95), optax.contrib.adopt(0.05, b2=0.95)),
     "adamw": (mdbopt.AdamW(0.05, weight_decay=0.2), optax.adamw(0.05, weight_decay=0.2)),
     "amsgrad_uncorrected": (
         mdbopt.AMSGrad(0.05, bias_correction=False),

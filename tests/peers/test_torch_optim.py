@@ -73,6 +73,30 @@ CASES = {
         optim.NAdam,
         {"weight_decay": 0.2, "decoupled_weight_decay": True},
     ),
+    # With 0.999 the rectification of the first steps is a difference of nearly equal numbers.
+    "radam": (mdbopt.RAdam(0.05, beta2=0.99), optim.RAdam, {"betas": (0.9, 0.99)}),
+    "radam_l2": (
+        mdbopt.RAdam(0.05, weight_decay=0.2, beta1=0.8, beta2=0.95, eps=1e-3),
+        optim.RAdam,
+        {"weight_decay": 0.2, "betas": (0.8, 0.95), "eps": 1e-3},
+    ),
+    "radam_decoupled": (
+        mdbopt.RAdam(0.05, beta2=0.99, weight_decay=0.2, decoupled=True),
+        optim.RAdam,
+        {"betas": (0.9, 0.99), "weight_decay": 0.2, "decoupled_weight_decay": True},
+    ),
+    "adamax": (mdbopt.Adamax(0.05), optim.Adamax, {}),
+    "adamax_l2": (
+        mdbopt.Adamax(0.05, weight_decay=0.2, beta1=0.8, beta2=0.95, eps=1e-3),
+        optim.Adamax,
+        {"weight_decay": 0.2, "betas": (0.8, 0.95), "eps": 1e-3},
+    ),
+    "adadelta": (mdbopt.Adadelta(), optim.Adadelta, {}),
+    "adadelta_l2": (
+        mdbopt.Adadelta(0.5, rho=0.95, eps=1e-3, weight_decay=0.2, decoupled=False),
+        optim.Adadelta,
+        {"rho": 0.95, "eps": 1e-3, "weight_decay": 0.2},
+    ),
     "adagrad": (mdbopt.AdaGrad(0.3), optim.Adagrad, {}),
     "adagrad_initial": (
         mdbopt.AdaGrad(0.3, initial=0.5, eps=1e-3, weight_decay=0.2, decoupled=False),

@@ -12,10 +12,11 @@ JAX's arrays, and every call is a function of its operands alone.
 
 ==========================  ======================================================================
 updates                     `sgd`, `normalized_gd`, `sign_sgd`, `signum`, `lion`, `adam`, `adamw`,
-                            `amsgrad`, `nadam`, `nadamw`, `stable_adamw`, `lamb`, `lars`,
+                            `amsgrad`, `nadam`, `nadamw`, `radam`, `adamax`, `adabelief`, `yogi`,
+                            `adan`, `ademamix`, `laprop`, `adopt`, `stable_adamw`, `lamb`, `lars`,
                             `mars_adamw`, `mars_lion`, `agc`, `adagrad`, `adagrad_norm`,
-                            `rmsprop`, `rprop`, `hypergradient_sgd`, `hypergradient_adam`,
-                            `diagonal_hypergradient`, `osgm`
+                            `adadelta`, `rmsprop`, `rprop`, `hypergradient_sgd`,
+                            `hypergradient_adam`, `diagonal_hypergradient`, `osgm`
 searches                    `guarded`, `box`, `ellipsoid`, `simplex`, `backtracking`
 ==========================  ======================================================================
 

@@ -403,6 +403,14 @@ _FACTORIES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "amsgrad": (optimizers.AMSGrad, {}),
     "nadam": (optimizers.NAdam, {}),
     "nadamw": (optimizers.NAdam, {"decoupled": True, "weight_decay": 1e-2}),
+    "radam": (optimizers.RAdam, {}),
+    "adamax": (optimizers.Adamax, {}),
+    "adabelief": (optimizers.AdaBelief, {}),
+    "yogi": (optimizers.Yogi, {}),
+    "adan": (optimizers.Adan, {}),
+    "ademamix": (optimizers.AdEMAMix, {}),
+    "laprop": (optimizers.LaProp, {}),
+    "adopt": (optimizers.ADOPT, {}),
     "stable_adamw": (optimizers.StableAdamW, {}),
     "lamb": (optimizers.LAMB, {}),
     "lars": (optimizers.LARS, {}),
@@ -411,6 +419,7 @@ _FACTORIES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "agc": (optimizers.AGC, {}),
     "adagrad": (optimizers.AdaGrad, {}),
     "adagrad_norm": (optimizers.AdaGradNorm, {}),
+    "adadelta": (optimizers.Adadelta, {}),
     "rmsprop": (optimizers.RMSProp, {}),
     "rprop": (optimizers.Rprop, {}),
     "hypergradient_sgd": (optimizers.HypergradientSGD, {}),
@@ -453,10 +462,11 @@ Examples
 >>> params = {{"w": jnp.ones(3), "b": jnp.ones(())}}
 >>> transformation = mdbopt.jax.{name}(lr=0.01)
 >>> state = transformation.init(params)
->>> updates, state = transformation.update(params, state, params)
->>> params = optax.apply_updates(params, updates)
+>>> for _ in range(2):
+...     updates, state = transformation.update(params, state, params)
+...     params = optax.apply_updates(params, updates)
 >>> bool(params["b"] < 1.0), int(state.count)
-(True, 1)
+(True, 2)
 """
 
 

@@ -54,10 +54,13 @@ WORDS = {
 
 # The same for the updates, each of which has its formula in its first sentence.
 UPDATE_WORDS = {
+    "additive": "1: v ← v - (1 - β₂)·sign(v - g²)·g², as Yogi has it.",
+    "belief": "1: (g - m)² takes the place of g², and eps_root is added to v, as AdaBelief has it.",
     "bias_correction": "1: m̂ = m/(1 - β₁ᵗ) and v̂ = v/(1 - β₂ᵗ); 0: they are m and v.",
     "c2": "‖c‖² before it is bounded.",
     "clipping": "The largest ‖g‖/‖x‖.",
     "d2": "‖d‖².",
+    "delayed": "1: the v before this step divides, within a bound, as ADOPT has it.",
     "eps": "Added outside the root.",
     "eps_root": "Added inside the root.",
     "factor": "What g, c or lr was multiplied by, 1 at most.",
@@ -70,10 +73,12 @@ UPDATE_WORDS = {
     "norm2": "‖g‖².",
     "rate": "What g + weight_decay·x was multiplied by, beside lr.",
     "ratio2": "Σ g²/max(v̂, eps²).",
+    "rectified": "1: d is multiplied by a factor of t, and is m̂ where that is not real: RAdam.",
     "t": "The number of this step, from 1 on.",
     "total": "Σ p before it is divided by its mean.",
     "trust": "‖x‖/‖d‖, or 1 where one of them is 0.",
     "trust_coefficient": "Factor of the rate.",
+    "warmup": "Steps in which what the formula says grows.",
     "weight_decay": "Decoupled decay: x is multiplied by 1 - lr·weight_decay first.",
     "x": "The parameters.",
     "x2": "‖x‖².",

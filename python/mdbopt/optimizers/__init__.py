@@ -14,11 +14,18 @@ through DLPack; each with a dtype and strides of its own.
 `Adam`, `AdamW`          divided by the root of averaged squares; L2 or decoupled decay
 `AMSGrad`                Adam with the largest average so far
 `NAdam`                  Adam that looks one step ahead, by a momentum that warms up
+`RAdam`                  Adam that waits until its divisor can be trusted
+`Adamax`                 divided by the largest gradient of late
+`AdaBelief`, `Yogi`      Adam with other measures of how large gradients are
+`Adan`                   Adam with Nesterov's momentum, made of how gradients change
+`AdEMAMix`               AdamW with a second, slower average of gradients
+`LaProp`, `ADOPT`        averages of gradients that were divided by the root before
 `StableAdamW`            AdamW that shortens steps where its averages are behind the gradients
 `LAMB`, `LARS`           AdamW's and momentum's steps, in proportion to the norm of each array
 `MARSAdamW`, `MARSLion`  gradients corrected by their change, and bounded in each array
 `AdaGrad`                divided by the root of summed squares, per coordinate
 `AdaGradNorm`            the same with one sum for all
+`Adadelta`               steps as long as those of late
 `RMSProp`                averaged squares without corrections; centred, momentum
 `Rprop`                  step sizes that follow the gradient's signs
 `HypergradientSGD`       a step size that follows its own gradient, for SGD
@@ -60,8 +67,10 @@ True
 (array([0.899, 0.899, 0.899], dtype=float32), 1)
 """
 
-from mdbopt.optimizers._adagrad import AdaGrad, AdaGradNorm, RMSProp
-from mdbopt.optimizers._adam import Adam, AdamW, AMSGrad, NAdam
+from mdbopt.optimizers._adagrad import Adadelta, AdaGrad, AdaGradNorm, RMSProp
+from mdbopt.optimizers._adam import Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
+from mdbopt.optimizers._adan import Adan
+from mdbopt.optimizers._ademamix import AdEMAMix
 from mdbopt.optimizers._clipped import AGC
 from mdbopt.optimizers._gradient import SGD, NormalizedGD
 from mdbopt.optimizers._hypergradient import (
@@ -70,34 +79,45 @@ from mdbopt.optimizers._hypergradient import (
     HypergradientAdam,
     HypergradientSGD,
 )
+from mdbopt.optimizers._laprop import ADOPT, LaProp
 from mdbopt.optimizers._mars import MARSAdamW, MARSLion
 from mdbopt.optimizers._rprop import Rprop
+from mdbopt.optimizers._second_moment import AdaBelief, Yogi
 from mdbopt.optimizers._sign import Lion, SignDescent, Signum
 from mdbopt.optimizers._stable import StableAdamW
 from mdbopt.optimizers._trust import LAMB, LARS
 
 __all__ = [
+    "ADOPT",
     "AGC",
     "LAMB",
     "LARS",
     "OSGM",
     "SGD",
     "AMSGrad",
+    "AdEMAMix",
+    "AdaBelief",
     "AdaGrad",
     "AdaGradNorm",
+    "Adadelta",
     "Adam",
     "AdamW",
+    "Adamax",
+    "Adan",
     "DiagonalHypergradient",
     "HypergradientAdam",
     "HypergradientSGD",
+    "LaProp",
     "Lion",
     "MARSAdamW",
     "MARSLion",
     "NAdam",
     "NormalizedGD",
+    "RAdam",
     "RMSProp",
     "Rprop",
     "SignDescent",
     "Signum",
     "StableAdamW",
+    "Yogi",
 ]

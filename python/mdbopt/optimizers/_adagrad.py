@@ -198,3 +198,59 @@ class RMSProp(Optimizer):
             "eps": self.eps,
             "eps_root": self.eps_root,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adadelta(Optimizer):
+    """Steps as long as those of late, where gradients are as large as those of late.
+
+    v ← rho·v + (1 − rho)·g², d = √(squared_steps + eps)/√(v + eps)·g and
+    squared_steps ← rho·squared_steps + (1 − rho)·d²; then x ← x − lr·d.
+
+    Parameters
+    ----------
+    lr : float, default 1
+        Factor of the steps, dimensionless: d is in units of the parameters.
+    rho : float in [0, 1), default 0.9
+        Dimensionless.
+    eps : float, default 1e-6
+        Added inside both roots, in units of the gradient squared and of the parameters squared. Its
+        root is about the length of the first steps.
+    **common
+        See `mdbopt.optimizers`.
+
+    Raises
+    ------
+    ValueError
+        When a hyperparameter is out of its range.
+
+    References
+    ----------
+    Zeiler 2012, "ADADELTA: an adaptive learning rate method", algorithm 1.
+
+    Examples
+    --------
+    >>> import numpy as np, mdbopt
+    >>> x = np.array([1.0, -2.0])
+    >>> optimizer = mdbopt.Adadelta()
+    >>> state = optimizer.init(x)
+    >>> optimizer.step(x, np.array([100.0, -1.0]), state)
+    True
+    >>> x.round(5), state.v
+    (array([ 0.99684, -1.99684]), array([1.e+03, 1.e-01]))
+    """
+
+    lr: float = field(default=1.0, kw_only=False)
+    rho: float = 0.9
+    eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_fraction("rho")
+        self._check("eps", least=0.0)
+
+    def _rule(self) -> str:
+        return "adadelta"
+
+    def _scalars(self) -> dict[str, float]:
+        return {"rho": self.rho, "eps": self.eps}

@@ -242,3 +242,114 @@ class NAdam(Optimizer):
     def _scalars(self) -> dict[str, float]:
         names = ("beta1", "beta2", "eps", "eps_root", "momentum_decay")
         return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RAdam(Adam):
+    """Adam that waits until its divisor can be trusted, and shortens steps by how far it can.
+
+    ρ∞ = 2/(1 − β₂) − 1 and ρ = ρ∞ − 2t·β₂ᵗ/(1 − β₂ᵗ). With m, m̂ and v as for `Adam`, where ρ > 5,
+    x ← x − lr·r·√(1 − β₂ᵗ)·m̂/(√(v + eps_root) + eps), r = √((ρ − 4)(ρ − 2)ρ∞/((ρ∞ − 4)(ρ∞ − 2)ρ));
+    before that x ← x − lr·m̂.
+
+    Parameters
+    ----------
+    lr : float, default 1e-3
+        Step size, in units of the parameters; in the first steps over gradients.
+    beta1, beta2, eps, eps_root, bias_correction
+        As for `Adam`. With β₂ = 0.999 the first 5 steps are along m̂; with β₂ ≤ 2/3 all are.
+    decoupled : bool, default False
+        Weight decay is L2 unless it is True, as PyTorch's ``decoupled_weight_decay``.
+    **common
+        See `mdbopt.optimizers`.
+
+    Raises
+    ------
+    ValueError
+        When a hyperparameter is out of its range.
+
+    Notes
+    -----
+    The paper's threshold is 4; 5 is that of its authors' code, of PyTorch and of optax. The first
+    two have eps beside √v, as here, optax beside √v̂, as `Adam`. In the first steps a gradient whose
+    square is beyond the range of the state's dtype gives NaN.
+
+    References
+    ----------
+    Liu, Jiang, He, Chen, Liu, Gao, Han 2020, "On the variance of the adaptive learning rate and
+    beyond", algorithm 2.
+
+    Examples
+    --------
+    >>> import numpy as np, mdbopt
+    >>> x = np.array([1.0, -2.0])
+    >>> optimizer = mdbopt.RAdam(lr=0.1)
+    >>> optimizer.step(x, np.array([5.0, -0.01]), optimizer.init(x))
+    True
+    >>> x
+    array([ 0.5  , -1.999])
+    """
+
+    def _scalars(self) -> dict[str, float]:
+        return {**super()._scalars(), "rectified": 1.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adamax(Optimizer):
+    """Adam divided by the largest gradient of late in place of a root.
+
+    m ← β₁·m + (1 − β₁)·g and u ← max(β₂·u, |g| + eps); with m̂ = m/(1 − β₁ᵗ), x ← x − lr·m̂/u.
+
+    Parameters
+    ----------
+    lr : float, default 2e-3
+        Step size, in units of the parameters.
+    beta1, beta2 : float in [0, 1), default 0.9, 0.999
+        Dimensionless.
+    eps : float, default 1e-8
+        Added to the gradient's size, in its units. With 0 a coordinate that never had a gradient
+        becomes NaN, 0/0.
+    decoupled : bool, default False
+        Weight decay is L2, as in PyTorch, unless it is True.
+    **common
+        See `mdbopt.optimizers`.
+
+    Raises
+    ------
+    ValueError
+        When a hyperparameter is out of its range.
+
+    References
+    ----------
+    Kingma, Ba 2015, "Adam: a method for stochastic optimization", algorithm 2; eps as PyTorch and
+    optax have it.
+
+    Examples
+    --------
+    >>> import numpy as np, mdbopt
+    >>> x = np.array([1.0, -2.0])
+    >>> optimizer = mdbopt.Adamax(lr=0.1)
+    >>> state = optimizer.init(x)
+    >>> optimizer.step(x, np.array([5.0, -0.01]), state)
+    True
+    >>> x.round(6), state.u.round(6)
+    (array([ 0.9, -1.9]), array([5.  , 0.01]))
+    """
+
+    lr: float = field(default=2e-3, kw_only=False)
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    decoupled: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_fraction("beta1")
+        self._check_fraction("beta2")
+        self._check("eps", least=0.0)
+
+    def _rule(self) -> str:
+        return "adamax"
+
+    def _scalars(self) -> dict[str, float]:
+        return {name: getattr(self, name) for name in ("beta1", "beta2", "eps")}

@@ -259,7 +259,9 @@ def restored(
 
 
 # What sums or averages squares, or scales a step, and so is never negative.
-_NOT_NEGATIVE = frozenset(("eta", "norm2", "p", "sum_of_squares", "v", "v_max"))
+_NOT_NEGATIVE = frozenset(
+    ("eta", "norm2", "p", "squared_steps", "sum_of_squares", "u", "v", "v_max")
+)
 
 
 def _steps(where: str, given: Any) -> int:

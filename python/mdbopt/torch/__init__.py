@@ -10,11 +10,18 @@ Updates take one fused pass over all parameters of all groups:
 `Signum`, `Lion`             the sign of averaged gradients
 `Adam`, `AdamW`, `AMSGrad`   divided by the root of averaged squares
 `NAdam`                      Adam that looks one step ahead
+`RAdam`                      Adam that waits until its divisor can be trusted
+`Adamax`                     divided by the largest gradient of late
+`AdaBelief`, `Yogi`          Adam with other measures of how large gradients are
+`Adan`                       Adam with Nesterov's momentum, made of how gradients change
+`AdEMAMix`                   AdamW with a second, slower average of gradients
+`LaProp`, `ADOPT`            averages of gradients that were divided by the root before
 `StableAdamW`                AdamW that shortens steps where its averages are behind
 `LAMB`, `LARS`               AdamW's and momentum's steps, in proportion to each tensor's norm
 `MARSAdamW`, `MARSLion`      gradients corrected by their change, and bounded in each tensor
 `AdaGrad`, `Adagrad`         divided by the root of summed squares, per coordinate
 `AdaGradNorm`                the same with one sum for all
+`Adadelta`                   steps as long as those of late
 `RMSProp`, `RMSprop`         averaged squares without corrections; centred, momentum
 `Rprop`                      step sizes that follow the gradient's signs
 `HypergradientSGD`           a step size that follows its own gradient, for SGD
@@ -45,8 +52,8 @@ elsewhere. Every update takes
   they choose an implementation; here there is the one, which is fused.
 
 States have the names that torch.optim gives them, so ``load_state_dict`` reads its AdamW, Adam,
-SGD, RMSprop, Adagrad, Rprop and NAdam, and continues where they stopped. They are float32 for
-bfloat16 and float16 parameters, also when they are loaded.
+SGD, RMSprop, Adagrad, Adadelta, Rprop, NAdam, RAdam and Adamax, and continues where they stopped.
+They are float32 for bfloat16 and float16 parameters, also when they are loaded.
 
 It needs PyTorch: ``pip install mdbopt[torch]``.
 
@@ -74,8 +81,10 @@ except ModuleNotFoundError as error:
         name="torch",
     ) from error
 
-from mdbopt.torch._adagrad import AdaGrad, AdaGradNorm, RMSProp
-from mdbopt.torch._adam import Adam, AdamW, AMSGrad, NAdam
+from mdbopt.torch._adagrad import Adadelta, AdaGrad, AdaGradNorm, RMSProp
+from mdbopt.torch._adam import Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
+from mdbopt.torch._adan import Adan
+from mdbopt.torch._ademamix import AdEMAMix
 from mdbopt.torch._clipped import AGC
 from mdbopt.torch._gradient import SGD, NormalizedGD
 from mdbopt.torch._hypergradient import (
@@ -84,9 +93,11 @@ from mdbopt.torch._hypergradient import (
     HypergradientAdam,
     HypergradientSGD,
 )
+from mdbopt.torch._laprop import ADOPT, LaProp
 from mdbopt.torch._mars import MARSAdamW, MARSLion
 from mdbopt.torch._rprop import Rprop
 from mdbopt.torch._searches import Backtracking, Box, Ellipsoid, Guarded, Simplex
+from mdbopt.torch._second_moment import AdaBelief, Yogi
 from mdbopt.torch._sign import Lion, SignDescent, Signum
 from mdbopt.torch._stable import StableAdamW
 from mdbopt.torch._trust import LAMB, LARS
@@ -96,17 +107,23 @@ Adagrad = AdaGrad
 RMSprop = RMSProp
 
 __all__ = [
+    "ADOPT",
     "AGC",
     "LAMB",
     "LARS",
     "OSGM",
     "SGD",
     "AMSGrad",
+    "AdEMAMix",
+    "AdaBelief",
     "AdaGrad",
     "AdaGradNorm",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
+    "Adan",
     "Backtracking",
     "Box",
     "DiagonalHypergradient",
@@ -114,11 +131,13 @@ __all__ = [
     "Guarded",
     "HypergradientAdam",
     "HypergradientSGD",
+    "LaProp",
     "Lion",
     "MARSAdamW",
     "MARSLion",
     "NAdam",
     "NormalizedGD",
+    "RAdam",
     "RMSProp",
     "RMSprop",
     "Rprop",
@@ -126,4 +145,5 @@ __all__ = [
     "Signum",
     "Simplex",
     "StableAdamW",
+    "Yogi",
 ]

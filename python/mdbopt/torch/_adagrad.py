@@ -226,3 +226,67 @@ class RMSProp(Update):
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults, **common)
+
+
+class Adadelta(Update):
+    """Steps as long as those of late; see `mdbopt.Adadelta`.
+
+    The state of a parameter has ``square_avg`` (v), ``acc_delta`` (squared_steps) and ``step``.
+
+    Parameters
+    ----------
+    params, **common
+        See `mdbopt.torch`.
+    lr : float or tensor of one number, default 1
+        Factor of the steps, dimensionless.
+    rho : float in [0, 1), default 0.9
+        Dimensionless.
+    eps : float, default 1e-6
+        Added inside both roots.
+    weight_decay : float, default 0
+        L2, or in units of 1/lr where it is decoupled.
+    decoupled_weight_decay : bool, default False
+        Whether decay multiplies the parameters instead of being added to the gradient.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a parameter cannot be optimized, or an option is unknown or out of its range.
+
+    References
+    ----------
+    Zeiler 2012, "ADADELTA: an adaptive learning rate method", algorithm 1.
+
+    Examples
+    --------
+    >>> import torch, mdbopt.torch
+    >>> x = torch.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = mdbopt.torch.Adadelta([x], lr=1.0)
+    >>> (100 * x[0] - x[1]).backward()
+    >>> optimizer.step()
+    >>> x.detach()
+    tensor([ 0.9968, -1.9968])
+    """
+
+    _OPTIMIZER: ClassVar[type[Optimizer]] = optimizers.Adadelta
+    _NAMES: ClassVar[Mapping[str, str]] = {"v": "square_avg", "squared_steps": "acc_delta"}
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0.0,
+        *,
+        decoupled_weight_decay: bool = False,
+        **common: Any,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "rho": rho,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults, **common)

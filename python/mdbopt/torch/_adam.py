@@ -258,3 +258,121 @@ class NAdam(Update):
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults, **common)
+
+
+class RAdam(Update):
+    """Adam that waits until its divisor can be trusted; see `mdbopt.RAdam`.
+
+    The state of a parameter has ``exp_avg`` (m), ``exp_avg_sq`` (v) and ``step``.
+
+    Parameters
+    ----------
+    params, **common
+        See `mdbopt.torch`.
+    lr : float or tensor of one number, default 1e-3
+        Step size, in units of the parameters; in the first steps over gradients.
+    betas, eps, weight_decay, decoupled_weight_decay
+        As for `Adam`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `Adam`.
+
+    References
+    ----------
+    Liu, Jiang, He, Chen, Liu, Gao, Han 2020, "On the variance of the adaptive learning rate and
+    beyond", algorithm 2.
+
+    Examples
+    --------
+    >>> import torch, mdbopt.torch
+    >>> x = torch.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = mdbopt.torch.RAdam([x], lr=0.1)
+    >>> (5 * x[0] - 0.01 * x[1]).backward()
+    >>> optimizer.step()
+    >>> x.detach()
+    tensor([ 0.5000, -1.9990])
+    """
+
+    _OPTIMIZER: ClassVar[type[Optimizer]] = optimizers.RAdam
+    _NAMES: ClassVar[Mapping[str, str]] = _MOMENTS
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 1e-3,
+        betas: Any = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
+        **common: Any,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults, **common)
+
+
+class Adamax(Update):
+    """Adam divided by the largest gradient of late in place of a root; see `mdbopt.Adamax`.
+
+    The state of a parameter has ``exp_avg`` (m), ``exp_inf`` (u) and ``step``.
+
+    Parameters
+    ----------
+    params, **common
+        See `mdbopt.torch`.
+    lr : float or tensor of one number, default 2e-3
+        Step size, in units of the parameters.
+    betas, weight_decay, decoupled_weight_decay
+        As for `Adam`.
+    eps : float, default 1e-8
+        Added to the gradient's size, in its units.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `Adam`.
+
+    References
+    ----------
+    Kingma, Ba 2015, "Adam: a method for stochastic optimization", algorithm 2.
+
+    Examples
+    --------
+    >>> import torch, mdbopt.torch
+    >>> x = torch.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = mdbopt.torch.Adamax([x], lr=0.1)
+    >>> (5 * x[0] - 0.01 * x[1]).backward()
+    >>> optimizer.step()
+    >>> x.detach(), optimizer.state[x]["exp_inf"]
+    (tensor([ 0.9000, -1.9000]), tensor([5.0000, 0.0100]))
+    """
+
+    _OPTIMIZER: ClassVar[type[Optimizer]] = optimizers.Adamax
+    _NAMES: ClassVar[Mapping[str, str]] = {"m": "exp_avg", "u": "exp_inf"}
+
+    def __init__(
+        self,
+        params: Any,
+        lr: Any = 2e-3,
+        betas: Any = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        decoupled_weight_decay: bool = False,
+        **common: Any,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults, **common)

@@ -25,7 +25,7 @@ from mdbopt.torch._sharded import Sharded, sharded
 from mdbopt.torch._together import Together
 
 # What the core's hyperparameters are called in torch.optim.
-_SPREAD = {"betas": ("beta1", "beta2")}
+_SPREAD = {"betas": ("beta1", "beta2", "beta3")}
 _RENAMED = {"initial_accumulator_value": "initial", "decoupled_weight_decay": "decoupled"}
 # Names that choose between torch.optim's implementations, of which there is one here.
 _IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
@@ -128,8 +128,10 @@ class Update(torch.optim.Optimizer):
             if name in self._OWN:
                 continue
             if name in _SPREAD:
-                values = _pair(f"{self._label}: {name}", value)
-                options.update(zip(_SPREAD[name], map(plain, values), strict=True))
+                known = self._class(group).__dataclass_fields__
+                names = [each for each in _SPREAD[name] if each in known]
+                values = _tuple_of(len(names), f"{self._label}: {name}", value)
+                options.update(zip(names, map(plain, values), strict=True))
             else:
                 options[_RENAMED.get(name, name)] = plain(value)
         for name in ("lr", "weight_decay"):
@@ -370,9 +372,9 @@ def _number_of(value: Any, absent: float) -> float:
     return absent if value is None else float(value)
 
 
-def _pair(where: str, value: Any) -> tuple[Any, Any]:
-    if not isinstance(value, tuple) or len(value) != 2:
-        raise ValueError(f"{where}: expected two numbers, got {value!r}")
+def _tuple_of(count: int, where: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, tuple) or len(value) != count:
+        raise ValueError(f"{where}: expected {('two', 'three')[count - 2]} numbers, got {value!r}")
     return value
 
 

@@ -32,6 +32,16 @@ SAME_RULES = {
         mdbopt.jax.nadamw(LR, momentum_decay=1e6, weight_decay=DECAY),
         optax.nadamw(LR, weight_decay=DECAY),
     ),
+    # optax has eps beside the root of the corrected average.
+    "radam": (mdbopt.jax.radam(1e-3, beta2=0.95, eps=1e-14), optax.radam(1e-3, b2=0.95, eps=1e-14)),
+    "adamax": (mdbopt.jax.adamax(1e-3), optax.adamax(1e-3)),
+    "adabelief": (mdbopt.jax.adabelief(1e-3, eps_root=1e-6), optax.adabelief(1e-3, eps_root=1e-6)),
+    "ademamix": (
+        mdbopt.jax.ademamix(1e-3, weight_decay=0.0),
+        optax.contrib.ademamix(1e-3),
+    ),
+    "adopt": (mdbopt.jax.adopt(1e-3), optax.contrib.adopt(1e-3)),
+    "adadelta": (mdbopt.jax.adadelta(0.1), optax.adadelta(0.1)),
     "adagrad": (
         mdbopt.jax.adagrad(0.05, initial=0.1, eps=0.0, eps_root=1e-7),
         optax.adagrad(0.05),
