@@ -20,6 +20,7 @@
 #include "pair.h"
 #include "rmsprop.h"
 #include "rprop.h"
+#include "schedule_free.h"
 #include "secant.h"
 #include "second_moment.h"
 #include "sign.h"
@@ -54,6 +55,6 @@ using Rules = RuleList<
     CarryBox, NormalizedGdArray, NormalizedGdArrayMomentum, Agc, Lamb, Lars, StableAdam, MarsAdam,
     MarsLion, Clip<LinearClip>, Clip<UniformClip>, AlongClip, WithinDecrease, Face, FaceNorm,
     FaceMetric, FaceMask, Restrict, PairTable, StepSecant, AdamSecondMoment, Adamax, Adadelta,
-    LaProp, Adan, AdEMAMix>;
+    LaProp, Adan, AdEMAMix, ScheduleFreeSgd, ScheduleFreeAdam>;
 
 }  // namespace mdbopt::MDBOPT_ISA

@@ -138,6 +138,10 @@ OPTIMIZERS = {
     "LAMB": mdbopt.LAMB(0.1),
     "MARSLion, stochastic": mdbopt.MARSLion(0.1, rounding="stochastic", seed=3),
     "stochastic": mdbopt.Lion(0.1, rounding="stochastic", seed=3),
+    "RAdam": mdbopt.RAdam(0.1, beta2=0.9),
+    "AdEMAMix": mdbopt.AdEMAMix(0.1, warmup=2),
+    "ADOPT": mdbopt.ADOPT(0.1),
+    "ScheduleFreeAdamW": mdbopt.ScheduleFreeAdamW(0.1, warmup=2),
 }
 
 
@@ -178,6 +182,25 @@ def test_steps_give_the_bits_of_the_cpu(library, name, dtype):
         assert np.array_equal(library.numpy(near), far)
     assert all(is_device(a) for a in state.values() if hasattr(a, "shape"))
     assert state._numbers() == host_state._numbers()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_averages_are_those_of_the_cpu(library, dtype):
+    optimizer = mdbopt.ScheduleFreeSGD(0.1)
+    params, grads = trees(library.array, dtype)
+    host, host_grads = trees(np.array, dtype)
+    state, host_state = optimizer.init(params), optimizer.init(host)
+    for _ in range(2):
+        optimizer.step(params, grads, state)
+        optimizer.step(host, host_grads, host_state)
+    for swap in (optimizer.eval, optimizer.train):
+        before = [a.copy() for a in leaves(host)]
+        swap(params, state)
+        swap(host, host_state)
+        for near, far in zip(leaves(params), leaves(host), strict=True):
+            assert np.array_equal(library.numpy(near), far)
+        assert not all(map(np.array_equal, leaves(host), before))
+        assert (state.t, state._numbers()) == (host_state.t, host_state._numbers())
 
 
 def test_rates_of_all_kinds(library):

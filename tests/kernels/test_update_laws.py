@@ -122,7 +122,7 @@ def test_no_step_and_no_inertia_leave_x(rule, seed, dtype, decay):
     (x, g), rng = drawn(seed, dtype), np.random.default_rng(seed)
     states = states_of(rule, rng, dtype)
     scalars = ROWS[rule.name].scalars[0] | {"weight_decay": decay, "l2": 0.0}
-    if any(stream.name == "x_prev" for stream in rule.streams):
+    if any(stream.name in ("x_prev", "z") for stream in rule.streams):
         states[0] = x.copy()
     if rule.name == "lars":  # m is in units of x
         states[0][:] = 0.0

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import rows_arrays
 import rows_learned
+import rows_schedule_free
 import rows_updates
 from optimizer_case import LR
 from reference import CHUNK
@@ -14,7 +15,7 @@ import mdbopt
 from mdbopt import kernels
 
 BACKENDS = [backend.name for backend in mdbopt.backends() if backend.supported]
-CASES = rows_updates.CASES | rows_learned.CASES | rows_arrays.CASES
+CASES = rows_updates.CASES | rows_learned.CASES | rows_arrays.CASES | rows_schedule_free.CASES
 # One row for each of the classes.
 CLASSES = {case.label: case for case in reversed(CASES.values())}
 

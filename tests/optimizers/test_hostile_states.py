@@ -11,6 +11,7 @@ import mdbopt
 
 NOT_FINITE = (math.nan, math.inf, -math.inf)
 NEVER_NEGATIVE = {"eta", "norm2", "p", "squared_steps", "sum_of_squares", "u", "v", "v_max"}
+NEVER_NEGATIVE |= {"weight_sum"}
 COUNTERS = (-1, 0.5, 2**53 + 1, 2**63, 2**64, -(2**63), 10**400, "3", None, True, 1j, [1, 2])
 SHAPES = ((), (1,), (4, 3), (12,), (3, 4, 1), (0, 4))
 

@@ -42,6 +42,8 @@ TRAFFIC = {
     "AGC": (2, 32),
     "LAMB": (2, 44),
     "LARS": (2, 28),
+    "ScheduleFreeSGD": (1, 20),
+    "ScheduleFreeAdamW": (1, 28),
     "StableAdamW": (2, 40),
     "MARSAdamW": (2, 48),
     "MARSLion": (2, 40),

@@ -22,7 +22,8 @@ import mdbopt
 # --- what a state tells --------------------------------------------------------------------------
 def test_it_is_a_flat_mapping(case):
     _, _, state = begin(case)
-    numbers = list(case.numbers) + (["value"] if case.label == "OSGM" else [])
+    beside = {"OSGM": ["value"], "ScheduleFreeSGD": ["averaged"], "ScheduleFreeAdamW": ["averaged"]}
+    numbers = [*case.numbers, *beside.get(case.label, ())]
     arrays = [stream.name for stream in case.description.streams[2:]]
     names = ["optimizer", "t", *numbers, *(name + path for name in arrays for path in PATHS)]
     assert sorted(state) == sorted(names)

@@ -13,10 +13,11 @@ JAX's arrays, and every call is a function of its operands alone.
 ==========================  ======================================================================
 updates                     `sgd`, `normalized_gd`, `sign_sgd`, `signum`, `lion`, `adam`, `adamw`,
                             `amsgrad`, `nadam`, `nadamw`, `radam`, `adamax`, `adabelief`, `yogi`,
-                            `adan`, `ademamix`, `laprop`, `adopt`, `stable_adamw`, `lamb`, `lars`,
-                            `mars_adamw`, `mars_lion`, `agc`, `adagrad`, `adagrad_norm`,
-                            `adadelta`, `rmsprop`, `rprop`, `hypergradient_sgd`,
-                            `hypergradient_adam`, `diagonal_hypergradient`, `osgm`
+                            `adan`, `ademamix`, `laprop`, `adopt`, `schedule_free_sgd`,
+                            `schedule_free_adamw`, `stable_adamw`, `lamb`, `lars`, `mars_adamw`,
+                            `mars_lion`, `agc`, `adagrad`, `adagrad_norm`, `adadelta`, `rmsprop`,
+                            `rprop`, `hypergradient_sgd`, `hypergradient_adam`,
+                            `diagonal_hypergradient`, `osgm`
 searches                    `guarded`, `box`, `ellipsoid`, `simplex`, `backtracking`
 ==========================  ======================================================================
 
@@ -43,7 +44,12 @@ from typing import Any
 
 from mdbopt.jax import _ffi  # noqa: F401  (it says what is missing, before that is asked for)
 from mdbopt.jax._searches import SearchState, backtracking, box, ellipsoid, guarded, simplex
-from mdbopt.jax._updates import FACTORIES, UpdateState, UpdateTransformation
+from mdbopt.jax._updates import (
+    FACTORIES,
+    UpdateState,
+    UpdateTransformation,
+    schedule_free_eval_params,
+)
 
 __all__ = [
     "SearchState",
@@ -53,6 +59,7 @@ __all__ = [
     "box",
     "ellipsoid",
     "guarded",
+    "schedule_free_eval_params",
     "simplex",
     *FACTORIES,
 ]

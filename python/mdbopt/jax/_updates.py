@@ -178,6 +178,11 @@ class _Update:
             attributes["max_norm"] = np.float64(self._max_norm)
         return attributes
 
+    @property
+    def _kept(self) -> list[str]:
+        """Name the numbers beside the core's; parameters are never written in place here."""
+        return [name for name in self._optimizer._extra() if name != "averaged"]
+
     # --- optax's two functions -------------------------------------------------------------------
     def init(self, params: Any) -> UpdateState:
         """Make the state for some parameters."""
@@ -197,7 +202,8 @@ class _Update:
             for name, value in self._optimizer._arrays().items()
         }
         numbers = {name: _bits(value) for name, value in self._numbers.items()}
-        for name, value in self._optimizer._extra().items():
+        for name in self._kept:
+            value = self._optimizer._extra()[name]
             numbers[name] = jnp.asarray(value, jnp.result_type(float))
         return UpdateState(jnp.zeros((), jnp.int32), numbers, arrays)
 
@@ -213,10 +219,11 @@ class _Update:
     def _params_like(self, grads: Any) -> Any:
         """Give zeros in the place of parameters, where the step does not depend on them."""
         decays = self._optimizer.weight_decay != 0.0 or self._decay is not None
-        if decays or "x_prev" in self._optimizer._arrays():
+        held = next((name for name in ("x_prev", "z") if name in self._optimizer._arrays()), None)
+        if decays or held:
             raise ValueError(
                 f"{self._name}: params: expected the parameters, which "
-                f"{'weight decay' if decays else 'x_prev'} depends on, got None"
+                f"{'weight decay' if decays else held} depends on, got None"
             )
         return jax.tree.map(jnp.zeros_like, grads)
 
@@ -305,7 +312,7 @@ class _Update:
 
     def _value(self, extra: Mapping[str, Any]) -> Any:
         """Give the objective's value, where the optimizer asks for it and it was given."""
-        if "value" not in self._optimizer._extra() or extra.get("value") is None:
+        if "value" not in self._kept or extra.get("value") is None:
             return None
         return jnp.asarray(extra["value"], jnp.result_type(float))
 
@@ -337,10 +344,8 @@ class _Update:
     ) -> tuple[Any, UpdateState]:
         # JAX has sorted the dicts by their names.
         arrays = {name: arrays[name] for name in self._optimizer._arrays()}
-        numbers = {
-            name: state.numbers[name] for name in (*self._numbers, *self._optimizer._extra())
-        }
-        if "value" in self._optimizer._extra():
+        numbers = {name: state.numbers[name] for name in (*self._numbers, *self._kept)}
+        if "value" in self._kept:
             kept = numbers.pop("value")
             moved = jnp.array(True) if value is None else value < kept
             told = {**told, "moved": jnp.asarray(moved, kept.dtype)}
@@ -370,6 +375,49 @@ class _Update:
         ]
         new = dict(zip(arrays, trees[1:], strict=True))
         return trees[0], UpdateState(count, numbers, new)
+
+
+def schedule_free_eval_params(params: Any, state: UpdateState, momentum: float = 0.9) -> Any:
+    """Give the average of a schedule-free optimizer, which is what has been learnt.
+
+    Parameters
+    ----------
+    params : pytree of arrays
+        Those that the optimizer steps, where gradients are taken.
+    state : UpdateState
+        Of `schedule_free_sgd` or `schedule_free_adamw`.
+    momentum : float in (0, 1), default 0.9
+        As the optimizer's ``momentum`` or ``beta1``.
+
+    Returns
+    -------
+    pytree of arrays
+        params + (1 − 1/momentum)·(z − params), like the parameters.
+
+    Raises
+    ------
+    KeyError
+        When the state is of another optimizer.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp, optax, mdbopt.jax
+    >>> transformation = mdbopt.jax.schedule_free_sgd(0.5)
+    >>> x = jnp.array([1.0, -2.0])
+    >>> state = transformation.init(x)
+    >>> for _ in range(300):
+    ...     updates, state = transformation.update(jnp.sign(x - 0.3), state, x)
+    ...     x = optax.apply_updates(x, updates)
+    >>> average = mdbopt.jax.schedule_free_eval_params(x, state)
+    >>> bool(jnp.abs(average - 0.3).max() < 0.05)
+    True
+    """
+    share = 1.0 - 1.0 / momentum
+
+    def one(x: Any, z: Any) -> Any:
+        return jnp.asarray(x + share * (z - x), x.dtype)
+
+    return jax.tree.map(one, params, state.arrays["z"])
 
 
 # Outside of any jit, a step is compiled once for each optimizer and structure.
@@ -411,6 +459,8 @@ _FACTORIES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "ademamix": (optimizers.AdEMAMix, {}),
     "laprop": (optimizers.LaProp, {}),
     "adopt": (optimizers.ADOPT, {}),
+    "schedule_free_sgd": (optimizers.ScheduleFreeSGD, {}),
+    "schedule_free_adamw": (optimizers.ScheduleFreeAdamW, {}),
     "stable_adamw": (optimizers.StableAdamW, {}),
     "lamb": (optimizers.LAMB, {}),
     "lars": (optimizers.LARS, {}),

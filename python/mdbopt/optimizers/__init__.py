@@ -20,6 +20,8 @@ through DLPack; each with a dtype and strides of its own.
 `Adan`                   Adam with Nesterov's momentum, made of how gradients change
 `AdEMAMix`               AdamW with a second, slower average of gradients
 `LaProp`, `ADOPT`        averages of gradients that were divided by the root before
+`ScheduleFreeSGD`        steps of one size, whose average takes the place of a schedule
+`ScheduleFreeAdamW`      the same with AdamW's divisor
 `StableAdamW`            AdamW that shortens steps where its averages are behind the gradients
 `LAMB`, `LARS`           AdamW's and momentum's steps, in proportion to the norm of each array
 `MARSAdamW`, `MARSLion`  gradients corrected by their change, and bounded in each array
@@ -82,6 +84,7 @@ from mdbopt.optimizers._hypergradient import (
 from mdbopt.optimizers._laprop import ADOPT, LaProp
 from mdbopt.optimizers._mars import MARSAdamW, MARSLion
 from mdbopt.optimizers._rprop import Rprop
+from mdbopt.optimizers._schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from mdbopt.optimizers._second_moment import AdaBelief, Yogi
 from mdbopt.optimizers._sign import Lion, SignDescent, Signum
 from mdbopt.optimizers._stable import StableAdamW
@@ -116,6 +119,8 @@ __all__ = [
     "RAdam",
     "RMSProp",
     "Rprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "SignDescent",
     "Signum",
     "StableAdamW",

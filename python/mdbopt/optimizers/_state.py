@@ -243,7 +243,7 @@ def restored(
         where = f"{label}: saved: {name!r}"
         numbers[name] = real_value(where, saved[name])
         # The lowest value so far is inf before the first.
-        if numbers[name] != math.inf or name not in state._extra:
+        if numbers[name] != math.inf or name != "value":
             _check_range(where, name, numbers[name])
     for name, (array, keys) in state._places.items():
         leaf = _argument_tree.leaf_at(state._arrays[array], keys)
@@ -260,7 +260,7 @@ def restored(
 
 # What sums or averages squares, or scales a step, and so is never negative.
 _NOT_NEGATIVE = frozenset(
-    ("eta", "norm2", "p", "squared_steps", "sum_of_squares", "u", "v", "v_max")
+    ("eta", "norm2", "p", "squared_steps", "sum_of_squares", "u", "v", "v_max", "weight_sum")
 )
 
 
@@ -275,6 +275,8 @@ def _check_range(where: str, name: str, values: Any) -> None:
     """Raise unless a saved number or array is finite and, where it has to be, not negative."""
     if not np.all(np.isfinite(values)):
         raise ValueError(f"{where}: expected finite values, got NaN or inf")
+    if name == "averaged" and values not in (0.0, 1.0):
+        raise ValueError(f"{where}: expected 0 or 1, got {values}")
     if name in _NOT_NEGATIVE and np.any(np.less(values, 0.0)):
         raise ValueError(f"{where}: expected values >= 0, got {np.min(values)}")
 

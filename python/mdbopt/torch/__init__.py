@@ -16,6 +16,8 @@ Updates take one fused pass over all parameters of all groups:
 `Adan`                       Adam with Nesterov's momentum, made of how gradients change
 `AdEMAMix`                   AdamW with a second, slower average of gradients
 `LaProp`, `ADOPT`            averages of gradients that were divided by the root before
+`ScheduleFreeSGD`            steps of one size, whose average takes the place of a schedule
+`ScheduleFreeAdamW`          the same with AdamW's divisor
 `StableAdamW`                AdamW that shortens steps where its averages are behind
 `LAMB`, `LARS`               AdamW's and momentum's steps, in proportion to each tensor's norm
 `MARSAdamW`, `MARSLion`      gradients corrected by their change, and bounded in each tensor
@@ -96,6 +98,7 @@ from mdbopt.torch._hypergradient import (
 from mdbopt.torch._laprop import ADOPT, LaProp
 from mdbopt.torch._mars import MARSAdamW, MARSLion
 from mdbopt.torch._rprop import Rprop
+from mdbopt.torch._schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from mdbopt.torch._searches import Backtracking, Box, Ellipsoid, Guarded, Simplex
 from mdbopt.torch._second_moment import AdaBelief, Yogi
 from mdbopt.torch._sign import Lion, SignDescent, Signum
@@ -141,6 +144,8 @@ __all__ = [
     "RMSProp",
     "RMSprop",
     "Rprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "SignDescent",
     "Signum",
     "Simplex",

@@ -27,15 +27,17 @@ class Call:
         The rule with its hyperparameters; not its lr and decay.
     t : int
         How many steps the parameters have taken.
-    product : float or None
-        The product of NAdam's momenta so far.
+    carried : (str, float) or None
+        The number that goes on with each parameter, such as NAdam's product of momenta.
     """
 
-    def __init__(self, owner: Any, optimizer: Any, t: int, product: float | None) -> None:
+    def __init__(
+        self, owner: Any, optimizer: Any, t: int, carried: tuple[str, float] | None
+    ) -> None:
         self._owner = owner
         self._optimizer = optimizer
         self.t = t
-        self._product = product
+        self.carried = carried
         self.params: list[list[Any]] = []
         self.states: list[list[dict[str, Any]]] = []
         self._groups: list[dict[str, Any]] = []
@@ -60,9 +62,9 @@ class Call:
         self._core = _core.Update(owner._core_options(self._optimizer), owner._label, arrays)
         self._core.t = self.t
         numbers = self._core.numbers()
-        if self._product is not None:
-            self._core.set_number("mu_product", self._product)
-        self._shared = [name for name in numbers if name != "mu_product"]
+        if self.carried is not None:
+            self._core.set_number(*self.carried)
+        self._shared = [name for name in numbers if (self.carried or ("",))[0] != name]
         for name in self._shared:
             known = [group[name] for group in self._groups if name in group]
             if known:
@@ -116,12 +118,12 @@ class Call:
     def is_plain(self) -> bool:
         """Tell whether a step needs no numbers but each group's lr and decay, as they are."""
         owner = type(self._owner)
-        return not self._shared and self._product is None and owner._rate is owner._PLAIN_RATE
+        return not self._shared and self.carried is None and owner._rate is owner._PLAIN_RATE
 
     @property
-    def product(self) -> float:
-        """The product of NAdam's momenta so far."""
-        return self._core.numbers()["mu_product"]
+    def number(self) -> float:
+        """The carried number as it is now."""
+        return self._core.numbers()[self.carried[0]] if self.carried else 0.0
 
 
 class Plan:
@@ -163,11 +165,12 @@ class Plan:
         # to count is one operation then, and to see whether somebody else did another.
         self._steps = np.array([float(state["step"]) for state in states], np.float32)
         _share(states, "step", self._steps)
-        self._products: Any = None
-        if any(call._product is not None for call in self._calls):
-            self._products = np.array([float(state["mu_product"]) for state in states])
-            _share(states, "mu_product", self._products)
-        counts = [self._steps] if self._products is None else [self._steps, self._products]
+        self._numbers: Any = None
+        name = next((call.carried[0] for call in self._calls if call.carried), None)
+        if name is not None:
+            self._numbers = np.array([float(state[name]) for state in states])
+            _share(states, name, self._numbers)
+        counts = [self._steps] if self._numbers is None else [self._steps, self._numbers]
         # What the core knows by its address.
         entries = [*owner.state.values()]
         values = [entry.values() for entry in entries if isinstance(entry, dict)]
@@ -188,12 +191,12 @@ class Plan:
             if grad is None:
                 continue
             owner._check_gradient(param, grad)
-            t, product = owner._begin(param, group, optimizer)
+            t, carried = owner._begin(param, group, optimizer)
             place = None
             if param.device.type != "cpu":
                 # On a device one call takes one dtype and one decay.
                 place = (param.device, param.dtype, plain(group["weight_decay"]))
-            sorted_.setdefault((optimizer, t, product, place), []).append(i)
+            sorted_.setdefault((optimizer, t, carried, place), []).append(i)
         return sorted_
 
     def gradients(self) -> list[list[Any]] | None:
@@ -256,11 +259,11 @@ class Plan:
             norm = taken if max_norm > 0.0 else norm
         if skip:
             return None
-        if self._products is not None:
+        if self._numbers is not None:
             first = 0
             for call in self._calls:
                 last = first + sum(map(len, call.params))
-                self._products[first:last] = call.product
+                self._numbers[first:last] = call.number
                 first = last
         self._core.count()
         return norm

@@ -10,7 +10,7 @@ import torch
 from mdbopt.torch._parameters import arithmetic
 
 # What a state has one number of.
-COUNTS = ("step", "mu_product")
+COUNTS = ("step", "mu_product", "weight_sum")
 
 
 class _Kept:

@@ -163,8 +163,10 @@ class Update(torch.optim.Optimizer):
         """Tell whether a step depends on how many came before."""
         return optimizer.rounding == "stochastic" or optimizer._rule() in _COUNTING
 
-    def _begin(self, param: Any, group: dict[str, Any], optimizer: Any) -> tuple[int, float | None]:
-        """Complete the state of a parameter; tell its step count and NAdam's product, or None."""
+    def _begin(
+        self, param: Any, group: dict[str, Any], optimizer: Any
+    ) -> tuple[int, tuple[str, float] | None]:
+        """Complete the state of a parameter; tell its step count and the number it carries."""
         state = self.state[param]
         known = any(isinstance(value, torch.Tensor) for value in state.values())
         step = state.get("step")
@@ -181,10 +183,12 @@ class Update(torch.optim.Optimizer):
         t = int(step)
         if optimizer._rule() == "sgd_momentum" and fresh:
             t = 0  # a momentum that begins is the gradient, as in torch.optim
-        product = None
-        if optimizer._rule() == "nadam":
-            product = float(state.setdefault("mu_product", torch.tensor(1.0, dtype=torch.float64)))
-        return (t if self._counts(optimizer, group) else 0), product
+        carried = None
+        if optimizer._rule() in _CARRIED:
+            name, first = _CARRIED[optimizer._rule()]
+            number = state.setdefault(name, torch.tensor(first, dtype=torch.float64))
+            carried = name, float(number)
+        return (t if self._counts(optimizer, group) else 0), carried
 
     def _check_gradient(self, param: Any, grad: Any) -> None:
         """Raise for a gradient that no step can be taken with."""
@@ -361,6 +365,14 @@ def _plain_step(optimizer: Update, *args: Any, **kwargs: Any) -> Any:
 
 
 _step_with_hooks = with_hooks(_plain_step)
+
+# The number of a rule that follows from the steps of a parameter alone, and what it is at first;
+# other numbers are of a group.
+_CARRIED = {
+    "nadam": ("mu_product", 1.0),
+    "schedule_free_sgd": ("weight_sum", 0.0),
+    "schedule_free_adam": ("weight_sum", 0.0),
+}
 
 # Rules whose steps depend on how many came before.
 _COUNTING = frozenset(

@@ -35,6 +35,8 @@ UPDATES = [
     ("LaProp", {"lr": 0.05}),
     ("ADOPT", {"lr": 0.05}),
     ("Adadelta", {"lr": 0.5}),
+    ("ScheduleFreeSGD", {"lr": 0.05, "warmup": 5}),
+    ("ScheduleFreeAdamW", {"lr": 0.05, "weight_decay": 0.1}),
     ("AdaGrad", {"lr": 0.05, "lr_decay": 0.1, "initial_accumulator_value": 0.1}),
     ("AdaGradNorm", {"lr": 0.5}),
     ("RMSProp", {"lr": 0.01}),
