@@ -9,6 +9,7 @@ import numpy as np
 from reference import Range, Row, maximum, minimum
 from rows_arrays import ARRAYS
 from rows_learned import LEARNED
+from rows_penalty import PENALTY
 from rows_schedule_free import SCHEDULE_FREE
 from rows_updates import UPDATES, not_below
 from rows_within import WITHIN
@@ -481,4 +482,5 @@ ROWS = (
     | ARRAYS
     | SCHEDULE_FREE
     | WITHIN
+    | PENALTY
 )

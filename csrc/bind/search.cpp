@@ -305,13 +305,13 @@ class SearchState {
 };
 
 using Labels = py::array_t<std::int64_t, py::array::c_style>;
-using Side = py::array_t<double, py::array::c_style>;  // of bounds
+using Side = py::array_t<double, py::array::c_style>;  // of bounds, or a penalty
 
 std::unique_ptr<SearchState> make_search_state(
     const std::string& method, double gamma, double initial_scale, double forward, bool cocoercive,
     int refine, bool gradient_direction, const Labels& groups, const Side& lower, const Side& upper,
-    std::size_t memory, const std::string& proposer, const py::object& backend, std::size_t threads,
-    const py::object& reducer) {
+    const Side& l1, std::size_t memory, const std::string& proposer, const py::object& backend,
+    std::size_t threads, const py::object& reducer) {
   Options options;
   options.method = method;
   options.gamma = gamma;
@@ -323,6 +323,7 @@ std::unique_ptr<SearchState> make_search_state(
   options.groups.assign(groups.data(), groups.data() + groups.size());
   options.lower.assign(lower.data(), lower.data() + lower.size());
   options.upper.assign(upper.data(), upper.data() + upper.size());
+  options.l1.assign(l1.data(), l1.data() + l1.size());
   options.memory = memory;
   options.proposer = proposer;
   if (!backend.is_none())
@@ -340,7 +341,7 @@ void bind_search(py::module_& module) {
   define_init(bound, &make_search_state, py::kw_only(), "method"_a, "gamma"_a = search::kDefault,
               "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault,
               "cocoercive"_a = true, "refine"_a = 0, "gradient_direction"_a = true,
-              "groups"_a = Labels(0), "lower"_a = Side(0), "upper"_a = Side(0),
+              "groups"_a = Labels(0), "lower"_a = Side(0), "upper"_a = Side(0), "l1"_a = Side(0),
               "memory"_a = Options{}.memory, "proposer"_a = Options{}.proposer,
               "backend"_a = py::none(), "threads"_a = 0, "reducer"_a = py::none());
   bound
@@ -399,6 +400,7 @@ void bind_search(py::module_& module) {
                              })
       .def_property_readonly("f", &SearchState::number<&Search::f>)
       .def_property_readonly("gmax", &SearchState::number<&Search::gmax>)
+      .def_property_readonly("trial_f", &SearchState::number<&Search::trial_f>)
       .def_property_readonly("trial_gmax", &SearchState::number<&Search::trial_gmax>)
       .def_property_readonly("ncut", &SearchState::number<&Search::ncut>)
       .def_property_readonly("accepted", &SearchState::number<&Search::accepted>)

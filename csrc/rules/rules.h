@@ -18,6 +18,7 @@
 #include "mars.h"
 #include "nadam.h"
 #include "pair.h"
+#include "penalty.h"
 #include "rmsprop.h"
 #include "rprop.h"
 #include "schedule_free.h"
@@ -55,6 +56,7 @@ using Rules = RuleList<
     CarryBox, NormalizedGdArray, NormalizedGdArrayMomentum, Agc, Lamb, Lars, StableAdam, MarsAdam,
     MarsLion, Clip<LinearClip>, Clip<UniformClip>, AlongClip, WithinDecrease, Face, FaceNorm,
     FaceMetric, FaceMask, Restrict, PairTable, StepSecant, AdamSecondMoment, Adamax, Adadelta,
-    LaProp, Adan, AdEMAMix, ScheduleFreeSgd, ScheduleFreeAdam>;
+    LaProp, Adan, AdEMAMix, ScheduleFreeSgd, ScheduleFreeAdam, Proximal<LinearProximal>,
+    Proximal<UniformProximal>, Orthant, Composite>;
 
 }  // namespace mdbopt::MDBOPT_ISA

@@ -31,8 +31,9 @@ struct Proposal {
   double gmax = 0.0;      // max|g|, with bounds of the projected g, over the scale
   double moved = 0.0;     // max|x⁺ − x|
   double spent = 0.0;     // Σ s²/p: less than the decrease where a bound cuts the step short
+  double penalty = 0.0;   // Σ l1 |x⁺|, not over the scale
 
-  // ⟨g, x⁺ − x⟩.
+  // ⟨g, x⁺ − x⟩, and what a penalty grows by.
   MDBOPT_INLINE double slope() const { return -0.5 * (decrease + spent); }
   MDBOPT_INLINE bool finite() const {
     return is_finite(decrease) && is_finite(gmax) && is_finite(moved);

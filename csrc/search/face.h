@@ -43,11 +43,12 @@ MDBOPT_INLINE void close_face(GuardedControl& c) {
   if (count == 0) return;
   c.closed = true;
   void* mask = c.delta;  // which is written anew before it is read
-  want<rules::FaceMask>(c.slots.face_mask, c.at.x, c.at.g, c.lower, c.upper, mask);
+  const Followed at = followed(c);
+  want<rules::FaceMask>(c.slots.face_mask, c.at.x, at.g, at.lower, at.upper, mask);
   for (std::int64_t k = 0; k < count; ++k) {
     void* s = c.s[c.pairs.slot(k)];
     want<rules::Restrict>(c.face_pairs[k].restrict, mask, s);
-    want<rules::Dots<rules::PairDot>>(c.face_pairs[k].dot, s, c.at.g);
+    want<rules::Dots<rules::PairDot>>(c.face_pairs[k].dot, s, at.g);
   }
   // A triple that is not full is filled with its last pair.
   const auto slot = [&](std::int64_t k) { return c.pairs.slot(k < count ? k : count - 1); };

@@ -23,6 +23,9 @@ void Guarded::allocate_more() {
   b_ = runner_.filled(1.0);
   delta_ = runner_.zeros();
   spare_g_ = runner_.zeros();
+  if (penalised()) {
+    for (auto* array : {&pg_, &least_, &most_}) (*array)[0] = (*array)[1] = runner_.zeros();
+  }
   if (!groups_.empty() || !options_.cocoercive) normal_ = runner_.zeros(Dtype::kFloat64);
   if (!groups_.empty()) sums_ = runner_.of(groups_.count(), Dtype::kFloat64).zeros();
   pairs_ = Pairs(memory(), runner_, control_.pairs);
@@ -52,7 +55,8 @@ double Guarded::dimension() const {
 // Those of the walk pair, and two products with each pair beside them.
 std::size_t Guarded::most_sums() const {
   const std::size_t measured = kPairSums + 2 * memory();
-  return bounded() ? std::max(measured + 2, FaceWalks::sums(memory())) : measured;
+  constexpr std::size_t kAtTrial = 10;  // of the walk face, or of orthant and composite
+  return bounded() ? std::max(measured + kAtTrial, FaceWalks::sums(memory())) : measured;
 }
 
 void Guarded::start() {
@@ -91,7 +95,21 @@ void Guarded::learn(Builder& builder) {
   if (grouped || !options_.cocoercive) builder.apply<rules::LearnFrom>(slots.learn_from);
 }
 
+// What x has of its orthant, which no state holds.
+void Guarded::follow() {
+  static const std::size_t orthant = find_rule("orthant");
+  control_.orthant = {pg_[0].data(), least_[0].data(), most_[0].data()};
+  control_.orthant_there = {pg_[1].data(), least_[1].data(), most_[1].data()};
+  const Followed& at = control_.orthant;
+  double sums[kMaxSums];
+  runner_.run(
+      orthant,
+      {x_.data(), g_.data(), l1_.data(), lower_.data(), upper_.data(), at.g, at.lower, at.upper},
+      {control_.now.scale}, sums);
+}
+
 void Guarded::link(Program& program, void* there) {
+  using Proximal = rules::Proximal<rules::LinearProximal>;
   GuardedControl& c = control_;
   GuardedSlots& slots = c.slots;
   if (lies_on_device()) pairs_.reserve();
@@ -101,6 +119,7 @@ void Guarded::link(Program& program, void* there) {
   pairs_.link(c, image_);
   proposer_->link(c, pairs_, image_, builder);
   if (c.bounded) face_.link(c, pairs_.slots(), image_, builder);
+  if (penalised()) follow();
   c.grouped = !groups_.empty();
   c.b = b_.data();
   c.delta = delta_.data();
@@ -109,7 +128,12 @@ void Guarded::link(Program& program, void* there) {
 
   builder.decide<guarded::Begin>();
   builder.apply<rules::Pair>(slots.pair);
-  if (c.bounded) builder.gather<rules::Face>(slots.face).joins = true;
+  if (c.penalised) {
+    builder.apply<rules::Orthant>(slots.orthant).joins = true;
+    builder.gather<rules::Composite>(slots.composite).joins = true;
+  } else if (c.bounded) {
+    builder.gather<rules::Face>(slots.face).joins = true;
+  }
   proposer_->measure(builder, c);
   builder.decide<guarded::Learn>();
   learn(builder);
@@ -118,7 +142,10 @@ void Guarded::link(Program& program, void* there) {
   if (c.trial_stays) builder.apply<rules::Scaled>(slots.copy);
   if (c.bounded) {
     face_.close(builder, c);
-    builder.gather<rules::WithinDecrease>(slots.within_decrease);
+    if (c.penalised)
+      builder.apply<Proximal>(slots.within_decrease);
+    else
+      builder.gather<rules::WithinDecrease>(slots.within_decrease);
   } else {
     builder.gather<rules::Decrease>(slots.decrease);
   }
@@ -130,11 +157,17 @@ void Guarded::link(Program& program, void* there) {
   builder.apply<rules::Along>(slots.along).joins = true;
   if (c.bounded) builder.apply<rules::AlongClip>(slots.along_clip).joins = true;
   builder.apply<rules::Trial<rules::UniformCandidate>>(slots.first);
-  if (c.bounded) builder.apply<rules::Clip<rules::UniformClip>>(slots.first_clip).joins = true;
+  if (c.penalised)
+    builder.apply<rules::Proximal<rules::UniformProximal>>(slots.first_clip).joins = true;
+  else if (c.bounded)
+    builder.apply<rules::Clip<rules::UniformClip>>(slots.first_clip).joins = true;
   builder.decide<guarded::Arrive>();
   builder.apply<rules::Along>(slots.clear);
   builder.apply<rules::Trial<rules::LinearCandidate>>(slots.plain);
-  if (c.bounded) builder.apply<rules::Clip<rules::LinearClip>>(slots.plain_clip).joins = true;
+  if (c.penalised)
+    builder.apply<Proximal>(slots.plain_clip).joins = true;
+  else if (c.bounded)
+    builder.apply<rules::Clip<rules::LinearClip>>(slots.plain_clip).joins = true;
   builder.decide<guarded::Finish>();
 }
 

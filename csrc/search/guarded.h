@@ -37,11 +37,13 @@ class Guarded final : public Search {
   std::size_t memory() const;
   double dimension() const;
   void learn(Builder& builder);
+  void follow();
 
   GuardedControl control_;
   Groups groups_;
   Buffer b_, delta_;
-  Buffer normal_, sums_;  // with groups or the hypergradient's cut: u, and its sums
+  Buffer pg_[2], least_[2], most_[2];  // with a penalty: at x and at the trial, in either order
+  Buffer normal_, sums_;               // with groups or the hypergradient's cut: u, and its sums
   Pairs pairs_;
   std::unique_ptr<Proposer> proposer_;
   FaceWalks face_;  // where x is bounded

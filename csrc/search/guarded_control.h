@@ -36,6 +36,7 @@ struct GuardedSlots {
   Slot pair, pair_normal, hypergradient, learn, learn_from;
   Slot rescale, copy, decrease;
   Slot first, coast, along, clear, plain;
+  Slot orthant, composite;                // with a penalty, in place of face
   Slot face, face_mask, within_decrease;  // with bounds, and behind what writes a trial:
   Slot first_clip, along_clip, plain_clip;
 };
@@ -45,6 +46,12 @@ struct ProposerSlots {
   Slot face_metric;            // and with bounds, in place of metric
   Slot products, keep_metric;  // of conjugate gradients
   Slot step;                   // of all but the recursion: writes delta and sums its slope
+};
+
+// What the search follows at a point, and between which bounds: the gradient and the bounds of x, or
+// with a penalty the pseudo-gradient and the orthant (rules/penalty.h).
+struct Followed {
+  void *g = nullptr, *lower = nullptr, *upper = nullptr;
 };
 
 struct GuardedControl : Judgement {
@@ -60,6 +67,7 @@ struct GuardedControl : Judgement {
   void *normal = nullptr,
        *sums = nullptr;  // with groups or the hypergradient's cut: u, and its sums
   void *z = nullptr, *kept_metric = nullptr;  // of Nesterov's method, and of conjugate gradients
+  Followed orthant, orthant_there;            // with a penalty: at x, and at the trial
   void *const *s = nullptr, *const *y = nullptr;  // by slot of the ring
   Tables tables{};
   double *alpha = nullptr, *yq = nullptr;  // by pair
@@ -78,6 +86,14 @@ struct GuardedControl : Judgement {
   GuardedSlots slots{};
   ProposerSlots direction{};
 };
+
+MDBOPT_INLINE Followed followed(const GuardedControl& c) {
+  return c.penalised ? c.orthant : Followed{c.at.g, c.lower, c.upper};
+}
+// g of the trial that the walk pair has measured.
+MDBOPT_INLINE void* followed_there(const GuardedControl& c) {
+  return c.penalised ? c.orthant_there.g : c.at.spare_g;
+}
 
 // Calls with each bundle and whether it is there: fives as far as they go, then singles.
 template <class Body>

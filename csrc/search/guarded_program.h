@@ -42,7 +42,15 @@ MDBOPT_INLINE void measure(GuardedControl& c) {
   want<rules::Pair>(c.slots.pair, c.at.x, c.at.trial, c.at.g, c.told.g, c.s[slot], c.y[slot],
                     c.at.spare_g);
   give<rules::Pair>(c.slots.pair, c.now.scale, c.tables.scale[slot]);
-  if (c.bounded) {
+  if (c.penalised) {
+    const Followed& there = c.orthant_there;
+    want<rules::Orthant>(c.slots.orthant, c.at.trial, c.at.spare_g, c.l1, c.lower, c.upper, there.g,
+                         there.lower, there.upper);
+    give<rules::Orthant>(c.slots.orthant, c.now.scale);
+    want<rules::Composite>(c.slots.composite, c.at.x, c.at.trial, c.at.g, c.told.g, c.l1,
+                           c.orthant.g, there.g, c.s[slot]);
+    give<rules::Composite>(c.slots.composite, c.now.scale);
+  } else if (c.bounded) {
     want<rules::Face>(c.slots.face, c.at.x, c.at.trial, c.at.g, c.told.g, c.lower, c.upper);
     give<rules::Face>(c.slots.face, c.now.scale);
   }
@@ -96,6 +104,18 @@ MDBOPT_INLINE void remember(GuardedControl& c, const Fit& fit) {
   c.pairs.keep();
 }
 
+// The plain step from x.
+MDBOPT_INLINE void want_proximal(GuardedControl& c, Slot& slot) {
+  using Rule = rules::Proximal<rules::LinearProximal>;
+  want<Rule>(slot, c.at.x, c.at.g, c.b, c.l1, c.lower, c.upper, c.at.trial);
+  give<Rule>(slot, c.facts.gamma * c.guard.growth, c.now.scale);
+}
+
+// Whether a coordinate is active at the trial that was not at x.
+MDBOPT_INLINE bool closes(const GuardedControl& c) {
+  return (c.penalised ? c.slots.composite.sums[4] : c.slots.face.sums[1]) > 0.0;
+}
+
 // x becomes the trial, or a copy of it where that stays.
 MDBOPT_INLINE void move_to_trial(GuardedControl& c) {
   Vectors& at = c.at;
@@ -108,13 +128,21 @@ MDBOPT_INLINE void move_to_trial(GuardedControl& c) {
     exchange(at.x, at.trial);
   }
   exchange(at.g, at.spare_g);
+  if (c.penalised) {
+    const Followed before = c.orthant;
+    c.orthant = c.orthant_there;
+    c.orthant_there = before;
+  }
   c.moved = true;
   arrive(c.guard, c.now, c.trial);
   if (c.now.gmax == 0.0) return;
   if (grow_after(c.guard, c.metric, c.promise_kept, c.facts.forward)) rescale(c, kFold);
-  if (c.bounded && c.slots.face.sums[1] > 0.0) close_face(c);
+  if (c.bounded && closes(c)) close_face(c);
   if (!count_step(c.guard, c.trial, c.promise_kept)) return;
-  if (c.bounded) {
+  if (c.penalised) {
+    // The next trial, whichever it is, is written there after this one.
+    want_proximal(c, c.slots.within_decrease);
+  } else if (c.bounded) {
     want<rules::WithinDecrease>(c.slots.within_decrease, at.x, at.g, c.b, c.lower, c.upper);
     give<rules::WithinDecrease>(c.slots.within_decrease, c.facts.gamma * c.guard.growth,
                                 c.now.scale);
@@ -137,6 +165,12 @@ MDBOPT_INLINE void first(GuardedControl& c) {
   using Rule = rules::Trial<rules::UniformCandidate>;
   want<Rule>(c.slots.first, c.at.x, c.at.g, c.at.trial);
   give<Rule>(c.slots.first, c.guard.t * c.guard.unit_step, c.now.scale);
+  if (c.penalised) {
+    using Proximal = rules::Proximal<rules::UniformProximal>;
+    want<Proximal>(c.slots.first_clip, c.at.x, c.at.g, c.l1, c.lower, c.upper, c.at.trial);
+    give<Proximal>(c.slots.first_clip, c.guard.t * c.guard.unit_step, c.now.scale);
+    return;
+  }
   if (!c.bounded) return;
   using Clip = rules::Clip<rules::UniformClip>;
   want<Clip>(c.slots.first_clip, c.at.x, c.at.g, c.lower, c.upper, c.at.trial);
@@ -147,7 +181,8 @@ MDBOPT_INLINE void along(GuardedControl& c) {
   want<rules::Along>(c.slots.along, c.at.x, c.delta, c.at.trial);
   give<rules::Along>(c.slots.along, c.guard.t);
   if (!c.bounded) return;
-  want<rules::AlongClip>(c.slots.along_clip, c.at.x, c.delta, c.at.g, c.lower, c.upper, c.at.trial);
+  const Followed at = followed(c);
+  want<rules::AlongClip>(c.slots.along_clip, c.at.x, c.delta, at.g, at.lower, at.upper, c.at.trial);
   give<rules::AlongClip>(c.slots.along_clip, c.guard.t, c.now.scale);
 }
 
@@ -171,6 +206,7 @@ MDBOPT_INLINE void plain(GuardedControl& c) {
   begin_plain(c.guard);
   want<Rule>(c.slots.plain, c.at.x, c.at.g, c.b, c.at.trial);
   give<Rule>(c.slots.plain, c.facts.gamma * c.guard.growth, c.now.scale);
+  if (c.penalised) return want_proximal(c, c.slots.plain_clip);
   if (!c.bounded) return;
   using Clip = rules::Clip<rules::LinearClip>;
   want<Clip>(c.slots.plain_clip, c.at.x, c.at.g, c.b, c.lower, c.upper, c.at.trial);
@@ -213,8 +249,16 @@ struct Learn {
     Numbers& n = c.now;
     c.pairs.last = c.pairs.next;
     with_proposer(c.proposer, [&](auto proposer) { proposer.measured(c); });
-    c.trial = measured(n, c.f_trial, c.slots.pair.sums, c.limits);
-    n.trial_gmax = c.bounded ? c.slots.face.sums[0] : c.trial.gmax;
+    const double* composite = c.slots.composite.sums;
+    double* sums = c.slots.pair.sums;
+    if (c.penalised) {
+      add_penalty(c, c.slots.orthant.sums[3]);
+      sums[0] = composite[0];
+      sums[1] = composite[1];
+    }
+    c.trial = measured(n, c.f_trial, sums, c.limits);
+    n.trial_gmax = c.trial.gmax;
+    if (c.bounded) n.trial_gmax = c.penalised ? c.slots.orthant.sums[1] : c.slots.face.sums[0];
     if (c.bounded && c.guard.state == kPlain) c.trial.promised = -c.guard.promised;
     measure_noise(n, c.f_trial, c.trial.gs, c.trial.gs_trial);
     if (out_of_range(n, c.f_trial, c.trial.gmax, kTooSteep)) {

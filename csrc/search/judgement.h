@@ -26,6 +26,8 @@ struct Judgement {
   Precision limits{};
   bool bounded = false;  // x and trials lie between these
   void *lower = nullptr, *upper = nullptr;
+  bool penalised = false;  // and bounded, if only by infinite numbers
+  void* l1 = nullptr;
   bool trial_stays = false;  // in its memory, which a caller may hold on to: x becomes a copy of it
   double f_trial = 0.0;      // over the scale
   double moving = 0.0;       // max|x⁺ − x| of the trial being judged
@@ -89,6 +91,13 @@ MDBOPT_INLINE Beginning begin(Judgement& j, bool ready) {
   j.counts = is_finite(j.f_trial);
   if (j.counts) return Beginning::kTrial;
   return has_no_minimum(n) ? Beginning::kNothing : Beginning::kHole;
+}
+
+// What is told of a trial is f; F there is judged, with the penalty Σ l1 |x_trial|.
+MDBOPT_INLINE void add_penalty(Judgement& j, double penalty) {
+  if (!j.penalised) return;
+  j.now.f_trial_told += penalty;
+  j.f_trial = scaled(j.now, j.now.f_trial_told);
 }
 
 // `ready`: the trial just written can be judged, or there is none. Where the host waits, it runs the

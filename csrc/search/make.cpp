@@ -33,18 +33,32 @@ void check_bounds(const Options& o) {
     throw Error("bounds: expected lower <= upper, got " + std::to_string(lower) + " and " +
                 std::to_string(upper) + " at index " + std::to_string(i));
   }
+}
+
+void check_l1(const Options& o) {
+  for (std::size_t i = 0; i < o.l1.size(); ++i) {
+    if (std::isfinite(o.l1[i]) && o.l1[i] >= 0.0) continue;
+    throw Error("l1: expected finite numbers >= 0, got " + std::to_string(o.l1[i]) + " at index " +
+                std::to_string(i));
+  }
+}
+
+// What steps that are not straight along −p∘g leave of the other options.
+void check_bent(const Options& o) {
+  if (o.lower.empty() && o.l1.empty()) return;
+  const std::string with = o.l1.empty() ? "bounds" : "l1";
   if (!o.cocoercive) {
-    throw Error(
-        "cut: expected cocoercive with bounds, as the hypergradient's half-space is that of a step "
-        "without them, got hypergradient");
+    throw Error("cut: expected cocoercive with " + with +
+                ", as the hypergradient's half-space is that of a step "
+                "without, got hypergradient");
   }
   if (o.method == "ellipsoid" && o.gradient_direction) {
-    throw Error(
-        "candidate: expected plain with bounds, as the other one would follow coordinates that are "
-        "held by them, got gradient");
+    throw Error("candidate: expected plain with " + with +
+                ", as the other one would follow coordinates that "
+                "do not move, got gradient");
   }
   if (o.method == "guarded" && o.proposer != "lbfgs") {
-    throw Error("proposer: expected lbfgs with bounds, got " + o.proposer);
+    throw Error("proposer: expected lbfgs with " + with + ", got " + o.proposer);
   }
 }
 
@@ -53,6 +67,8 @@ void check_options(const Options& options) {
   check("initial_scale", options.initial_scale, 0.0, false, "a finite number > 0 or \"auto\"");
   check("forward", options.forward, 1.0, true, "a finite number ≥ 1");
   check_bounds(options);
+  check_l1(options);
+  check_bent(options);
   if (options.refine < 0)
     throw Error("refine: expected a whole number ≥ 0, got " + std::to_string(options.refine));
 }

@@ -58,7 +58,10 @@ void Multidimensional::link(Program& program, void* there) {
   else if (uniform)
     builder.apply<rules::Accept<Uniform>>(slots.uniform_accept);
   const auto clip_uniform = [&](Slot& slot) {
-    if (uniform && bounded()) builder.apply<rules::Clip<rules::UniformClip>>(slot).joins = true;
+    if (uniform && penalised())
+      builder.apply<rules::Proximal<rules::UniformProximal>>(slot).joins = true;
+    else if (uniform && bounded())
+      builder.apply<rules::Clip<rules::UniformClip>>(slot).joins = true;
   };
   clip_uniform(slots.uniform_accept_clip);
   set_.accept(builder, c);
@@ -83,6 +86,7 @@ void Multidimensional::fields(Fields& fields) {
   fields.number("decrease", c.proposal.decrease, of_trial(fields, kNotNegative));
   if (bounded()) fields.number("spent", c.proposal.spent, of_trial(fields, kNotNegative));
   const Range& range = while_running(kNotNegative);
+  if (penalised()) fields.number("penalty", c.proposal.penalty, of_trial(fields, kNotNegative));
   seeker_.fields(fields, "seeker_", c.seeker.extent, c.now.scale, range);
   set_.fields(fields, "set_", c.set.extent, c.now.scale, range);
   if (!fields.loading()) return;

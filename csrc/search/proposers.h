@@ -41,7 +41,7 @@ struct Lbfgs : NoProposer {
     static_assert(sizeof(rules::Products<rules::PairProduct>::Coef) ==
                   sizeof(rules::Products<rules::PairProducts>::Coef));
     each(c, [&](Bundle& bundle) {
-      want_pairs(c, bundle, bundle.products, c.s, c.y[c.pairs.next], c.at.spare_g);
+      want_pairs(c, bundle, bundle.products, c.s, c.y[c.pairs.next], followed_there(c));
       give<rules::Products<rules::PairProduct>>(bundle.products, c.now.scale);
     });
   }
@@ -53,10 +53,11 @@ struct Lbfgs : NoProposer {
         c.tables.fresh_sg[slot] = bundle.products.sums[2 * k + 1];
       }
     });
-    c.tables.fresh_sg[c.pairs.next] = c.slots.pair.sums[6];
+    c.tables.fresh_sg[c.pairs.next] =
+        c.penalised ? c.slots.composite.sums[3] : c.slots.pair.sums[6];
   }
   MDBOPT_INLINE static void learn(GuardedControl& c, const Fit&) {
-    take_pair(c.pairs, c.tables, c.slots.pair.sums[5]);
+    take_pair(c.pairs, c.tables, c.penalised ? c.slots.composite.sums[2] : c.slots.pair.sums[5]);
   }
   MDBOPT_INLINE static void move(GuardedControl& c) {
     take_gradient(c.pairs.slots, c.tables.fresh_sg, c.tables.sg);
@@ -64,11 +65,12 @@ struct Lbfgs : NoProposer {
   MDBOPT_INLINE static void direct(GuardedControl& c) {
     void* q = c.delta;
     first_loop(c.pairs, c.tables, c.alpha);
-    want<rules::Scaled>(c.direction.scaled, c.at.g, q);
+    const Followed at = followed(c);
+    want<rules::Scaled>(c.direction.scaled, at.g, q);
     give<rules::Scaled>(c.direction.scaled, -c.now.scale);
     if (c.bounded) {
       Slot& slot = c.direction.face_metric;
-      want<rules::FaceMetric>(slot, c.at.x, c.at.g, c.lower, c.upper, c.b, q);
+      want<rules::FaceMetric>(slot, c.at.x, at.g, at.lower, at.upper, c.b, q);
       give<rules::FaceMetric>(slot, c.metric.one(), c.metric.root(), c.metric.box());
     } else {
       Slot& slot = c.direction.metric;

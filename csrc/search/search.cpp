@@ -66,6 +66,7 @@ void Search::allocate(std::size_t size, Dtype dtype) {
   x_ = runner_.zeros();
   g_ = runner_.zeros();
   trial_ = runner_.zeros();
+  take_penalty();
   take_bounds();
   allocate_more();
   if (reduction_ != nullptr) reduction_->reserve(most_sums(), groups().count());
@@ -85,10 +86,37 @@ void Search::meet(std::size_t size, Dtype dtype) {
                                    {"direction", o.gradient_direction ? "gradient" : "plain"},
                                    {"memory", static_cast<double>(o.memory)},
                                    {"groups", o.groups.empty() ? "none" : "given"},
-                                   {"bounds", o.lower.empty() ? "none" : "given"}};
+                                   {"bounds", o.lower.empty() ? "none" : "given"},
+                                   {"l1", o.l1.empty() ? "none" : "given"}};
   execution_->reduction = reduction_.get();
   reduction_->agree({&size, 1}, facts);
   if (reduction_->elements() == 0.0) throw Error(kNoElement);
+}
+
+// A penalty of zeros is none; as for bounds, shards cannot tell.
+void Search::take_penalty() {
+  const std::vector<double>& l1 = options_.l1;
+  const auto zero = [](double number) { return number == 0.0; };
+  judgement_.penalised =
+      !l1.empty() && !(reduction_ == nullptr && std::all_of(l1.begin(), l1.end(), zero));
+  if (!penalised()) return;
+  if (l1.size() != 1 && l1.size() != runner_.size) {
+    throw Error("l1: expected one number for each coordinate, " + std::to_string(runner_.size) +
+                ", or one for all, got " + std::to_string(l1.size()));
+  }
+  Buffer here(runner_.size, runner_.dtype, nullptr);
+  for (std::size_t i = 0; i < runner_.size; ++i) {
+    const double number = l1[l1.size() == 1 ? 0 : i];
+    if (runner_.dtype == Dtype::kFloat64) {
+      static_cast<double*>(here.data())[i] = number;
+      continue;
+    }
+    static_cast<float*>(here.data())[i] = static_cast<float>(number);
+    if (std::isfinite(static_cast<float>(number))) continue;
+    throw Error("l1: expected numbers that float32 (as x) holds, got " + std::to_string(number));
+  }
+  l1_ = runner_.zeros();
+  l1_.write(here.data());
 }
 
 // One bound for all is spread; bounds that are infinite throughout are none. (Shards cannot tell: those
@@ -100,6 +128,12 @@ void Search::take_bounds() {
   };
   judgement_.bounded = !options_.lower.empty() &&
                        !(reduction_ == nullptr && none(options_.lower) && none(options_.upper));
+  if (penalised() && options_.lower.empty()) {
+    constexpr double kInfinite = std::numeric_limits<double>::infinity();
+    options_.lower = {-kInfinite};
+    options_.upper = {kInfinite};
+  }
+  judgement_.bounded = judgement_.bounded || penalised();
   if (!bounded()) return;
   const auto placed = [&](const std::vector<double>& side, float sign) {
     const std::size_t count = side.size();
@@ -123,25 +157,35 @@ void Search::take_bounds() {
   upper_ = placed(options_.upper, -1.0F);
 }
 
-// The method, and the bounds it works within: FNV-1a of their bits.
+// The method, the bounds it works within and the penalty: FNV-1a of their bits.
 std::string Search::method_within() const {
   if (!bounded()) return options_.method;
   std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const std::vector<double>* side : {&options_.lower, &options_.upper}) {
-    for (const double bound : *side) {
-      hash = (hash ^ __builtin_bit_cast(std::uint64_t, bound)) * 0x100000001b3U;
+  for (const std::vector<double>* numbers : {&options_.lower, &options_.upper, &options_.l1}) {
+    for (const double number : *numbers) {
+      hash = (hash ^ __builtin_bit_cast(std::uint64_t, number)) * 0x100000001b3U;
     }
   }
-  return options_.method + " within bounds " + std::to_string(hash);
+  return options_.method + (penalised() ? " with l1 " : " within bounds ") + std::to_string(hash);
 }
 
 void Search::norm(double scale, double* sums) const {
   static const std::size_t whole = find_rule("norm");
   static const std::size_t face = find_rule("face_norm");
-  if (bounded())
+  if (penalised()) {
+    static const std::size_t orthant = find_rule("orthant");
+    const Buffer pg = runner_.zeros();
+    const Buffer least = runner_.zeros();
+    const Buffer most = runner_.zeros();
+    runner_.run(orthant,
+                {x_.data(), g_.data(), l1_.data(), lower_.data(), upper_.data(), pg.data(),
+                 least.data(), most.data()},
+                {scale}, sums);
+  } else if (bounded()) {
     runner_.run(face, {x_.data(), g_.data(), lower_.data(), upper_.data()}, {scale}, sums);
-  else
+  } else {
     runner_.run(whole, {g_.data()}, {scale}, sums);
+  }
 }
 
 template <class Body>
@@ -174,6 +218,7 @@ void Search::prepare() {
   j.at = {x_.data(), spare_x_.data(), g_.data(), spare_g_.data(), trial_.data()};
   j.lower = lower_.data();
   j.upper = upper_.data();
+  j.l1 = l1_.data();
   j.trial_stays = lies_on_device();
   judging_.program = {{}, runner_.dtype, groups().partition(), control};
   link(judging_.program, control);
@@ -294,16 +339,17 @@ void Search::begin(const Tensor& x, double f, const Tensor& g, const Heritage& h
     Search::norm(1.0, sums);
     if (sums[2] != 0.0) throw Error("x: expected a point within the bounds, got one outside");
     n.gmax = sums[1];
+    if (penalised()) n.f_told = n.f_start_told = f + sums[3];
   }
   n.trial_gmax = n.gmax;
-  n.f = f;
+  n.f = n.f_told;
   if (n.gmax == 0.0) return;
   n.exponent = std::clamp(std::ilogb(steepest), -kLargestExponent, kLargestExponent);
   n.scale = std::ldexp(1.0, static_cast<int>(-n.exponent));
   n.gmax *= n.scale;
   n.trial_gmax = n.gmax;
   n.gmax_start = n.gmax;
-  n.f = n.least_f = scaled(n, f);
+  n.f = n.least_f = scaled(n, n.f_told);
   n.least_gmax = n.gmax;
   start();
   if (heritage.earlier != nullptr) inherit(heritage);

@@ -90,8 +90,10 @@ class Search {
     catch_up();
     return g_;
   }
-  double f() { return now().f_told; }
+  double f() { return now().f_told; }  // with the penalty
   double gmax() { return unscaled(now(), now().gmax); }
+  // f at the point last judged, with the penalty where it was looked at.
+  double trial_f() { return now().f_trial_told; }
   // max|g| at the point last judged; NaN when f there was not finite, so that g was not looked at.
   double trial_gmax() { return unscaled(now(), now().trial_gmax); }
   std::int64_t ncut() { return now().ncut; }
@@ -149,8 +151,9 @@ class Search {
     return judgement_.now;
   }
   bool bounded() const { return judgement_.bounded; }
-  // Of x and g with gradients times `scale`, what the rule face_norm sums; without bounds ‖g‖² and
-  // max|g| alone.
+  bool penalised() const { return judgement_.penalised; }
+  // Of x and g with gradients times `scale`, what the rule face_norm sums, or orthant; without bounds
+  // ‖g‖² and max|g| alone.
   void norm(double scale, double* sums) const;
   bool lies_on_device() const { return !execution_->location.on_cpu(); }
 
@@ -158,7 +161,7 @@ class Search {
   std::unique_ptr<Reduction> reduction_;  // null: arrays are whole
   RuleRunner runner_;
   Buffer x_, g_, trial_, spare_x_, spare_g_;
-  Buffer lower_, upper_;                  // where x is bounded
+  Buffer lower_, upper_, l1_;             // where x is bounded, and where F has a penalty
   std::unique_ptr<DeviceProgram> there_;  // on a device, once the search has started
 
  private:
@@ -180,6 +183,7 @@ class Search {
 
   void meet(std::size_t size, Dtype dtype);
   void take_bounds();
+  void take_penalty();
   std::string method_within() const;
   // Does it; what it throws, the other shards are told.
   template <class Body>

@@ -176,7 +176,10 @@ void Set::propose(Builder& builder, SetsControl& c) const {
 
 // With bounds, in the pass of the walk that proposes.
 void Set::clip(Builder& builder, const SetsControl& c, Slot& slot) const {
-  if (c.bounded) builder.apply<rules::Clip<rules::LinearClip>>(slot).joins = true;
+  if (c.penalised)
+    builder.apply<rules::Proximal<rules::LinearProximal>>(slot).joins = true;
+  else if (c.bounded)
+    builder.apply<rules::Clip<rules::LinearClip>>(slot).joins = true;
 }
 
 void Set::step_sizes(const Extent& extent, double* out) const {

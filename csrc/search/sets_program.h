@@ -129,7 +129,9 @@ MDBOPT_INLINE void give_step(SetsControl& c) {
   give<Rule>(*c.proposing, step_of(c), active(c).extent.scale);
   if (!c.bounded) return;
   using Clip = rules::Clip<rules::LinearClip>;
-  static_assert(sizeof(Clip::Coef) == sizeof(rules::Clip<rules::UniformClip>::Coef));
+  static_assert(sizeof(Clip::Coef) == sizeof(rules::Clip<rules::UniformClip>::Coef) &&
+                sizeof(Clip::Coef) == sizeof(rules::Proximal<rules::LinearProximal>::Coef) &&
+                sizeof(Clip::Coef) == sizeof(rules::Proximal<rules::UniformProximal>::Coef));
   give<Clip>(*c.clipping, step_of(c), active(c).extent.scale);
 }
 
@@ -137,7 +139,12 @@ MDBOPT_INLINE void give_step(SetsControl& c) {
 MDBOPT_INLINE void want_clip(SetsControl& c, Slot& slot, void* x, void* g, void* trial) {
   if (!c.bounded) return;
   c.clipping = &slot;
-  if (uniform(c))
+  if (c.penalised && uniform(c))
+    want<rules::Proximal<rules::UniformProximal>>(slot, x, g, c.l1, c.lower, c.upper, trial);
+  else if (c.penalised)
+    want<rules::Proximal<rules::LinearProximal>>(slot, x, g, per_coordinate(c), c.l1, c.lower,
+                                                 c.upper, trial);
+  else if (uniform(c))
     want<rules::Clip<rules::UniformClip>>(slot, x, g, c.lower, c.upper, trial);
   else
     want<rules::Clip<rules::LinearClip>>(slot, x, g, per_coordinate(c), c.lower, c.upper, trial);
@@ -338,6 +345,7 @@ struct Begin {
         break;
     }
     Numbers& n = c.now;
+    add_penalty(c, c.proposal.penalty);
     if (noise(n, c.f_trial, c.limits) || !keeps_promise(n, c.proposal, c.f_trial)) {
       return want_secant(c);
     }
@@ -359,6 +367,8 @@ struct Choose {
       secant.slope = c.slots.step_secant.sums[0];
       secant.curvature = c.slots.step_secant.sums[1];
     }
+    // ⟨g⁺, s⟩ is ⟨g, s⟩ + ⟨s, y⟩, and what the penalty grows by is the same in both slopes.
+    if (c.penalised) secant.slope = -(c.proposal.slope() + secant.curvature);
     measure_noise(n, c.f_trial, c.proposal.slope(), -secant.slope);
     if (noise(n, c.f_trial, c.limits) && keeps_promise(n, c.proposal, secant)) return accept(c);
     n.trial_gmax = secant.gmax;
@@ -480,7 +490,8 @@ struct Finish {
   MDBOPT_INLINE static void take(SetsControl& c) {
     if (c.proposing != nullptr) {
       const double* sums = (c.bounded ? c.clipping : c.proposing)->sums;
-      c.proposal = {sums[0], sums[1], sums[2], c.bounded ? sums[3] : sums[0]};
+      c.proposal = {sums[0], sums[1], sums[2], c.bounded ? sums[3] : sums[0],
+                    c.penalised ? sums[4] : 0.0};
       c.now.moved = c.proposal.moved;
     }
     const bool smaller_left = active(c).extent.growth > kSmallestGrowth;

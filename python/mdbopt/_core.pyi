@@ -71,6 +71,7 @@ class SearchState:
         groups: NDArray[Any] = ...,
         lower: NDArray[Any] = ...,
         upper: NDArray[Any] = ...,
+        l1: NDArray[Any] = ...,
         memory: int = ...,
         proposer: str = ...,
         backend: str | None = ...,
@@ -103,6 +104,8 @@ class SearchState:
     def f(self) -> float: ...
     @property
     def gmax(self) -> float: ...
+    @property
+    def trial_f(self) -> float: ...
     @property
     def trial_gmax(self) -> float: ...
     @property

@@ -22,7 +22,7 @@ void converges(const Case& one, double gtol) {
   }
   for (std::size_t i = 0; i < kSize; ++i) {
     const double x = static_cast<double>(static_cast<const T*>(search->x().data())[i]);
-    CHECK(std::abs(x - nearest(options_of(one), i, 1.0)) <= 2.0 * gtol);
+    CHECK(std::abs(x - minimiser(options_of(one), i)) <= 2.0 * gtol);
   }
 }
 
@@ -124,7 +124,34 @@ void options_are_checked() {
     o.method = "guarded";
     o.proposer = "cg";
   });
+  const auto with_l1 = [](Options& o, double number) {
+    o.l1 = {1.0, number};
+    o.gradient_direction = false;
+  };
+  refused("l1: expected finite numbers >= 0", [&](Options& o) { with_l1(o, -1.0); });
+  refused("l1: expected finite numbers >= 0", [&](Options& o) { with_l1(o, NAN); });
+  refused("l1: expected finite numbers >= 0", [&](Options& o) { with_l1(o, HUGE_VAL); });
+  refused("candidate: expected plain with l1", [](Options& o) { o.l1 = {1.0}; });
+  refused("cut: expected cocoercive with l1", [&](Options& o) {
+    with_l1(o, 0.0);
+    o.cocoercive = false;
+  });
+  refused("proposer: expected lbfgs with l1", [&](Options& o) {
+    with_l1(o, 0.0);
+    o.method = "guarded";
+    o.proposer = "cg";
+  });
   Quadratic<double> problem(kSize);
+  Options l1_of_two;
+  with_l1(l1_of_two, 1.0);
+  CHECK_THROWS(mdbopt::Error,
+               "l1: expected one number for each coordinate, 12, or one for all, got 2",
+               problem.begin(*make(l1_of_two)));
+  Quadratic<float> narrow(kSize);
+  Options beyond;
+  beyond.l1 = {1e300};
+  CHECK_THROWS(mdbopt::Error, "l1: expected numbers that float32 (as x) holds",
+               narrow.begin(*make(beyond)));
   Options within_two;
   within_two.lower = {0.0, 0.0};
   within_two.upper = {1.0, 1.0};
@@ -144,8 +171,11 @@ void starts_that_end_at_once() {
   for (const Case& one : cases()) {
     const auto search = make(options_of(one));
     std::vector<double> x(kSize);
-    for (std::size_t i = 0; i < kSize; ++i) x[i] = nearest(options_of(one), i, 1.0);
     std::vector<double> g(kSize, 0.0);
+    for (std::size_t i = 0; i < kSize; ++i) {
+      x[i] = minimiser(options_of(one), i);
+      g[i] = -l1_of(options_of(one), i);
+    }
     const Tensor point{x.data(), kSize, Dtype::kFloat64, true};
     const Tensor gradient{g.data(), kSize, Dtype::kFloat64, true};
     search->init(point, 5.0, gradient);

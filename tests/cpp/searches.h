@@ -82,9 +82,17 @@ inline void within(Options& o) {
   o.upper = {0.6, 2.0, kNone, 0.0, 0.9, 0.3, 2.0, kNone, 0.1, 0.7, 0.2, kNone};
 }
 
-// The point within the bounds that is nearest to a number in every coordinate.
-inline double nearest(const Options& o, std::size_t i, double value) {
-  return o.lower.empty() ? value : std::min(std::max(value, o.lower[i]), o.upper[i]);
+// Of which some take their coordinate to 0, and some are none.
+inline void penalised(Options& o) {
+  o.l1 = {0.2, 5.0, 0.0, 1.5, 90.0, 20.0, 0.0, 1.0, 200.0, 0.5, 3.0, 0.0};
+}
+
+inline double l1_of(const Options& o, std::size_t i) { return o.l1.empty() ? 0.0 : o.l1[i]; }
+
+// A coordinate of the minimiser of the problem above.
+inline double minimiser(const Options& o, std::size_t i) {
+  const double x = std::max(1.0 - l1_of(o, i) / Quadratic<double>::curvature(i), 0.0);
+  return o.lower.empty() ? x : std::min(std::max(x, o.lower[i]), o.upper[i]);
 }
 
 // Every method, and every option that takes another way through the code.
@@ -102,7 +110,20 @@ inline const std::vector<Case>& cases() {
          within(o);
          o.groups = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5};
        }},
+      {"guarded, l1", penalised},
+      {"guarded, groups, bounds and l1",
+       [](Options& o) {
+         within(o);
+         penalised(o);
+         o.groups = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5};
+       }},
       {"box", [](Options& o) { o.method = "box"; }},
+      {"box, bounds and l1",
+       [](Options& o) {
+         within(o);
+         penalised(o);
+         o.method = "box";
+       }},
       {"box, bounds",
        [](Options& o) {
          within(o);
@@ -130,6 +151,12 @@ inline const std::vector<Case>& cases() {
          o.method = "ellipsoid";
          o.gradient_direction = false;
        }},
+      {"ellipsoid, l1",
+       [](Options& o) {
+         penalised(o);
+         o.method = "ellipsoid";
+         o.gradient_direction = false;
+       }},
       {"simplex", [](Options& o) { o.method = "simplex"; }},
       {"simplex, groups and bounds",
        [](Options& o) {
@@ -137,7 +164,18 @@ inline const std::vector<Case>& cases() {
          o.method = "simplex";
          o.groups = {9, 9, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4};
        }},
+      {"simplex, groups and l1",
+       [](Options& o) {
+         penalised(o);
+         o.method = "simplex";
+         o.groups = {9, 9, 8, 8, 7, 7, 6, 6, 5, 5, 4, 4};
+       }},
       {"backtracking", [](Options& o) { o.method = "backtracking"; }},
+      {"backtracking, l1",
+       [](Options& o) {
+         penalised(o);
+         o.method = "backtracking";
+       }},
       {"backtracking, bounds",
        [](Options& o) {
          within(o);

@@ -32,6 +32,8 @@ struct Options {
   // Bounds of x, infinite where there is none: one for each coordinate, or one for all, rounded inwards
   // to x's dtype. Empty: none.
   std::vector<double> lower, upper;
+  // Of the penalty Σ l1 |x| beside f: one number ≥ 0 for each coordinate, or one for all. Empty: none.
+  std::vector<double> l1;
   std::size_t memory = 0;  // guarded: secant pairs kept; 0: by the number of variables, auto_memory
   std::string proposer = "lbfgs";  // guarded: lbfgs, heavy-ball, nesterov, cg
   Execution

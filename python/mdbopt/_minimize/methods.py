@@ -37,7 +37,7 @@ class Method:
 
     @property
     def takes_bounds(self) -> bool:
-        """Whether it works within bounds."""
+        """Whether it works within bounds, and with a penalty l1."""
         return "bounds" in self.options() and self.fixed.get("proposer", "lbfgs") == "lbfgs"
 
     def completed(self, options: Mapping[str, Any], fun: Any, *, exact: bool) -> Mapping[str, Any]:
@@ -173,7 +173,7 @@ def device_methods() -> tuple[str, ...]:
 
 
 def bounded_methods() -> tuple[str, ...]:
-    """Return the names of methods that work within bounds."""
+    """Return the names of methods that work within bounds, and with a penalty l1."""
     return tuple(name for name, method in _METHODS.items() if method.takes_bounds)
 
 

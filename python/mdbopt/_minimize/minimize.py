@@ -38,6 +38,7 @@ def minimize(
     options: Mapping[str, Any] | None = None,
     *,
     bounds: Any = None,
+    l1: Any = None,
     progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
     every: float | None = DEFAULT_EVERY,
@@ -45,7 +46,7 @@ def minimize(
     reducer: Callable[..., Any] | None = None,
     warm_start: Any = None,
 ) -> OptimizeResult:
-    """Minimise a smooth function of many variables from its values and gradients.
+    """Minimise a smooth function of many variables, or one and an l1 penalty, from its gradients.
 
     Without a gradient, it is found by differences; see Notes.
 
@@ -80,9 +81,10 @@ def minimize(
         ``gtol``: converged when max|g| <= gtol, absolute, in units of the gradient (default 1e-8,
         1e-4 in float32; with "2-point" and "3-point" 1e-5, 1e-3 in float32). With bounds g is the
         projected gradient, of which a coordinate is no larger than the room to the bound that -g
-        leads to; so it is in ``trace``. ``ftol``: converged
-        when an accepted step lowers f by no more than ftol·max(|f|, 1), dimensionless (default 0:
-        never; with "2-point" and "3-point" 2⁻⁵², 2⁻²³ in float32: where f no longer tells).
+        leads to, and with ``l1`` the subgradient of least norm; so it is in ``trace``. ``ftol``:
+        converged when an accepted step lowers f by no more than ftol·max(|f|, 1), dimensionless
+        (default 0: never; with "2-point" and "3-point" 2⁻⁵², 2⁻²³ in float32: where f no longer
+        tells).
         ``maxiter``, ``maxfun``: iterations and evaluations of f at most (default 20,000 each, inf:
         no limit; for ``maxfun`` with differences, what 20,000 gradients take; those at x0 are
         always made). None stands for the default of any of these. ``disp``: print the outcome.
@@ -97,6 +99,12 @@ def minimize(
         "backtracking", "gd", and "ellipsoid" with ``candidate="plain"``; see docs/bounds.md. An
         ``x0`` outside is clipped with an OptimizeWarning (on a CUDA device it is refused). For
         float32 they are rounded inwards.
+    l1 : float or array of shape (d,), optional
+        Numbers >= 0, one for all variables or one for each: what is minimised is ``fun`` + Σ l1
+        |x|, with exact zeros; ``fun`` and its gradient are without the penalty, ``res.fun`` and f
+        in ``trace`` are with it. 0 exempts a variable, such as an intercept. With l2 in ``fun`` it
+        is the elastic net. Of the same methods as ``bounds``, and together with them; see
+        docs/l1.md.
     progress : bool
         Show a bar on a terminal with tqdm, plain lines elsewhere, on standard error; nothing where
         that is closed or breaks.
@@ -125,7 +133,8 @@ def minimize(
     Returns
     -------
     OptimizeResult
-        ``x, fun, jac`` (``fun`` is bit for bit the objective at ``x``, never above that at x0;
+        ``x, fun, jac`` (``fun`` is bit for bit the objective at ``x``, with ``l1`` but for the
+        rounding of the penalty, never above that at x0;
         where a method that lets f rise has not converged, the point of the least f),
         ``nit`` (iterations: points tried after x0), ``nfev`` (evaluations of f, x0 and those of
         differences included), ``njev`` (of g; both at once, so ``nit + 1``), ``status`` (0
@@ -186,7 +195,7 @@ def minimize(
         x0 = warm_start.earlier.x if x0 is None else x0
     with Meeting(reducer) as meeting:
         start = start_point(x0, least=1 if reducer is None else 0)
-        settings = read_options(method, jac, options, tol, start.dtype, 3, bounds, start.size)
+        settings = read_options(method, jac, options, tol, start.dtype, 3, bounds, start.size, l1)
         start = start_within(start, settings.bounds, stacklevel=3)
         run, status = run_to_end(
             Objective(fun, jac, args, start, settings.differences, settings.bounds),

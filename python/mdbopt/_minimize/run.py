@@ -67,7 +67,7 @@ class Run:
         begin(self.core, start.point, f, g, warm_start)
         self.state = SearchState(self._search, self.core, start.library)
         self.trace = Trace()
-        self.trace.add(f, self.state.gmax, True, 0)
+        self.trace.add(self.state.f if self._penalised else f, self.state.gmax, True, 0)
         self._keep_point()
 
     def resume(self, path: str | os.PathLike[str], start: Start) -> None:
@@ -100,13 +100,14 @@ class Run:
         identity = np.array(self.identity)
         checkpoint_file.write(path, {**core.save(), **self.trace.saved(), "identity": identity})
 
-    def _record(self, f: float) -> bool:
-        """Add what was judged to the trace; return whether x moved."""
+    def _record(self, f: float) -> tuple[bool, float]:
+        """Add what was judged to the trace; return whether x moved, and f with its penalty."""
         core = self.state._core
         moved = core.accepted > self._accepted
         self._accepted = core.accepted
+        f = core.trial_f if self._penalised else f
         self.trace.add(f, core.trial_gmax, moved, core.ncut)
-        return moved
+        return moved, f
 
     def loop(
         self,
@@ -131,7 +132,7 @@ class Run:
             before = core.f
             self._told = f
             core.judge(f, g)
-            moved = self._record(f)
+            moved, f = self._record(f)
             if moved:
                 self._keep_point()
             if bar is not None:
@@ -148,6 +149,10 @@ class Run:
     @property
     def _bounded(self) -> bool:
         return getattr(self._search, "bounds", None) is not None
+
+    @property
+    def _penalised(self) -> bool:
+        return getattr(self._search, "l1", None) is not None
 
     @property
     def nfev(self) -> int:
@@ -222,7 +227,8 @@ class Run:
     def _outcome(self, status: int) -> str:
         if status == CONVERGED:
             if self.state.gmax <= self._limits.gtol:
-                g = "projected g" if self._bounded else "g"
+                g = "subgradient" if self._penalised else "g"
+                g = f"projected {g}" if self._bounded else g
                 return (
                     f"Converged: max|{g}| = {self.state.gmax:.3g} <= gtol = {self._limits.gtol:g}."
                 )

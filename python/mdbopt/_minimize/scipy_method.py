@@ -51,8 +51,9 @@ class ScipyMethod:
                 options[name] = _whole_limit(options[name], least)
         if not by_differences(jac):
             options = {key: options[key] for key in options if key not in DIFFERENCE_OPTIONS}
+        l1 = options.pop("l1", None)
         settings = read_options(
-            self.name, jac, options, tol, start.dtype, _CALLER + 1, bounds, start.size
+            self.name, jac, options, tol, start.dtype, _CALLER + 1, bounds, start.size, l1
         )
         start = start_within(start, settings.bounds, stacklevel=_CALLER + 1)
         run, status = run_to_end(

@@ -22,6 +22,7 @@ from mdbopt._minimize.methods import (
 )
 from mdbopt._minimize.objective import Objective, by_differences
 from mdbopt._minimize.run import Limits
+from mdbopt._penalty import penalty_numbers
 
 # Absolute, in units of the gradient. float32 cannot do better on objectives near 1.
 DEFAULT_GTOL = {np.dtype(np.float64): 1e-8, np.dtype(np.float32): 1e-4}
@@ -71,10 +72,11 @@ def read_options(
     stacklevel: int,
     bounds: Any = None,
     size: int = 0,
+    l1: Any = None,
 ) -> Settings:
     """Sort options by whom they are for, check those of the run, and warn of unknown ones.
 
-    ``bounds`` are those of ``size`` variables.
+    ``bounds`` and ``l1`` are those of ``size`` variables.
     """
     if options is not None and not isinstance(options, Mapping):
         raise TypeError(f"options: expected a dict, got {type(options).__name__}")
@@ -106,6 +108,7 @@ def read_options(
             f"methods {', '.join(device_methods())}"
         )
     rows = _bounds_of(name, bounds, given, size, dtype)
+    _hand_on_penalty(name, l1, given, size)
     of_differences = DIFFERENCE_OPTIONS if by_differences(jac) else ()
     of_search = find_method(name).options()
     _warn_of_unknown([key for key in given if key not in (*of_search, *of_differences)], stacklevel)
@@ -140,6 +143,21 @@ def _bounds_of(
     rows = within(rows, dtype)
     given["bounds"] = rows
     return rows
+
+
+def _hand_on_penalty(method: str, l1: Any, given: dict[str, Any], size: int) -> None:
+    """Read the penalty of a run, and hand it on to the method."""
+    if "l1" in given:
+        raise TypeError("l1: expected an argument of minimize, got an option of that name")
+    numbers = penalty_numbers(l1, size)
+    if numbers is None:
+        return
+    if method not in bounded_methods():
+        raise ValueError(
+            f"l1: expected none with method {method!r}, or one of the methods "
+            f"{', '.join(bounded_methods())}; got {np.max(numbers):g}"
+        )
+    given["l1"] = numbers
 
 
 def _warn_of_unknown(names: Sequence[Any], stacklevel: int) -> None:

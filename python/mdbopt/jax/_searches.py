@@ -84,6 +84,11 @@ class _Search:
                 f"{name}: bounds: expected none, as compiled calls do not pass them on, got "
                 f"{len(search.bounds)}"
             )
+        if search.l1 is not None:
+            raise ValueError(
+                f"{name}: l1: expected none, as compiled calls do not pass it on, got "
+                f"{np.max(search.l1):g}"
+            )
         self._known_shapes: dict[tuple[int, str], tuple[Any, Any, dict[str, Any]]] = {}
         self._attributes = {"method": search._core_method()}
         for key, value in options.items():

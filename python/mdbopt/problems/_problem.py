@@ -219,6 +219,36 @@ class RowsProblem(Problem):
         result[: self._penalized] = self.l2
         return result
 
+    def l1_of_weights(self, l1: float) -> Array:
+        """Return ``l1=`` of `minimize` for a penalty of the weights that l2 penalises.
+
+        Parameters
+        ----------
+        l1 : float
+            A finite number >= 0: its weight, in units of f over w.
+
+        Returns
+        -------
+        ndarray of shape (d,), float64
+            l1 for each penalised weight and 0 for each that is not.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When l1 is not as above.
+
+        Examples
+        --------
+        >>> import mdbopt
+        >>> fun = mdbopt.problems.least_squares([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+        >>> res = mdbopt.minimize(fun, fun.x0, jac=True, l1=fun.l1_of_weights(0.2))
+        >>> res.x.round(6).tolist()
+        [0.7, 0.3]
+        """
+        result: Array = np.zeros(self.d)
+        result[: self._penalized] = number(l1, self.name, "l1", minimum=0.0)
+        return result
+
     @abstractmethod
     def _take(self, places: Array) -> None:
         """Keep what belongs to these rows only, in a copy of the whole problem."""

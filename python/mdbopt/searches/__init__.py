@@ -86,6 +86,10 @@ class Backtracking(Search):
         Within which x stays, one pair per coordinate or one for all; None in a pair is infinite,
         equal ones fix a coordinate. x at the start has to lie within. They need
         ``cut="cocoercive"``; see docs/bounds.md. Kept as rows, float64, that cannot be written to.
+    l1 : float or array of shape (d,), optional
+        Numbers >= 0, one for all coordinates or one for each: Σ l1 |x| is added to the objective,
+        which is told without it; 0 exempts a coordinate. It goes with bounds, and needs
+        ``cut="cocoercive"``; see docs/l1.md. Kept as float64 that cannot be written to.
     backend, threads
         As for `mdbopt.kernels`.
     reducer : callable, optional
@@ -138,7 +142,7 @@ class Box(Search):
         number of labels. Kept as a copy, int64, that cannot be written to.
     backend, threads
         As for `mdbopt.kernels`.
-    bounds, reducer
+    bounds, l1, reducer
         As for `Backtracking`.
 
     References
@@ -191,11 +195,11 @@ class Ellipsoid(Search):
     initial_scale : float or "auto", default "auto"
         a = (initial_scale·d)² at the start.
     candidate : {"gradient", "plain"}
-        "plain" takes the point √(a/d) of the boundary whatever the gradient; bounds need it.
+        "plain" takes the point √(a/d) of the boundary whatever the gradient; bounds and l1 need it.
     refine : int, default 0
         Newton steps by which λ is improved to the smallest ellipsoid of the family; inf for all
         that change it.
-    forward, cut, groups, bounds, backend, threads, reducer
+    forward, cut, groups, bounds, l1, backend, threads, reducer
         As for `Box`.
 
     References
@@ -231,10 +235,11 @@ class Guarded(Search):
     memory : int or "auto", default "auto"
         Secant pairs that the direction remembers; each takes 8 bytes a coordinate once it is there.
         "auto" keeps as many as cost little beside an evaluation: min(80, max(10, 2¹⁹/d)), rounded
-        down, and no more than 40 with bounds. More pairs than variables still help; inf keeps all.
+        down, and no more than 40 with bounds or l1. More pairs than variables still help; inf keeps
+        all.
     proposer : {"lbfgs", "heavy-ball", "nesterov", "cg"}
-        Where directions come from; with bounds from "lbfgs".
-    gamma, initial_scale, forward, cut, groups, bounds, backend, threads, reducer
+        Where directions come from; with bounds or l1 from "lbfgs".
+    gamma, initial_scale, forward, cut, groups, bounds, l1, backend, threads, reducer
         Of the guarding box, as for `Box`.
 
     Examples

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from mdbopt import _checks, _core
 from mdbopt._arrays import Library, device_of, is_device, real_array, real_value
 from mdbopt._bounds import bounds_rows
+from mdbopt._penalty import penalty_numbers
 from mdbopt._shards import telling
 from mdbopt.searches import _warm_start
 from mdbopt.searches._state import SearchState, loaded
@@ -39,6 +40,7 @@ class Search:
     cut: str = "cocoercive"
     groups: ArrayLike | None = None
     bounds: Any = None
+    l1: Any = None
     reducer: Callable[[NDArray[np.float64]], ArrayLike] | None = None
 
     def _options(self) -> dict[str, Any]:
@@ -57,6 +59,8 @@ class Search:
             options["groups"] = self.groups
         if self.bounds is not None:
             options["lower"], options["upper"] = np.ascontiguousarray(np.transpose(self.bounds))
+        if self.l1 is not None:
+            options["l1"] = np.atleast_1d(np.asarray(self.l1, np.float64))
         if self.backend is not None:
             options["backend"] = _checks.choice(
                 "backend", self.backend, [name for name, *_ in _core.backends()]
@@ -71,6 +75,8 @@ class Search:
         if self.groups is not None:
             object.__setattr__(self, "groups", _labels(self.groups))
         object.__setattr__(self, "bounds", _kept(bounds_rows(self.bounds)))
+        l1 = penalty_numbers(self.l1)
+        object.__setattr__(self, "l1", _kept(l1) if isinstance(l1, np.ndarray) else l1)
         for field in fields(self):
             value = getattr(self, field.name)
             if getattr(value, "shape", None) == ():  # a scalar of NumPy or of another library
@@ -113,6 +119,7 @@ class Search:
                 f"bounds: expected one pair per coordinate, {size}, or one for all, got "
                 f"{len(self.bounds)}"
             )
+        penalty_numbers(self.l1, size)
 
     def _core_method(self) -> str:
         """Name the core's search that does it."""
@@ -130,7 +137,7 @@ class Search:
             The start; copied. Whole numbers become float64. On a CUDA device, the search stays
             there, and so do all its arrays.
         f : float
-            The objective there.
+            The objective there; with l1 without the penalty, as its gradient.
         g : array, shape (d,)
             Its gradient there; copied. On the CPU in any form whose numbers x's dtype holds:
             integers, lists, narrower floats, any strides.
@@ -188,7 +195,7 @@ class Search:
         state : SearchState
             Changed in place.
         f : float
-            The objective at the proposed point; need not be finite.
+            The objective at the proposed point, as for `init`; need not be finite.
         g : array, shape (d,), on the device of x
             Its gradient; read, never kept. As for `init`.
         wait : bool, default True
@@ -224,7 +231,7 @@ class Search:
     def converged(self, state: SearchState, gtol: float = 0.0) -> bool:
         """Whether max|g| <= gtol, or the search has ended by itself (see ``state.status``).
 
-        With bounds it is max|projected g|; see `SearchState.gmax`.
+        With bounds or l1 it is not max|g|; see `SearchState.gmax`.
         """
         return state._core.converged(gtol)
 
@@ -277,11 +284,13 @@ def _short(value: Any) -> str:
         return repr(value.tolist())
     if value.ndim == 2:
         return f"<{len(value)} pairs>"
+    if value.dtype.kind == "f":
+        return f"<{value.size} numbers>"
     return f"<{value.size} labels, {np.unique(value).size} groups>"
 
 
 def _kept(rows: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    """Copy bounds into memory that nobody can write to."""
+    """Copy numbers into memory that nobody can write to."""
     return None if rows is None else np.frombuffer(rows.tobytes()).reshape(rows.shape)
 
 

@@ -76,7 +76,7 @@ class SearchState(Mapping[str, Any]):
 
     @property
     def f(self) -> float:
-        """The objective at `x`, as it was told."""
+        """The objective at `x`, as it was told; with l1 and the penalty."""
         return self._core.f
 
     @property
@@ -84,7 +84,8 @@ class SearchState(Mapping[str, Any]):
         """max|g| at `x`, in units of the gradient.
 
         With bounds it is max|projected g|: of each coordinate min(|g|, the room to the bound that
-        -g leads to), as in SciPy's L-BFGS-B.
+        -g leads to), as in SciPy's L-BFGS-B. With l1 g is the subgradient of least norm of the
+        objective with its penalty.
         """
         return self._core.gmax
 

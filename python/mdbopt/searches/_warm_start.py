@@ -26,8 +26,8 @@ class WarmStart:
     guarantee, and the box becomes 100 times as large: the valid step sizes stay in it where no
     curvature has become less than a hundredth of what it was.
 
-    Where either search has bounds, the box is carried over and pairs are not: within bounds they
-    see the face of their search alone.
+    Where either search has bounds or l1, the box is carried over and pairs are not: they see the
+    face of their search alone.
 
     Parameters
     ----------
