@@ -15,7 +15,8 @@ except ImportError as error:
         "mdbopt.sklearn needs scikit-learn: pip install 'mdbopt[scikit-learn]'"
     ) from error
 
+from mdbopt.sklearn._elastic_net import ElasticNet, Lasso
 from mdbopt.sklearn._least_squares import LinearRegression, Ridge
 from mdbopt.sklearn._logistic_regression import LogisticRegression
 
-__all__ = ["LinearRegression", "LogisticRegression", "Ridge"]
+__all__ = ["ElasticNet", "Lasso", "LinearRegression", "LogisticRegression", "Ridge"]

@@ -41,6 +41,14 @@ class Stops:
         )
 
 
+def share(name: str, value: Any) -> float:
+    """Return a number from 0 to 1, or raise naming the parameter."""
+    number = _checks.real(name, value, least=0.0)
+    if number > 1.0:
+        raise ValueError(f"{name}: expected a number from 0 to 1, got {number:g}")
+    return number
+
+
 def rows_and_targets(estimator: Any, X: Any, y: Any, **options: Any) -> tuple[Any, Any]:
     """Return X, dense or csr, in float64 or float32, and y; set what scikit-learn knows of X."""
     return validate_data(estimator, X, y, accept_sparse="csr", dtype=FLOATS, **options)  # type: ignore[no-any-return]
@@ -71,12 +79,15 @@ def solved(
     start: Array,
     stops: Stops,
     stacklevel: int,
+    l1: float = 0.0,
+    positive: bool = False,
 ) -> tuple[Array, OptimizeResult]:
     """Minimise a problem from the weights ``start``; return weights of shape (columns, outputs).
 
-    Warns that the search did not converge where it came to its limit; the warning is that of the
-    line ``stacklevel`` calls above. A search that ends because f and g no longer tell points apart
-    in their precision has converged as far as they allow.
+    ``l1`` is added times the sum of |w|, and ``positive`` asks for w >= 0; neither is of the
+    intercept. Warns that the search did not converge where it came to its limit; the warning is
+    that of the line ``stacklevel`` calls above. A search that ends because f and g no longer tell
+    points apart in their precision has converged as far as they allow.
     """
     outputs = problem.d // problem.design.columns
     variables = Variables(problem, columns, curvature, outputs)
@@ -86,10 +97,12 @@ def solved(
         variables.variables(start),
         jac=True,
         options={"gtol": gtol, "maxiter": stops.max_iter, "maxfun": math.inf},
+        l1=variables.penalties(l1) if l1 > 0.0 else None,
+        bounds=variables.bounds() if positive else None,
     )
     if result.status in (LIMIT, NOT_FINITE):
         warnings.warn(
-            f"{result.message} max|g| is {np.abs(result.jac).max():.3g}, expected at most "
+            f"{result.message} max|g| is {result.state.gmax:.3g}, expected at most "
             f"{gtol:g}; raise max_iter or tol.",
             ConvergenceWarning,
             stacklevel=stacklevel + 1,

@@ -1,7 +1,8 @@
-"""Ridge and LinearRegression: least squares, as scikit-learn's, without scaled columns."""
+"""Least squares with and without a penalty, as scikit-learn's, without scaled columns."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,21 @@ from mdbopt.sklearn._fitting import Stops, rows, rows_and_targets, solved, weigh
 from mdbopt.sklearn._variables import Columns
 
 
-class _LeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
-    """What both have in common: targets are fitted one after the other."""
+@dataclass(frozen=True)
+class Penalty:
+    """What is added to half the mean square: l2/2 |w|^2 + l1 |w|_1, and whether w >= 0.
+
+    ``l2`` may be one number per target; ``of_sum``: it is that of the sum over the rows.
+    """
+
+    l2: Any = 0.0
+    l1: float = 0.0
+    positive: bool = False
+    of_sum: bool = False
+
+
+class LeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """What all have in common: targets are fitted one after the other."""
 
     fit_intercept: bool
     tol: float
@@ -25,32 +39,34 @@ class _LeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
     intercept_: Any
     n_iter_: Array
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, penalty: Any) -> None:
-        """Minimise |z - y|^2 + penalty |w|^2, weighted by rows, for each target."""
+    def _fit(self, X: Any, y: Any, sample_weight: Any, penalty: Penalty) -> None:
+        """Minimise half the mean of (z - y)^2, weighted by rows, and a penalty, for each target."""
         stops = Stops.checked(self.tol, self.max_iter)
         X, y = rows_and_targets(self, X, y, multi_output=True, y_numeric=True)
         targets = y.reshape(len(y), -1).astype(np.float64)
-        penalties = _penalties(penalty, targets.shape[1])
         weights = weights_of_rows(sample_weight, X)
         total = len(y) if weights is None else float(weights.sum(dtype=np.float64))
+        strengths = _strengths(penalty.l2, targets.shape[1])
         X = matrix(X, type(self).__name__, "X")  # canonical, before each problem asks for it
         columns = Columns(X, weights, centred=bool(self.fit_intercept))
         means = np.zeros(targets.shape[1])
         if self.fit_intercept:
             means = np.average(targets, axis=0, weights=weights)
         solutions, iterations = [], []
-        for target, mean, strength in zip(targets.T, means, penalties, strict=True):
+        for target, mean, strength in zip(targets.T, means, strengths, strict=True):
             centred = target - mean
             # The minimum is linear in y, so that units of y need not enter the search either.
             unit = float(np.abs(centred).max()) or 1.0
             problem = least_squares(
                 X,
                 centred / unit,
-                strength / total,
+                strength / total if penalty.of_sum else strength,
                 intercept=bool(self.fit_intercept),
                 sample_weight=weights,
             )
-            solution, result = solved(problem, columns, 1.0, problem.x0, stops, stacklevel=3)
+            solution, result = solved(
+                problem, columns, 1.0, problem.x0, stops, 3, penalty.l1 / unit, penalty.positive
+            )
             solutions.append(solution[:, 0].astype(np.float64) * unit)
             iterations.append(result.nit)
         found = np.array(solutions)
@@ -84,7 +100,7 @@ class _LeastSquares(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return tags
 
 
-def _penalties(alpha: Any, targets: int) -> list[float]:
+def _strengths(alpha: Any, targets: int) -> list[float]:
     """Return one number >= 0 for each target."""
     if np.ndim(alpha) == 0:
         return [_checks.real("alpha", alpha, least=0.0)] * targets
@@ -96,7 +112,7 @@ def _penalties(alpha: Any, targets: int) -> list[float]:
     return [_checks.real("alpha", each, least=0.0) for each in alpha]
 
 
-class Ridge(_LeastSquares):
+class Ridge(LeastSquares):
     r"""Least squares with an l2 penalty.
 
     .. math:: \min_{w, b} \; \sum_i s_i (w \cdot x_i + b - y_i)^2 + \alpha \lVert w \rVert^2
@@ -199,11 +215,11 @@ class Ridge(_LeastSquares):
         ConvergenceWarning
             When a search came to max_iter.
         """
-        self._fit(X, y, sample_weight, self.alpha)
+        self._fit(X, y, sample_weight, Penalty(self.alpha, of_sum=True))
         return self
 
 
-class LinearRegression(_LeastSquares):
+class LinearRegression(LeastSquares):
     r"""Ordinary least squares.
 
     .. math:: \min_{w, b} \; \sum_i s_i (w \cdot x_i + b - y_i)^2
@@ -275,5 +291,5 @@ class LinearRegression(_LeastSquares):
         LinearRegression
             The estimator itself.
         """
-        self._fit(X, y, sample_weight, 0.0)
+        self._fit(X, y, sample_weight, Penalty())
         return self

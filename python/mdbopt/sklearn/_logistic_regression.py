@@ -16,7 +16,7 @@ from mdbopt import _checks
 from mdbopt._finite import Array
 from mdbopt.problems import logistic
 from mdbopt.problems import softmax as softmax_problem
-from mdbopt.sklearn._fitting import Stops, rows, rows_and_targets, solved, weights_of_rows
+from mdbopt.sklearn._fitting import Stops, rows, rows_and_targets, share, solved, weights_of_rows
 from mdbopt.sklearn._variables import Columns
 
 
@@ -24,7 +24,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     r"""Logistic regression for two classes, softmax regression for more.
 
     .. math:: \min_{W, b} \; C \sum_i s_i \Big[\log \sum_k e^{z_{ik}} - z_{i y_i}\Big]
-              + \frac12 \lVert W \rVert^2, \qquad z_i = W x_i + b
+              + \frac{1 - \rho}2 \lVert W \rVert^2 + \rho \lVert W \rVert_1,
+              \qquad z_i = W x_i + b
 
     With two classes z has one number, that of the second class, and the other is 0. The objective
     is that of scikit-learn's estimator of this name, and so is the minimum; the columns need not be
@@ -34,10 +35,14 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     ----------
     C : float, default 1.0
         Inverse of the strength of the penalty, > 0; inf for no penalty. The intercept has none.
+    l1_ratio : float, default 0.0
+        ρ, the share of l1 in the penalty, from 0 to 1; 1 is scikit-learn's ``penalty="l1"``.
+        Coefficients are exactly 0 where it holds them there.
     tol : float, default 1e-6
-        The search ends when max|g| <= tol: g is the gradient of the objective over
-        C Σ s, in variables in which columns have mean 0 and unit curvature, so that no units of
-        columns enter. At least 8 units in the last place of X's dtype.
+        The search ends when max|g| <= tol: g is the gradient (with l1 the subgradient of least
+        norm) of the objective over C Σ s, in variables in which columns have mean 0 and unit
+        curvature, so that no units of columns enter. At least 8 units in the last place of X's
+        dtype.
     fit_intercept : bool, default True
         Whether b is fitted; else it is 0.
     class_weight : dict or "balanced", optional
@@ -53,7 +58,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         Labels, sorted.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features), dtype of X
-        W. With more than two classes its columns have the sum 0.
+        W. With more than two classes and without l1 its columns have the sum 0.
     intercept_ : ndarray of shape (1,) or (n_classes,), dtype of X
         b; with more than two classes of sum 0.
     n_features_in_ : int
@@ -70,9 +75,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     * `mdbopt.minimize` with its default method does the work, on `mdbopt.problems.logistic` and
       `softmax`. The search moves in variables in which the columns are centred and have unit
       curvature; the objective keeps the penalty of the raw columns.
-    * There are no ``penalty``, ``l1_ratio``, ``solver``, ``dual``, ``intercept_scaling``,
-      ``random_state``, ``verbose`` and ``n_jobs``: the penalty is l2, the search has no random
-      numbers.
+    * There are no ``penalty``, ``solver``, ``dual``, ``intercept_scaling``, ``random_state``,
+      ``verbose`` and ``n_jobs``: `l1_ratio` says which penalty, the search has no random numbers.
 
     References
     ----------
@@ -98,6 +102,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self,
         *,
         C: float = 1.0,
+        l1_ratio: float = 0.0,
         tol: float = 1e-6,
         fit_intercept: bool = True,
         class_weight: Any = None,
@@ -105,6 +110,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         warm_start: bool = False,
     ) -> None:
         self.C = C
+        self.l1_ratio = l1_ratio
         self.tol = tol
         self.fit_intercept = fit_intercept
         self.class_weight = class_weight
@@ -139,6 +145,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             When the search came to max_iter.
         """
         strength = self._strength()
+        l1_ratio = share("l1_ratio", self.l1_ratio)
         stops = Stops.checked(self.tol, self.max_iter)
         X, y = rows_and_targets(self, X, y)
         check_classification_targets(y)
@@ -154,7 +161,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         problem = (logistic if binary else softmax_problem)(
             X,
             index,
-            strength / total,
+            (1.0 - l1_ratio) * strength / total,
             intercept=bool(self.fit_intercept),
             sample_weight=weights,
         )
@@ -163,11 +170,14 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         start = self._start(problem, classes, outputs)
         # p (1 - p) at its largest; for c equal classes.
         curvature = 0.25 if binary else (outputs - 1) / outputs**2
-        solution, result = solved(problem, columns, curvature, start, stops, stacklevel=2)
-        if not binary:
-            # Numbers added to all classes alike change no probability.
-            solution = solution - solution.mean(axis=1, keepdims=True)
+        solution, result = solved(
+            problem, columns, curvature, start, stops, 2, l1_ratio * strength / total
+        )
         features = problem.design.features
+        if not binary:
+            # Numbers added to all classes alike change no probability, but the penalty l1.
+            alike = slice(features if l1_ratio > 0.0 else 0, None)
+            solution[alike] -= solution[alike].mean(axis=1, keepdims=True)
         self.classes_ = classes
         self.coef_ = np.ascontiguousarray(solution[:features].T)
         self.intercept_ = (

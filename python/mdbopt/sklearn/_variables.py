@@ -153,6 +153,18 @@ class Variables:
         moved *= np.where(np.isinf(self._lengths), 0.0, self._lengths)
         return u.astype(w.dtype, copy=False).ravel()
 
+    def penalties(self, l1: float) -> Array:
+        """Return the weights of |u| that stand for l1 |w|: shape (d,), 0 for an intercept."""
+        penalties: Array = np.zeros(self._shape)
+        penalties[: len(self._lengths)] = l1 / self._lengths
+        return penalties.ravel()
+
+    def bounds(self) -> Array:
+        """Return the bounds of u that stand for w >= 0, the intercept free: shape (d, 2)."""
+        lower = np.zeros(self._shape)
+        lower[len(self._lengths) :] = -np.inf
+        return np.column_stack([lower.ravel(), np.full(lower.size, np.inf)])
+
     def __call__(self, u: Array) -> tuple[float, Array]:
         """Return f and its gradient in u."""
         f, gradient = self._problem(self.weights(u))

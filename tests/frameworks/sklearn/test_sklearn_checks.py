@@ -18,6 +18,11 @@ ESTIMATORS = [
     ours.Ridge(),
     ours.Ridge(fit_intercept=False),
     ours.LinearRegression(),
+    ours.Lasso(),
+    ours.ElasticNet(),
+    ours.ElasticNet(0.1, positive=True),
+    ours.LogisticRegression(l1_ratio=1.0),
+    ours.LogisticRegression(l1_ratio=0.5),
 ]
 
 
