@@ -19,6 +19,7 @@ FIT_KEYS = {
     "seconds",
     "loss",
     "gmax",
+    "nonzero",
     "score",
     "status",
     "success",
@@ -35,6 +36,7 @@ KEYS = {
     "loss",
     "loss_reason",
     "l2",
+    "l1",
     "penalize_intercept",
     "cv",
     "dtype",
@@ -314,6 +316,39 @@ def test_cross_validation_chooses_l2(capsys):
     code, out, _ = run(capsys, "fit", "--cv", "3", "--l2", "0.01")
     assert code == 0
     assert f"l2: {summary['l2']:.3g}, of 17 values from 1 to 0.0001, by 3 folds" in out
+
+
+def test_l1_makes_weights_zero(capsys):
+    summary = fit_json(capsys, "--l1", "0.05", "--l2", "0")
+    assert (summary["l1"], summary["l2"]) == (0.05, 0)
+    table = mdbopt.data.load()
+    fun = mdbopt.problems.logistic(table.X, table.y, l2=0.0)
+    l1 = fun.l1_of_weights(0.05)
+    expected = mdbopt.minimize(fun, fun.x0, jac=True, l1=l1, options={"gtol": summary["gtol"]})
+    fit = summary["fits"][0]
+    assert fit["loss"] == expected.fun
+    assert fit["gmax"] == expected.state.gmax <= summary["gtol"]
+    assert fit["nonzero"] == np.count_nonzero(expected.x) < summary["weights"]
+    code, out, _ = run(capsys, "fit", "--l1", "0.05", "--l2", "0")
+    assert code == 0
+    assert "l2 = 0, l1 = 0.05, float64" in out
+    assert f"{fit['nonzero']} of {summary['weights']}" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("--l1", "-1"), "--l1: expected a finite number >= 0, got -1.0"),
+        (("--l1", "nan"), "--l1: expected a finite number >= 0, got nan"),
+        (("--l1", "1", "--compare", "lbfgs"), "--l1: expected 0 with method lbfgs, or one of guar"),
+        (("--l1", "1", "--method", "adam"), "--l1: expected 0 with method adam, or one of guarded"),
+        (("--l1", "1", "--cv", "3"), "--cv: chooses among values of --l2 without --l1, expected"),
+    ],
+)
+def test_l1_says_what_it_goes_with(capsys, arguments, error):
+    code, out, err = run(capsys, "fit", *arguments)
+    assert (code, out) == (2, "")
+    assert error in err
 
 
 def test_without_cross_validation_there_is_none(capsys):

@@ -14,6 +14,8 @@ from scipy.optimize import OptimizeResult
 
 import mdbopt
 from mdbopt import _blas
+from mdbopt._finite import Array
+from mdbopt._minimize.methods import bounded_methods
 from mdbopt._minimize.progress import Progress
 from mdbopt._minimize.run import CONVERGED, LIMIT, PRECISION
 from mdbopt._minimize.settings import DEFAULT_GTOL
@@ -28,6 +30,11 @@ GAP = 1e-8
 def known_methods() -> list[str]:
     """Names that a fit takes: mdbopt's methods, and SciPy's L-BFGS-B."""
     return [*mdbopt.methods(), LBFGS]
+
+
+def penalised_methods() -> list[str]:
+    """Names that a fit takes with a penalty l1; the ellipsoid wants an option that it has not."""
+    return [name for name in bounded_methods() if name != "ellipsoid"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,9 @@ def default_gtol(fun: Problem) -> float:
     return min(usual, 100.0 * usual * unit)
 
 
-def fit(fun: Problem, method: str, limits: Limits, *, show: bool) -> OptimizeResult:
+def fit(
+    fun: Problem, method: str, limits: Limits, *, l1: Array | None = None, show: bool
+) -> OptimizeResult:
     """Minimise by one method.
 
     Parameters
@@ -81,9 +90,11 @@ def fit(fun: Problem, method: str, limits: Limits, *, show: bool) -> OptimizeRes
     fun : Problem
         What to minimise, from its ``x0``.
     method : str
-        One of `known_methods`.
+        One of `known_methods`; with l1 of `penalised_methods`.
     limits : Limits
         When to end.
+    l1 : ndarray of shape (d,), optional
+        Weights of a penalty of the absolute weights.
     show : bool
         Whether to show progress on standard error.
 
@@ -95,7 +106,15 @@ def fit(fun: Problem, method: str, limits: Limits, *, show: bool) -> OptimizeRes
     if method == LBFGS:
         return _lbfgs(fun, limits, show)
     options = limits.options()
-    return mdbopt.minimize(fun, fun.x0, jac=True, method=method, options=options, progress=show)
+    return mdbopt.minimize(
+        fun,
+        fun.x0,
+        jac=True,
+        method=method,
+        l1=l1,
+        options=options,
+        progress=show,
+    )
 
 
 def evaluations_to_gap(results: Sequence[OptimizeResult]) -> list[int | None]:

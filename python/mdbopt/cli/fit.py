@@ -48,6 +48,10 @@ for softmax classes[z.argmax(axis=1)], and for squares z itself.
 --cv 5 fits 17 values of l2, from 100 down to 0.01 times --l2 or 1/rows, to each four fifths of the
 rows, and takes the one with the least mean loss over the rows that were left out.
 
+--l1 adds that number times the sum of |w|, the intercept left out as by --l2, and makes weights
+exactly 0; with --l2 0 it is the lasso, else the elastic net. max|g| is then that of the
+subgradient of least norm.
+
 "to 1e-8" counts evaluations until the loss is within 1e-8 of the best loss that any method found,
 relative to the distance at the start. Status "precision": rounding allows no further progress.
 
@@ -79,6 +83,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="FOLDS",
         help="choose l2 by cross-validation over so many parts of the rows",
+    )
+    add(
+        "--l1",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="weight of the sum of |w|, which makes weights 0 (default 0)",
     )
     add("--list-methods", action=_ListMethods, nargs=0, help="print the names of methods and end")
     add(
@@ -137,6 +148,7 @@ def run(args: argparse.Namespace) -> None:
     if args.gtol is not None:
         _checks.real("--gtol", args.gtol, least=0.0)
     check_penalty(args)
+    _check_l1(args, methods)
     if args.cv is not None:
         _checks.whole("--cv", args.cv, least=2)
         if args.l2 == 0.0:
@@ -160,12 +172,13 @@ def run(args: argparse.Namespace) -> None:
     if args.cv is not None:
         validation = _cross_validate(fun, args.cv, limits)
         fun = fun.with_l2(validation.run.l2)
+    l1 = fun.l1_of_weights(args.l1) if args.l1 > 0.0 else None
     # Beside JSON only a person is shown progress.
     show = not args.json or is_terminal(sys.stderr)
     results: dict[str, OptimizeResult] = {}
     try:
         for method in methods:
-            results[method] = _runs.fit(fun, method, limits, show=show)
+            results[method] = _runs.fit(fun, method, limits, l1=l1, show=show)
     except KeyboardInterrupt:
         # what has ended is kept, and main tells the rest
         if results:
@@ -216,6 +229,20 @@ def _methods(method: str, compare: str | None) -> list[str]:
         if name not in known:
             raise ValueError(f"{option}: unknown method {name!r}, expected {', '.join(known)}")
     return list(dict.fromkeys(name for _, name in chosen))
+
+
+def _check_l1(args: argparse.Namespace, methods: list[str]) -> None:
+    """Raise unless --l1 is a penalty, and all that is asked for goes with it."""
+    if _checks.real("--l1", args.l1, least=0.0) == 0.0:
+        return
+    if args.cv is not None:
+        raise ValueError("--cv: chooses among values of --l2 without --l1, expected no --l1")
+    for method in methods:
+        if method not in _runs.penalised_methods():
+            raise ValueError(
+                f"--l1: expected 0 with method {method}, or one of "
+                f"{', '.join(_runs.penalised_methods())}"
+            )
 
 
 def check_penalty(args: argparse.Namespace) -> None:
@@ -286,6 +313,7 @@ def _summary(
         "loss": loss,
         "loss_reason": reason,
         "l2": getattr(fun, "l2", 0.0),
+        "l1": args.l1,
         "penalize_intercept": args.penalize_intercept,
         "dtype": fun.dtype.name,
         "gtol": limits.gtol,
@@ -302,7 +330,8 @@ def _summary(
                 "ncut": run.ncut,
                 "seconds": float(run.trace["seconds"][-1]),
                 "loss": _finite(float(run.fun)),
-                "gmax": _finite(float(np.abs(run.jac).max())),
+                "gmax": _finite(run.state.gmax if args.l1 > 0.0 else float(np.abs(run.jac).max())),
+                "nonzero": int(np.count_nonzero(run.x)),
                 "score": _finite(_score(fun, run, loss)),
                 "status": run.status,
                 "success": bool(run.success),
@@ -352,9 +381,10 @@ def _decisions(summary: dict[str, Any]) -> str:
 
 
 def _title(summary: dict[str, Any]) -> str:
+    l1 = f"l1 = {summary['l1']:.3g}, " if summary["l1"] else ""
     return (
         f"{summary['table']}: {summary['rows']:,} rows, {summary['columns']:,} columns, "
-        f"{summary['loss']} loss, l2 = {summary['l2']:.3g}, {summary['dtype']}"
+        f"{summary['loss']} loss, l2 = {summary['l2']:.3g}, {l1}{summary['dtype']}"
     )
 
 
@@ -362,6 +392,8 @@ def _text(summary: dict[str, Any]) -> str:
     fits = summary["fits"]
     compared = len(fits) > 1
     header = ["method", "evaluations", "seconds", "loss", "max|g|", summary["score"], "status"]
+    if summary["l1"]:
+        header.insert(3, "nonzero")
     if compared:
         header.insert(2, f"to {summary['gap']:.0e}".replace("e-0", "e-"))
     rows = []
@@ -375,6 +407,8 @@ def _text(summary: dict[str, Any]) -> str:
             _shown(fit["score"], ".4f"),
             STATUSES[fit["status"]],
         ]
+        if summary["l1"]:
+            row.insert(3, f"{fit['nonzero']:,} of {summary['weights']:,}")
         if compared:
             row.insert(2, "-" if fit["nfev_to_gap"] is None else f"{fit['nfev_to_gap']:,}")
         rows.append(row)
