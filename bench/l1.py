@@ -7,7 +7,7 @@ Counted is until F - F* <= tau (F0 - F*). Nobody gets more than 3000 evaluations
 not reached counts as 3000. F* is the least value that anybody saw, L-BFGS-B with 80 pairs from our
 end included.
 
---seconds asks instead what `mdbopt.sklearn` takes to a loss of 1e-6 of the way to the least, beside
+--seconds asks instead what `mdbopt.sklearn` takes until F - F* <= 1e-6 (F0 - F*), beside
 scikit-learn's coordinate descent (Lasso), saga and liblinear (logistic), with one penalty for all
 columns of the table, which scikit-learn's estimators ask for.
 """

@@ -63,7 +63,7 @@ def pieces(cuts):
     return list(itertools.pairwise([0, *cuts, START.size]))
 
 
-def sharded(cuts, dtype=np.float64, groups=None, *, method, **options):
+def sharded(cuts, dtype=np.float64, groups=None, l1=None, *, method, **options):
     """Minimise over shards, which exchange their points to evaluate the whole objective."""
     ends = pieces(cuts)
 
@@ -80,6 +80,7 @@ def sharded(cuts, dtype=np.float64, groups=None, *, method, **options):
             START[first:last].astype(dtype),
             method=method,
             jac=True,
+            l1=None if l1 is None else l1[first:last],
             options={**options, **own},
             reducer=meeting.reducer(shard),
         )
@@ -91,12 +92,13 @@ def sharded(cuts, dtype=np.float64, groups=None, *, method, **options):
     return results
 
 
-def whole(dtype=np.float64, *, method, **options):
+def whole(dtype=np.float64, l1=None, *, method, **options):
     def fun(x):
         f, g = objective(x)
         return f, g.astype(dtype)
 
-    return mdbopt.minimize(fun, START.astype(dtype), method=method, jac=True, options=options)
+    x0 = START.astype(dtype)
+    return mdbopt.minimize(fun, x0, method=method, jac=True, l1=l1, options=options)
 
 
 PATHS = {
@@ -139,6 +141,21 @@ def test_shards_anywhere_decide_alike(path):
         for name in ("f", "gmax", "accepted", "ncut"):
             assert np.array_equal(other.trace[name], first.trace[name])
     assert first.fun == pytest.approx(alone.fun, rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("method", ["box", "backtracking", "guarded"])
+def test_a_penalty_may_be_zero_on_a_shard(method, dtype):
+    l1 = np.where(np.arange(START.size) < 2 * CHUNK, 0.0, 0.5)
+    options = {"l1": l1, "method": method, "maxfun": 60, "gtol": 0.0}
+    alone = whole(dtype, **options)
+    assert (alone.x == 0).sum() > 100
+    for cuts in ([2 * CHUNK], [CHUNK, 3 * CHUNK]):
+        results = sharded(cuts, dtype, **options)
+        assert np.array_equal(np.concatenate([r.x for r in results]), alone.x)
+        for result in results:
+            assert np.array_equal(result.trace["f"], alone.trace["f"])
+            assert result.fun == alone.fun
 
 
 @pytest.mark.parametrize("method", ["box", "simplex", "ellipsoid", "guarded"])
@@ -315,6 +332,7 @@ DISAGREEING = {
     "forward": ({"forward": 1.5}, {}, "forward: .*got 1.5 on shard 0 and 1.1.* on shard 1"),
     "cut": ({"cut": "hypergradient"}, {}, "cut: expected the same on every shard"),
     "memory": ({"memory": 5}, {"memory": 6}, "memory: .*got 5 on shard 0 and 6 on shard 1"),
+    "l1": ({"l1": 0.5}, {}, "l1: expected the same on every shard"),
     "proposer": ({"proposer": "cg"}, {}, "proposer: expected the same on every shard"),
 }
 

@@ -1,4 +1,4 @@
-"""`path`: each value of l2 from the one before, and what is refused."""
+"""`path`: each penalty from the one before, and what is refused."""
 
 import numpy as np
 import pytest
@@ -53,6 +53,23 @@ def test_equal_values_share_a_run():
     assert first is second
 
 
+@pytest.mark.parametrize("l2", [0.0, [1e-3, 0.1, 1e-2, 0.0, 1e-4]])
+def test_a_path_over_l1_has_the_minima_of_runs_alone_in_fewer_evaluations(l2):
+    fun, l1 = build("logistic"), [1e-3, 0.3, 1e-2, 0.0, 0.1]
+    runs = mdbopt.path(fun, l2, l1=l1, tol=1e-9)
+    alone = 0
+    for run, one, two in zip(runs, l1, np.broadcast_to(l2, 5), strict=True):
+        assert (run.l1, run.l2) == (one, two)
+        other = mdbopt.minimize(
+            fun.with_l2(two), fun.x0, jac=True, l1=fun.l1_of_weights(one), tol=1e-9
+        )
+        alone += other.nfev
+        assert run.fun == pytest.approx(other.fun, rel=1e-9)
+        np.testing.assert_array_equal(run.x == 0, other.x == 0)
+    assert (runs[1].x == 0).any()
+    assert sum(run.nfev for run in runs) < 0.9 * alone
+
+
 def test_the_problem_stays_as_it_is():
     fun = build("logistic")
     smoothness = fun.smoothness
@@ -73,7 +90,10 @@ def test_the_problem_stays_as_it_is():
         ({"l2": 0.1}, ValueError, "l2: expected a sequence"),
         ({"l2": [0.1, -1.0]}, ValueError, r"l2\[1\]"),
         ({"l2": [np.nan]}, ValueError, r"l2\[0\]"),
-        ({"l2": [0.1], "l1": 0.1}, ValueError, "l1: expected None"),
+        ({"l2": [0.1], "l1": 0.1}, ValueError, "l1: expected a sequence of at least one number"),
+        ({"l2": [0.1], "l1": [0.1, 1]}, ValueError, "l1: expected as many numbers as of l2, 1, go"),
+        ({"l2": 0.1, "l1": [0.1, -1]}, ValueError, r"l1\[1\]: expected a finite number >= 0"),
+        ({"l2": -0.1, "l1": [0.1]}, ValueError, r"l2\[0\]: expected a finite number >= 0"),
         ({"l2": ["a"]}, TypeError, "l2"),
     ],
 )

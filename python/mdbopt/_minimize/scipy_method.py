@@ -123,6 +123,8 @@ def scipy_method(name: str = "guarded", *arguments: Any, **keywords: Any) -> Sci
 
     Notes
     -----
+    ``l1`` of `minimize` is one of the options.
+
     SciPy hands "2-point", "3-point" and "cs" for ``jac`` to a callable method as None, so all of
     them mean forward differences here. `minimize` takes each; the message of the result names what
     was used.

@@ -105,7 +105,7 @@ def cross_validate(
     >>> found.losses.shape, 0 < found.best < 8, bool(found.run.l2 == found.l2[found.best])
     ((5, 9), True, True)
     """
-    values = np.array(penalties(problem, l2, None))
+    values = np.array(penalties(problem, l2))
     count = _checks.whole("folds", folds, least=2, below=problem.n + 1)
     generator = np.random.default_rng(_checks.whole("seed", seed, least=0))
     largest = int(np.argmax(values))
