@@ -17,9 +17,8 @@ namespace mdbopt::MDBOPT_ISA {
 struct CarryPair {
   static constexpr const char* kName = "carry_pair";
   static constexpr const char* kSummary =
-      "s ← s_old, y ← unit·y_old + s_unit·(l2_now − l2_before)·s_old; s·y as stored, and the size "
-      "of "
-      "what it was added from";
+      "s ← s_old, y ← unit·y_old + s_unit·(l2_now − l2_before)·s_old; s·y as stored, and "
+      "the size of what it was added from";
   static constexpr Stream kStreams[] = {
       {"s_old", Role::kIn, Storage::kNarrow},   {"y_old", Role::kIn, Storage::kNarrow},
       {"l2_before", Role::kIn, Storage::kWide}, {"l2_now", Role::kIn, Storage::kWide},

@@ -106,9 +106,8 @@ struct Osgm : Update {
   static constexpr const char* kName = "osgm";
   static constexpr const char* kSummary =
       "h = g·g_prev/norm2, sum_of_squares ← sum_of_squares + h², p ← max(p + "
-      "hyper_lr·h/(√sum_of_squares + eps), 0), x_prev, g_prev ← x, g unless moved is 0, x ← x_prev "
-      "− "
-      "lr·p·g_prev";
+      "hyper_lr·h/(√sum_of_squares + eps), 0), x_prev, g_prev ← x, g unless moved is 0, "
+      "x ← x_prev − lr·p·g_prev";
   static constexpr Stream kStreams[] = {{"x", Role::kInOut},
                                         {"g", Role::kIn},
                                         {"x_prev", Role::kInOut, Storage::kState},

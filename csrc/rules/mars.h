@@ -83,9 +83,8 @@ struct MarsAdam : Adam {
 struct MarsLion : Update {
   static constexpr const char* kName = "mars_lion";
   static constexpr const char* kSummary =
-      "c = g + gamma·β₁/(1 − β₁)(g − g_prev), c/max(1, ‖c‖) in each array, m ← β₁m + (1 − β₁)c, x "
-      "← "
-      "(1 − lr·weight_decay)x − lr·sign(m), g_prev ← g";
+      "c = g + gamma·β₁/(1 − β₁)(g − g_prev), c/max(1, ‖c‖) in each array, m ← β₁m + (1 "
+      "− β₁)c, x ← (1 − lr·weight_decay)x − lr·sign(m), g_prev ← g";
   static constexpr Stream kStreams[] = {{"x", Role::kInOut},
                                         {"g", Role::kIn},
                                         {"m", Role::kInOut, Storage::kState},

@@ -100,9 +100,9 @@ struct Proximal {
 struct Orthant : ScaleOnly {
   static constexpr const char* kName = "orthant";
   static constexpr const char* kSummary =
-      "pg ← the pseudo-gradient, least and most ← the orthant within the bounds; Σ (scale·pg)², "
-      "its "
-      "largest as projected, whether x lies within the bounds, and Σ l1·|x|";
+      "pg ← the pseudo-gradient, least and most ← the orthant within the bounds; Σ "
+      "(scale·pg)², its largest as projected, whether x lies within the bounds, and Σ "
+      "l1·|x|";
   static constexpr Stream kStreams[] = {
       {"x", Role::kIn},     {"g", Role::kIn},   {"l1", Role::kIn},     {"lower", Role::kIn},
       {"upper", Role::kIn}, {"pg", Role::kOut}, {"least", Role::kOut}, {"most", Role::kOut}};

@@ -77,10 +77,9 @@ struct ScheduleFreeSgd : Update {
 struct ScheduleFreeAdam : Update {
   static constexpr const char* kName = "schedule_free_adam";
   static constexpr const char* kSummary =
-      "v ← β₂v + (1 − β₂)g², d = g/(√v + eps) + weight_decay·x, x ← x + c(z − x) + rate(β₁(1 − c) "
-      "− "
-      "1)d, z ← z − rate·d, rate = lr√(1 − β₂ᵗ), c the share of this step in weight_sum; lr grows "
-      "until t is warmup";
+      "v ← β₂v + (1 − β₂)g², d = g/(√v + eps) + weight_decay·x, x ← x + c(z − x) + "
+      "rate(β₁(1 − c) − 1)d, z ← z − rate·d, rate = lr√(1 − β₂ᵗ), c the share of this "
+      "step in weight_sum; lr grows until t is warmup";
   static constexpr Stream kStreams[] = {{"x", Role::kInOut},
                                         {"g", Role::kIn},
                                         {"z", Role::kInOut, Storage::kState},

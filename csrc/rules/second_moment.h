@@ -18,9 +18,8 @@ namespace mdbopt::MDBOPT_ISA {
 struct AdamSecondMoment : Adam {
   static constexpr const char* kName = "adam_second_moment";
   static constexpr const char* kSummary =
-      "as adam, with (g − m)² for g² and v ← v + eps_root when belief is not 0, and with v ← v − "
-      "(1 "
-      "− β₂)sign(v − g²)g² when additive is not 0";
+      "as adam, with (g − m)² for g² and v ← v + eps_root when belief is not 0, and with "
+      "v ← v − (1 − β₂)sign(v − g²)g² when additive is not 0";
   struct Coef : Adam::Coef {
     double belief, additive, grown;
   };
