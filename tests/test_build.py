@@ -38,8 +38,9 @@ ARROWS = {
     "backend": {"<launch>", "rule", "<dtype>", "fold", "layout", "<tensor>", "<error>"},
     "phase": {"rule", "<dtype>", "half"},
     "group_sum": {"fold"},
-    "sweep": {"rule", "backend", "<dtype>", "half", "phase", "tail"},
-    "tail": {"<description>", "fold"},
+    "sweep": {"rule", "backend", "<dtype>", "half", "phase", "tail", "halves"},
+    "tail": {"<description>", "fold", "phase"},
+    "halves": {"<launch>", "backend", "fold", "half", "phase"},
     "backend_": {"rules", "sweep"},
     # The list of rules, for their descriptions; no rule by name.
     "backends": HOST | {"rules"},

@@ -57,6 +57,12 @@ struct Apply {
   }
 };
 
+// What a phase does with a stream, for those who may not see its type.
+struct StreamUse {
+  std::size_t bytes;  // of an element
+  bool read, written;
+};
+
 // Whether a float32 call may bring an array for a bfloat16 image of what is written to stream 0.
 template <class Rule, class T, class Phase>
 inline constexpr bool kMayCopy =

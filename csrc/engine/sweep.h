@@ -14,6 +14,7 @@
 
 #include "../base/half.h"
 #include "backend.h"
+#include "halves.h"
 #include "phase.h"
 #include "rule.h"
 #include "tail.h"
@@ -38,7 +39,6 @@ struct CpuSweep {
   struct Span {
     void* const* streams;
     std::size_t begin, end;  // in the streams
-    std::uint32_t first;     // in the chunk
     const Real* lr;          // of each element, or of kLanes for all blocks
     bool each;
   };
@@ -55,13 +55,12 @@ struct CpuSweep {
   }
 
   template <class Phase, std::size_t... K>
-  MDBOPT_INLINE static void walk_span(const Span& span, std::uint64_t chunk_key, const Coef& c,
-                                      Lanes<Phase>& lanes, std::index_sequence<K...>) {
+  MDBOPT_INLINE static void walk_span(const Span& span, const Coef& c, Lanes<Phase>& lanes,
+                                      std::index_sequence<K...>) {
     const std::tuple<Stored<K>*...> at{static_cast<Stored<K>*>(span.streams[K]) + span.begin...};
     const std::size_t size = span.end - span.begin;
     for (std::size_t i = 0; i < size; i += kLanes) {
       const Real* lr = span.each ? span.lr + i : span.lr;
-      const auto first = span.first + static_cast<std::uint32_t>(i);
 #pragma GCC ivdep
       for (std::size_t lane = 0; lane < kLanes; ++lane) {
         Values v{{(Phase::template kReads<K> ? static_cast<Real>(widen(std::get<K>(at)[i + lane]))
@@ -69,11 +68,8 @@ struct CpuSweep {
                  IsUpdate<Rule>::value ? lr[lane] : Real(0)};
         double sums[Phase::kSums > 0 ? Phase::kSums : 1];
         Phase::element(v, c, sums);
-        const std::uint32_t random =
-            Phase::kStochastic ? random16(chunk_key, first + static_cast<std::uint32_t>(lane)) : 0U;
         ((Phase::template kWrites<K>
-              ? void(std::get<K>(at)[i + lane] =
-                         rounded<Phase::kStochastic, Stored<K>>(v[K], random))
+              ? void(std::get<K>(at)[i + lane] = static_cast<Stored<K>>(v[K]))
               : void()),
          ...);
         add(lanes, lane, sums, std::make_index_sequence<Phase::kSums>{});
@@ -100,14 +96,14 @@ struct CpuSweep {
   }
 
   template <class Phase, std::size_t... K>
-  static Tail tail_of(std::index_sequence<K...>) {
-    static constexpr TailStream streams[] = {
+  static const StreamUse* uses(std::index_sequence<K...>) {
+    static constexpr StreamUse streams[] = {
         {sizeof(Stored<K>), Phase::template kReads<K>, Phase::template kWrites<K>}...};
-    return {streams, sizeof...(K)};
+    return streams;
   }
 
   template <class Phase>
-  static void walk(const Job& job, std::size_t first, std::size_t last, std::size_t before,
+  static void walk(const Job& job, std::size_t first, std::size_t last, std::size_t,
                    const PassArguments& arguments, double* partials) {
     const Coef c = *static_cast<const Coef*>(arguments.coef);
     const auto* step_sizes =
@@ -116,24 +112,22 @@ struct CpuSweep {
     if constexpr (IsUpdate<Rule>::value) {
       for (Real& each : lr) each = static_cast<Real>(job.lr);
     }
-    Tail tail = tail_of<Phase>(Positions{});
+    Tail tail{uses<Phase>(Positions{}), Positions::size()};
     for (std::size_t chunk = first; chunk < last; ++chunk) {
       const std::size_t begin = chunk * kChunk;
       const std::size_t end = begin + kChunk < job.size ? begin + kChunk : job.size;
       const std::size_t rest = end % kLanes;
-      const std::uint64_t key = Phase::kStochastic ? mix64(arguments.key + before + chunk) : 0;
       Lanes<Phase> lanes{}, kept;
-      Span span{job.streams, begin, end - rest, 0, lr, step_sizes != nullptr};
+      Span span{job.streams, begin, end - rest, lr, step_sizes != nullptr};
       if (span.each) span.lr = step_sizes + begin;
       // The whole blocks, then what is left. Nothing gets the address of `lanes`, so that they may stay
       // in registers.
       for (bool staged = false;; staged = true) {
-        walk_span<Phase>(span, key, c, lanes, Positions{});
+        walk_span<Phase>(span, c, lanes, Positions{});
         if (staged || rest == 0) break;
         kept = lanes;
         if (span.each) std::memcpy(lr, step_sizes + span.end, rest * sizeof(Real));
-        span = {tail.take(job.streams, span.end, rest),       0,  kLanes,
-                static_cast<std::uint32_t>(span.end - begin), lr, false};
+        span = {tail.take(job.streams, span.end, rest), 0, kLanes, lr, false};
       }
       if (rest != 0) {
         tail.give(job.streams, end - rest, rest);
@@ -146,6 +140,23 @@ struct CpuSweep {
     }
   }
 
+  // The walk of half-precision elements, by a phase of theirs.
+  template <class Phase, class OverFloat32>
+  static void walk_halves(const Job& job, std::size_t first, std::size_t last, std::size_t before,
+                          const PassArguments& arguments, double* partials) {
+    Halves<T>::walk(CpuSweep<Rule, float>::template walk<OverFloat32>, uses<Phase>(Positions{}),
+                    Positions::size(), Phase::kSums, Phase::kStochastic, job, first, last, before,
+                    arguments, partials);
+  }
+  template <class Phase, class OverFloat32>
+  static constexpr CompiledRule::Walk walk_of() {
+    if constexpr (sizeof(T) == 2) {
+      return walk_halves<Phase, OverFloat32>;
+    } else {
+      return walk<Phase>;
+    }
+  }
+
   static bool prepare(const double* scalars, double n, void* coef) {
     return make_coef<Rule>(scalars, n, *static_cast<Coef*>(coef));
   }
@@ -155,10 +166,15 @@ struct CpuSweep {
 
   static constexpr CompiledRule compiled() {
     CompiledRule rule{prepare, nullptr, nullptr, nullptr, nullptr};
-    if constexpr (Has<Rule, T>::kGather) rule.gather = walk<Gather<Rule, T>>;
+    using Applied = Apply<Rule, float, false>;
+    if constexpr (Has<Rule, T>::kGather) {
+      rule.gather = walk_of<Gather<Rule, T>, Gather<Rule, float>>();
+    }
     if constexpr (Has<Rule, T>::kSolve) rule.solve = solve;
-    if constexpr (Has<Rule, T>::kApply) rule.apply = walk<Apply<Rule, T, false>>;
-    if constexpr (Has<Rule, T>::kStochastic) rule.apply_stochastic = walk<Apply<Rule, T, true>>;
+    if constexpr (Has<Rule, T>::kApply) rule.apply = walk_of<Apply<Rule, T, false>, Applied>();
+    if constexpr (Has<Rule, T>::kStochastic) {
+      rule.apply_stochastic = walk_of<Apply<Rule, T, true>, Applied>();
+    }
     return rule;
   }
 };

@@ -10,30 +10,21 @@
 #include <cstring>
 
 #include "../base/fold.h"
-
-#ifndef MDBOPT_ISA
-#define MDBOPT_ISA host
-#endif
+#include "phase.h"
 
 namespace mdbopt::MDBOPT_ISA {
 
-// What a walk does with one of its streams.
-struct TailStream {
-  std::size_t size;  // of an element, in bytes
-  bool read, written;
-};
-
 class Tail {
  public:
-  Tail(const TailStream* streams, std::size_t count) : stream_(streams), stream_count_(count) {}
+  Tail(const StreamUse* streams, std::size_t count) : stream_(streams), stream_count_(count) {}
 
   // Returns streams that begin with elements begin, …, begin + count − 1 of the given ones, and go on
   // with zeros.
   [[gnu::noinline]] void* const* take(void* const* streams, std::size_t begin, std::size_t count) {
     for (std::size_t k = 0; k < stream_count_; ++k) {
-      const auto [size, read, written] = stream_[k];
-      clear(room_[k], size);
-      if (read) std::memcpy(room_[k], at(streams, k, begin), count * size);
+      const auto [bytes, read, written] = stream_[k];
+      clear(room_[k], bytes);
+      if (read) std::memcpy(room_[k], at(streams, k, begin), count * bytes);
       at_[k] = room_[k];
     }
     return at_;
@@ -43,27 +34,25 @@ class Tail {
   [[gnu::noinline]] void give(void* const* streams, std::size_t begin, std::size_t count) const {
     for (std::size_t k = 0; k < stream_count_; ++k) {
       if (stream_[k].written) {
-        std::memcpy(at(streams, k, begin), room_[k], count * stream_[k].size);
+        std::memcpy(at(streams, k, begin), room_[k], count * stream_[k].bytes);
       }
     }
   }
 
  private:
   // Of a length that the compiler knows, which takes no call.
-  static void clear(unsigned char* room, std::size_t size) {
-    if (size == 2) {
-      std::memset(room, 0, kLanes * 2);
-    } else if (size == 4) {
-      std::memset(room, 0, kLanes * 4);
+  static void clear(unsigned char* room, std::size_t bytes) {
+    if (bytes == sizeof(float)) {
+      std::memset(room, 0, kLanes * sizeof(float));
     } else {
-      std::memset(room, 0, kLanes * 8);
+      std::memset(room, 0, kLanes * sizeof(double));
     }
   }
   unsigned char* at(void* const* streams, std::size_t k, std::size_t begin) const {
-    return static_cast<unsigned char*>(streams[k]) + begin * stream_[k].size;
+    return static_cast<unsigned char*>(streams[k]) + begin * stream_[k].bytes;
   }
 
-  const TailStream* stream_;
+  const StreamUse* stream_;
   std::size_t stream_count_;
   void* at_[kMaxStreams];
   alignas(64) unsigned char room_[kMaxStreams][kLanes * sizeof(double)];

@@ -90,7 +90,7 @@ void a_launch_over_layouts() {
                                                    {&g.back(), Dtype::kFloat64, 1, &size, &back}};
   void* streams[] = {x.data(), &g.back(), m.data(), v.data()};
   void* dense[] = {dense_x.data(), dense_g.data(), dense_m.data(), dense_v.data()};
-  const double scalars[] = {1, 0.9, 0.999, 1e-8, 0, 1, 0.1, 0, 1};
+  const double scalars[] = {1, 0.9, 0.999, 1e-8, 0, 1, 0, 0.1, 0, 1};
   for (std::size_t threads : {1, 3}) {
     Job job{streams, 2500, 0.1};
     job.layouts = layouts;

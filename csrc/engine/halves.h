@@ -1,0 +1,79 @@
+// halves – walks over half-precision elements, made of those over float32.
+//
+// A chunk's elements are widened to blocks of float32 in the first cache, walked over there, and rounded
+// back, to nearest or stochastically. That has the bits of a loop of its own: states are float32 anyway,
+// and a rule that takes half precision computes in float32 or wider and sums what it has not rounded.
+#pragma once
+
+#include <mdbopt/launch.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../base/fold.h"
+#include "../base/half.h"
+#include "backend.h"
+#include "phase.h"
+
+namespace mdbopt::MDBOPT_ISA {
+
+template <class Half>
+struct Halves {
+  static void widen_chunk(const void* from, std::size_t count, float* to) {
+    const auto* half = static_cast<const Half*>(from);
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < count; ++i) to[i] = widen(half[i]);
+  }
+  static void round_to_nearest(const float* from, std::size_t count, void* to) {
+    auto* half = static_cast<Half*>(to);
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < count; ++i) half[i] = Nearest<Half>::of(from[i]);
+  }
+  static void round_stochastically(const float* from, std::size_t count, std::uint64_t chunk_key,
+                                   void* to) {
+    auto* half = static_cast<Half*>(to);
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < count; ++i) {
+      half[i] = Stochastic<Half>::of(from[i], random16(chunk_key, static_cast<std::uint32_t>(i)));
+    }
+  }
+
+  // As CompiledRule::Walk, of the rule whose walk over float32 and whose streams are given.
+  [[gnu::noinline]] static void walk(CompiledRule::Walk over_float32, const StreamUse* streams,
+                                     std::size_t stream_count, std::size_t sum_count,
+                                     bool stochastic, const Job& job, std::size_t first,
+                                     std::size_t last, std::size_t before,
+                                     const PassArguments& arguments, double* partials) {
+    alignas(64) float blocks[kMaxStreams][kChunk];
+    void* at[kMaxStreams];
+    const auto is_half = [&](std::size_t k) { return streams[k].bytes == sizeof(Half); };
+    const auto stored = [&](std::size_t k, std::size_t begin) {
+      return static_cast<char*>(job.streams[k]) + begin * streams[k].bytes;
+    };
+    Job part = job;
+    part.streams = at;
+    for (std::size_t chunk = first; chunk < last; ++chunk) {
+      const std::size_t begin = chunk * kChunk;
+      part.size = job.size - begin < kChunk ? job.size - begin : kChunk;
+      if (job.step_sizes != nullptr) {
+        part.step_sizes = static_cast<const float*>(job.step_sizes) + begin;
+      }
+      for (std::size_t k = 0; k < stream_count; ++k) {
+        at[k] = is_half(k) ? static_cast<void*>(blocks[k]) : stored(k, begin);
+        if (is_half(k) && streams[k].read) widen_chunk(stored(k, begin), part.size, blocks[k]);
+      }
+      over_float32(part, 0, 1, 0, arguments, partials + chunk * sum_count);
+      const std::uint64_t key = stochastic ? mix64(arguments.key + before + chunk) : 0;
+      for (std::size_t k = 0; k < stream_count; ++k) {
+        if (!is_half(k) || !streams[k].written) continue;
+        if (stochastic) {
+          round_stochastically(blocks[k], part.size, key, stored(k, begin));
+        } else {
+          round_to_nearest(blocks[k], part.size, stored(k, begin));
+        }
+      }
+    }
+  }
+};
+
+}  // namespace mdbopt::MDBOPT_ISA
