@@ -346,6 +346,47 @@ PARTICULAR = {
     "very many variables": Case(lambda: hinges(60_000), evaluations=35),
 }
 
+# --- problems with noise --------------------------------------------------------------------------
+
+
+def noisy(problem, f_error, g_error):
+    """Let f and g of trials be off by no more than this, g in the 2-norm, in a pattern."""
+
+    def answers(k, x, f, g):
+        i = np.arange(g.size)
+        off = ((13 * k + 7 * i) % 17 - 8) / 8
+        return (
+            f + f_error * ((11 * k) % 17 - 8) / 8,
+            g + g_error * off / np.sqrt(in_order(off * off)),
+        )
+
+    return answering(problem, answers)
+
+
+def noisy_case(make, f_error, g_error, options=None, **others):
+    """Return a case whose search is told of its noise."""
+    given = {**(options or {}), "noise": (f_error, g_error)}
+    return Case(lambda: noisy(make(), f_error, g_error), given, **others)
+
+
+NOISY = {
+    "noise of f": noisy_case(lambda: hinges(37), 1e-2, 0.0),
+    "noise of g": noisy_case(lambda: hinges(37), 0.0, 1.0),
+    "noise of both": noisy_case(lambda: hinges(37), 1e-2, 1e-1),
+    "noise on raw columns": noisy_case(lambda: columns(37), 1e-3, 1e-3),
+    "much noise on raw columns": noisy_case(lambda: columns(37), 1e-3, 1e2),
+    "noise, not convex": noisy_case(lambda: valley(18), 1e-4, 1e-2),
+    "noise, groups": noisy_case(lambda: columns(22), 1e-3, 1.0, {"groups": np.arange(22) // 3}),
+    "noise, holes": noisy_case(lambda: barrier(37), 1e-2, 1.0),
+    "noise, Nesterov": noisy_case(lambda: hinges(18), 1e-3, 1e-1, {"proposer": "nesterov"}),
+    "plain step made shorter": Case(
+        lambda: spiked(parabola(1.0), honest=range(5, 100)), {"noise": (1e-3, 1e-3)}
+    ),
+    "creeping": noisy_case(lambda: hinges(6), 0.0, 1.0),
+    "creeping on raw columns": noisy_case(lambda: columns(22), 0.0, 0.1),
+    "noise, float32": noisy_case(lambda: hinges(37), 1e-1, 1.0, dtype="float32"),
+}
+
 # Each constant of the reference, and the problems whose paths change when it is larger and smaller.
 REVEALED_BY = [
     ("epsilon", "far start", "far start"),
@@ -374,6 +415,7 @@ REVEALED_BY = [
     ("room", "plain at once", "plain at once"),
     ("reopened_box", "deep", "deep"),
     ("halving", "large box", "large box"),
+    ("halving", "plain step made shorter", "plain step made shorter"),
     ("deep", "cut by 2.1", "cut by 1.9"),
     ("depth", "exponential", "exponential"),
     ("safety", "three pairs", "three pairs"),
@@ -399,4 +441,7 @@ REVEALED_BY = [
     ("too_steep", "too steep", "steep"),
     ("falls", "no minimum", "no minimum"),
     ("bottomless", "deeper", "deep"),
+    ("control", "noise of g", "noise of g"),
+    ("creep", "creeping", "creeping on raw columns"),
+    ("noisy_patience", "noise on raw columns", "noise on raw columns"),
 ]

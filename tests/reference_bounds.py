@@ -63,8 +63,8 @@ class Bounded(Guarded):
         s, share = self._clipped(self.gamma * self.growth * self.b)
         return dot(-s * self.g, 1 - share / 2)
 
-    def _kept(self, trial):
-        return trial.difference <= -self.promised
+    def _promised(self, trial):
+        return -self.promised
 
     def _arrive(self, before):
         now = self._active(self.x, self.g)

@@ -1,4 +1,4 @@
-"""The guarded search in plain NumPy, written from docs/guarded.md alone.
+"""The guarded search in plain NumPy, written from docs/guarded.md and docs/noise.md alone.
 
 Arrays are float64 throughout; what the search stores in fewer digits is rounded to them.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from reference_proposers import dot, proposer_named
 
-RUNNING, PRECISION, NOT_FINITE = -1, 2, 3
+RUNNING, PRECISION, NOT_FINITE, NOISE = -1, 2, 3, 4
 MOST_EXPONENT = 1000  # keeps powers of two and their reciprocals normal
 
 
@@ -69,6 +69,10 @@ class Constants:
     small_difference: float = 1e-5  # of f: what contradicts the slopes within it is noise
     forgetting: float = 0.5  # of that noise at each gain
     patience: int = 90
+    # with noise
+    control: float = 3.0  # of ⟨s, y⟩ over the error of a slope, for a pair to be certain
+    creep: float = 0.1  # of what slopes are likely to be off by, to be worth going on for
+    noisy_patience: int = 40
     too_steep: float = 1e30
     falls: int = 30
     bottomless: float = 1e30
@@ -77,8 +81,11 @@ class Constants:
 FLOAT64 = Constants()
 FLOAT32 = Constants(epsilon=2.0**-23, noise=1e-5, roundoff=1e-5)
 
-# Of one trial: f and g there, Δ, ⟨g, s⟩, ⟨g⁺, s⟩, ⟨s, y⟩; then as stored: s times unit, y, ⟨s, y⟩.
-Trial = namedtuple("Trial", "f g difference gs gs_trial sy curved unit s y sy_stored")
+# Of one trial: f and g there, Δ, ⟨g, s⟩, ⟨g⁺, s⟩, ⟨s, y⟩; then as stored: s times unit, y, ⟨s, y⟩;
+# what Δ and slopes may be off by.
+Trial = namedtuple(
+    "Trial", "f g difference gs gs_trial sy curved unit s y sy_stored error slope_error"
+)
 Pair = namedtuple("Pair", "s y sy")  # rounded as it is stored
 Fit = namedtuple("Fit", "yDy sDs deepest")
 Line = namedtuple("Line", "cubic secant")
@@ -97,7 +104,7 @@ class Guarded:
 
     def __init__(
         self, x, f, g, *, proposer="lbfgs", memory="auto", forward=None, gamma=None,
-        initial_scale=None, cut="cocoercive", groups=None, constants=None,
+        initial_scale=None, cut="cocoercive", groups=None, noise=(0.0, 0.0), constants=None,
     ):  # fmt: skip
         self.c = c = constants or {"float64": FLOAT64, "float32": FLOAT32}[x.dtype.name]
         self.dtype, self.cocoercive = x.dtype, cut == "cocoercive"
@@ -111,7 +118,10 @@ class Guarded:
         self.x, g = x.astype(float), g.astype(float)
         exponent = power_below(np.abs(g).max())
         self.scale = 2.0**-exponent
-        self.f = self.f_start = f * self.scale
+        self.f = self.f_start = self.least_accepted = f * self.scale
+        self.error_f, self.error_g = (level * self.scale for level in noise)
+        self.noisy, self.unaligned = any(noise), 1 / np.sqrt(x.size)
+        self.fallen = self.slope_errors = 0.0
         self.g = g * self.scale
         self.gmax = self.gmax_start = self._largest(self.x, self.g)
         self.status = RUNNING
@@ -157,6 +167,7 @@ class Guarded:
             self.accepted += 1
             self.falls = 0
             self.longest = max(self.longest, s_max)
+            self.least_accepted = min(self.least_accepted, self.f)
         if np.isfinite(f):
             self._count_gain(f)
         return moved
@@ -182,10 +193,12 @@ class Guarded:
 
     def _settling(self):
         """Return what such a step from here would be promised."""
-        return self.c.promise * self.gamma * self.growth * dot(self.b * self.g, self.g)
+        sure = np.maximum(np.abs(self.g) - self.error_g, 0)
+        return self.c.promise * self.gamma * self.growth * dot(self.b * sure, sure)
 
-    def _kept(self, trial):
-        return trial.difference <= self.c.promise * trial.gs
+    def _promised(self, trial):
+        """Return the most that a plain step that keeps its promise changes f by."""
+        return self.c.promise * trial.gs
 
     def _arrive(self, _before):
         """Every coordinate moves as before."""
@@ -245,10 +258,12 @@ class Guarded:
             self._plain()
 
     def _plain(self):
-        self.state, self.t, self.tries = "plain", 1.0, 0
+        if self.state != "plain":
+            self.t = 1.0
+        self.state, self.tries = "plain", 0
         self._open(self.unit)
         while True:
-            p = self.gamma * self.growth * self.b
+            p = self._plain_step()
             decrease = self._decrease(p)
             if self._step(-p * self.g) and np.isfinite(decrease):
                 break
@@ -256,9 +271,12 @@ class Guarded:
         if self._too_short() or not decrease > 0:
             self._spend()
 
+    def _plain_step(self):
+        return self.gamma * self.growth * self.t * self.b
+
     def _spend(self):
         if self.reopened == self.gains:
-            return self._end(PRECISION)
+            return self._end_without_progress()
         self.reopened = self.gains
         self._forget()
         self.b, self.growth = np.full(self.b.size, self.c.reopened_box), 0.0
@@ -281,20 +299,25 @@ class Guarded:
             return False
         self.trial_gmax = self._largest(self.trial, g)
         self._open(self.t * self.unit)
-        wins = trial.gs < 0 and trial.difference <= c.armijo * trial.gs and trial.f <= self.f_start
-        kept = self.state == "plain" and self._kept(trial)
+        highest = self.least_accepted + 2 * self.error_f if self.noisy else self.f_start
+        enough = trial.difference <= c.armijo * trial.gs + trial.error
+        wins = trial.gs < 0 and enough and trial.f <= highest
+        most = self._promised(trial) + (trial.error + trial.slope_error)
+        kept = self.state == "plain" and trial.difference <= most
         line = self._line(trial)
         misleads = line.cubic > c.far * line.secant
         fit = None
         if trial.curved and (self.state == "plain" or wins or not misleads):
             fit = self._learn(trial, kept, misleads)
-        if self.state == "plain" and not kept and (fit is None or fit.deepest < c.deep):
+        shallow = fit is None or fit.deepest < c.deep
+        if self.state == "plain" and not kept and shallow and not self.noisy:
             self._grow(c.halving)
         if fit and (wins or self.state == "plain"):
             self._remember(trial, fit)
         if wins:
             self._move(trial, kept)
         elif self.state == "plain":
+            self.t *= c.halving if self.noisy and shallow else 1
             self._fail_plain()
         else:
             self._fail(trial, line, misleads, fit)
@@ -307,14 +330,23 @@ class Guarded:
             s_stored = (s * unit).astype(np.float32).astype(float)
             y_stored = y.astype(np.float32).astype(float)
             sy, gs, gs_trial = dot(s, y), dot(self.g, s), dot(g, s)
-            difference = f - self.f
-            if abs(difference) <= self.c.noise * abs(self.f):
-                difference = 0.5 * (gs + gs_trial)
+            slope_error = self.error_g * np.sqrt(dot(s, s))
+            difference, error = self._difference(f, gs, gs_trial, slope_error)
             curved = sy > self.c.epsilon * dot(np.abs(s), np.abs(y))
+            curved = curved and sy >= self.c.control * self.unaligned * slope_error
             sy_stored = dot(s_stored, y_stored)
         return Trial(
-            f, g, difference, gs, gs_trial, sy, curved, unit, s_stored, y_stored, sy_stored
+            f, g, difference, gs, gs_trial, sy, curved, unit, s_stored, y_stored, sy_stored, error,
+            slope_error,
         )  # fmt: skip
+
+    def _difference(self, f, gs, gs_trial, slope_error):
+        """Return Δ, and what it may be off by."""
+        difference, error = f - self.f, 2 * self.error_f
+        lost = slope_error < error and abs(difference) <= error
+        if lost or abs(difference) <= self.c.noise * abs(self.f):
+            return 0.5 * (gs + gs_trial), slope_error
+        return difference, error
 
     def _line(self, trial):
         """Return the minimisers on (0, t] of the cubic and of the parabola through both ends."""
@@ -375,11 +407,14 @@ class Guarded:
         c = self.c
         self.proposer.moved(self.t, self.state == "plain")
         if self.state == "plain":
-            self.plain_fails = 0
+            self.plain_fails, self.t = 0, 1.0
         before = self.x, self.g
         self.x, self.g, self.f = self.trial, trial.g, trial.f
         self.gmax = self._largest(self.x, self.g)
         self.tries = 0
+        if self.noisy:
+            self.fallen = max(0.0, self.fallen - trial.difference - trial.error)
+            self.slope_errors += self.unaligned * trial.slope_error
         if self.gmax == 0:
             return None
         self._arrive(before)
@@ -392,14 +427,16 @@ class Guarded:
         self.kept += kept
         if self.steps >= c.window and not self._settled() and self.state != "plain":
             return self._plain()
-        if not trial.curved and self.state != "plain" and trial.gs_trial <= trial.gs:
+        error = trial.slope_error
+        falls_on = trial.gs_trial <= trial.gs + c.control * error and trial.gs_trial <= -error
+        if not trial.curved and self.state != "plain" and falls_on:
             self.proposer.reset()
             return self._begin(self.rounded(c.coasting / trial.unit * trial.s))
         return self._direct()
 
     def _settled(self):
         c = self.c
-        if self.won < c.window * self._settling() and self.kept < c.window:
+        if self.won + 2 * self.error_f < c.window * self._settling() and self.kept < c.window:
             return False
         self.steps, self.kept, self.won = 0, 0, 0.0
         return True
@@ -424,7 +461,8 @@ class Guarded:
     def _learn(self, trial, kept, misleads):
         """Cut the box by the pair; return how well D = 1, √b, b fit it then."""
         c, broken = self.c, self.state == "plain" and not kept
-        u, nu = trial.y**2, trial.sy if self.cocoercive else 0.0
+        sure = np.maximum(np.abs(trial.y) - 2 * self.error_g / c.safety, 0)
+        u, nu = sure**2, trial.sy + 2 * trial.slope_error if self.cocoercive else 0.0
         if broken:
             nu = self._normaliser(trial)
             if not self.cocoercive:
@@ -448,11 +486,13 @@ class Guarded:
         forward = self.f - trial.f + trial.gs_trial
         least = min(forward, trial.sy - forward)
         error = self.c.roundoff * (abs(self.f) + abs(trial.f) + abs(trial.gs_trial))
+        error += 2 * self.error_f + trial.slope_error
         if not trial.sy > 0 or not least >= -error:
             return 0.0
         noisy = abs(trial.f - self.f) <= self.c.noise * abs(self.f)
         if self.cocoercive:
-            return trial.sy if noisy or least <= error else min(trial.sy, 2 * (least + error))
+            most = trial.sy + 2 * trial.slope_error
+            return most if noisy or least <= error else min(most, 2 * (least + error))
         return 0.5 * trial.sy if noisy or forward <= error else forward
 
     # --- H₀ ------------------------------------------------------------------------------
@@ -466,9 +506,10 @@ class Guarded:
             if self.c.margin * fits[2] < fits[0] and fits[2] < fits[1]:
                 kind = 2
             h0 = np.sqrt(fit.sDs[kind] / fit.yDy[kind]) / trial.unit
-        if not 0 < h0 < np.inf:
-            return
-        self.kind, self.h0 = kind, h0
+        if trial.sy >= self.c.control * trial.slope_error or not self.pairs:
+            if not 0 < h0 < np.inf:
+                return
+            self.kind, self.h0 = kind, h0
         pair = Pair(trial.s / trial.unit, trial.y, trial.sy_stored / trial.unit)
         self.pairs = [pair, *self.pairs][: self.memory]
         self.proposer.learn(self, fit, trial.sy)
@@ -480,22 +521,32 @@ class Guarded:
     # --- where runs end --------------------------------------------------------------------------
     def _count_gain(self, f):
         c = self.c
-        lower = self.least_f - f > max(c.units * c.epsilon * abs(self.least_f), self.noise)
+        rounding, creep = c.units * c.epsilon * abs(self.least_f), c.creep * self.slope_errors
+        lower = self.least_f - f > max(rounding, self.noise, 2 * self.error_f, creep)
         flatter = self.trial_gmax < c.flatter * self.least_gmax
         if lower:
             self.least_f = f
         if flatter:
             self.least_gmax = self.trial_gmax
-        if lower or flatter:
+        if lower or flatter or self.fallen > max(rounding, creep):
             self.gains += 1
             self.quiet = 0
+            self.fallen = self.slope_errors = 0.0
             self.noise *= c.forgetting
             return
         self.quiet += 1
-        if self.quiet >= c.patience and not self.ended:
-            self._end(PRECISION)
+        if self.quiet >= (c.noisy_patience if self.noisy else c.patience) and not self.ended:
+            self._end_without_progress()
+
+    def _end_without_progress(self):
+        unit = self.c.units * self.c.epsilon
+        hidden = (
+            2 * self.error_f > unit * abs(self.least_f) or self.error_g > unit * self.gmax_start
+        )
+        won = self.least_f < self.f_start or self.least_gmax < self.gmax_start
+        self._end(NOISE if hidden and won else PRECISION)
 
     def _end(self, status):
         bottom = -self.c.bottomless * max(1.0, abs(self.f_start))
         falls = self.falls > 0 or self.f < bottom
-        self.status = NOT_FINITE if status == PRECISION and falls else status
+        self.status = NOT_FINITE if falls else status

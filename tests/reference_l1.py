@@ -64,7 +64,7 @@ class Penalised(Bounded):
     def _step(self, step):
         if self.state == "direction":
             return super()._step(step)
-        p = self.t * self.unit if self.state == "first" else self.gamma * self.growth * self.b
+        p = self.t * self.unit if self.state == "first" else self._plain_step()
         self._place(self.rounded(self.x + self._proximal(p)[0]))
         return np.isfinite(self.moved)
 
@@ -88,10 +88,8 @@ class Penalised(Bounded):
         s, change = self.trial - self.x, np.abs(self.trial) - np.abs(self.x)
         l1 = self.l1 * self.scale
         gs, gs_trial = dot(self.smooth * s + l1 * change, 1), dot(g * s + l1 * change, 1)
-        difference = f - self.f
-        if abs(difference) <= self.c.noise * abs(self.f):
-            difference = 0.5 * (gs + gs_trial)
-        return trial._replace(gs=gs, gs_trial=gs_trial, difference=difference)
+        difference, error = self._difference(f, gs, gs_trial, trial.slope_error)
+        return trial._replace(gs=gs, gs_trial=gs_trial, difference=difference, error=error)
 
     def _arrive(self, before):
         moved = self.before != 0

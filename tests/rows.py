@@ -185,7 +185,17 @@ def pair(v, s, put):
     step, y = v["x_trial"] - v["x"], g_trial - g
     ss, ys = put("s", s["s_scale"] * step), put("y", y)
     sums = (g * step, g_trial * step, step * y, np.abs(step * y), np.abs(g_trial))
-    return {"s": ss, "y": ys, "g_copy": v["g_trial"]}, (*sums, g * ss, g_trial * ss, ss * ys)
+    sums = (*sums, g * ss, g_trial * ss, ss * ys, step * step)
+    return {"s": ss, "y": ys, "g_copy": v["g_trial"]}, sums
+
+
+def certain(value, error):
+    return np.maximum(np.abs(value) - error, 0.0)
+
+
+def decrease(v, s):
+    g = certain(s["scale"] * v["g"], s["error"])
+    return ((v["b"] * g) * g,)
 
 
 def learn(v, w, depth):
@@ -339,8 +349,13 @@ ROWS = (
         ),
         "learn": Row(
             {"s": SIGNED, "y": SIGNED, "b": POSITIVE},
-            ({"cut": 0.7, "depth": UNLIMITED}, {"cut": 70.0, "depth": 3.0}),
-            apply=lambda v, s, _put: learn(v, s["cut"] * (v["y"] * v["y"]), s["depth"]),
+            (
+                {"cut": 0.7, "depth": UNLIMITED, "error": 0.0},
+                {"cut": 70.0, "depth": 3.0, "error": 0.4},
+            ),
+            apply=lambda v, s, _put: learn(
+                v, s["cut"] * (certain(v["y"], s["error"]) ** 2), s["depth"]
+            ),
         ),
         "learn_from": Row(
             {"s": SIGNED, "y": SIGNED, "u": POSITIVE, "b": POSITIVE},
@@ -354,8 +369,8 @@ ROWS = (
         ),
         "decrease": Row(
             {"g": SIGNED, "b": POSITIVE},
-            SCALED,
-            gather=lambda v, s: ((v["b"] * (s["scale"] * v["g"])) * (s["scale"] * v["g"]),),
+            ({"scale": 0.3, "error": 0.0}, {"scale": 4.0, "error": 0.7}),
+            gather=decrease,
         ),
         "pair_product": Row(
             {"s": SIGNED, "y": SIGNED, "g": SIGNED},
@@ -368,7 +383,9 @@ ROWS = (
             gather=lambda v, s: products([v[name] for name in FIVE_S], v, s),
         ),
         "pair_normal": Row(
-            {"y": SIGNED, "u": POSITIVE}, apply=lambda v, _s, _put: ({"u": v["y"] * v["y"]}, ())
+            {"y": SIGNED, "u": POSITIVE},
+            ({"error": 0.0}, {"error": 0.4}),
+            apply=lambda v, s, _put: ({"u": certain(v["y"], s["error"]) ** 2}, ()),
         ),
         "scaled": Row(
             dict.fromkeys("aq", SIGNED),

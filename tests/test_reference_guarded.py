@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from guarded_cases import ORDINARY, PARTICULAR, REVEALED_BY
+from guarded_cases import NOISY, ORDINARY, PARTICULAR, REVEALED_BY
 from reference_guarded import FLOAT32, FLOAT64, Guarded
 
 import mdbopt
 
-CASES = {**ORDINARY, **PARTICULAR}
+CASES = {**ORDINARY, **PARTICULAR, **NOISY}
 TOLERANCE = 1e-9
 
 

@@ -310,8 +310,9 @@ using Side = py::array_t<double, py::array::c_style>;  // of bounds, or a penalt
 std::unique_ptr<SearchState> make_search_state(
     const std::string& method, double gamma, double initial_scale, double forward, bool cocoercive,
     int refine, bool gradient_direction, const Labels& groups, const Side& lower, const Side& upper,
-    const Side& l1, std::size_t memory, const std::string& proposer, const py::object& backend,
-    std::size_t threads, const py::object& reducer) {
+    const Side& l1, const std::pair<double, double>& noise, std::size_t memory,
+    const std::string& proposer, const py::object& backend, std::size_t threads,
+    const py::object& reducer) {
   Options options;
   options.method = method;
   options.gamma = gamma;
@@ -324,6 +325,8 @@ std::unique_ptr<SearchState> make_search_state(
   options.lower.assign(lower.data(), lower.data() + lower.size());
   options.upper.assign(upper.data(), upper.data() + upper.size());
   options.l1.assign(l1.data(), l1.data() + l1.size());
+  options.noise_f = noise.first;
+  options.noise_g = noise.second;
   options.memory = memory;
   options.proposer = proposer;
   if (!backend.is_none())
@@ -342,8 +345,9 @@ void bind_search(py::module_& module) {
               "initial_scale"_a = search::kDefault, "forward"_a = search::kDefault,
               "cocoercive"_a = true, "refine"_a = 0, "gradient_direction"_a = true,
               "groups"_a = Labels(0), "lower"_a = Side(0), "upper"_a = Side(0), "l1"_a = Side(0),
-              "memory"_a = Options{}.memory, "proposer"_a = Options{}.proposer,
-              "backend"_a = py::none(), "threads"_a = 0, "reducer"_a = py::none());
+              "noise"_a = std::pair{0.0, 0.0}, "memory"_a = Options{}.memory,
+              "proposer"_a = Options{}.proposer, "backend"_a = py::none(), "threads"_a = 0,
+              "reducer"_a = py::none());
   bound
       .def("init", &SearchState::init, "x"_a, "f"_a, "g"_a,
            "Start at x, where the objective is f and its gradient g.")

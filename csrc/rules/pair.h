@@ -2,13 +2,15 @@
 //
 //   pair             s = x⁺ − x, y = g⁺ − g, a copy of g⁺, and what judges the trial
 //   pair_product(s)  s·y⁺ and s·g⁺ of older s: what the two-loop recursion needs of it
-//   pair_normal      u = y², for groups
-//   learn(_from)     b ← min(b, ν/u) by co-coercivity (normal.h), u = y² or a given u, and six sums
-//                    that say how well D = 1, √b, b explain the pair: (y·Dy)(s·D⁻¹s)/(s·y)² is 1
-//                    when Dy ∝ s, never below, and the same however coordinates are rescaled
+//   pair_normal      u = max(0, |y| − error)², for groups
+//   learn(_from)     b ← min(b, ν/u) by co-coercivity (normal.h), u = max(0, |y| − error)² or a given
+//                    u, and six sums that say how well D = 1, √b, b explain the pair:
+//                    (y·Dy)(s·D⁻¹s)/(s·y)² is 1 when Dy ∝ s, never below, and the same however
+//                    coordinates are rescaled
 //   learn_from_points   the same from x, x⁺, g and g⁺, where no pair is kept
-//   decrease         Σ b g², what a plain step from the box promises
+//   decrease         Σ b max(0, |g| − error)², what a plain step from the box promises
 //
+// `error` is how far an element of what is told may be from the truth: what is left of it is certain.
 // y is kept times `scale`, the power of two near 1/max|g|, so that its squares stay in range.
 // Source: co-coercivity, Nesterov 2018, theorem 2.1.5, in the metric of q; the measure is that of
 // Oren and Luenberger 1974 applied to a family of diagonal matrices.
@@ -32,8 +34,8 @@ struct Pair {
                                         {"g_copy", Role::kOut}};
   enum { kX, kXTrial, kG, kGTrial, kS, kY, kGCopy };
   static constexpr Sum kEmitted[] = {
-      {"gs"},        {"gs_trial"},        {"sy"},       {"sy_abs"}, {"gmax", Fold::kMax},
-      {"gs_stored"}, {"gs_trial_stored"}, {"sy_stored"}};
+      {"gs"},        {"gs_trial"},        {"sy"},        {"sy_abs"}, {"gmax", Fold::kMax},
+      {"gs_stored"}, {"gs_trial_stored"}, {"sy_stored"}, {"ss"}};
   struct Coef {
     double scale, s_scale;
   };
@@ -56,6 +58,7 @@ struct Pair {
     sums[5] = g * s_stored;
     sums[6] = g_trial * s_stored;
     sums[7] = s_stored * y_stored;
+    sums[8] = s * s;
   }
 };
 
@@ -96,15 +99,26 @@ struct Products : Members, ScaleOnly {
   }
 };
 
-struct PairNormal : NoScalars {
+// The part of a value that an error cannot have made.
+MDBOPT_INLINE double certain(double value, double error) { return max(abs(value) - error, 0.0); }
+
+struct ErrorOnly {
+  struct Coef {
+    double error;
+  };
+  static constexpr ScalarOf<Coef> kScalars[] = {{"error", &Coef::error, 0.0}};
+};
+
+struct PairNormal : ErrorOnly {
   static constexpr const char* kName = "pair_normal";
-  static constexpr const char* kSummary = "u ← y²";
+  static constexpr const char* kSummary = "u ← max(0, |y| − error)²";
   static constexpr Stream kStreams[] = {{"y", Role::kIn, Storage::kNarrow},
                                         {"u", Role::kOut, Storage::kWide}};
   enum { kY, kU };
   template <class V>
-  MDBOPT_INLINE static void apply(V& v, const Coef&, double*) {
-    v[kU] = v[kY] * v[kY];
+  MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
+    const double y = certain(v[kY], c.error);
+    v[kU] = y * y;
   }
 };
 
@@ -130,20 +144,22 @@ MDBOPT_INLINE void learn(double s, double y, double w, double depth, double& b, 
 struct Learn {
   static constexpr const char* kName = "learn";
   static constexpr const char* kSummary =
-      "b ← min(b, 1/(cut·y²)), by no more than depth, and how well D = 1, √b, b explain the pair";
+      "b ← min(b, 1/(cut·max(0, |y| − error)²)), by no more than depth, and how well D = 1, √b, b "
+      "explain the pair";
   static constexpr Stream kStreams[] = {{"s", Role::kIn, Storage::kNarrow},
                                         {"y", Role::kIn, Storage::kNarrow},
                                         {"b", Role::kInOut, Storage::kWide}};
   enum { kS, kY, kB };
   static constexpr auto& kEmitted = kLearnSums;
   struct Coef {
-    double cut, depth;
+    double cut, depth, error;
   };
-  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut},
-                                                {"depth", &Coef::depth, kUnlimited}};
+  static constexpr ScalarOf<Coef> kScalars[] = {
+      {"cut", &Coef::cut}, {"depth", &Coef::depth, kUnlimited}, {"error", &Coef::error, 0.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
-    learn(v[kS], v[kY], c.cut * (v[kY] * v[kY]), c.depth, v[kB], sums);
+    const double y = certain(v[kY], c.error);
+    learn(v[kS], v[kY], c.cut * (y * y), c.depth, v[kB], sums);
   }
 };
 
@@ -156,8 +172,11 @@ struct LearnFrom {
                                         {"b", Role::kInOut, Storage::kWide}};
   enum { kS, kY, kU, kB };
   static constexpr auto& kEmitted = kLearnSums;
-  using Coef = Learn::Coef;
-  static constexpr auto& kScalars = Learn::kScalars;
+  struct Coef {
+    double cut, depth;
+  };
+  static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut},
+                                                {"depth", &Coef::depth, kUnlimited}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     learn(v[kS], v[kY], c.cut * v[kU], c.depth, v[kB], sums);
@@ -186,15 +205,20 @@ struct LearnFromPoints {
   }
 };
 
-struct Decrease : ScaleOnly {
+struct Decrease {
   static constexpr const char* kName = "decrease";
-  static constexpr const char* kSummary = "Σ b·(scale·g)²";
+  static constexpr const char* kSummary = "Σ b·max(0, |scale·g| − error)²";
   static constexpr Stream kStreams[] = {{"g", Role::kIn}, {"b", Role::kIn, Storage::kWide}};
   enum { kG, kB };
   static constexpr Sum kGathered[] = {{"decrease"}};
+  struct Coef {
+    double scale, error;
+  };
+  static constexpr ScalarOf<Coef> kScalars[] = {{"scale", &Coef::scale, 1.0},
+                                                {"error", &Coef::error, 0.0}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
-    const double g = c.scale * v[kG];
+    const double g = certain(c.scale * v[kG], c.error);
     sums[0] = (v[kB] * g) * g;
   }
 };

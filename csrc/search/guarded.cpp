@@ -32,10 +32,10 @@ void Guarded::allocate_more() {
   proposer_ = make_proposer(options_.proposer, runner_);
   control_.proposer = proposer_->kind();
   GuardingFacts& facts = control_.facts;
-  facts.limits = control_.limits;
   facts.gamma = std::isnan(options_.gamma) ? 1.0 / (2.0 * dimension()) : options_.gamma;
   facts.forward = options_.forward;
   facts.cocoercive = options_.cocoercive;
+  facts.unaligned = 1.0 / std::sqrt(runner_.elements());
 }
 
 // How many pairs are kept at most.

@@ -60,7 +60,7 @@ MDBOPT_INLINE void measure(GuardedControl& c) {
 // f or g is not finite there.
 MDBOPT_INLINE void hole(GuardedControl& c) {
   if (c.guard.state == kPlain) grow(c, kShorter);
-  c.next = after_hole(c.guard, c.now);
+  c.next = after_hole(c.guard, c.now, c.limits);
   if (c.guard.reopening != 0) reopen(c);
 }
 
@@ -79,36 +79,40 @@ MDBOPT_INLINE void want_learn(GuardedControl& c) {
   GuardedSlots& slots = c.slots;
   void* s = c.s[c.pairs.next];
   void* y = c.y[c.pairs.next];
-  const Learning by = learning(c.guard, c.now, c.trial, c.facts);
+  const Learning by = learning(c.guard, c.now, c.trial, c.facts, c.limits);
   const bool hypergradient = !c.facts.cocoercive && c.guard.state == kPlain && !kept(c.trial);
   if (hypergradient) {
     want<rules::Hypergradient>(slots.hypergradient, c.at.g, c.told.g, c.normal);
     give<rules::Hypergradient>(slots.hypergradient, c.now.scale, 0.0);
   } else if (c.grouped) {
     want<rules::PairNormal>(slots.pair_normal, y, c.normal);
+    give<rules::PairNormal>(slots.pair_normal, by.error);
   }
   if (hypergradient || c.grouped) {
     want<rules::LearnFrom>(slots.learn_from, s, y, c.normal, c.b);
     give<rules::LearnFrom>(slots.learn_from, by.cut, by.depth);
   } else {
     want<rules::Learn>(slots.learn, s, y, c.b);
-    give<rules::Learn>(slots.learn, by.cut, by.depth);
+    give<rules::Learn>(slots.learn, by.cut, by.depth, by.error);
   }
 }
 
 MDBOPT_INLINE void remember(GuardedControl& c, const Fit& fit) {
   const double curvature = c.trial.sy_stored;
-  if (!(curvature > 0.0) || !c.metric.fit(fit, curvature, c.tables.scale[c.pairs.last])) return;
+  if (!(curvature > 0.0)) return;
+  // Noise in y makes H₀ look too long, and a pair of it says little of D.
+  const bool fits = c.trial.certain || c.pairs.count == 0;
+  if (fits && !c.metric.fit(fit, curvature, c.tables.scale[c.pairs.last])) return;
   with_proposer(c.proposer, [&](auto proposer) { proposer.learn(c, fit); });
   c.tables.curvature[c.pairs.next] = curvature;
   c.pairs.keep();
 }
 
-// The plain step from x.
-MDBOPT_INLINE void want_proximal(GuardedControl& c, Slot& slot) {
+// The plain step from x, times t.
+MDBOPT_INLINE void want_proximal(GuardedControl& c, Slot& slot, double t) {
   using Rule = rules::Proximal<rules::LinearProximal>;
   want<Rule>(slot, c.at.x, c.at.g, c.b, c.l1, c.lower, c.upper, c.at.trial);
-  give<Rule>(slot, c.facts.gamma * c.guard.growth, c.now.scale);
+  give<Rule>(slot, c.facts.gamma * c.guard.growth * t, c.now.scale);
 }
 
 // Whether a coordinate is active at the trial that was not at x.
@@ -134,30 +138,31 @@ MDBOPT_INLINE void move_to_trial(GuardedControl& c) {
     c.orthant_there = before;
   }
   c.moved = true;
-  arrive(c.guard, c.now, c.trial);
+  arrive(c.guard, c.now, c.trial, c.facts);
   if (c.now.gmax == 0.0) return;
   if (grow_after(c.guard, c.metric, c.promise_kept, c.facts.forward)) rescale(c, kFold);
   if (c.bounded && closes(c)) close_face(c);
   if (!count_step(c.guard, c.trial, c.promise_kept)) return;
   if (c.penalised) {
     // The next trial, whichever it is, is written there after this one.
-    want_proximal(c, c.slots.within_decrease);
+    want_proximal(c, c.slots.within_decrease, 1.0);
   } else if (c.bounded) {
     want<rules::WithinDecrease>(c.slots.within_decrease, at.x, at.g, c.b, c.lower, c.upper);
     give<rules::WithinDecrease>(c.slots.within_decrease, c.facts.gamma * c.guard.growth,
                                 c.now.scale);
   } else {
     want<rules::Decrease>(c.slots.decrease, at.g, c.b);
-    give<rules::Decrease>(c.slots.decrease, c.now.scale);
+    give<rules::Decrease>(c.slots.decrease, c.now.scale, c.now.error_g);
   }
 }
 
 // Whether the window, if it is to be settled, owes a plain step.
 MDBOPT_INLINE bool owes(GuardedControl& c) {
   const GuardedSlots& slots = c.slots;
-  if (wanted(slots.within_decrease)) return overdue(c.guard, 0.5 * slots.within_decrease.sums[0]);
+  if (wanted(slots.within_decrease))
+    return overdue(c.guard, c.now, 0.5 * slots.within_decrease.sums[0]);
   return wanted(slots.decrease) &&
-         overdue(c.guard, 0.5 * c.facts.gamma * c.guard.growth * slots.decrease.sums[0]);
+         overdue(c.guard, c.now, 0.5 * c.facts.gamma * c.guard.growth * slots.decrease.sums[0]);
 }
 
 // --- the next trial ------------------------------------------------------------------------------
@@ -205,12 +210,13 @@ MDBOPT_INLINE void plain(GuardedControl& c) {
   using Rule = rules::Trial<rules::LinearCandidate>;
   begin_plain(c.guard);
   want<Rule>(c.slots.plain, c.at.x, c.at.g, c.b, c.at.trial);
-  give<Rule>(c.slots.plain, c.facts.gamma * c.guard.growth, c.now.scale);
-  if (c.penalised) return want_proximal(c, c.slots.plain_clip);
+  const double step = c.facts.gamma * c.guard.growth * c.guard.t;
+  give<Rule>(c.slots.plain, step, c.now.scale);
+  if (c.penalised) return want_proximal(c, c.slots.plain_clip, c.guard.t);
   if (!c.bounded) return;
   using Clip = rules::Clip<rules::LinearClip>;
   want<Clip>(c.slots.plain_clip, c.at.x, c.at.g, c.b, c.lower, c.upper, c.at.trial);
-  give<Clip>(c.slots.plain_clip, c.facts.gamma * c.guard.growth, c.now.scale);
+  give<Clip>(c.slots.plain_clip, step, c.now.scale);
 }
 
 // --- the decisions -------------------------------------------------------------------------------
@@ -256,7 +262,7 @@ struct Learn {
       sums[0] = composite[0];
       sums[1] = composite[1];
     }
-    c.trial = measured(n, c.f_trial, sums, c.limits);
+    c.trial = measured(n, c.f_trial, sums, c.limits, c.facts.unaligned);
     n.trial_gmax = c.trial.gmax;
     if (c.bounded) n.trial_gmax = c.penalised ? c.slots.orthant.sums[1] : c.slots.face.sums[0];
     if (c.bounded && c.guard.state == kPlain) c.trial.promised = -c.guard.promised;
@@ -286,7 +292,8 @@ struct Decide {
         rescale(c, kFold);
       }
       if (c.trial.curved) remember(c, fit);
-      if (!won) c.next = after_plain_failure(c.guard, c.now);
+      if (!won && noisy(c.now) && !(fit.deepest >= 2.0)) c.guard.t *= kHalved;
+      if (!won) c.next = after_plain_failure(c.guard, c.now, c.limits);
       if (c.guard.reopening != 0) reopen(c);
     } else if (won) {
       if (c.trial.curved) remember(c, fit);
@@ -381,7 +388,7 @@ struct Finish {
       if (is_finite(n.moved)) spend_if_too_short(c.guard, n, decrease, c.limits);
     }
     finish(c, c.guard.reopening == 0 && is_finite(n.moved),
-           [](const Numbers&) { return kPatience; });
+           [](const Numbers& now) { return patience(now); });
   }
 };
 

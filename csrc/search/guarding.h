@@ -36,44 +36,71 @@ struct Guarding {
 
 // What a guarded search keeps for its life.
 struct GuardingFacts {
-  Precision limits;
   double gamma;
   double forward;
   bool cocoercive;
+  double unaligned;  // 1/√d: the share of a vector that is along one which knows nothing of it
 };
 
 // What the walk over a trial says; gradients over the scale.
 struct Measured {
   double f, difference, gs, gs_trial, sy, sy_stored, gmax;
   bool curved;
+  bool certain;     // that y is mostly what it is told to be
   double promised;  // the change of f that a plain step promises at most
+  // Of the difference, as it is taken, and of f's own; see measured.
+  double error;
+  PairErrors errors;
 };
 
 inline constexpr double kTooSteep = 1e30;  // over the first gradient: out of a float32 pair's range
 inline constexpr double kCoast = 4.0;      // over a step that met no positive curvature
 inline constexpr double kShorter = 0.1;    // of a trial that is not finite
-inline constexpr std::int64_t kPatience = 90;  // see count_gain
+inline constexpr double kHalved = 0.5;  // of the box, or a plain step, where a promise was broken
+// Of ⟨s, y⟩ over the error of a slope, for a pair to be curved: 2(1 + c₃) with c₃ = ½.
+inline constexpr double kControl = 3.0;
+// See count_gain.
+MDBOPT_INLINE std::int64_t patience(const Numbers& n) {
+  constexpr std::int64_t kPatience = 90;
+  constexpr std::int64_t kNoisy = 40;
+  return noisy(n) ? kNoisy : kPatience;
+}
 
-inline constexpr std::size_t kPairSums = 8;
-// From the sums of the rule pair.
+inline constexpr std::size_t kPairSums = 9;
+// From the sums of the rule pair. A slope ⟨g, s⟩ is off by no more than error_g ‖s‖, ⟨s, y⟩ by twice
+// that. By the noise control of Shi, Xie, Byrd and Nocedal 2022 a third of what is told of ⟨s, y⟩ is then
+// true, whatever the noise; that makes a pair certain. For it to be curved, that has to hold of noise
+// that does not point along s: the guard does not rest on it. The trapezoid, off as a slope is, also
+// stands in for a difference that is within the error of f, where it knows better.
 MDBOPT_INLINE Measured measured(const Numbers& n, double f, const double* sums,
-                                const Precision& limits) {
-  Measured trial{f,
-                 f - n.f,
-                 sums[0],
-                 sums[1],
-                 sums[2],
-                 sums[7],
-                 sums[4],
-                 sums[2] > limits.epsilon * sums[3],
-                 0.5 * sums[0]};
-  if (noise(n, f, limits)) trial.difference = 0.5 * (trial.gs + trial.gs_trial);
+                                const Precision& limits, double unaligned) {
+  const PairErrors errors{difference_error(n), n.error_g * root(sums[8])};
+  Measured trial{
+      f,
+      f - n.f,
+      sums[0],
+      sums[1],
+      sums[2],
+      sums[7],
+      sums[4],
+      sums[2] > limits.epsilon * sums[3] && sums[2] >= kControl * unaligned * errors.slope,
+      sums[2] >= kControl * errors.slope,
+      0.5 * sums[0],
+      errors.difference,
+      errors};
+  const bool lost =
+      errors.slope < errors.difference && absolute(trial.difference) <= errors.difference;
+  if (lost || noise(n, f, limits)) {
+    trial.difference = 0.5 * (trial.gs + trial.gs_trial);
+    trial.error = errors.slope;
+  }
   return trial;
 }
 
+// Armijo's condition, relaxed by what the difference may be off by: Berahas, Byrd and Nocedal 2019.
 MDBOPT_INLINE bool wins(const Numbers& n, const Measured& trial) {
   constexpr double kArmijo = 1e-4;  // the share of its slope's promise a step must win
-  return trial.gs < 0.0 && trial.difference <= kArmijo * trial.gs && no_worse_than_start(n);
+  return trial.gs < 0.0 && trial.difference <= kArmijo * trial.gs + trial.error && no_worse(n);
 }
 
 // --- the box -------------------------------------------------------------------------------------
@@ -94,8 +121,8 @@ inline constexpr double kReopening = 1e300;
 // sizes in the box this is the end, as none of them moves x. Where f is not smooth in one metric,
 // pairs from far away may have cut the box down to nothing: it is opened anew, if anything was won
 // since the last time.
-MDBOPT_INLINE void spend(Guarding& guard, Numbers& n) {
-  if (guard.reopened == n.gains) return end(n, Status::kPrecision);
+MDBOPT_INLINE void spend(Guarding& guard, Numbers& n, const Precision& limits) {
+  if (guard.reopened == n.gains) return end_without_progress(n, limits);
   guard.reopened = n.gains;
   guard.reopening = 1;
 }
@@ -148,12 +175,15 @@ MDBOPT_INLINE LineMinimiser line_minimiser(double t, const Measured& trial) {
   return {cubic > 0.0 ? smaller(cubic, t) : secant, secant};
 }
 
-// Whether a plain step won what it promised.
-MDBOPT_INLINE bool kept(const Measured& trial) { return trial.difference <= trial.promised; }
+// Whether a plain step won what it promised, or noise may have hidden it: a broken promise is certain.
+MDBOPT_INLINE bool kept(const Measured& trial) {
+  return trial.difference <= trial.promised + (trial.error + trial.errors.slope);
+}
 
 // The scalars of the walk that learns a curved pair.
 struct Learning {
   double cut, depth;
+  double error;  // of an element of y, at most
 };
 
 // Whether it is learnt at all. A failed direction that misleads is not: leaving a cut out keeps every
@@ -164,24 +194,28 @@ MDBOPT_INLINE bool learns(const Guarding& guard, const Numbers& n, const Measure
 }
 
 MDBOPT_INLINE Learning learning(const Guarding& guard, const Numbers& n, const Measured& trial,
-                                const GuardingFacts& facts) {
+                                const GuardingFacts& facts, const Precision& limits) {
   constexpr double kNoLimit = 1e300;
   constexpr double kRounding = 1.0 - 0x1p-22;  // keeps a cut by a float32 y on the safe side
-  double nu = trial.sy;
+  const double error = 2.0 * n.error_g / kRounding;
+  double nu = largest_curvature(trial.sy, trial.errors);
   if (guard.state == kPlain && !kept(trial)) {
-    nu = normaliser(n.f, trial.f, -trial.gs_trial, trial.sy, facts.cocoercive, facts.limits);
+    nu =
+        normaliser(n.f, trial.f, -trial.gs_trial, trial.sy, facts.cocoercive, limits, trial.errors);
   } else if (!facts.cocoercive) {
-    return {0.0, kNoLimit};
+    return {0.0, kNoLimit, error};
   }
   // A plain step must cut, but the curvature of its far end is not that of x: as for the sets.
   const bool far = guard.state == kPlain && line_minimiser(guard.t, trial).misleads();
-  return {nu > 0.0 ? kRounding * guard.growth / nu : 0.0, far ? kDepth : kNoLimit};
+  return {nu > 0.0 ? kRounding * guard.growth / nu : 0.0, far ? kDepth : kNoLimit, error};
 }
 
-// A plain step has broken its promise. Returns as grow.
+// A plain step has broken its promise. Where f is not convex, it cuts nothing to half, and the box is
+// halved. With noise it may cut nothing because no coordinate is to blame with certainty, and the box
+// stays. Returns as grow.
 MDBOPT_INLINE bool break_promise(Guarding& guard, Numbers& n, DiagonalMetric& metric,
                                  const Measured& trial, const Fit& fit) {
-  if (!(trial.curved && fit.deepest >= 2.0)) return grow(guard, metric, 0.5);
+  if (!(trial.curved && fit.deepest >= 2.0)) return noisy(n) ? false : grow(guard, metric, kHalved);
   ++n.ncut;
   return false;
 }
@@ -234,28 +268,33 @@ MDBOPT_INLINE Next after_failure(Guarding& guard, const Measured& trial, bool re
   return Next::kAlong;
 }
 
-MDBOPT_INLINE Next after_plain_failure(Guarding& guard, Numbers& n) {
+MDBOPT_INLINE Next after_plain_failure(Guarding& guard, Numbers& n, const Precision& limits) {
   constexpr std::int64_t kPlainFails = 60;  // in a row: nothing will help
   if (++guard.plain_fails < kPlainFails) return Next::kPlain;
-  spend(guard, n);
+  spend(guard, n, limits);
   return Next::kNone;
 }
 
 // f or g is not finite there. Where it was a plain step, a tenth of the box is to be taken first.
-MDBOPT_INLINE Next after_hole(Guarding& guard, Numbers& n) {
+MDBOPT_INLINE Next after_hole(Guarding& guard, Numbers& n, const Precision& limits) {
   constexpr std::int64_t kFirstHoles = 400;  // tenths that take any first step to nothing
   ++guard.tries;
-  if (guard.state == kPlain) return after_plain_failure(guard, n);
+  if (guard.state == kPlain) return after_plain_failure(guard, n, limits);
   guard.t *= kShorter;
   if (guard.tries >= (guard.state == kFirst ? kFirstHoles : kMostTries)) return Next::kPlain;
   return guard.state == kFirst ? Next::kFirst : Next::kAlong;
 }
 
 // --- after an accepted step ----------------------------------------------------------------------
-MDBOPT_INLINE void arrive(Guarding& guard, Numbers& n, const Measured& trial) {
-  if (guard.state == kPlain) guard.plain_fails = 0;
+MDBOPT_INLINE void arrive(Guarding& guard, Numbers& n, const Measured& trial,
+                          const GuardingFacts& facts) {
+  if (guard.state == kPlain) {
+    guard.plain_fails = 0;
+    guard.t = 1.0;
+  }
   n.gmax = trial.gmax;
   n.f = trial.f;
+  count_fall(n, -trial.difference, trial.error, facts.unaligned * trial.errors.slope);
   guard.tries = 0;
 }
 
@@ -280,8 +319,9 @@ MDBOPT_INLINE bool count_step(Guarding& guard, const Measured& trial, bool promi
 
 // What the steps of the window won against as many plain promises from where it ended. True: a plain
 // step is owed.
-MDBOPT_INLINE bool overdue(Guarding& guard, double promise) {
-  if (guard.window_won >= static_cast<double>(kWindow) * promise || guard.window_kept >= kWindow) {
+MDBOPT_INLINE bool overdue(Guarding& guard, const Numbers& n, double promise) {
+  const double won = guard.window_won + difference_error(n);
+  if (won >= static_cast<double>(kWindow) * promise || guard.window_kept >= kWindow) {
     guard.window_steps = guard.window_kept = 0;
     guard.window_won = 0.0;
     return false;
@@ -291,7 +331,10 @@ MDBOPT_INLINE bool overdue(Guarding& guard, double promise) {
 
 MDBOPT_INLINE Next after_step(const Guarding& guard, const Measured& trial, bool owes) {
   if (owes) return Next::kPlain;
-  const bool coasts = !trial.curved && guard.state != kPlain && trial.gs_trial <= trial.gs;
+  // With noise a pair may not be curved because it is too short, which a longer step mends.
+  const double error = trial.errors.slope;
+  const bool falls_on = trial.gs_trial <= trial.gs + kControl * error && trial.gs_trial <= -error;
+  const bool coasts = !trial.curved && guard.state != kPlain && falls_on;
   return coasts ? Next::kCoast : Next::kDirection;
 }
 
@@ -302,8 +345,8 @@ MDBOPT_INLINE void begin_direction(Guarding& guard) {
 }
 
 MDBOPT_INLINE void begin_plain(Guarding& guard) {
+  if (guard.state != kPlain) guard.t = 1.0;  // else it failed, and is as long as is left of it
   guard.state = kPlain;
-  guard.t = 1.0;
   guard.tries = 0;
   open_box(guard, guard.unit_step);
 }
@@ -320,7 +363,7 @@ MDBOPT_INLINE bool downhill(double slope) { return slope < 0.0 && is_finite(slop
 
 MDBOPT_INLINE void spend_if_too_short(Guarding& guard, Numbers& n, double decrease,
                                       const Precision& limits) {
-  if (too_short(n, n.moved, limits) || !(decrease > 0.0)) spend(guard, n);
+  if (too_short(n, n.moved, limits) || !(decrease > 0.0)) spend(guard, n, limits);
 }
 
 }  // namespace mdbopt::search

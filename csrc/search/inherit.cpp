@@ -67,7 +67,7 @@ void Guarded::take_pairs(Guarded& earlier, const Buffer& before, const Buffer& n
     if (!(sums[0] > kDigits * sums[1]) || !is_finite(sums[1])) continue;
     // What H₀ is where the pair is the newest; a cut of 0 leaves the box as it is.
     double fits[kMaxSums];
-    runner_.run(learn, {pairs_.s(kept), pairs_.y(kept), b_.data()}, {0.0, 1.0}, fits);
+    runner_.run(learn, {pairs_.s(kept), pairs_.y(kept), b_.data()}, {0.0, 1.0, 0.0}, fits);
     if (!control_.metric.fit(fit_of(fits), sums[0], s_scale)) continue;
     pairs_.curvature(kept) = sums[0];
     pairs_.scale(kept) = s_scale;

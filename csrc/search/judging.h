@@ -28,7 +28,7 @@ MDBOPT_INLINE bool keeps_promise(const Numbers& n, const Proposal& proposal, dou
 }
 // Within it, by the trapezoid.
 MDBOPT_INLINE bool keeps_promise(const Numbers& n, const Proposal& proposal, const Secant& secant) {
-  return secant.slope >= 0.5 * (proposal.decrease - proposal.spent) && no_worse_than_start(n) &&
+  return secant.slope >= 0.5 * (proposal.decrease - proposal.spent) && no_worse(n) &&
          secant.gmax < kHuge;
 }
 

@@ -43,6 +43,25 @@ void check_l1(const Options& o) {
   }
 }
 
+void check_noise(const Options& o) {
+  const auto check_level = [](const char* of, double level) {
+    if (std::isfinite(level) && level >= 0.0) return;
+    throw Error("noise: expected finite numbers >= 0, got " + std::to_string(level) + " for " + of);
+  };
+  check_level("f", o.noise_f);
+  check_level("the gradient", o.noise_g);
+  if (o.noise_f == 0.0 && o.noise_g == 0.0) return;
+  if (o.method != "guarded") {
+    throw Error("noise: expected none with the method " + o.method +
+                ", whose cuts are not made for it, or the method guarded");
+  }
+  if (!o.cocoercive) {
+    throw Error(
+        "cut: expected cocoercive with noise, as the hypergradient's half-space is that of a step "
+        "along the exact gradient, got hypergradient");
+  }
+}
+
 // What steps that are not straight along −p∘g leave of the other options.
 void check_bent(const Options& o) {
   if (o.lower.empty() && o.l1.empty()) return;
@@ -69,6 +88,7 @@ void check_options(const Options& options) {
   check_bounds(options);
   check_l1(options);
   check_bent(options);
+  check_noise(options);
   if (options.refine < 0)
     throw Error("refine: expected a whole number ≥ 0, got " + std::to_string(options.refine));
 }

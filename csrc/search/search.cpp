@@ -86,6 +86,8 @@ void Search::meet(std::size_t size, Dtype dtype) {
                                    {"direction", o.gradient_direction ? "gradient" : "plain"},
                                    {"memory", static_cast<double>(o.memory)},
                                    {"groups", o.groups.empty() ? "none" : "given"},
+                                   {"noise of f", o.noise_f},
+                                   {"noise of g", o.noise_g},
                                    {"bounds", o.lower.empty() ? "none" : "given"},
                                    {"l1", o.l1.empty() ? "none" : "given"}};
   execution_->reduction = reduction_.get();
@@ -167,6 +169,12 @@ std::string Search::method_within() const {
     }
   }
   return options_.method + (penalised() ? " with l1 " : " within bounds ") + std::to_string(hash);
+}
+
+void Search::take_noise() {
+  Numbers& n = judgement_.now;
+  n.error_f = scaled(n, options_.noise_f);
+  n.error_g = scaled(n, options_.noise_g);
 }
 
 void Search::norm(double scale, double* sums) const {
@@ -349,7 +357,8 @@ void Search::begin(const Tensor& x, double f, const Tensor& g, const Heritage& h
   n.gmax *= n.scale;
   n.trial_gmax = n.gmax;
   n.gmax_start = n.gmax;
-  n.f = n.least_f = scaled(n, n.f_told);
+  n.f = n.least_f = n.least_accepted = scaled(n, n.f_told);
+  take_noise();
   n.least_gmax = n.gmax;
   start();
   if (heritage.earlier != nullptr) inherit(heritage);
@@ -435,13 +444,14 @@ void Search::active(std::int8_t* out) {
 void Search::fields(Fields& fields) {
   catch_up();
   Numbers& n = judgement_.now;
-  fields.word("method", method_within());
+  const bool noise = options_.noise_f > 0.0 || options_.noise_g > 0.0;
+  fields.word("method", method_within() + (noise ? " with noise" : ""));
   fields.word("groups", groups().identity());
   fields.word("cut", options_.cocoercive ? "cocoercive" : "hypergradient");
   fields.same("forward", options_.forward);
   auto status = static_cast<std::int64_t>(n.status);
-  fields.count("status", status, -1, 3);
-  fields.agree("status", status != 0 && status != 1, "-1, 2 or 3");
+  fields.count("status", status, -1, noise ? 4 : 3);
+  fields.agree("status", status != 0 && status != 1, noise ? "-1, 2, 3 or 4" : "-1, 2 or 3");
   n.status = static_cast<Status>(status);
   fields.count("evaluations", n.evaluations, 1, kMostEvaluations);
   const std::int64_t judged = n.evaluations - 1;
@@ -468,6 +478,14 @@ void Search::fields(Fields& fields) {
   fields.number("least_f_scaled", n.least_f, finite);
   fields.number("least_gmax_scaled", n.least_gmax, kNotNegative);
   fields.number("noise_scaled", n.noise, kNotNegative);
+  if (noise) {
+    fields.same("noise_f", options_.noise_f);
+    fields.same("noise_g", options_.noise_g);
+    fields.number("least_accepted_scaled", n.least_accepted, finite);
+    fields.number("fallen_scaled", n.fallen, kNotNegative);
+    fields.number("slope_errors_scaled", n.slope_errors, kNotNegative);
+    take_noise();
+  }
   fields.count("gains", n.gains, 0, judged);
   fields.count("quiet", n.quiet, 0, judged);
   fields.array("x", x_, kFinite);

@@ -184,6 +184,7 @@ class Search {
   void meet(std::size_t size, Dtype dtype);
   void take_bounds();
   void take_penalty();
+  void take_noise();  // the scale is set
   std::string method_within() const;
   // Does it; what it throws, the other shards are told.
   template <class Body>

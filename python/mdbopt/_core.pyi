@@ -72,6 +72,7 @@ class SearchState:
         lower: NDArray[Any] = ...,
         upper: NDArray[Any] = ...,
         l1: NDArray[Any] = ...,
+        noise: tuple[float, float] = ...,
         memory: int = ...,
         proposer: str = ...,
         backend: str | None = ...,

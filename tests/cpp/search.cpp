@@ -124,6 +124,22 @@ void options_are_checked() {
     o.method = "guarded";
     o.proposer = "cg";
   });
+  const auto noisy = [](Options& o, double of_f, double of_g) {
+    o.method = "guarded";
+    o.noise_f = of_f;
+    o.noise_g = of_g;
+  };
+  refused("noise: expected finite numbers >= 0", [&](Options& o) { noisy(o, -1.0, 0.0); });
+  refused("noise: expected finite numbers >= 0", [&](Options& o) { noisy(o, 0.0, NAN); });
+  refused("noise: expected finite numbers >= 0", [&](Options& o) { noisy(o, 0.0, HUGE_VAL); });
+  refused("noise: expected none with the method box", [&](Options& o) {
+    noisy(o, 0.0, 1.0);
+    o.method = "box";
+  });
+  refused("cut: expected cocoercive with noise", [&](Options& o) {
+    noisy(o, 1.0, 0.0);
+    o.cocoercive = false;
+  });
   const auto with_l1 = [](Options& o, double number) {
     o.l1 = {1.0, number};
     o.gradient_direction = false;

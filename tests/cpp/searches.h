@@ -105,6 +105,7 @@ inline const std::vector<Case>& cases() {
       {"guarded, groups", [](Options& o) { o.groups = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5}; }},
       {"guarded, hypergradient", [](Options& o) { o.cocoercive = false; }},
       {"guarded, bounds", within},
+      {"guarded, noise", [](Options& o) { o.noise_f = o.noise_g = 1e-3; }},
       {"guarded, groups and bounds",
        [](Options& o) {
          within(o);

@@ -24,6 +24,7 @@ OTHERS = {
     "box, groups": mdbopt.Box(initial_scale=0.02, forward=1.5, groups=LABELS),
     "ellipsoid, groups": mdbopt.Ellipsoid(forward=1.5, groups=LABELS),
     "ellipsoid, refined": mdbopt.Ellipsoid(forward=1.5, refine=2),
+    "guarded, noise": mdbopt.Guarded(noise=(1e-3, 1e-3)),
     "guarded, cg": mdbopt.Guarded(proposer="cg"),
     "guarded, nesterov": mdbopt.Guarded(proposer="nesterov", cut="hypergradient"),
     "guarded, groups": mdbopt.Guarded(proposer="heavy-ball", groups=LABELS),
@@ -201,7 +202,7 @@ def test_nothing_waits_and_nothing_crosses(emulated, name):
 
 KERNELS = {"box": 14, "simplex": 14, "plain": 14, "ellipsoid": 21, "backtracking": 11}
 # 29, and 6 for each bundle of pairs: 20 of the 80 pairs that are kept at this size.
-KERNELS |= {"guarded": 149, "guarded, 3 pairs": 47}
+KERNELS |= {"guarded": 149, "guarded, 3 pairs": 47, "guarded, noise": 149}
 KERNELS |= {"box, groups": 18, "guarded, cg": 30, "guarded, nesterov": 30, "guarded, groups": 31}
 # With those that look for the first set.
 KERNELS |= {"ellipsoid, groups": 41, "ellipsoid, refined": 36}

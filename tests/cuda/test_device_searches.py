@@ -16,6 +16,7 @@ SEARCHES = {
     "heavy-ball": mdbopt.Guarded(proposer="heavy-ball"),
     "nesterov": mdbopt.Guarded(proposer="nesterov"),
     "cg": mdbopt.Guarded(proposer="cg"),
+    "guarded noise": mdbopt.Guarded(memory=6, noise=(1e-3, 1e-3)),
     "guarded groups": mdbopt.Guarded(memory=2, groups=LABELS),
     "guarded hypergradient": mdbopt.Guarded(memory=2, cut="hypergradient", groups=LABELS),
     "box": mdbopt.Box(),

@@ -57,6 +57,7 @@ def test_an_engine_that_is_not_installed_is_named(engine):
 SEARCHES = [
     mdbopt.Guarded(memory=5),
     mdbopt.Guarded(proposer="nesterov"),
+    mdbopt.Guarded(noise=(1e-3, 1e-3)),
     mdbopt.Box(),
     mdbopt.Ellipsoid(),
 ]

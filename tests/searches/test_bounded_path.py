@@ -35,6 +35,7 @@ CASES = {
     "groups": (least_squares(60, 20, 5, 1), (-0.3, 0.1), {"groups": np.arange(20) % 7}),
     "more than 40 pairs": (least_squares(90, 60, 6, 2), (0.0, np.inf), {}),
     "logistic": (logistic_case(), (-0.1, 0.1), {}),
+    "noise": (least_squares(60, 20, 7, 1), (-0.1, 0.1), {"noise": (1e-3, 1e-2)}),
 }
 
 

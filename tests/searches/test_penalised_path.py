@@ -26,6 +26,7 @@ CASES = {
         least_squares(60, 20, 7, 1), 0.1, (-0.2, np.inf), {"groups": np.arange(20) % 7}
     ),
     "logistic": (logistic_case(), 0.1, (-np.inf, np.inf), {}),
+    "noise": (least_squares(60, 20, 8, 1), 0.1, (-0.2, np.inf), {"noise": (1e-3, 1e-2)}),
 }  # fmt: skip
 
 

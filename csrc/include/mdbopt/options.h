@@ -34,6 +34,9 @@ struct Options {
   std::vector<double> lower, upper;
   // Of the penalty Σ l1 |x| beside f: one number ≥ 0 for each coordinate, or one for all. Empty: none.
   std::vector<double> l1;
+  // guarded: by how much f at most, and the gradient in the 2-norm, may differ from the truth where they
+  // are told. 0: not at all, but for rounding.
+  double noise_f = 0.0, noise_g = 0.0;
   std::size_t memory = 0;  // guarded: secant pairs kept; 0: by the number of variables, auto_memory
   std::string proposer = "lbfgs";  // guarded: lbfgs, heavy-ball, nesterov, cg
   Execution

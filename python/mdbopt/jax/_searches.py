@@ -89,6 +89,11 @@ class _Search:
                 f"{name}: l1: expected none, as compiled calls do not pass it on, got "
                 f"{np.max(search.l1):g}"
             )
+        if options.get("noise") is not None:
+            raise ValueError(
+                f"{name}: noise: expected none, as compiled calls do not pass it on, got "
+                f"{options['noise']}"
+            )
         self._known_shapes: dict[tuple[int, str], tuple[Any, Any, dict[str, Any]]] = {}
         self._attributes = {"method": search._core_method()}
         for key, value in options.items():

@@ -52,6 +52,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mdbopt import _checks
+from mdbopt._noise import noise_levels
 from mdbopt.searches._base import Search
 from mdbopt.searches._state import SearchState
 from mdbopt.searches._warm_start import WarmStart
@@ -239,6 +240,12 @@ class Guarded(Search):
         all.
     proposer : {"lbfgs", "heavy-ball", "nesterov", "cg"}
         Where directions come from; with bounds or l1 from "lbfgs".
+    noise : float or pair of float, optional
+        How far what is told may be from the truth: f by that many of its units, and the gradient,
+        in the 2-norm, by that many of f over x; a number alone stands for (number, 0). Steps are
+        then accepted, pairs taken and the box cut only as far as that is certain, and the search
+        ends with status 4 where noise hides all further progress: see docs/noise.md. It needs
+        ``cut="cocoercive"``. Kept as a pair; (0, 0) as None.
     gamma, initial_scale, forward, cut, groups, bounds, l1, backend, threads, reducer
         Of the guarding box, as for `Box`.
 
@@ -252,10 +259,17 @@ class Guarded(Search):
     method: ClassVar[str] = "guarded"
     memory: float | str | None = "auto"
     proposer: str = "lbfgs"
+    noise: Any = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "noise", noise_levels(self.noise))
+        super().__post_init__()
 
     def _options(self) -> dict[str, Any]:
+        noise = {} if self.noise is None else {"noise": self.noise}
         return {
             **super()._options(),
+            **noise,
             "memory": self._memory(),
             "proposer": _checks.choice("proposer", self.proposer, PROPOSERS),
         }

@@ -116,7 +116,10 @@ class SearchState(Mapping[str, Any]):
 
     @property
     def status(self) -> int:
-        """-1 running, 2 no further progress in this precision, 3 f or g not finite."""
+        """-1 running, 2 no further progress in this precision, 3 f or g not finite.
+
+        4: none that noise does not hide.
+        """
         return self._core.status
 
     def __getitem__(self, name: str) -> Any:

@@ -286,6 +286,7 @@ REFUSED = [
     (lambda s, x: mdbopt.jax.guarded(memory=np.inf), ValueError, "guarded: memory: .*got inf"),
     (lambda s, x: mdbopt.jax.guarded(bounds=[(0, 1)]), ValueError, "guarded: bounds: .*got 1"),
     (lambda s, x: mdbopt.jax.guarded(l1=0.5), ValueError, "guarded: l1: .*got 0.5"),
+    (lambda s, x: mdbopt.jax.guarded(noise=0.5), ValueError, r"guarded: noise: .*got \(0.5, 0.0\)"),
     (lambda s, x: mdbopt.jax.guarded(memory=0), ValueError, "memory: expected a whole number >= 1"),
     (lambda s, x: mdbopt.jax.box(memory=3), TypeError, "unexpected keyword argument 'memory'"),
     (lambda s, x: mdbopt.jax.box(groups=[0, 1]).init(x), ValueError, "groups: expected one label"),
