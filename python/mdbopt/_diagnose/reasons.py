@@ -23,8 +23,8 @@ def why(facts: Facts) -> str:
 
 def _noise(facts: Facts) -> str:
     return (
-        f"f has noise of {facts.noise:.1g} of its value: the run ends, with status 2, where no "
-        "further decrease can be told from it"
+        f'f has noise of {facts.noise:.1g} of its value: with noise="estimate" of mdbopt.minimize '
+        "the run takes it into account, and ends where no further decrease can be told from it"
     )
 
 

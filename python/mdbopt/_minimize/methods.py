@@ -177,6 +177,11 @@ def bounded_methods() -> tuple[str, ...]:
     return tuple(name for name, method in _METHODS.items() if method.takes_bounds)
 
 
+def noisy_methods() -> tuple[str, ...]:
+    """Return the names of methods that can be told of noise."""
+    return tuple(name for name, method in _METHODS.items() if "noise" in method.options())
+
+
 def find_method(name: Any) -> Method:
     """Return a method by its name, or raise naming the argument."""
     return _METHODS[method_name(name)]

@@ -15,6 +15,7 @@ from mdbopt._arrays import Library
 from mdbopt._methods._iteration import Iteration
 from mdbopt._minimize import checkpoint as checkpoint_file
 from mdbopt._minimize.callback import Callback
+from mdbopt._minimize.estimate import NOISE_CALLS
 from mdbopt._minimize.methods import Method
 from mdbopt._minimize.objective import Objective, Start
 from mdbopt._minimize.progress import Progress
@@ -23,7 +24,7 @@ from mdbopt.searches import SearchState
 from mdbopt.searches._base import begin
 from mdbopt.searches._state import loaded
 
-CONVERGED, LIMIT, PRECISION, NOT_FINITE, STOPPED = 0, 1, 2, 3, 99
+CONVERGED, LIMIT, PRECISION, NOT_FINITE, NOISE, STOPPED = 0, 1, 2, 3, 4, 99
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,14 @@ class Run:
         limits: Limits,
         library: Library,
         return_all: bool,
+        noise_calls: int = 0,
     ) -> None:
         self._objective = objective
         self._search = method.build(options)
         self.core = self._search._new()
         self._limits = limits
         self._library = library
+        self._noise_calls = noise_calls
         self._points: list[Any] | None = [] if return_all else None
         self._told = math.nan
         self._accepted = 0
@@ -97,8 +100,8 @@ class Run:
         core = self.state._core
         if len(self.trace) < core.evaluations:  # interrupted after a judgement
             self._record(self._told)
-        identity = np.array(self.identity)
-        checkpoint_file.write(path, {**core.save(), **self.trace.saved(), "identity": identity})
+        entries = {"identity": np.array(self.identity), NOISE_CALLS: np.array(self._noise_calls)}
+        checkpoint_file.write(path, {**core.save(), **self.trace.saved(), **entries})
 
     def _record(self, f: float) -> tuple[bool, float]:
         """Add what was judged to the trace; return whether x moved, and f with its penalty."""
@@ -119,7 +122,7 @@ class Run:
         core, objective, limits = self.state._core, self._objective, self._limits
         copied = core.device is not None  # on the CPU the objective is given a copy of it anyhow
         while True:
-            if core.gmax <= limits.gtol and core.status in (-1, PRECISION):
+            if core.gmax <= limits.gtol and core.status in (-1, PRECISION, NOISE):
                 return CONVERGED
             if core.status != -1:
                 return int(core.status)
@@ -155,9 +158,14 @@ class Run:
         return getattr(self._search, "l1", None) is not None
 
     @property
+    def _noise(self) -> tuple[float, float] | None:
+        return getattr(self._search, "noise", None)
+
+    @property
     def nfev(self) -> int:
-        """Calls of fun: one for each f, and those of differences where f is finite."""
-        return len(self.trace) + self._objective.gradient_calls * self.trace.finite
+        """Calls of fun: one for each f, those of differences where f is finite, those for noise."""
+        calls = self._objective.gradient_calls * self.trace.finite
+        return len(self.trace) + calls + self._noise_calls
 
     def _exhausts_calls(self) -> bool:
         """Whether another f and its gradient would take more calls than are left."""
@@ -195,11 +203,13 @@ class Run:
         del result["accepted"]
         result.njev = self.state.nfev
         result.status = status
-        result.success = status == CONVERGED
+        result.success = status in (CONVERGED, NOISE)
         result.message = self._message(status)
         result.ncut = self.state.ncut
         if self._bounded:
             result.active = self.state.active
+        if self._noise is not None:
+            result.noise = self._noise
         result.trace = self.trace.arrays()
         if not isinstance(core, Iteration):
             result.state = self.state
@@ -246,6 +256,12 @@ class Run:
             )
         if status == PRECISION:
             return f"Desired error not necessarily achieved due to precision loss: {self._why()}"
+        if status == NOISE:
+            of_f, of_g = self._noise or (0.0, 0.0)
+            return (
+                f"At the noise floor: noise of {of_f:.3g} in f and {of_g:.3g} in its gradient "
+                "hides whether a step lowers f."
+            )
         if status == NOT_FINITE:
             if self.state.nfev > 1:
                 return "The problem is unbounded: the objective decreases to -inf."
@@ -255,9 +271,11 @@ class Run:
         return self._stopped
 
     def _why(self) -> str:
-        if self.state.accepted > 0:
+        won = self._noise is None or self.state.f < self.trace.first - 2.0 * self._noise[0]
+        if self.state.accepted > 0 and won:
             return "no further progress, as a step no longer lowers f or changes x."
+        beyond = "" if self._noise is None else " or noise"
         return (
-            "no step from x0 lowers f. x0 is optimal to this precision, or the gradient is not "
-            "that of the objective (scipy.optimize.check_grad tells)."
+            f"no step from x0 lowers f. x0 is optimal to this precision{beyond}, or the gradient "
+            "is not that of the objective (scipy.optimize.check_grad tells)."
         )

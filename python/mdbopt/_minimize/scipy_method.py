@@ -51,9 +51,9 @@ class ScipyMethod:
                 options[name] = _whole_limit(options[name], least)
         if not by_differences(jac):
             options = {key: options[key] for key in options if key not in DIFFERENCE_OPTIONS}
-        l1 = options.pop("l1", None)
+        l1, noise = options.pop("l1", None), options.pop("noise", None)
         settings = read_options(
-            self.name, jac, options, tol, start.dtype, _CALLER + 1, bounds, start.size, l1
+            self.name, jac, options, tol, start.dtype, _CALLER + 1, bounds, start.size, l1, noise
         )
         start = start_within(start, settings.bounds, stacklevel=_CALLER + 1)
         run, status = run_to_end(
@@ -123,7 +123,7 @@ def scipy_method(name: str = "guarded", *arguments: Any, **keywords: Any) -> Sci
 
     Notes
     -----
-    ``l1`` of `minimize` is one of the options.
+    ``l1`` and ``noise`` of `minimize` are among the options.
 
     SciPy hands "2-point", "3-point" and "cs" for ``jac`` to a callable method as None, so all of
     them mean forward differences here. `minimize` takes each; the message of the result names what

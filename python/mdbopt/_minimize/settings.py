@@ -19,9 +19,11 @@ from mdbopt._minimize.methods import (
     device_methods,
     find_method,
     method_name,
+    noisy_methods,
 )
 from mdbopt._minimize.objective import Objective, by_differences
 from mdbopt._minimize.run import Limits
+from mdbopt._noise import ESTIMATE, noise_levels
 from mdbopt._penalty import penalty_numbers
 
 # Absolute, in units of the gradient. float32 cannot do better on objectives near 1.
@@ -73,6 +75,7 @@ def read_options(
     bounds: Any = None,
     size: int = 0,
     l1: Any = None,
+    noise: Any = None,
 ) -> Settings:
     """Sort options by whom they are for, check those of the run, and warn of unknown ones.
 
@@ -109,6 +112,7 @@ def read_options(
         )
     rows = _bounds_of(name, bounds, given, size, dtype)
     _hand_on_penalty(name, l1, given, size)
+    _hand_on_noise(name, noise, given)
     of_differences = DIFFERENCE_OPTIONS if by_differences(jac) else ()
     of_search = find_method(name).options()
     _warn_of_unknown([key for key in given if key not in (*of_search, *of_differences)], stacklevel)
@@ -158,6 +162,26 @@ def _hand_on_penalty(method: str, l1: Any, given: dict[str, Any], size: int) -> 
             f"{', '.join(bounded_methods())}; got {np.max(numbers):g}"
         )
     given["l1"] = numbers
+
+
+def _hand_on_noise(method: str, noise: Any, given: dict[str, Any]) -> None:
+    """Read the noise of a run; hand its levels, or that they are to be found, on to the method."""
+    if "noise" in given:
+        raise TypeError("noise: expected an argument of minimize, got an option of that name")
+    levels = noise if isinstance(noise, str) and noise == ESTIMATE else noise_levels(noise)
+    if levels is None:
+        return
+    if "noise" not in find_method(method).options():
+        raise ValueError(
+            f"noise: expected none with method {method!r}, or one of the methods "
+            f"{', '.join(noisy_methods())}; got {noise!r}"
+        )
+    if levels == ESTIMATE and given.get("reducer") is not None:
+        raise ValueError(
+            "noise: expected numbers with a reducer, as a shard sees its own piece of the "
+            f"gradient alone, got {noise!r}"
+        )
+    given["noise"] = levels
 
 
 def _warn_of_unknown(names: Sequence[Any], stacklevel: int) -> None:

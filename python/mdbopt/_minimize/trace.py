@@ -62,6 +62,11 @@ class Trace:
         self.finite += math.isfinite(f)
         self._rows.append((f, best, gmax, accepted, ncut, time.perf_counter() - self._start))
 
+    @property
+    def first(self) -> float:
+        """The value of f at x0."""
+        return self._rows[0][0]
+
     def __len__(self) -> int:
         return len(self._rows)
 
