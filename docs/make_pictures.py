@@ -1,4 +1,4 @@
-"""Draw the pictures of README.md and paths.md: python docs/make_pictures.py.
+"""Draw the pictures of README.md, paths.md and noise.md: python docs/make_pictures.py.
 
 With a folder in which `make studies` has left pictures, those of studies.md are made from them:
 python docs/make_pictures.py build/studies. It needs mdbopt[data,plot].
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
+from scipy.optimize import minimize
 
 import mdbopt
 from mdbopt import data, plot, problems
@@ -37,6 +38,41 @@ def path(table):
     return figure
 
 
+def noise(X, y):
+    """Draw f − f* where x is after each evaluation, of runs told of noise and not, and L-BFGS-B."""
+    fun = problems.logistic(X, y, l2=1 / len(y), penalize_intercept=True)
+    f, g = fun(fun.x0)
+    least = mdbopt.minimize(fun, fun.x0, jac=True, options={"gtol": 0}).fun
+    levels = 1e-3 * (f - least), 1e-4 * float(np.linalg.norm(g))
+    figure = Figure(figsize=(7.2, 3.4), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for label, given in (("guarded, told", levels), ("guarded, not told", None), ("L-BFGS-B", 0)):
+        draw, told, exact = np.random.default_rng(0), [], []
+
+        def noisy(w, draw=draw, told=told, exact=exact):
+            f, g = fun(w)
+            told.append(f + 0.5 * levels[0] * draw.normal())
+            exact.append(f - least)
+            off = draw.normal(size=g.size) / np.sqrt(g.size)
+            return told[-1], g + 0.5 * levels[1] * off
+
+        if label == "L-BFGS-B":
+            options = {"ftol": 0.0, "gtol": 1e-8}
+            minimize(noisy, fun.x0, jac=True, method="L-BFGS-B", options=options)
+            kept = np.equal(told, np.minimum.accumulate(told))
+        else:
+            run = mdbopt.minimize(noisy, fun.x0, jac=True, noise=given)
+            kept = run.trace["accepted"]
+        at = np.maximum.accumulate(np.where(kept, np.arange(kept.size), 0))
+        axes.semilogy(1 + np.arange(kept.size), np.array(exact)[at], label=label)
+        axes.plot(kept.size, exact[at[-1]], "o", color=axes.lines[-1].get_color())
+    axes.axhline(levels[0], color="0.6", linewidth=0.8, linestyle="--", label="noise of f")
+    axes.set_xlabel("evaluations of f and its gradient")
+    axes.set_ylabel("f − f*")
+    axes.legend(frameon=False)
+    return figure
+
+
 def save(figure, name):
     figure.savefig(
         Path(__file__).with_name(name), pil_kwargs={"optimize": True}, metadata={"Software": None}
@@ -55,6 +91,7 @@ def main():
     table = data.breast_cancer()
     save(path(table), "path.png")
     scaled = (table.X - table.X.mean(axis=0)) / table.X.std(axis=0)
+    save(noise(scaled, table.y), "noise.png")
     figure = Figure(figsize=(9.2, 3.5), dpi=120, layout="constrained")
     axes = figure.subplots(1, 2)
     for ax, X, title in (
