@@ -105,6 +105,9 @@ def test_without_noise_the_run_is_the_one_without_it(nothing):
     np.testing.assert_array_equal(result.x, expected.x)
     np.testing.assert_array_equal(result.trace["f"], expected.trace["f"])
     assert "noise" not in result
+    expected = mdbopt.minimize(lambda x: fun(x)[0], x0)
+    result = mdbopt.minimize(lambda x: fun(x)[0], x0, noise=nothing)
+    np.testing.assert_array_equal(result.x, expected.x)
 
 
 def test_f_never_rises_by_more_than_twice_its_noise():
@@ -113,6 +116,19 @@ def test_f_never_rises_by_more_than_twice_its_noise():
     result = mdbopt.minimize(Noisy(fun, *noise), x0, jac=True, noise=noise)
     accepted = result.trace["f"][result.trace["accepted"]]
     assert (accepted <= np.minimum.accumulate(accepted) + 2 * noise[0]).all()
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3])
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_levels_that_are_too_small_still_end(problem, share):
+    fun, _, x0, _ = PROBLEMS[problem]
+    noise = levels_of(problem, (1e-3, 1e-3))
+    noisy = Noisy(fun, *noise, law="normal")
+    given = share * noise[0], share * noise[1]
+    result = mdbopt.minimize(noisy, x0, jac=True, noise=given)
+    assert result.status in (0, 2, 4)
+    assert noisy.calls < 1500
+    assert fun(result.x)[0] <= fun(x0)[0]
 
 
 # --- bounds, a penalty, other dtypes and methods --------------------------------------------------
@@ -221,6 +237,19 @@ def test_differences_count_each_point_of_an_estimate():
     )
     assert result.nfev == noisy.calls
     assert result.noise[1] > result.noise[0]
+
+
+def test_differences_reach_the_floor_of_their_own_noise():
+    """With h = 1e-2 and noise of 1e-3 each derivative is off by 0.2 at most, by h/2 times f''."""
+    fun, curvature, x0, _ = PROBLEMS["well-conditioned"]
+    noisy = Noisy(fun, 1e-3, 0.0)
+    result = mdbopt.minimize(
+        lambda x: noisy(x)[0], x0, noise="estimate", options={"eps": 1e-2, "maxfun": 50_000}
+    )
+    assert (result.status, result.nfev) == (4, noisy.calls)
+    off = np.sqrt(30) * (0.2 + 0.5e-2 * 10)
+    assert fun(result.x)[0] <= 4e-3 + off**2 / curvature
+    assert fun(result.x)[0] < 1e-2 * fun(x0)[0]
 
 
 def test_a_run_resumes_with_the_levels_it_measured(tmp_path):

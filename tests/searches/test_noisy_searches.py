@@ -55,6 +55,22 @@ def test_no_valid_step_size_is_ever_cut_off(seed, shares, kind):
     assert all((b >= p * (1 - 1e-6)).all() for b in box)
 
 
+@pytest.mark.parametrize("kind", [Noisy, Adversary])
+@pytest.mark.parametrize("share", [1e-4, 1e-2, 1.0])
+def test_f_is_never_more_than_four_times_its_noise_above_the_least_it_was(share, kind):
+    fun, _, x0 = coupled(8, 2)
+    f, g = fun(x0)
+    noisy = kind(fun, share * f, share * np.linalg.norm(g))
+    search = mdbopt.Guarded(noise=(noisy.f_error, noisy.g_error))
+    state = search.init(x0, *noisy(x0))
+    least = f
+    while not search.converged(state) and state.nfev < 300:
+        search.judge(state, *noisy(search.propose(state)))
+        assert fun(state.x)[0] <= least + 4 * noisy.f_error
+        least = min(least, fun(state.x)[0])
+    assert search.converged(state)
+
+
 def test_untold_the_same_noise_cuts_valid_step_sizes_off():
     fun, p, x0 = coupled(8, 0)
     f, g = fun(x0)

@@ -87,7 +87,7 @@ def minimize(
         leads to, and with ``l1`` the subgradient of least norm; so it is in ``trace``. ``ftol``:
         converged when an accepted step lowers f by no more than ftol·max(|f|, 1), dimensionless
         (default 0: never; with "2-point" and "3-point" 2⁻⁵², 2⁻²³ in float32: where f no longer
-        tells).
+        tells; 0 with ``noise``).
         ``maxiter``, ``maxfun``: iterations and evaluations of f at most (default 20,000 each, inf:
         no limit; for ``maxfun`` with differences, what 20,000 gradients take; those at x0 are
         always made). None stands for the default of any of these. ``disp``: print the outcome.

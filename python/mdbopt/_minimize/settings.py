@@ -85,6 +85,7 @@ def read_options(
         raise TypeError(f"options: expected a dict, got {type(options).__name__}")
     name = method_name(method)
     given = dict(options or {})
+    _hand_on_noise(name, noise, given)
     inexact = by_differences(jac) and jac != "cs"
     gtol = given.pop("gtol", None)
     if gtol is None:
@@ -93,7 +94,8 @@ def read_options(
     gtol = _checks.real("gtol", gtol, least=0.0)
     ftol = given.pop("ftol", None)
     if ftol is None:
-        ftol = DIFFERENCES_FTOL[dtype] if inexact else 0.0
+        # With noise what a step lowers f by is not what is told of it.
+        ftol = DIFFERENCES_FTOL[dtype] if inexact and "noise" not in given else 0.0
     ftol = _checks.real("ftol", ftol, least=0.0)
     maxiter = _checks.limit("maxiter", given.pop("maxiter", None), least=0, default=DEFAULT_LIMIT)
     maxfun = given.pop("maxfun", None)
@@ -112,7 +114,6 @@ def read_options(
         )
     rows = _bounds_of(name, bounds, given, size, dtype)
     _hand_on_penalty(name, l1, given, size)
-    _hand_on_noise(name, noise, given)
     of_differences = DIFFERENCE_OPTIONS if by_differences(jac) else ()
     of_search = find_method(name).options()
     _warn_of_unknown([key for key in given if key not in (*of_search, *of_differences)], stacklevel)
