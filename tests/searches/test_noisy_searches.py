@@ -55,6 +55,22 @@ def test_no_valid_step_size_is_ever_cut_off(seed, shares, kind):
     assert all((b >= p * (1 - 1e-6)).all() for b in box)
 
 
+def test_a_cut_has_room_for_the_error_of_its_slope():
+    """Noise along the flat x_0, where the step is long, makes ⟨s, y⟩ look 0.6 of what it is."""
+    error = 2e-3
+
+    def told(x, sign):
+        return 10 * x[0] + 0.5 * x[1] ** 2, np.array([10 + sign * error, x[1]])
+
+    search = mdbopt.Guarded(noise=(0, error), forward=1.0)
+    x0 = np.array([0.0, 1.0])
+    state = search.init(x0, *told(x0, -1))
+    trial = search.propose(state)
+    assert search.judge(state, *told(trial, 1))
+    largest = 2 * x0.size * state.step_sizes[1]
+    assert 1 <= largest < 1.2  # and p = 1
+
+
 @pytest.mark.parametrize("kind", [Noisy, Adversary])
 @pytest.mark.parametrize("share", [1e-4, 1e-2, 1.0])
 def test_f_is_never_more_than_four_times_its_noise_above_the_least_it_was(share, kind):
