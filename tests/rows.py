@@ -217,6 +217,13 @@ def carry_box(v, s, _put):
     return {"b": 1.0 / maximum(maximum(inverse, s["unit"] * v["l2_now"]), 1.0)}, ()
 
 
+def carry_set(v, s, _put):
+    lost = maximum(v["l2_before"] - v["l2_now"], 0.0)
+    share = minimum(v["l2_now"] / maximum(v["l2_before"], 2.0**-1022), 1.0)
+    left = maximum(maximum(1.0 - s["unit"] * lost * v["b_old"], share), 1.0 / s["most"])
+    return {"b": v["b_old"] / left}, ()
+
+
 def learn_from_points(v, s, _put):
     y = s["scale"] * v["g_trial"] - s["scale"] * v["g"]
     return learn({**v, "s": v["x_trial"] - v["x"], "y": y}, s["cut"] * (y * y), UNLIMITED)
@@ -490,6 +497,11 @@ ROWS = (
             dict.fromkeys(("b_old", "l2_before", "l2_now", "b"), POSITIVE),
             ({"unit": 0.3}, {"unit": 40.0}),
             apply=carry_box,
+        ),
+        "carry_set": Row(
+            dict.fromkeys(("b_old", "l2_before", "l2_now", "b"), POSITIVE),
+            ({"unit": 0.3, "most": 100.0}, {"unit": 40.0, "most": 3.0}),
+            apply=carry_set,
         ),
         "norm": Row({"a": SIGNED}, SCALED, gather=norm),
         "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),

@@ -53,10 +53,10 @@ using Rules = RuleList<
     AdaGrad, AdaGradNorm, RmsProp<Plain>, RmsProp<Centered>, RmsProp<WithMomentum>,
     RmsProp<CenteredWithMomentum>, Rprop, HypergradientSgd, HypergradientAdam, AdditiveRates,
     LogRates, WeightRates, Osgm, PairSums, BarzilaiBorwein, OsgmLearn, OsgmLearnInMetric, CarryPair,
-    CarryBox, NormalizedGdArray, NormalizedGdArrayMomentum, Agc, Lamb, Lars, StableAdam, MarsAdam,
-    MarsLion, Clip<LinearClip>, Clip<UniformClip>, AlongClip, WithinDecrease, Face, FaceNorm,
-    FaceMetric, FaceMask, Restrict, PairTable, StepSecant, AdamSecondMoment, Adamax, Adadelta,
-    LaProp, Adan, AdEMAMix, ScheduleFreeSgd, ScheduleFreeAdam, Proximal<LinearProximal>,
+    CarryBox, CarrySet, NormalizedGdArray, NormalizedGdArrayMomentum, Agc, Lamb, Lars, StableAdam,
+    MarsAdam, MarsLion, Clip<LinearClip>, Clip<UniformClip>, AlongClip, WithinDecrease, Face,
+    FaceNorm, FaceMetric, FaceMask, Restrict, PairTable, StepSecant, AdamSecondMoment, Adamax,
+    Adadelta, LaProp, Adan, AdEMAMix, ScheduleFreeSgd, ScheduleFreeAdam, Proximal<LinearProximal>,
     Proximal<UniformProximal>, Orthant, Composite>;
 
 }  // namespace mdbopt::MDBOPT_ISA

@@ -23,6 +23,7 @@ class Multidimensional final : public Search {
  private:
   void allocate_more() override;
   void start() override;
+  void inherit(const Heritage& heritage) override;
   bool outgrown() override { return linked_seeker_ && control_.seeking == 0; }
   bool ready() const override { return control_.proposal.finite(); }
   void link(Program& program, void* control) override;

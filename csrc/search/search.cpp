@@ -308,12 +308,6 @@ void Search::check_fits(const Heritage& heritage) const {
   }
 }
 
-void Search::inherit(const Heritage& /*heritage*/) {
-  throw Error(
-      "warm_start: expected None or, for what can be carried over, the method guarded, got " +
-      options_.method);
-}
-
 void Search::begin(const Tensor& x, double f, const Tensor& g, const Heritage& heritage) {
   if (judgement_.now.evaluations != 0)
     throw Error("init: the search has started already; make a new one");

@@ -171,7 +171,7 @@ class Search {
   // f, g and the scale are set: sets the first step's length.
   virtual void start() = 0;
   // After start: takes over what an earlier search that fits has learnt.
-  virtual void inherit(const Heritage& heritage);
+  virtual void inherit(const Heritage& heritage) = 0;
   // Makes room for what a judgement may add. True: the steps are to be made anew.
   virtual bool outgrown() { return false; }
   // Whether the trial is a point to be judged.

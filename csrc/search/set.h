@@ -23,6 +23,8 @@
 
 namespace mdbopt::search {
 
+struct Heritage;
+
 // A method's kind; throws Error for any but box, ellipsoid, simplex and backtracking.
 ShapeKind shape_of(const std::string& method);
 
@@ -35,6 +37,10 @@ class Set {
   SetFacts facts() const { return facts_; }
   const Groups& groups() const { return groups_; }
   void link(SetsControl& control) const;
+  // Becomes the least set of its shape and `extent` that is known to hold what is valid now, if `earlier`
+  // did so for the objective before.
+  void inherit(const Set& earlier, const Extent& old, const Heritage& heritage,
+               Extent& extent) const;
 
   // Its part of a judgement, in this order; the slots are those of the control.
   void secant(Builder& builder, SetsControl& control) const;

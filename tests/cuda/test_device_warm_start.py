@@ -17,9 +17,8 @@ def evaluate(x, l2):
     return f, (CURVATURES * away + l2 * x).astype(x.dtype)
 
 
-def run(give, take, dtype, known):
+def run(search, give, take, dtype, known):
     """Return the state of a search that another one has begun, after some steps of both."""
-    search = mdbopt.Guarded(memory=7)
     x = np.zeros(SIZE, dtype)
 
     def told(at, l2):
@@ -43,11 +42,25 @@ def run(give, take, dtype, known):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("known", [True, False])
 def test_the_bits_are_those_of_the_cpu(library, dtype, known):
-    here, other = run(lambda a: a, lambda a: a, dtype, known)
-    there, state = run(library.array, library.numpy, dtype, known)
+    search = mdbopt.Guarded(memory=7)
+    here, other = run(search, lambda a: a, lambda a: a, dtype, known)
+    there, state = run(search, library.array, library.numpy, dtype, known)
     assert here["pairs"] == there["pairs"] > 3
     for name in ("set_b", "set_growth", "metric_kind", "metric_scale", "x", "trial"):
         assert here[name].tobytes() == there[name].tobytes(), name
+    np.testing.assert_array_equal(library.numpy(state.x), other.x)
+
+
+@pytest.mark.parametrize("name", ["Box", "Simplex", "Ellipsoid", "Backtracking"])
+@pytest.mark.parametrize("known", [True, False])
+def test_sets_have_the_bits_of_the_cpu(library, name, known):
+    search = getattr(mdbopt, name)()
+    here, other = run(search, lambda a: a, lambda a: a, np.float64, known)
+    there, state = run(search, library.array, library.numpy, np.float64, known)
+    assert here["seeking"] == 0
+    for entry in here:
+        if entry.startswith("set_") or entry in ("x", "trial"):
+            assert here[entry].tobytes() == there[entry].tobytes(), entry
     np.testing.assert_array_equal(library.numpy(state.x), other.x)
 
 

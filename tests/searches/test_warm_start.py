@@ -221,14 +221,6 @@ def test_refusals_name_what_does_not_fit(case):
         search.init(*args, warm_start=earlier)
 
 
-def test_sets_carry_nothing_over():
-    fun = ridge(0.01)
-    search = mdbopt.Box()
-    state = search.init(fun.x0, *fun(fun.x0))
-    with pytest.raises(ValueError, match="warm_start: expected None or, for what can be carried"):
-        search.init(fun.x0, *fun(fun.x0), warm_start=state)
-
-
 @pytest.mark.parametrize(
     ("l2", "words"),
     [((0.1,), "a pair"), (0.1, "a pair"), ((0.1, -1.0), ">= 0"), ((0.1, [np.nan]), "finite")],

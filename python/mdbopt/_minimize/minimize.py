@@ -136,10 +136,10 @@ def minimize(
         gradient of their own piece, which may be empty. They need ``jac=True`` or a callable.
 
     warm_start : WarmStart, OptimizeResult or SearchState, optional
-        An earlier run by the method "guarded" over as many variables, of the same dtype, device and
-        groups: this one starts with what it has learnt of step sizes and curvature. Pass a
-        `WarmStart` where the objectives differ in ``l2`` alone, which is then exact. A run that is
-        resumed goes on without it.
+        An earlier run by the same method, "guarded" or one of the sets, over as many variables, of
+        the same dtype, device and groups: this one starts with what it has learnt of step sizes
+        and curvature. Pass a `WarmStart` where the objectives differ in ``l2`` alone, which is then
+        exact. A run that is resumed goes on without it.
 
     Returns
     -------

@@ -142,8 +142,8 @@ class Search:
             Its gradient there; copied. On the CPU in any form whose numbers x's dtype holds:
             integers, lists, narrower floats, any strides.
         warm_start : WarmStart, SearchState or OptimizeResult, optional
-            Of `Guarded` only: an earlier search of the same size, dtype, device and groups, whose
-            box and pairs this one starts with; see `WarmStart`.
+            An earlier search of the same method, size, dtype, device and groups, whose set of step
+            sizes and pairs this one starts with; see `WarmStart`.
 
         Returns
         -------
@@ -267,7 +267,8 @@ def begin(core: Any, x: Any, f: float, g: Any, warm_start: Any) -> None:
         return
     if not isinstance(core, _core.SearchState):
         raise ValueError(
-            "warm_start: expected None or, for what can be carried over, the method guarded"
+            "warm_start: expected None for a method that carries nothing over; those that do are "
+            + ", ".join(_warm_start.CARRIED)
         )
     start = _warm_start.warm_start(warm_start)
     core.init_from(x, f, g, start.earlier._core, start.coefficients(math.prod(np.shape(x))))

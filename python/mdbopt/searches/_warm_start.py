@@ -11,22 +11,29 @@ from mdbopt import _checks, _core
 from mdbopt._arrays import is_device, real_array
 from mdbopt.searches._state import SearchState
 
+# Methods that carry over what they have learnt, to a run by the same one.
+CARRIED = ("guarded", "box", "simplex", "ellipsoid", "backtracking")
+
 
 @dataclass(frozen=True, eq=False)
 class WarmStart:
-    r"""An earlier search of `Guarded`, whose box and pairs a new one starts with.
+    r"""An earlier search, whose set of step sizes and pairs a new one of its kind starts with.
 
     Where the new objective is the old one but for the coefficients of ½ Σ l2_i x_i², the secant
-    pairs (s, y) and the box {0 <= q <= b} are carried over exactly:
+    pairs (s, y) of `Guarded` and the box {0 <= q <= b} are carried over exactly:
 
     .. math:: y' = y + (l_2' - l_2) \circ s, \qquad
               \frac1{b'} = \max\left(\frac1b + l_2' - l_2,\; l_2'\right)
 
+    So is the one step size of `Backtracking`, with the least of l2' - l2 and the largest l2'. The
+    axes of `Simplex` and `Ellipsoid` become larger where l2 has become less, by as much as a step
+    size can, and stay as they are where it has grown.
+
     Where it is not known how the objectives differ, pairs stay as they are, which costs no
-    guarantee, and the box becomes 100 times as large: the valid step sizes stay in it where no
+    guarantee, and the set becomes 100 times as large: the valid step sizes stay in it where no
     curvature has become less than a hundredth of what it was.
 
-    Where either search has bounds or l1, the box is carried over and pairs are not: they see the
+    Where either search has bounds or l1, the set is carried over and pairs are not: they see the
     face of their search alone.
 
     Parameters
@@ -41,7 +48,7 @@ class WarmStart:
     Raises
     ------
     TypeError
-        When ``earlier`` is neither, or a result of a method that learns no box.
+        When ``earlier`` is neither, or a result of a method that learns no set.
     ValueError
         When ``l2`` is not as above.
 
@@ -92,11 +99,15 @@ def _state_of(earlier: Any) -> SearchState:
     state = earlier if isinstance(earlier, SearchState) else getattr(earlier, "state", None)
     if not isinstance(state, SearchState) or not isinstance(state._core, _core.SearchState):
         raise TypeError(
-            "warm_start: expected a WarmStart, a SearchState or a result of minimize by the method "
-            f"guarded, got {type(earlier).__name__}"
-            + ("" if state is not None else " without a state")
+            "warm_start: expected a WarmStart, a SearchState or a result of minimize by one of "
+            f"{', '.join(CARRIED)}, got {type(earlier).__name__}" + _lacking(state)
         )
     return state
+
+
+def _lacking(state: Any) -> str:
+    """Say what a result is of, by its ``state``."""
+    return " without a state" if state is None else " of another method"
 
 
 def _pair(name: str, values: Any) -> tuple[Any, Any]:
