@@ -28,14 +28,24 @@ def fits(X, y):
     }
 
 
-def path(table):
-    fun = problems.logistic(table.X, table.y)
+def path(table, runs, scales):
     figure = Figure(figsize=(7.2, 3.6), dpi=120, layout="constrained")
-    runs = mdbopt.path(fun, np.logspace(2, -2, 17) / fun.n)
-    scales = [*table.X.std(axis=0), 0.0]  # the intercept is not penalised
     names = [*table.feature_names, "intercept"]
-    plot.path(runs, ax=figure.subplots(), names=names, scales=scales)
+    # The intercept is not penalised.
+    plot.path(runs, ax=figure.subplots(), names=names, scales=[*scales, 0.0])
     return figure
+
+
+def l2_path(table):
+    fun = problems.logistic(table.X, table.y)
+    return path(table, mdbopt.path(fun, np.logspace(2, -2, 17) / fun.n), table.X.std(axis=0))
+
+
+def l1_path(table):
+    scaled = (table.X - table.X.mean(axis=0)) / table.X.std(axis=0)
+    fun = problems.logistic(scaled, table.y)
+    runs = mdbopt.path(fun, l2=0.0, l1=np.logspace(-0.4, -3, 40))
+    return path(table, runs, np.ones(scaled.shape[1]))
 
 
 def noise(X, y):
@@ -89,7 +99,8 @@ def of_studies(folder):
 
 def main():
     table = data.breast_cancer()
-    save(path(table), "path.png")
+    save(l2_path(table), "path.png")
+    save(l1_path(table), "l1_path.png")
     scaled = (table.X - table.X.mean(axis=0)) / table.X.std(axis=0)
     save(noise(scaled, table.y), "noise.png")
     figure = Figure(figsize=(9.2, 3.5), dpi=120, layout="constrained")

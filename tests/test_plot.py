@@ -272,6 +272,17 @@ def test_a_path_has_a_line_for_each_weight():
     assert largest == 2.0 * max(np.abs(run.x).max() for run in runs[1:])
 
 
+def test_a_path_over_l1_is_drawn_over_l1():
+    fun = mdbopt.problems.least_squares(np.eye(3) * [1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
+    runs = mdbopt.path(fun, l2=[0.1, 0.2, 0.3], l1=[0.0, 0.1, 0.01])
+    ax = mdbopt.plot.path(runs, scales=[1.0] * 4)
+    assert ax.get_xlabel() == "l1"
+    for line in ax.lines:
+        np.testing.assert_array_equal(line.get_xdata(), [0.01, 0.1])
+    drawn = {tuple(line.get_ydata()) for line in ax.lines}
+    assert drawn == set(zip(runs[2].x.tolist(), runs[1].x.tolist(), strict=True))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -243,12 +243,12 @@ def path(
     names: Sequence[str] | None = None,
     scales: Any = None,
 ) -> Axes:
-    """Draw the weights of a path over l2, one line each.
+    """Draw the weights of a path over l2, or over l1 where that is not 0, one line each.
 
     Parameters
     ----------
     results : sequence of OptimizeResult
-        What `mdbopt.path` returned, at least one. An l2 of 0 has no place on the axis.
+        What `mdbopt.path` returned, at least one. A penalty of 0 has no place on the axis.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a new figure, reached by ``ax.figure``.
     names : sequence of str, optional
@@ -281,9 +281,10 @@ def path(
     runs = list(results) if not isinstance(results, Mapping) else []
     if not runs or not all("l2" in run for run in runs):
         raise ValueError("results: expected a sequence of at least one result, each with an l2")
-    shown = sorted((run for run in runs if run.l2 > 0.0), key=lambda run: run.l2)
+    over = "l1" if any(run.get("l1", 0.0) > 0.0 for run in runs) else "l2"
+    shown = sorted((run for run in runs if run[over] > 0.0), key=lambda run: run[over])
     if not shown:
-        raise ValueError("results: expected one with l2 > 0, got none")
+        raise ValueError("results: expected one with l2 > 0 or l1 > 0, got none")
     weights = np.array([np.asarray(run.x, dtype=np.float64) for run in shown])
     size = weights.shape[1]
     for name, value in (("names", names), ("scales", scales)):
@@ -302,9 +303,9 @@ def path(
         if names is not None and not named:
             style["color"] = OTHERS
         label = names[weight] if names is not None and named else "_weight"
-        ax.plot([run.l2 for run in shown], weights[:, weight], label=label, **style)
+        ax.plot([run[over] for run in shown], weights[:, weight], label=label, **style)
     ax.set_xscale("log")
-    ax.set_xlabel("l2")
+    ax.set_xlabel(over)
     ax.set_ylabel("weight over its largest magnitude" if scales is None else "weight, scaled")
     if names is None:
         _finish(ax, handles=[])

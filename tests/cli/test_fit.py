@@ -318,6 +318,20 @@ def test_cross_validation_chooses_l2(capsys):
     assert f"l2: {summary['l2']:.3g}, of 17 values from 1 to 0.0001, by 3 folds" in out
 
 
+def test_cross_validation_chooses_l1(capsys):
+    arguments = ("--cv", "3", "--l1", "0.05", "--l2", "0", "--gtol", "1e-5")
+    summary = fit_json(capsys, *arguments)
+    found = summary["cv"]
+    assert (found["folds"], len(found["l1"]), set(found["l2"])) == (3, 17, {0.0})
+    assert (max(found["l1"]), min(found["l1"])) == (5.0, 5e-4)
+    assert found["loss"][found["best"]] == min(found["loss"])
+    assert summary["l1"] == found["l1"][found["best"]]
+    code, out, _ = run(capsys, "fit", *arguments)
+    assert code == 0
+    assert f"l1: {summary['l1']:.3g}, of 17 values from 5 to 0.0005, by 3 folds" in out
+    assert f"l2 = 0, l1 = {summary['l1']:.3g}" in out
+
+
 def test_l1_makes_weights_zero(capsys):
     summary = fit_json(capsys, "--l1", "0.05", "--l2", "0")
     assert (summary["l1"], summary["l2"]) == (0.05, 0)
@@ -342,7 +356,6 @@ def test_l1_makes_weights_zero(capsys):
         (("--l1", "nan"), "--l1: expected a finite number >= 0, got nan"),
         (("--l1", "1", "--compare", "lbfgs"), "--l1: expected 0 with method lbfgs, or one of guar"),
         (("--l1", "1", "--method", "adam"), "--l1: expected 0 with method adam, or one of guarded"),
-        (("--l1", "1", "--cv", "3"), "--cv: chooses among values of --l2 without --l1, expected"),
     ],
 )
 def test_l1_says_what_it_goes_with(capsys, arguments, error):

@@ -62,7 +62,7 @@ def test_a_checkpoint_of_a_warm_start_resumes_to_the_same_bits(tmp_path):
 
 @pytest.mark.parametrize(
     ("method", "words"),
-    [("box", "a search of method box, got guarded"), ("bb", "None for a method that carries noth")],
+    [("box", "a search of method box, got guarded"), ("bb", "None for a method that carries")],
 )
 def test_other_methods_refuse(method, words):
     with pytest.raises(ValueError, match=f"warm_start: expected {words}"):

@@ -77,7 +77,7 @@ def path(
     >>> [run.x.round(4).tolist() for run in mdbopt.path(fun, l2=0.0, l1=[2.0, 0.2])]
     [[0.0, 3.0], [1.7, 1.3]]
     """
-    values = _pairs(problem, l2, l1)
+    values = penalties(problem, l2, l1)
     start = problem.x0 if x0 is None and warm_start is None else x0
     runs: dict[tuple[float, float], OptimizeResult] = {}
     before: RowsProblem | None = None
@@ -101,27 +101,22 @@ def path(
     return [runs[value] for value in values]
 
 
-def _pairs(problem: Any, l2: Any, l1: Any) -> list[tuple[float, float]]:
-    """Return (l1, l2) of each run."""
-    if l1 is None:
-        return [(0.0, value) for value in penalties(problem, l2)]
-    strengths = _numbers("l1", l1)
-    ridges = penalties(problem, np.full(len(strengths), l2) if np.ndim(l2) == 0 else l2)
-    if len(ridges) != len(strengths):
-        raise ValueError(
-            f"l1: expected as many numbers as of l2, {len(ridges)}, got {len(strengths)}"
-        )
-    return list(zip(strengths, ridges, strict=True))
-
-
-def penalties(problem: Any, l2: Any) -> list[float]:
-    """Return the values of l2, or raise for what has no path."""
+def penalties(problem: Any, l2: Any, l1: Any) -> list[tuple[float, float]]:
+    """Return (l1, l2) of each run, or raise for what has no path."""
     if not isinstance(problem, RowsProblem):
         raise TypeError(
             "problem: expected logistic, softmax, least_squares or smoothed_svm of "
             f"mdbopt.problems, got {type(problem).__name__}"
         )
-    return _numbers("l2", l2)
+    if l1 is None:
+        return [(0.0, value) for value in _numbers("l2", l2)]
+    strengths = _numbers("l1", l1)
+    ridges = _numbers("l2", np.full(len(strengths), l2) if np.ndim(l2) == 0 else l2)
+    if len(ridges) != len(strengths):
+        raise ValueError(
+            f"l1: expected as many numbers as of l2, {len(ridges)}, got {len(strengths)}"
+        )
+    return list(zip(strengths, ridges, strict=True))
 
 
 def _numbers(name: str, given: Any) -> list[float]:

@@ -30,7 +30,7 @@ LOSSES: dict[str, tuple[Callable[..., RowsProblem], str]] = {
 }
 STATUSES = {0: "converged", 1: "limit", 2: "precision", 3: "not finite", 99: "stopped"}
 REASON_ASKED = "--loss"
-# What --cv chooses among, over l2.
+# What --cv chooses among, over l2, or over l1 where there is one.
 VALUES = np.logspace(2, -2, 17)
 EPILOG = """\
 DATA is .csv, .tsv, .data or .txt (columns of text), LIBSVM (svmlight) text, .npz (X and y, or a
@@ -46,7 +46,8 @@ classes
 for softmax classes[z.argmax(axis=1)], and for squares z itself.
 
 --cv 5 fits 17 values of l2, from 100 down to 0.01 times --l2 or 1/rows, to each four fifths of the
-rows, and takes the one with the least mean loss over the rows that were left out.
+rows, and takes the one with the least mean loss over the rows that were left out. With --l1 they
+are values of l1, from 100 down to 0.01 times --l1, and l2 stays.
 
 --l1 adds that number times the sum of |w|, the intercept left out as by --l2, and makes weights
 exactly 0; with --l2 0 it is the lasso, else the elastic net. max|g| is then that of the
@@ -82,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cv",
         type=int,
         metavar="FOLDS",
-        help="choose l2 by cross-validation over so many parts of the rows",
+        help="choose l2, or l1 with --l1, by cross-validation over so many parts of the rows",
     )
     add(
         "--l1",
@@ -151,8 +152,10 @@ def run(args: argparse.Namespace) -> None:
     _check_l1(args, methods)
     if args.cv is not None:
         _checks.whole("--cv", args.cv, least=2)
-        if args.l2 == 0.0:
-            raise ValueError("--cv: chooses among multiples of --l2, expected it above 0, got 0")
+        if args.l2 == 0.0 and args.l1 == 0.0:
+            raise ValueError(
+                "--cv: chooses among multiples of --l2, or of --l1, expected one above 0, got 0"
+            )
     if args.save is not None:
         args.save = _model.file_name(args.save)
     if args.save and args.plot and args.save.absolute() == args.plot.absolute():
@@ -170,8 +173,8 @@ def run(args: argparse.Namespace) -> None:
     )
     validation = None
     if args.cv is not None:
-        validation = _cross_validate(fun, args.cv, limits)
-        fun = fun.with_l2(validation.run.l2)
+        validation = _cross_validate(fun, args, limits)
+        fun, args.l1 = fun.with_l2(validation.run.l2), validation.run.l1
     l1 = fun.l1_of_weights(args.l1) if args.l1 > 0.0 else None
     # Beside JSON only a person is shown progress.
     show = not args.json or is_terminal(sys.stderr)
@@ -187,10 +190,16 @@ def run(args: argparse.Namespace) -> None:
     _report(args, found, (loss, reason), fun, limits, results, validation)
 
 
-def _cross_validate(fun: RowsProblem, folds: int, limits: _runs.Limits) -> mdbopt.CrossValidation:
-    """Choose among `VALUES` times the problem's l2."""
-    _checks.whole("--cv", folds, least=2, below=fun.n + 1)
-    return mdbopt.cross_validate(fun, VALUES * fun.l2, folds=folds, options=limits.options())
+def _cross_validate(
+    fun: RowsProblem, args: argparse.Namespace, limits: _runs.Limits
+) -> mdbopt.CrossValidation:
+    """Choose among `VALUES` times l1, or the problem's l2."""
+    _checks.whole("--cv", args.cv, least=2, below=fun.n + 1)
+    if args.l1 > 0.0:
+        l2, l1 = fun.l2, VALUES * args.l1
+    else:
+        l2, l1 = VALUES * fun.l2, None
+    return mdbopt.cross_validate(fun, l2, l1=l1, folds=args.cv, options=limits.options())
 
 
 def _report(
@@ -235,8 +244,6 @@ def _check_l1(args: argparse.Namespace, methods: list[str]) -> None:
     """Raise unless --l1 is a penalty, and all that is asked for goes with it."""
     if _checks.real("--l1", args.l1, least=0.0) == 0.0:
         return
-    if args.cv is not None:
-        raise ValueError("--cv: chooses among values of --l2 without --l1, expected no --l1")
     for method in methods:
         if method not in _runs.penalised_methods():
             raise ValueError(
@@ -349,6 +356,7 @@ def _of_validation(found: mdbopt.CrossValidation) -> dict[str, Any]:
     return {
         "folds": len(found.losses),
         "l2": found.l2.tolist(),
+        "l1": found.l1.tolist(),
         "loss": [_finite(float(loss)) for loss in found.mean],
         "error": [_finite(float(error)) for error in found.error],
         "best": found.best,
@@ -369,9 +377,11 @@ def _decisions(summary: dict[str, Any]) -> str:
         )
     if summary["cv"]:
         validation, best = summary["cv"], summary["cv"]["best"]
+        name = "l1" if summary["l1"] else "l2"
+        values = validation[name]
         lines.append(
-            f"l2: {validation['l2'][best]:.3g}, of {len(validation['l2'])} values from "
-            f"{max(validation['l2']):.3g} to {min(validation['l2']):.3g}, by {validation['folds']} "
+            f"{name}: {values[best]:.3g}, of {len(values)} values from "
+            f"{max(values):.3g} to {min(values):.3g}, by {validation['folds']} "
             f"folds: loss {_shown(validation['loss'][best], '.6g')} +- "
             f"{_shown(validation['error'][best], '.2g')}, {validation['nfev']:,} evaluations"
         )
