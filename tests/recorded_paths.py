@@ -92,6 +92,23 @@ def valley(size):
 
 
 PROBLEMS = {"columns": columns, "hinges": hinges, "valley": valley}
+RESTRICTIONS = ("bounds", "l1", "bounds and l1")
+
+
+def bounds(x0):
+    """Return bounds around x0: of four coordinates two have both, one has each."""
+    unit = np.where(x0 == 0, 1.0, np.abs(x0))
+    k = np.arange(x0.size)
+    lower = np.where(k % 4 == 2, -np.inf, x0 - np.ldexp(unit, -(k % 3)))
+    upper = np.where(k % 4 == 3, np.inf, x0 + np.ldexp(unit, -(k % 5)))
+    return np.stack([lower, upper], axis=1)
+
+
+def penalties(fun, x0):
+    """Return l1 of about the gradient at x0, and 0 of every fifth coordinate."""
+    k = np.arange(x0.size)
+    size = np.exp2(np.floor(np.log2(np.maximum(np.abs(fun(x0)[1]), 2.0**-20))))
+    return np.where(k % 5 == 4, 0.0, np.ldexp(size, -(k % 4) - 1))
 
 
 @dataclass(frozen=True)
@@ -104,13 +121,15 @@ class Case:
     grouped: bool = False
     dtype: str = "float64"
     size: int = NARROW
+    within: str = ""
 
     @property
     def name(self):
         given = [f"{name}={value}" for name, value in self.options.items()]
         groups = ["groups"] if self.grouped else []
+        within = [self.within] if self.within else []
         return " ".join(
-            [self.problem, str(self.size), self.dtype, self.search.method, *given, *groups]
+            [self.problem, str(self.size), self.dtype, self.search.method, *given, *groups, *within]
         )
 
     def run(self, **execution):
@@ -119,8 +138,13 @@ class Case:
         The path is every proposed point and whether x moved there.
         """
         groups = {"groups": np.arange(self.size) * 5 // self.size} if self.grouped else {}
-        search = self.search(**self.options, **groups, **execution)
         fun, x = PROBLEMS[self.problem](self.size)
+        within = {}
+        if "bounds" in self.within:
+            within["bounds"] = bounds(x)
+        if "l1" in self.within:
+            within["l1"] = penalties(fun, x)
+        search = self.search(**self.options, **groups, **within, **execution)
         x = x.astype(self.dtype)
         path = hashlib.sha256()
         _core.take_traffic()
@@ -157,6 +181,36 @@ def methods():
         yield mdbopt.Guarded, {"proposer": proposer}
 
 
+def methods_within():
+    """Yield those that take bounds and l1."""
+    for search, options in methods():
+        if options.get("candidate", "plain") == "plain" and options.get("proposer") in (
+            None,
+            "lbfgs",
+        ):
+            yield search, options
+    yield mdbopt.Guarded, {"memory": 3}
+
+
+def cases_within():
+    """Return what is recorded of bounds and l1."""
+    narrow = [
+        Case(problem, search, options, dtype=dtype, within=within)
+        for problem, (search, options), dtype, within in itertools.product(
+            PROBLEMS, methods_within(), DTYPES, RESTRICTIONS
+        )
+    ]
+    grouped = [
+        Case(problem, search, options, True, within=RESTRICTIONS[-1])
+        for problem, (search, options) in itertools.product(PROBLEMS, methods_within())
+    ]
+    wide = [
+        Case("hinges", search, options, dtype=dtype, size=WIDE, within=RESTRICTIONS[-1])
+        for (search, options), dtype in itertools.product(methods_within(), DTYPES)
+    ]
+    return [*narrow, *grouped, *wide]
+
+
 def cases():
     """Return all that is recorded."""
     narrow = [
@@ -176,7 +230,7 @@ def cases():
             (*methods(), (mdbopt.Guarded, {"memory": 3})), (False, True), DTYPES
         )
     ]
-    return [*narrow, *sized, *wide]
+    return [*narrow, *sized, *wide, *cases_within()]
 
 
 def digest(record):

@@ -28,6 +28,24 @@ def test_the_path_is_that_of_the_record(name):
         assert case.run(**execution) == RECORD[name], f"with {execution}: {WHAT_TO_DO}"
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.within])
+def test_infinite_bounds_and_no_penalty_are_none(name):
+    case = CASES[name]
+    options = {**case.options, "bounds": [(None, None)], "l1": 0.0}
+    other = recorded_paths.Case(
+        case.problem, case.search, options, case.grouped, case.dtype, case.size
+    )
+    assert other.run() == RECORD[name]
+
+
+@pytest.mark.parametrize("case", recorded_paths.cases_within(), ids=lambda case: case.name)
+def test_what_is_recorded_within_is_another_path(case):
+    free = recorded_paths.Case(
+        case.problem, case.search, case.options, case.grouped, case.dtype, case.size
+    )
+    assert free.run()["path"] != RECORD[case.name]["path"]
+
+
 def test_the_record_has_every_case_and_no_other():
     assert list(RECORD) == list(CASES)
 
