@@ -160,6 +160,12 @@ search::Options search_options(const XlaOptions& given) {
     const auto groups = given.get<ffi::Span<const std::int64_t>>("groups");
     options.groups.assign(groups.begin(), groups.end());
   }
+  for (const auto& [name, to] :
+       {std::pair{"lower", &options.lower}, {"upper", &options.upper}, {"l1", &options.l1}}) {
+    if (!given.has(name)) continue;
+    const auto numbers = given.get<ffi::Span<const double>>(name);
+    to->assign(numbers.begin(), numbers.end());
+  }
   options.memory = static_cast<std::size_t>(given.get<std::int64_t>("memory", 0));
   if (given.has("proposer")) options.proposer = given.text("proposer");
   options.execution.threads = static_cast<std::size_t>(given.get<std::int64_t>("threads", 0));
@@ -250,7 +256,8 @@ class XlaJudgement {
     if (search_->converged(0.0)) return tell(false);
     search_->propose();
     const bool moved = search_->judge(f, g);
-    save(loader.next_pair);
+    // Where a face closes, all pairs change.
+    save(given_.has("lower") || given_.has("l1") ? kNoRow : loader.next_pair);
     tell(moved);
   }
   void save(std::size_t changed_pair) {

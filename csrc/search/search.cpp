@@ -95,12 +95,18 @@ void Search::meet(std::size_t size, Dtype dtype) {
   if (reduction_->elements() == 0.0) throw Error(kNoElement);
 }
 
-// A penalty of zeros is none; as for bounds, shards cannot tell.
+bool Search::anywhere(bool here) const {
+  if (reduction_ == nullptr) return here;
+  double shards = here ? 1.0 : 0.0;
+  reduction_->add({&shards, 1});
+  return shards > 0.0;
+}
+
+// A penalty of zeros is none.
 void Search::take_penalty() {
   const std::vector<double>& l1 = options_.l1;
-  const auto zero = [](double number) { return number == 0.0; };
-  judgement_.penalised =
-      !l1.empty() && !(reduction_ == nullptr && std::all_of(l1.begin(), l1.end(), zero));
+  const auto penalises = [](double number) { return number != 0.0; };
+  judgement_.penalised = !l1.empty() && anywhere(std::any_of(l1.begin(), l1.end(), penalises));
   if (!penalised()) return;
   if (l1.size() != 1 && l1.size() != runner_.size) {
     throw Error("l1: expected one number for each coordinate, " + std::to_string(runner_.size) +
@@ -121,15 +127,13 @@ void Search::take_penalty() {
   l1_.write(here.data());
 }
 
-// One bound for all is spread; bounds that are infinite throughout are none. (Shards cannot tell: those
-// of the others may not be.)
+// One bound for all is spread; bounds that are infinite throughout are none.
 void Search::take_bounds() {
-  const auto infinite = [](double bound) { return std::isinf(bound); };
-  const auto none = [&](const std::vector<double>& side) {
-    return std::all_of(side.begin(), side.end(), infinite);
+  const auto finite = [](const std::vector<double>& side) {
+    return std::any_of(side.begin(), side.end(), [](double bound) { return std::isfinite(bound); });
   };
-  judgement_.bounded = !options_.lower.empty() &&
-                       !(reduction_ == nullptr && none(options_.lower) && none(options_.upper));
+  judgement_.bounded =
+      !options_.lower.empty() && anywhere(finite(options_.lower) || finite(options_.upper));
   if (penalised() && options_.lower.empty()) {
     constexpr double kInfinite = std::numeric_limits<double>::infinity();
     options_.lower = {-kInfinite};

@@ -182,6 +182,8 @@ class Search {
   virtual void send() {}
 
   void meet(std::size_t size, Dtype dtype);
+  // Whether it is so here or, where arrays are shards, on any of them.
+  bool anywhere(bool here) const;
   void take_bounds();
   void take_penalty();
   void take_noise();  // the scale is set

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from mdbopt._arrays import real_array
 
 
-def bounds_rows(bounds: Any, size: int | None = None) -> NDArray[np.float64] | None:
+def bounds_rows(
+    bounds: Any, size: int | None = None, *, sharded: bool = False
+) -> NDArray[np.float64] | None:
     """Return bounds as rows (lower, upper), or None where all of them are infinite.
 
     Parameters
@@ -21,6 +23,9 @@ def bounds_rows(bounds: Any, size: int | None = None) -> NDArray[np.float64] | N
     size : int, optional
         How many variables there are; a `scipy.optimize.Bounds` is spread to them. Without it one
         row may stand for all.
+    sharded : bool
+        Whether they are those of one piece of a vector: infinite ones then stay, as those of
+        another piece may not be.
 
     Raises
     ------
@@ -40,7 +45,7 @@ def bounds_rows(bounds: Any, size: int | None = None) -> NDArray[np.float64] | N
             "bounds: expected lower <= upper, none of them NaN, got "
             f"({lower[i]:g}, {upper[i]:g}) for variable {i}"
         )
-    return None if np.isinf(rows).all() else rows
+    return None if np.isinf(rows).all() and not sharded else rows
 
 
 def within(rows: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -12,7 +12,9 @@ from mdbopt import _checks
 from mdbopt._arrays import real_array
 
 
-def penalty_numbers(l1: Any, size: int | None = None) -> float | NDArray[np.float64] | None:
+def penalty_numbers(
+    l1: Any, size: int | None = None, *, sharded: bool = False
+) -> float | NDArray[np.float64] | None:
     """Return a number > 0, or an array of numbers >= 0; None where there is no penalty.
 
     Parameters
@@ -21,6 +23,8 @@ def penalty_numbers(l1: Any, size: int | None = None) -> float | NDArray[np.floa
         0 exempts a variable.
     size : int, optional
         How many variables there are.
+    sharded : bool
+        Whether they are one piece of a vector, which may be empty.
 
     Raises
     ------
@@ -32,7 +36,8 @@ def penalty_numbers(l1: Any, size: int | None = None) -> float | NDArray[np.floa
     if np.ndim(l1) == 0:
         return _checks.real("l1", l1, least=0.0) or None
     numbers = real_array("l1", l1).astype(np.float64)
-    if numbers.ndim != 1 or numbers.size == 0 or size not in (None, numbers.size):
+    least = 0 if sharded else 1
+    if numbers.ndim != 1 or numbers.size < least or size not in (None, numbers.size):
         expected = "(d,)" if size is None else (size,)
         raise ValueError(
             f"l1: expected a number or one for each variable, shape {expected}, got the shape "

@@ -63,7 +63,7 @@ def pieces(cuts):
     return list(itertools.pairwise([0, *cuts, START.size]))
 
 
-def sharded(cuts, dtype=np.float64, groups=None, l1=None, *, method, **options):
+def sharded(cuts, dtype=np.float64, groups=None, l1=None, bounds=None, *, method, **options):
     """Minimise over shards, which exchange their points to evaluate the whole objective."""
     ends = pieces(cuts)
 
@@ -81,6 +81,7 @@ def sharded(cuts, dtype=np.float64, groups=None, l1=None, *, method, **options):
             method=method,
             jac=True,
             l1=None if l1 is None else l1[first:last],
+            bounds=None if bounds is None else bounds[first:last],
             options={**options, **own},
             reducer=meeting.reducer(shard),
         )
@@ -92,13 +93,13 @@ def sharded(cuts, dtype=np.float64, groups=None, l1=None, *, method, **options):
     return results
 
 
-def whole(dtype=np.float64, l1=None, *, method, **options):
+def whole(dtype=np.float64, l1=None, bounds=None, *, method, **options):
     def fun(x):
         f, g = objective(x)
         return f, g.astype(dtype)
 
     x0 = START.astype(dtype)
-    return mdbopt.minimize(fun, x0, method=method, jac=True, l1=l1, options=options)
+    return mdbopt.minimize(fun, x0, method=method, jac=True, l1=l1, bounds=bounds, options=options)
 
 
 PATHS = {
@@ -150,12 +151,49 @@ def test_a_penalty_may_be_zero_on_a_shard(method, dtype):
     options = {"l1": l1, "method": method, "maxfun": 60, "gtol": 0.0}
     alone = whole(dtype, **options)
     assert (alone.x == 0).sum() > 100
-    for cuts in ([2 * CHUNK], [CHUNK, 3 * CHUNK]):
+    for cuts in ([2 * CHUNK], [CHUNK, 3 * CHUNK], [0, 3 * CHUNK, START.size]):
+        alike(sharded(cuts, dtype, **options), alone)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("method", ["box", "backtracking", "guarded"])
+def test_bounds_may_be_infinite_on_a_shard(method, dtype):
+    inside = np.abs(np.arange(START.size) - START.size / 2) < CHUNK
+    upper = np.where(inside, START + 0.01, np.inf)
+    bounds = np.stack([np.full(START.size, -np.inf), upper], axis=1)
+    options = {"bounds": bounds, "method": method, "maxfun": 60, "gtol": 0.0}
+    alone = whole(dtype, **options)
+    assert np.count_nonzero(alone.active) > 100
+    for cuts in ([CHUNK], [CHUNK, 3 * CHUNK], [0, 3 * CHUNK, START.size]):
         results = sharded(cuts, dtype, **options)
-        assert np.array_equal(np.concatenate([r.x for r in results]), alone.x)
-        for result in results:
-            assert np.array_equal(result.trace["f"], alone.trace["f"])
-            assert result.fun == alone.fun
+        alike(results, alone)
+        assert np.array_equal(np.concatenate([r.active for r in results]), alone.active)
+
+
+@pytest.mark.parametrize("method", ["box", "guarded"])
+def test_bounds_and_a_penalty_that_are_none_on_all_shards_are_none(method):
+    options = {"method": method, "maxfun": 60, "gtol": 0.0}
+    alone = whole(**options)
+    infinite = np.tile([-np.inf, np.inf], (START.size, 1))
+    none = {"bounds": infinite, "l1": np.zeros(START.size)}
+    alike(sharded([CHUNK, START.size], **none, **options), alone)
+
+
+def test_a_search_over_an_empty_piece_takes_its_bounds_and_penalty():
+    state = mdbopt.Guarded(l1=np.zeros(0), bounds=np.zeros((0, 2)), reducer=lambda v: v[None])
+    assert state.l1.shape == (0,)
+    for words in ({"l1": np.zeros(0)}, {"l1": np.zeros(0), "reducer": None}):
+        with pytest.raises(ValueError, match="l1: expected a number or one for each variable"):
+            mdbopt.Guarded(**words)
+
+
+def alike(results, alone):
+    """Check that shards have taken the path of the whole."""
+    assert np.array_equal(np.concatenate([r.x for r in results]), alone.x)
+    for result in results:
+        assert np.array_equal(result.trace["f"], alone.trace["f"])
+        assert np.array_equal(result.trace["gmax"], alone.trace["gmax"])
+        assert result.fun == alone.fun
 
 
 @pytest.mark.parametrize("method", ["box", "simplex", "ellipsoid", "guarded"])

@@ -137,8 +137,8 @@ def _bounds_of(
     """Read the bounds of a run, and hand them on to the method."""
     if "bounds" in given:
         raise TypeError("bounds: expected an argument of minimize, got an option of that name")
-    rows = bounds_rows(bounds, size)
-    if rows is None or size == 0:
+    rows = bounds_rows(bounds, size, sharded=given.get("reducer") is not None)
+    if rows is None:
         return None
     if method not in bounded_methods():
         raise ValueError(
@@ -154,7 +154,7 @@ def _hand_on_penalty(method: str, l1: Any, given: dict[str, Any], size: int) -> 
     """Read the penalty of a run, and hand it on to the method."""
     if "l1" in given:
         raise TypeError("l1: expected an argument of minimize, got an option of that name")
-    numbers = penalty_numbers(l1, size)
+    numbers = penalty_numbers(l1, size, sharded=given.get("reducer") is not None)
     if numbers is None:
         return
     if method not in bounded_methods():

@@ -28,7 +28,8 @@ class SearchState(NamedTuple):
     ----------
     value : array, shape ()
         The objective where the last update led, in the parameters' dtype; inf before the first.
-        ``optax.value_and_grad_from_state`` takes it and `grad` from here.
+        With l1 it is without the penalty. ``optax.value_and_grad_from_state`` takes it and `grad`
+        from here.
     grad : pytree
         The gradient there.
     told : array, shape (5,), int32
@@ -78,16 +79,6 @@ class _Search:
             raise ValueError(
                 f'{name}: memory: expected a whole number or "auto", since a state has one size '
                 "under jit, got inf"
-            )
-        if search.bounds is not None:
-            raise ValueError(
-                f"{name}: bounds: expected none, as compiled calls do not pass them on, got "
-                f"{len(search.bounds)}"
-            )
-        if search.l1 is not None:
-            raise ValueError(
-                f"{name}: l1: expected none, as compiled calls do not pass it on, got "
-                f"{np.max(search.l1):g}"
             )
         if options.get("noise") is not None:
             raise ValueError(
@@ -237,6 +228,8 @@ def _attribute(name: str, value: Any) -> Any:
         return np.bool_(value)
     if name == "groups":
         return np.asarray(value, np.int64)
+    if name in ("lower", "upper", "l1"):
+        return np.asarray(value, np.float64)
     if name in ("memory", "threads"):
         return np.int64(value)
     if name == "refine":
@@ -308,7 +301,10 @@ def guarded(**options: Any) -> optax.GradientTransformationExtraArgs:
     by ``jax.vmap`` (one problem after the other) and put into ``jax.lax.while_loop`` and ``scan``.
     The price is that a judgement copies the search's arrays into place and back, of the pairs the
     new one alone, which takes a few times as long as the judgement, and that ``arrays`` has room
-    for all pairs from the start, 8·memory bytes a variable. Outside of jit ``value_fn`` runs
+    for all pairs from the start, 8·memory bytes a variable. Entries of
+    ``bounds`` and ``l1`` are those of ``jax.flatten_util.ravel_pytree``; with them all pairs are
+    copied back. ``state.arrays["x"]`` is within the bounds; parameters are, but for the rounding of
+    the addition of an update, which leaves zeros zero. Outside of jit ``value_fn`` runs
     operation by operation. The path is that of `mdbopt.minimize` on the same values and gradients,
     bit for bit.
 

@@ -58,9 +58,11 @@ class Search:
         if self.groups is not None:
             options["groups"] = self.groups
         if self.bounds is not None:
-            options["lower"], options["upper"] = np.ascontiguousarray(np.transpose(self.bounds))
+            rows = self.bounds if len(self.bounds) > 0 else [(-math.inf, math.inf)]
+            options["lower"], options["upper"] = np.ascontiguousarray(np.transpose(rows))
         if self.l1 is not None:
-            options["l1"] = np.atleast_1d(np.asarray(self.l1, np.float64))
+            # An empty piece has one number for all of none, as it is not without a penalty.
+            options["l1"] = np.atleast_1d(np.asarray(self.l1 if np.size(self.l1) > 0 else 0.0))
         if self.backend is not None:
             options["backend"] = _checks.choice(
                 "backend", self.backend, [name for name, *_ in _core.backends()]
@@ -74,8 +76,9 @@ class Search:
     def __post_init__(self) -> None:
         if self.groups is not None:
             object.__setattr__(self, "groups", _labels(self.groups))
-        object.__setattr__(self, "bounds", _kept(bounds_rows(self.bounds)))
-        l1 = penalty_numbers(self.l1)
+        sharded = self.reducer is not None
+        object.__setattr__(self, "bounds", _kept(bounds_rows(self.bounds, sharded=sharded)))
+        l1 = penalty_numbers(self.l1, sharded=sharded)
         object.__setattr__(self, "l1", _kept(l1) if isinstance(l1, np.ndarray) else l1)
         for field in fields(self):
             value = getattr(self, field.name)
@@ -119,7 +122,7 @@ class Search:
                 f"bounds: expected one pair per coordinate, {size}, or one for all, got "
                 f"{len(self.bounds)}"
             )
-        penalty_numbers(self.l1, size)
+        penalty_numbers(self.l1, size, sharded=self.reducer is not None)
 
     def _core_method(self) -> str:
         """Name the core's search that does it."""

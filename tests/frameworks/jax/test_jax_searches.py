@@ -19,6 +19,11 @@ SEARCHES = {
     "backtracking": mdbopt.Backtracking,
 }
 SIZE = 24
+START = np.linspace(-2.0, 3.0, SIZE)
+BOUNDS = [
+    (None if k % 3 == 0 else x - 0.5, None if k % 4 == 1 else x + 0.75) for k, x in enumerate(START)
+]
+L1 = 3.0 * np.logspace(0, 4, SIZE) * (np.arange(SIZE) % 3 == 0)
 CASES = [
     *((name, {}) for name in SEARCHES),
     ("guarded", {"memory": 1}),
@@ -33,6 +38,18 @@ CASES = [
     ("ellipsoid", {"candidate": "plain"}),
     ("ellipsoid", {"groups": np.arange(SIZE) % 4}),
     ("backtracking", {"groups": np.arange(SIZE) % 2}),
+    *(
+        (name, {"bounds": BOUNDS, **options})
+        for name, options in (
+            ("guarded", {"memory": 3}),
+            ("guarded", {"l1": L1, "memory": 6}),
+            ("box", {}),
+            ("simplex", {"l1": L1}),
+            ("ellipsoid", {"candidate": "plain"}),
+        )
+    ),
+    ("guarded", {"l1": L1}),
+    ("backtracking", {"l1": L1, "bounds": [(-2.5, 4.0)]}),
 ]
 
 
@@ -57,7 +74,7 @@ def stepped(solver, value_fn=objective, **extra):
 
 
 def start(dtype="float32", size=SIZE):
-    return jnp.asarray(np.linspace(-2.0, 3.0, size), dtype)
+    return jnp.asarray(START if size == SIZE else np.linspace(-2.0, 3.0, size), dtype)
 
 
 def same_bits(first, second):
@@ -76,15 +93,18 @@ def test_the_path_is_that_of_numpys_arrays(name, options, dtype):
         step, state = jax.jit(stepped(solver)), solver.init(x)
         evaluate = jax.jit(jax.value_and_grad(objective))
         expected = search.init(np.array(x), *map(np.asarray, evaluate(x)))
+        value = float(evaluate(x)[0])
         for _ in range(40):
             x, state = step(x, state)
             moved = False
             while not moved and not search.converged(expected, gtol=0.0):
                 f, g = evaluate(jnp.asarray(search.propose(expected)))
                 moved = search.judge(expected, float(f), np.asarray(g))
+                value = float(f) if moved else value
             assert same_bits(state.arrays["x"], expected.x)
             assert same_bits(state.grad, expected.g)
-            assert float(state.value) == expected.f
+            assert float(state.value) == value
+            assert value == expected.f or "l1" in options
             assert (int(state.status), int(state.evaluations), int(state.accepted)) == (
                 expected.status,
                 expected.nfev,
@@ -94,6 +114,8 @@ def test_the_path_is_that_of_numpys_arrays(name, options, dtype):
             assert np.allclose(x, state.arrays["x"], rtol=0, atol=40 * np.finfo(dtype).eps)
         assert expected.accepted >= 10
         assert expected.ncut >= 1 or name == "guarded"
+        held = np.count_nonzero(expected.active) + np.count_nonzero(expected.x == 0.0)
+        assert held >= 3 or not options.keys() & {"bounds", "l1"}
 
 
 @pytest.mark.parametrize("method", SEARCHES)
@@ -284,8 +306,10 @@ REFUSED = [
     (lambda s, x: s.init(x.astype(jnp.bfloat16)), TypeError, "guarded: params: .*got bfloat16"),
     (lambda s, x: s.init(jnp.zeros(0)), ValueError, "guarded: params: expected at least one"),
     (lambda s, x: mdbopt.jax.guarded(memory=np.inf), ValueError, "guarded: memory: .*got inf"),
-    (lambda s, x: mdbopt.jax.guarded(bounds=[(0, 1)]), ValueError, "guarded: bounds: .*got 1"),
-    (lambda s, x: mdbopt.jax.guarded(l1=0.5), ValueError, "guarded: l1: .*got 0.5"),
+    (lambda s, x: mdbopt.jax.guarded(bounds=[(1, 0)]), ValueError, "bounds: expected lower <= up"),
+    (lambda s, x: mdbopt.jax.guarded(l1=-0.5), ValueError, "l1: expected"),
+    (lambda s, x: mdbopt.jax.guarded(bounds=[(0, 1)] * 2).init(x), ValueError, "bounds: .*3, .*2"),
+    (lambda s, x: mdbopt.jax.guarded(l1=[0.1, 0.2]).init(x), ValueError, "l1: expected"),
     (lambda s, x: mdbopt.jax.guarded(noise=0.5), ValueError, r"guarded: noise: .*got \(0.5, 0.0\)"),
     (lambda s, x: mdbopt.jax.guarded(memory=0), ValueError, "memory: expected a whole number >= 1"),
     (lambda s, x: mdbopt.jax.box(memory=3), TypeError, "unexpected keyword argument 'memory'"),
@@ -310,6 +334,16 @@ def of_another_search(solver, x):
     return stepped(solver, lambda x: jnp.sum(x**2 + x**4))(at, state)
 
 
+def outside(_, x):
+    return update(mdbopt.jax.guarded(bounds=[(2.0, 3.0)]), x)
+
+
+def of_other_bounds(_, x):
+    first, other = (mdbopt.jax.box(bounds=[(-5.0, upper)]) for upper in (3.0, 4.0))
+    _, state = update(first, x)
+    return update(other, state.arrays["x"], state)
+
+
 def tampered(solver, x):
     step = stepped(solver, lambda x: jnp.sum(x**2 + x**4))
     at, state = step(x, solver.init(x))
@@ -321,6 +355,8 @@ def tampered(solver, x):
     [
         (moved_away, "params: element 0 is 1.0+, expected .*, where the last update led"),
         (of_another_search, "state: 'forward' is 1.5.*, expected one of this search"),
+        (outside, "x: expected a point within the bounds, got one outside"),
+        (of_other_bounds, "state: 'method': expected that of 'box within bounds"),
         (tampered, "state: 'method': expected that of 'guarded'"),
         (lambda s, x: update(s, x * jnp.nan), "x: expected finite numbers, got NaN or inf"),
     ],
