@@ -44,7 +44,7 @@ def compare(args: Any) -> list[dict[str, Any]]:
         polished = lbfgsb(
             Bounded(problem.name, problem.family, problem.fun, end, problem.bounds),
             80,
-            problem.bounds,
+            bounds=problem.bounds,
         )
         f0 = problem(problem.x0)[0]
         best = min(float(np.nanmin(run.values)) for run in (mine, theirs, polished))

@@ -195,11 +195,10 @@ def _cross_validate(
 ) -> mdbopt.CrossValidation:
     """Choose among `VALUES` times l1, or the problem's l2."""
     _checks.whole("--cv", args.cv, least=2, below=fun.n + 1)
+    given: dict[str, Any] = {"folds": args.cv, "options": limits.options()}
     if args.l1 > 0.0:
-        l2, l1 = fun.l2, VALUES * args.l1
-    else:
-        l2, l1 = VALUES * fun.l2, None
-    return mdbopt.cross_validate(fun, l2, l1=l1, folds=args.cv, options=limits.options())
+        return mdbopt.cross_validate(fun, fun.l2, l1=VALUES * args.l1, **given)
+    return mdbopt.cross_validate(fun, VALUES * fun.l2, **given)
 
 
 def _report(
