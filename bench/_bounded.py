@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import _common
+import _more_garbow_hillstrom
 import numpy as np
 from scipy.optimize import Bounds
 
@@ -148,6 +149,26 @@ def of_functions() -> Iterator[Bounded]:
             start = published + 0.2 * (k > 0) * (1 + np.abs(published)) * rng.normal(size=len(x0))
             start = np.clip(start, bounds.lb, bounds.ub)
             yield Bounded(f"{name}, {k}", "functions", _squares(residuals), start, bounds)
+
+
+def of_boxes() -> Iterator[Bounded]:
+    """Give the standard functions of Moré, Garbow and Hillstrom, each in six boxes drawn at random.
+
+    Sides are 0.3 to 50 times 1 + |x0| away from x0; in every third box half of them are infinite.
+    The last three begin near x0.
+    """
+    for number, (name, fun) in enumerate(_more_garbow_hillstrom.problems()):
+        rng = np.random.default_rng([SEED, number])
+        size = 1 + np.abs(fun.x0)
+        for k in range(6):
+            sides = np.exp(rng.uniform(np.log(0.3), np.log(50.0), (2, fun.d))) * size
+            if k % 3 == 2:
+                sides[rng.uniform(size=sides.shape) < 0.5] = np.inf
+            bounds = Bounds(fun.x0 - sides[0], fun.x0 + sides[1])
+            start = fun.x0 + 0.1 * (k > 2) * size * rng.normal(size=fun.d)
+            start = np.clip(start, bounds.lb, bounds.ub)
+            if np.isfinite(fun(start)[0]):
+                yield Bounded(f"{name}, {k}", "functions in boxes", fun, start, bounds)
 
 
 def of_least_squares() -> Iterator[Bounded]:

@@ -26,7 +26,8 @@ ARROWS = {
     "<description>": {"<dtype>"},
     "<execution>": {"<tensor>"},
     "<launch>": {"<description>", "<execution>", "<tensor>"},
-    "<options>": {"<execution>", "<launch>", "<reducer>"},
+    # A penalty is a number or an array.
+    "<options>": {"<execution>", "<launch>", "<reducer>", "<tensor>"},
     "<reducer>": set(),
     "<search>": {"<options>", "<tensor>"},
     "<updater>": {"<launch>", "<reducer>", "<tensor>"},

@@ -34,13 +34,6 @@ namespace mdbopt::search {
 
 class Search;
 
-// The coefficients of ½ Σ l2 x² in an objective: one number for all coordinates, or an array of float64
-// of them, where x is.
-struct Ridge {
-  double number = 0.0;
-  const Tensor* each = nullptr;
-};
-
 // What a search starts from beside x: an earlier one, and how its objective differed. Where that is
 // not `known`, what is carried over is a guess.
 struct Heritage {

@@ -1,4 +1,4 @@
-// options – what may be set of a search.
+// options – what may be set of a search, and the penalty by which two objectives may differ.
 //
 // Contract. A default stands for the search's own choice: NaN, 0 pairs of memory, no groups. What has no
 // meaning is an Error when the search is made.
@@ -6,6 +6,7 @@
 
 #include <mdbopt/execution.h>
 #include <mdbopt/reducer.h>
+#include <mdbopt/tensor.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -42,6 +43,13 @@ struct Options {
   Execution
       execution;  // its location: where a saved state is loaded to; else a search stays with x
   std::shared_ptr<Reducer> reducer;  // arrays are shards; null: they are whole
+};
+
+// The coefficients of ½ Σ l2 x² in an objective, finite and not negative: one number for all
+// coordinates, or an array of float64 of them, where x is.
+struct Ridge {
+  double number = 0.0;
+  const Tensor* each = nullptr;
 };
 
 }  // namespace mdbopt::search

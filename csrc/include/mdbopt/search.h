@@ -40,6 +40,13 @@ class Search {
   // Starts at x (finite) with f and g evaluated there. Throws Error when sizes, dtypes or devices
   // differ, and when the search has started already.
   void init(const Tensor& x, double f, const Tensor& g);
+  // The same with what an earlier search has learnt, which stays as it was: its set of step sizes and
+  // its pairs. It has started, and is of the same method, size, dtype, device and groups, else Error.
+  // Where the objectives differ in the coefficients of ½ Σ l2 x² alone, say so, and all that is carried
+  // over is exact (docs/paths.md); else the set is enlarged.
+  void init(const Tensor& x, double f, const Tensor& g, const Search& earlier);
+  void init(const Tensor& x, double f, const Tensor& g, const Search& earlier,
+            const search::Ridge& before, const search::Ridge& now);
   // The point to evaluate next; valid, and not to be written, until judge.
   Tensor propose();
   // Takes f and g at the proposed point; g is read, never kept. True: x moved there. Throws Error when
