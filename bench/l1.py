@@ -8,12 +8,14 @@ not reached counts as 3000. F* is the least value that anybody saw, L-BFGS-B wit
 end included.
 
 --seconds asks instead what `mdbopt.sklearn` takes until F - F* <= 1e-6 (F0 - F*), beside
-scikit-learn's coordinate descent (Lasso), saga and liblinear (logistic), with one penalty for all
-columns of the table, which scikit-learn's estimators ask for.
+scikit-learn's coordinate descent (Lasso), saga and liblinear (logistic), and skglm's working sets
+where that is installed, with one penalty for all columns of the table, which these estimators ask
+for.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 import warnings
 from collections.abc import Callable
@@ -38,7 +40,11 @@ PATIENCE = 20.0  # seconds of one fit after which no longer one is tried
 # liblinear refuses 0, and penalises the intercept, divided by the other number.
 SMALLEST_TOL = 1e-12
 INTERCEPT_SCALING = 100.0
-# max_iter of scikit-learn's, from which the first that is enough is taken.
+# tol of estimators that keep it; max_iter of scikit-learn's. The first that is enough is taken.
+TOLERANCES = {
+    "mdbopt": (1e-3, 1e-4, 1e-5, 1e-6, 1e-8, 1e-10),
+    "skglm": tuple(10.0**-k for k in range(1, 13)),
+}
 ITERATIONS = tuple(int(10 ** (k / 4)) for k in range(2, 21))
 
 
@@ -144,16 +150,21 @@ def report(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 # --- seconds -------------------------------------------------------------------------------------
 def _fits(labels: bool, strength: float, rows: int) -> dict[str, Callable[[Any], Any]]:
-    """Return estimators by name, made for a tolerance of ours, or an iteration limit of theirs."""
+    """Return estimators by name, made for one of `TOLERANCES`, or of `ITERATIONS`."""
     from sklearn import linear_model
 
     from mdbopt import sklearn as mine
 
+    skglm = _skglm()
     if not labels:
         return {
             "mdbopt": lambda tol: mine.Lasso(strength, tol=tol),
             "coordinate descent": lambda k: linear_model.Lasso(strength, tol=0.0, max_iter=k),
-        }
+        } | (
+            {"skglm": lambda tol: skglm.Lasso(strength, tol=tol, max_iter=ITERATIONS[-1])}
+            if skglm
+            else {}
+        )
     C = 1.0 / (strength * rows)
 
     def theirs(solver: str) -> Callable[[Any], Any]:
@@ -166,7 +177,25 @@ def _fits(labels: bool, strength: float, rows: int) -> dict[str, Callable[[Any],
         "mdbopt": lambda tol: mine.LogisticRegression(C=C, l1_ratio=1.0, tol=tol, max_iter=None),
         "saga": theirs("saga"),
         "liblinear": theirs("liblinear"),
-    }
+    } | (
+        {
+            "skglm": lambda tol: skglm.SparseLogisticRegression(
+                strength, tol=tol, max_iter=ITERATIONS[-1]
+            )
+        }
+        if skglm
+        else {}
+    )
+
+
+@functools.cache
+def _skglm() -> Any:
+    try:
+        import skglm
+    except ImportError as error:
+        print(f"without skglm, which is not installed: {error}")
+        return None
+    return skglm
 
 
 def seconds(data: _common.Data) -> list[dict[str, Any]]:
@@ -186,7 +215,7 @@ def seconds(data: _common.Data) -> list[dict[str, Any]]:
         goal = best + float(GOAL) * (problem.whole(problem.x0) - best)
         row: dict[str, Any] = {"table": name}
         for method, make in fits.items():
-            limits = (1e-3, 1e-4, 1e-5, 1e-6, 1e-8, 1e-10) if method == "mdbopt" else ITERATIONS
+            limits = TOLERANCES.get(method, ITERATIONS)
             row[method] = _time_to(problem, make, limits, X.astype(np.float64), y, goal)
         rows.append(row)
         print(name, *(f"{key} {_shown(row[key])}" for key in fits), sep=", ", flush=True)
@@ -195,6 +224,9 @@ def seconds(data: _common.Data) -> list[dict[str, Any]]:
 
 def _time_to(problem: Problem, make: Any, limits: Any, X: Any, y: Any, goal: float) -> Any:
     """Return the seconds of the shortest fit that comes to the goal; None where none does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        make(limits[0]).fit(X, y)  # what compiles itself does it now
     for limit in limits:
         taken = []
         for _ in range(ROUNDS):

@@ -76,7 +76,8 @@ class Loader final : public search::Fields {
     const pybind11::object came = find(name);
     if (!whole(came)) wrong_type(name, "a whole number", came);
     if (!came.equal(pybind11::int_(mark_of(value)))) {
-      refuse(name, "the mark of '" + value + "' (as this search)");
+      refuse(name, "the mark of '" + value +
+                       "' (as this search), since a state goes on with what it was saved with");
     }
   }
   void number(const std::string& name, double& value, const search::Range& range) override {

@@ -121,7 +121,9 @@ void Search::take_penalty() {
     }
     static_cast<float*>(here.data())[i] = static_cast<float>(number);
     if (std::isfinite(static_cast<float>(number))) continue;
-    throw Error("l1: expected numbers that float32 (as x) holds, got " + std::to_string(number));
+    throw Error(
+        "l1: expected numbers that float32 (as x) holds, below 3.4e38, got a larger one at index " +
+        std::to_string(i));
   }
   l1_ = runner_.zeros();
   l1_.write(here.data());

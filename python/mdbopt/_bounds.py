@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import reprlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -67,18 +69,23 @@ def _rows(bounds: Any, size: int | None) -> NDArray[np.float64]:
             return np.stack([np.broadcast_to(side, shape) for side in sides], axis=1)
         except ValueError:
             raise _miscounted(shape[0], max(side.size for side in sides)) from None
+    pairs = []
     try:
-        pairs = [
-            (
-                -math.inf if lower is None else float(lower),
-                math.inf if upper is None else float(upper),
+        for pair in bounds:
+            lower, upper = pair
+            pairs.append(
+                (
+                    -math.inf if lower is None else float(lower),
+                    math.inf if upper is None else float(upper),
+                )
             )
-            for lower, upper in bounds
-        ]
     except (TypeError, ValueError):
+        came = reprlib.repr(bounds)
+        if isinstance(bounds, Iterable):
+            came = f"{reprlib.repr(pair)} for variable {len(pairs)}"
         raise ValueError(
             "bounds: expected a scipy.optimize.Bounds or one pair (lower, upper) for each "
-            f"variable, got {bounds!r}"
+            f"variable, got {came}"
         ) from None
     return np.array(pairs, np.float64).reshape(-1, 2)
 

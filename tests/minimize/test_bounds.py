@@ -255,6 +255,21 @@ def test_their_number_is_that_of_the_variables(minimize, bounds):
         minimize(unreachable, bounds=bounds)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "came"),
+    [
+        (3, "got 3$"),
+        ((0, 1), "got 0 for variable 0$"),
+        ([(0, 1), ("a", 1), (0, 1)], r"got \('a', 1\) for variable 1$"),
+        ([(0, 1), (0, 1), (0, 1, 2)], r"got \(0, 1, 2\) for variable 2$"),
+        ([*[(0, 1)] * 2, (list(range(99)), 1)], r"got \(\[0, 1, 2, 3, 4, 5, \.\.\.\], 1\) for var"),
+    ],
+)
+def test_of_bounds_of_another_form_the_first_bad_pair_is_shown(bounds, came):
+    with pytest.raises(ValueError, match=f"one pair .lower, upper. for each variable, {came}"):
+        mdbopt.minimize(lambda x: float(x @ x), np.zeros(3), bounds=bounds)
+
+
 @pytest.mark.parametrize("bounds", [5, "abc", [1, 2, 3], [(0, 1, 2)] * 3, [("a", "b")] * 3])
 @BOTH
 def test_what_is_no_bounds_is_refused(minimize, bounds):

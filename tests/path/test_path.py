@@ -105,3 +105,9 @@ def test_refused(arguments, error, words):
 def test_a_function_without_rows_is_refused():
     with pytest.raises(TypeError, match="problem: expected logistic"):
         mdbopt.path(problems.quadratic([1.0, 2.0]), [0.1])
+
+
+def test_a_warm_start_over_other_variables_is_refused():
+    other = mdbopt.minimize(problems.quadratic([1.0, 2.0]), np.ones(2), jac=True)
+    with pytest.raises(ValueError, match=r"warm_start: expected a search over 7 variables .*, got"):
+        mdbopt.path(build("logistic"), [0.1], warm_start=other)

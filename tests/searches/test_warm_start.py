@@ -211,10 +211,11 @@ def refused():
         (search, args, mdbopt.minimize(fun, fun.x0, jac=True, method="bb"), TypeError, "guarded"),
         (search, args, 3.0, TypeError, "warm_start: expected a WarmStart"),
         (search, args, mdbopt.WarmStart(state, l2=(0.0, np.ones(2))), ValueError, r"shape \(8,\)"),
+        (search, args, mdbopt.WarmStart(state, l2=(0.0, [])), ValueError, r"shape \(8,\)"),
     ]
 
 
-@pytest.mark.parametrize("case", range(7))
+@pytest.mark.parametrize("case", range(8))
 def test_refusals_name_what_does_not_fit(case):
     search, args, earlier, error, words = refused()[case]
     with pytest.raises(error, match=words):
@@ -230,3 +231,9 @@ def test_coefficients_are_checked(l2, words):
     _, state = learnt(fun)
     with pytest.raises(ValueError, match=words):
         mdbopt.WarmStart(state, l2=l2)
+
+
+def test_what_is_no_search_is_named_by_its_argument():
+    _, state = learnt(ridge(0.01))
+    with pytest.raises(TypeError, match=r"^earlier: expected a SearchState or a .*, got WarmStart"):
+        mdbopt.WarmStart(mdbopt.WarmStart(state))

@@ -14,6 +14,7 @@ from mdbopt._arrays import real_array
 from mdbopt._minimize.minimize import minimize
 from mdbopt.problems._problem import RowsProblem
 from mdbopt.searches import WarmStart
+from mdbopt.searches._warm_start import warm_start as starting
 
 
 def path(
@@ -79,9 +80,14 @@ def path(
     """
     values = penalties(problem, l2, l1)
     start = problem.x0 if x0 is None and warm_start is None else x0
+    earlier: Any = None if warm_start is None else starting(warm_start)
+    if earlier is not None and earlier.earlier.x.shape != (problem.d,):
+        raise ValueError(
+            f"warm_start: expected a search over {problem.d} variables (as problem), got one over "
+            f"{earlier.earlier.x.size}"
+        )
     runs: dict[tuple[float, float], OptimizeResult] = {}
     before: RowsProblem | None = None
-    earlier = warm_start
     for value in sorted(set(values), reverse=True):
         fun = problem.with_l2(value[1])
         l1_of_weights = problem.l1_of_weights(value[0])

@@ -75,7 +75,7 @@ class WarmStart:
     l2: tuple[Any, Any] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "earlier", _state_of(self.earlier))
+        object.__setattr__(self, "earlier", _state_of("earlier", self.earlier))
         if self.l2 is not None:
             object.__setattr__(self, "l2", _pair("l2", self.l2))
 
@@ -92,22 +92,18 @@ class WarmStart:
 
 def warm_start(value: Any) -> WarmStart:
     """Return what is asked for; of a result or a state, without a known change."""
-    return value if isinstance(value, WarmStart) else WarmStart(value)
+    return value if isinstance(value, WarmStart) else WarmStart(_state_of("warm_start", value))
 
 
-def _state_of(earlier: Any) -> SearchState:
+def _state_of(name: str, earlier: Any) -> SearchState:
     state = earlier if isinstance(earlier, SearchState) else getattr(earlier, "state", None)
     if not isinstance(state, SearchState) or not isinstance(state._core, _core.SearchState):
         raise TypeError(
-            "warm_start: expected a WarmStart, a SearchState or a result of minimize by one of "
-            f"{', '.join(CARRIED)}, got {type(earlier).__name__}" + _lacking(state)
+            f"{name}: expected {'a WarmStart, ' if name == 'warm_start' else ''}a SearchState or a "
+            f"result of minimize by one of {', '.join(CARRIED)}, got {type(earlier).__name__}"
+            + (" without a state" if state is None else " of another method")
         )
     return state
-
-
-def _lacking(state: Any) -> str:
-    """Say what a result is of, by its ``state``."""
-    return " without a state" if state is None else " of another method"
 
 
 def _pair(name: str, values: Any) -> tuple[Any, Any]:
@@ -122,6 +118,6 @@ def _coefficients(name: str, value: Any) -> Any:
     if np.ndim(value) == 0:
         return _checks.real(name, value, least=0.0)
     array = np.ascontiguousarray(real_array(name, value), dtype=np.float64)
-    if not (np.isfinite(array).all() and array.min() >= 0.0):
+    if not (np.isfinite(array).all() and (array >= 0.0).all()):
         raise ValueError(f"{name}: expected finite numbers >= 0")
     return array
