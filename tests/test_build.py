@@ -35,21 +35,25 @@ ARROWS = {
     "flush": set(),
     "<error>": set(),
     "<tensor>": {"<dtype>", "<error>"},
-    "layout": {"<dtype>", "half"},
-    "backend": {"<launch>", "rule", "<dtype>", "fold", "layout", "<tensor>", "<error>"},
+    "block_codes": {"half"},
+    "format": {"<dtype>"},
+    "formats": {"block_codes", "fold", "format", "half", "rule"},
+    "layout": {"<dtype>", "format", "half"},
+    "opening": {"backend", "block_codes", "fold", "format", "layout"},
+    "backend": {"<launch>", "rule", "<dtype>", "fold", "format", "layout", "<tensor>", "<error>"},
     "phase": {"rule", "<dtype>", "half"},
     "group_sum": {"fold"},
     "sweep": {"rule", "backend", "<dtype>", "half", "phase", "tail", "halves"},
     "tail": {"<description>", "fold", "phase"},
-    "halves": {"<launch>", "backend", "fold", "half", "phase"},
-    "backend_": {"rules", "sweep"},
+    "halves": {"<launch>", "backend", "fold", "formats", "half", "phase"},
+    "backend_": {"formats", "rules", "sweep"},
     # The list of rules, for their descriptions; no rule by name.
     "backends": HOST | {"rules"},
     "pool": HOST | {"pool"},
     "check": HOST | {"check"},
     "program": {"backend", "group_sum"},
     "device": HOST - {"fold"} | {"<execution>", "program"},
-    "launch": HOST | {"<execution>", "pool", "flush", "device", "reduction"},
+    "launch": HOST | {"<execution>", "half", "pool", "flush", "device", "opening", "reduction"},
     "reduction": {"<error>", "<launch>", "<reducer>", "fold"},
     "partition": {"<execution>", "group_sum", "device", "launch", "pool", "reduction"},
     "runner": {"<execution>", "program", "launch", "partition"},
@@ -61,7 +65,8 @@ ARROWS = {
     "update/": HOST | {"<updater>"} | {"half", "launch", "device", "reduction", "update/"},
     "bind/": HOST - {"backend", "fold"}
     | {"<options>", "<reducer>", "<updater>"}
-    | {"check", "half", "launch", "device", "reduction", "search/", "update/", "bind/"},
+    | {"block_codes", "check", "format", "half", "launch", "device", "opening", "reduction"}
+    | {"search/", "update/", "bind/"},
 }
 
 

@@ -29,7 +29,7 @@ std::string Path::below(const std::string& root) const {
 }
 
 const std::string& Leaves::name_of(std::size_t tree) const {
-  static const std::string others[] = {"lr", "copy", "weight_decay"};
+  static const std::string others[] = {"lr", "copy", "state.low", "weight_decay"};
   const std::size_t count = trees_->names.size();
   return tree < count ? trees_->names[tree] : others[tree - count];
 }
@@ -54,6 +54,7 @@ Leaves::Nodes Leaves::roots() const {
   const auto given = [](const py::object& tree) { return tree.is_none() ? nullptr : tree.ptr(); };
   nodes.lr() = given(trees_->lr);
   nodes.copy() = given(trees_->copy);
+  nodes.low() = given(trees_->low);
   nodes.decay() = given(trees_->decay);
   return nodes;
 }
@@ -98,14 +99,18 @@ void Leaves::expect(const Tensor& parameter) {
   for (std::size_t d = 0; d < kDtypeCount; ++d) {
     const auto dtype = static_cast<Dtype>(d);
     for (std::size_t k = 0; k < count; ++k) {
+      const Format format = trees_->formats[k];
       expected_[d][k] = stored_dtype(rule_->streams[k].storage, dtype);
+      if (is_codes(format)) expected_[d][k] = Dtype::kUint8;
+      if (format == Format::kBFloat16) expected_[d][k] = Dtype::kBFloat16;
     }
-    expected_[d][count] = arithmetic_dtype(dtype);
-    expected_[d][count + 1] = Dtype::kBFloat16;
+    if (trees_->formatted()) expected_[d][kGrads] = arithmetic_dtype(dtype);
+    expected_[d][tree_of(kRates)] = arithmetic_dtype(dtype);
+    expected_[d][tree_of(kCopy)] = expected_[d][tree_of(kLow)] = Dtype::kBFloat16;
   }
   for (std::size_t k = 0; k < count; ++k) written_[k] = rule_->streams[k].role != Role::kIn;
-  written_[count] = false;
-  written_[count + 1] = true;
+  written_[tree_of(kRates)] = false;
+  written_[tree_of(kCopy)] = written_[tree_of(kLow)] = true;
 }
 
 void Leaves::visit(const Nodes& nodes, const Path& path) {
@@ -225,9 +230,10 @@ void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
 
 void Leaves::leaf(const Nodes& nodes, const Path& path) {
   const std::size_t count = nodes.count;
-  Found& rates = found_[count];
-  Found& copy = found_[count + 1];
-  rates.given = copy.given = false;
+  Found& rates = found_[tree_of(kRates)];
+  Found& copy = found_[tree_of(kCopy)];
+  Found& low = found_[tree_of(kLow)];
+  rates.given = copy.given = low.given = false;
   const Found& parameter = found_[0];
   look(found_[0], nodes.at[0], 0, path, where_, {});
   if (first_) {
@@ -242,30 +248,35 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
     check(found_[k], k, parameter, path);
     walked = walked && is_walked(found_[k], k, dtype);
   }
+  // Half-precision parameters of a float32 gradient are stored so, and walked as float32.
+  const bool wide = is_half(dtype) && found_[kGrads].view.tensor.dtype == Dtype::kFloat32;
+  const bool opened = wide || trees_->formatted();
+  if (trees_->formatted()) check_formats(path);
   Job job{nullptr, parameter.view.tensor.size};
   if (nodes.lr() != nullptr) {
     read_lr(rates, nodes.lr(), parameter, path, job);
-    walked = walked && (!rates.given || is_walked(rates, count, dtype));
+    walked = walked && (!rates.given || is_walked(rates, tree_of(kRates), dtype));
   }
   if (nodes.copy() != nullptr) {
-    const Accepted others = accepted_;
-    accepted_.bits = Dtype::kBFloat16;
-    look(copy, nodes.copy(), count + 1, path, where_, dtype);
-    accepted_ = others;
-    check(copy, count + 1, parameter, path);
-    walked = walked && is_walked(copy, count + 1, dtype);
+    look(copy, nodes.copy(), tree_of(kCopy), path, where_, dtype);
+    check(copy, tree_of(kCopy), parameter, path);
+    walked = walked && is_walked(copy, tree_of(kCopy), dtype);
     if (counts_versions(nodes.copy())) counting_versions.push_back(nodes.copy());
   }
+  if (nodes.low() != nullptr) {
+    look(low, nodes.low(), tree_of(kLow), path, where_, dtype);
+    check(low, tree_of(kLow), parameter, path);
+  }
   std::optional<double> decay;
-  if (nodes.decay() != nullptr) decay = number(nodes.decay(), count + 2, path);
-  job.variant = group_of(dtype, decay);
+  if (nodes.decay() != nullptr) decay = number(nodes.decay(), tree_of(kDecay), path);
+  job.variant = group_of(opened ? arithmetic_dtype(dtype) : dtype, decay);
   if (device_ >= 0 && job.variant > 0) refuse_group(job.variant, path);
-  if (walked) {
+  if (walked && !opened) {
     for (std::size_t k = 0; k < count; ++k) pointers_.push_back(found_[k].view.tensor.data);
     if (rates.given) job.step_sizes = rates.view.tensor.data;
     if (copy.given) job.copy = copy.view.tensor.data;
   } else {
-    arrange(path, job);
+    arrange(path, job, opened);
   }
   jobs.push_back(job);
   decays_.push_back(decay);
@@ -279,7 +290,7 @@ void Leaves::refuse_group(std::size_t group, const Path& path) const {
   const std::string where = " of all arrays on " + memory_name(device_);
   const Dtype dtype = groups[group].dtype;
   if (groups[0].dtype == dtype) {
-    throw Error(named(trees_->names.size() + 2, path) + ": expected the one number" + where);
+    throw Error(named(tree_of(kDecay), path) + ": expected the one number" + where);
   }
   throw TypeError(named(0, path) + " has dtype " + info(dtype).name + ", expected " +
                   info(groups[0].dtype).name + ", the one" + where);

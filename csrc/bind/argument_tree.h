@@ -5,6 +5,7 @@
 #include <mdbopt/updater.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "../engine/format.h"
 #include "dlpack.h"
 #include "numpy.h"
 
@@ -34,6 +36,22 @@ struct ArgumentTrees {
   std::vector<std::string> names;  // of params, grads and the state's streams
   std::vector<pybind11::object> roots;
   pybind11::object lr, copy, decay;  // None when absent
+  // Of the streams, where it is not that of the dtype; how what they store is rounded; and the low bits of
+  // the params, a tree as those of the state.
+  std::vector<Format> formats;
+  bool stochastic = false, stochastic_state = false;
+  pybind11::object low;
+
+  bool formatted() const {
+    return std::any_of(formats.begin(), formats.end(),
+                       [](Format format) { return format != Format::kPlain; });
+  }
+  // Where an element has its place by its number alone.
+  bool by_number() const {
+    return std::any_of(formats.begin(), formats.end(), [](Format format) {
+      return is_codes(format) || format == Format::kRemainder;
+    });
+  }
 };
 
 // An array of a leaf; its memory is the owner's.
@@ -89,6 +107,9 @@ class Leaves {
 
  private:
   struct Nodes;
+  // What comes beside the rule's streams, by place behind them.
+  enum Beside : std::size_t { kRates, kCopy, kLow, kDecay };
+  std::size_t tree_of(Beside beside) const { return rule_->stream_count + beside; }
   // The memory of one array, and which it is: the tree-th of a leaf.
   struct Range {
     const char* begin;
@@ -126,8 +147,12 @@ class Leaves {
   bool is_walked(const Found& found, std::size_t tree, Dtype dtype) const {
     return found.strides == nullptr && found.view.tensor.dtype == expected(tree, dtype);
   }
-  // Where arrays lie in the order of the walk: sets their pointers or the job's layouts.
-  void arrange(const Path& path, Job& job);
+  // Where arrays lie in the order of the walk: sets their pointers or the job's layouts. `opened`: as
+  // float32, whatever they are stored as.
+  void arrange(const Path& path, Job& job, bool opened);
+  Format format_of(std::size_t tree, Dtype stored, Dtype walked) const;
+  Accepted accepting(std::size_t tree) const;
+  void check_formats(const Path& path) const;
   void read_lr(Found& found, pybind11::handle lr, const Found& parameter, const Path& path,
                Job& job);
   double number(pybind11::handle node, std::size_t tree, const Path& path) const;
@@ -139,6 +164,7 @@ class Leaves {
   void find_ranges();
   std::optional<std::pair<Range, Range>> sort_written();
   void remember_memory();
+  const void* memory_of(const Job& job, std::size_t tree) const;
   const Layout* layout_of(const Range& range) const;
   bool share(const Range& a, const Range& b) const;
   std::string named(const Range& range) const;
@@ -152,13 +178,13 @@ class Leaves {
   bool hold_ = true;
   CallStream where_;
   int device_ = -1;                               // of all arrays
-  Dtype expected_[kDtypeCount][kMaxStreams + 2];  // by the parameter's dtype and tree
-  bool written_[kMaxStreams + 2];
+  Dtype expected_[kDtypeCount][kMaxStreams + 3];  // by the parameter's dtype and tree
+  bool written_[kMaxStreams + 3];
   Dtype expected(std::size_t tree, Dtype dtype) const {
     return expected_[static_cast<std::size_t>(dtype)][tree];
   }
   Dtype dtype_of(const Job& job) const { return groups[job.variant].dtype; }
-  Found found_[kMaxStreams + 2];  // of the leaf that is being read: by stream, then of lr and copy
+  Found found_[kMaxStreams + 3];  // of the leaf that is being read: by stream, then Beside
   std::vector<void*> pointers_;
   // Of jobs that have layouts: by stream, then of lr and copy; and their axes. Pointers lead into the
   // inner vectors, here and below, which stay where they are when the outer one grows.

@@ -99,10 +99,23 @@ bool repeats(const Axes& axes, std::size_t width) {
 
 }  // namespace
 
-void Leaves::arrange(const Path& path, Job& job) {
+// What opens an array of a dtype for a walk over another.
+Format Leaves::format_of(std::size_t tree, Dtype stored, Dtype walked) const {
+  if (tree < rule_->stream_count && trees_->formats[tree] != Format::kPlain) {
+    return trees_->formats[tree];
+  }
+  if (walked != Dtype::kFloat32 || !is_half(stored)) return Format::kPlain;
+  return stored == Dtype::kBFloat16 ? Format::kBFloat16 : Format::kFloat16;
+}
+
+void Leaves::arrange(const Path& path, Job& job, bool opened) {
   const std::size_t count = rule_->stream_count;
   const Found& parameter = found_[0];
-  const std::vector<std::int64_t> leading = strides_of(parameter);
+  const Dtype dtype = parameter.view.tensor.dtype;
+  const bool by_number = trees_->by_number();
+  std::vector<std::int64_t> leading = strides_of(parameter);
+  // Elements that are found by their number are walked in its order.
+  if (by_number) leading.assign(leading.size(), 0);
   const std::vector<std::size_t> order = order_of(parameter, leading);
   std::array<void*, kMaxStreams + 2> data{};
   std::vector<Layout> layouts(count + 2);
@@ -111,10 +124,18 @@ void Leaves::arrange(const Path& path, Job& job) {
     const Tensor& tensor = found_[k].view.tensor;
     data[k] = tensor.data;
     if (job.size == 0) continue;
+    const Dtype wanted = k < count && opened ? arithmetic_dtype(dtype) : expected(k, dtype);
+    const Format format = format_of(k, tensor.dtype, wanted);
+    if (is_codes(format)) {
+      std::vector<std::int64_t>& kept = axes_.emplace_back();
+      kept = {static_cast<std::int64_t>(tensor.size), 1};
+      layouts[k] = {tensor.data, tensor.dtype, 1, kept.data(), kept.data() + 1, format, trees_->stochastic_state};
+      continue;
+    }
     const std::size_t width = info(tensor.dtype).bytes;
     Axes axes = axes_of(found_[k], order, leading);
     data[k] = axes.data;
-    if (is_dense(axes, width) && tensor.dtype == expected(k, parameter.view.tensor.dtype)) continue;
+    if (is_dense(axes, width) && tensor.dtype == wanted) continue;
     if (device_ >= 0) {
       throw Error(named(k, path) + " orders its elements in memory unlike " +
                   path.below(name_of(0)) + ", expected the same strides on " +
@@ -128,7 +149,9 @@ void Leaves::arrange(const Path& path, Job& job) {
     const std::size_t rank = axes.shape.size();
     std::vector<std::int64_t>& kept = axes_.emplace_back(std::move(axes.shape));
     kept.insert(kept.end(), axes.strides.begin(), axes.strides.end());
-    layouts[k] = {axes.data, tensor.dtype, static_cast<int>(rank), kept.data(), kept.data() + rank};
+    const bool stochastic = k == 0 ? trees_->stochastic : trees_->stochastic_state;
+    layouts[k] = {axes.data, tensor.dtype, static_cast<int>(rank), kept.data(), kept.data() + rank, format, stochastic};
+    if (format == Format::kRemainder) layouts[k].low = found_[tree_of(kLow)].view.tensor.data;
   }
   pointers_.insert(pointers_.end(), data.begin(),
                    data.begin() + static_cast<std::ptrdiff_t>(count));

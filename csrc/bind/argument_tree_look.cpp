@@ -2,7 +2,9 @@
 #include <mdbopt/error.h>
 
 #include <algorithm>
+#include <array>
 
+#include "../base/block_codes.h"
 #include "../engine/check.h"
 #include "dlpack.h"
 #include "nodes.h"
@@ -22,7 +24,7 @@ void Leaves::convert(Found& found, py::handle object, std::size_t tree, const Pa
                      Dtype dtype) {
   const bool array = py::isinstance<py::array>(object) || py::hasattr(object, "__dlpack__");
   if (tree != kGrads && !array) return;
-  const bool number = tree == rule_->stream_count + 2;  // a decay, for which dtype is its own
+  const bool number = tree == tree_of(kDecay);  // a decay, for which dtype is its own
   const Dtype wanted = number || first_ ? dtype : expected(tree, dtype);
   const py::object exact = py::module_::import("mdbopt._foreign")
                                .attr("exact")(object, named(tree, path), info(wanted).name);
@@ -36,15 +38,15 @@ void Leaves::look(Found& found, py::handle object, std::size_t tree, const Path&
                   CallStream& where, Dtype dtype) {
   found.given = true;
   found.strides = nullptr;
-  if (glance(object, found.view, accepted_, &where)) {
+  const Accepted accepted = accepting(tree);
+  if (glance(object, found.view, accepted, &where)) {
     hold(object);
     return;
   }
   try {
-    borrowed_.push_back(borrow(object, named(tree, path), accepted_, &where));
+    borrowed_.push_back(borrow(object, named(tree, path), accepted, &where));
   } catch (const TypeError&) {
-    const bool read =
-        tree == kGrads || tree == rule_->stream_count || tree == rule_->stream_count + 2;
+    const bool read = tree == kGrads || tree == tree_of(kRates) || tree == tree_of(kDecay);
     found.given = false;
     if (read) convert(found, object, tree, path, dtype);
     if (!found.given) throw;
@@ -66,18 +68,46 @@ void Leaves::look(Found& found, py::handle object, std::size_t tree, const Path&
   hold(object);
 }
 
-// Gradients and step sizes may be of a narrower dtype, on the CPU.
+// What a tree's arrays may be of, where numbers stand for other numbers.
+Accepted Leaves::accepting(std::size_t tree) const {
+  Accepted accepted = accepted_;
+  const bool of_state = tree > kGrads && tree < rule_->stream_count;
+  const Format format = of_state ? trees_->formats[tree] : Format::kPlain;
+  accepted.codes = is_codes(format);
+  const bool halves = tree == tree_of(kCopy) || tree == tree_of(kLow);
+  if (halves || format == Format::kBFloat16) accepted.bits = Dtype::kBFloat16;
+  return accepted;
+}
+
+namespace {
+
+// The axes of an array that stores elements of a shape in codes.
+std::array<std::int64_t, 2> axes_of_codes(std::size_t size) {
+  return {static_cast<std::int64_t>(blocks_of(size)), static_cast<std::int64_t>(kBlockBytes)};
+}
+
+}  // namespace
+
+// On the CPU gradients and step sizes may be of a narrower dtype, and gradients of the one that
+// half-precision parameters are computed in.
 bool Leaves::fits(const Found& found, std::size_t tree, const Found& parameter) const {
   const View& view = found.view;
   const Dtype dtype = parameter.view.tensor.dtype;
   const Dtype wanted = expected(tree, dtype);
-  const bool widened = (tree == kGrads || tree == rule_->stream_count) && device_ < 0;
-  bool same = (view.tensor.dtype == wanted || (widened && widens(view.tensor.dtype, wanted))) &&
-              view.rank == parameter.view.rank && (view.tensor.writable || !written_[tree]) &&
-              view.tensor.location.device == device_ &&
-              (tree != rule_->stream_count + 1 || dtype == Dtype::kFloat32);
-  for (int k = 0; same && k < view.rank; ++k) same = view.shape[k] == parameter.view.shape[k];
-  return same;
+  const bool read = (tree == kGrads || tree == tree_of(kRates)) && device_ < 0;
+  const Dtype widest = tree == kGrads ? arithmetic_dtype(wanted) : wanted;
+  const bool fitting = view.tensor.dtype == wanted || (read && widens(view.tensor.dtype, widest));
+  if (!fitting || (!view.tensor.writable && written_[tree]) ||
+      view.tensor.location.device != device_ ||
+      (tree == tree_of(kCopy) && dtype != Dtype::kFloat32)) {
+    return false;
+  }
+  if (wanted == Dtype::kUint8) {
+    const auto axes = axes_of_codes(parameter.view.tensor.size);
+    return view.rank == 2 && std::equal(axes.begin(), axes.end(), view.shape);
+  }
+  return view.rank == parameter.view.rank &&
+         std::equal(view.shape, view.shape + view.rank, parameter.view.shape);
 }
 
 void Leaves::refuse(const Found& found, std::size_t tree, const Found& parameter,
@@ -91,21 +121,50 @@ void Leaves::refuse(const Found& found, std::size_t tree, const Found& parameter
   }
   if (tensor.dtype != wanted) {
     const std::string name = info(wanted).name;
-    const bool rounds = tree == kGrads && !widens(tensor.dtype, wanted);
+    const bool rounds = tree == kGrads && !widens(tensor.dtype, arithmetic_dtype(wanted));
     throw TypeError(named(tree, path) + " has dtype " + info(tensor.dtype).name + ", expected " +
                     name +
                     (rounds ? ", to which its numbers would be rounded: pass it as " + name : ""));
   }
-  if (tree == rule_->stream_count + 1 && dtype != Dtype::kFloat32) {
+  if (tree == tree_of(kCopy) && dtype != Dtype::kFloat32) {
     throw TypeError(named(tree, path) + ": a bfloat16 copy needs float32 parameters, got " +
                     info(dtype).name);
   }
-  if (rank != parameter.view.rank || !std::equal(shape, shape + rank, parameter.view.shape)) {
+  if (wanted == Dtype::kUint8) {
+    const auto axes = axes_of_codes(parameter.view.tensor.size);
+    if (rank != 2 || !std::equal(axes.begin(), axes.end(), shape)) {
+      throw Error(named(tree, path) + " has shape " + in_words(shape, rank) + ", expected " +
+                  in_words(axes.data(), 2) + ", blocks of codes for the " +
+                  std::to_string(parameter.view.tensor.size) + " elements of " +
+                  path.below(name_of(0)));
+    }
+  } else if (rank != parameter.view.rank || !std::equal(shape, shape + rank, parameter.view.shape)) {
     throw Error(named(tree, path) + " has shape " + in_words(shape, rank) + ", expected " +
                 in_words(parameter.view.shape, parameter.view.rank) + " (as " +
                 path.below(name_of(0)) + ")");
   }
   throw Error(named(tree, path) + " is read-only, expected a writable array");
+}
+
+// What a format asks of a parameter, and of its own array.
+void Leaves::check_formats(const Path& path) const {
+  const Dtype dtype = found_[0].view.tensor.dtype;
+  const bool master = trees_->formats[0] == Format::kRemainder;
+  if (device_ >= 0) {
+    throw Error(named(0, path) + " lives on " + memory_name(device_) +
+                ", expected the CPU for a state in another format");
+  }
+  if (dtype == Dtype::kFloat64 || (master && dtype != Dtype::kBFloat16)) {
+    throw TypeError(named(0, path) + " has dtype " + info(dtype).name + ", expected " +
+                    (master ? "bfloat16, whose low bits the state holds"
+                            : "float32, bfloat16 or float16 for a state in another format"));
+  }
+  for (std::size_t k = 2; k <= tree_of(kLow); ++k) {
+    const bool by_number = k == tree_of(kLow) || (k < rule_->stream_count && is_codes(trees_->formats[k]));
+    if (by_number && found_[k].given && found_[k].strides != nullptr) {
+      throw Error(named(k, path) + " is not in row-major order, expected the array of init");
+    }
+  }
 }
 
 }  // namespace mdbopt::bind

@@ -142,7 +142,8 @@ void Leaves::remember(const Nodes& nodes) {
     remembered_.push_back(nodes.at[k]);
   }
   recallable_ =
-      recallable_ && nodes.lr() != nullptr && is_number(nodes.lr()) && nodes.copy() == nullptr;
+      recallable_ && nodes.lr() != nullptr && is_number(nodes.lr()) && nodes.copy() == nullptr &&
+                nodes.low() == nullptr;
 }
 
 }  // namespace mdbopt::bind

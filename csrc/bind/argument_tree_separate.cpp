@@ -11,18 +11,24 @@ namespace mdbopt::bind {
 
 const Layout* Leaves::layout_of(const Range& range) const {
   const Layout* layouts = jobs[range.leaf].layouts;
-  return layouts == nullptr || layouts[range.tree].data == nullptr ? nullptr : layouts + range.tree;
+  const bool dense = layouts == nullptr || range.tree == tree_of(kLow) || layouts[range.tree].data == nullptr;
+  return dense ? nullptr : layouts + range.tree;
+}
+
+const void* Leaves::memory_of(const Job& job, std::size_t tree) const {
+  if (tree < rule_->stream_count) return job.streams[tree];
+  if (tree == tree_of(kRates)) return job.step_sizes;
+  if (tree == tree_of(kCopy)) return job.copy;
+  return job.layouts == nullptr ? nullptr : job.layouts[0].low;
 }
 
 void Leaves::find_ranges() {
   ranges_written_.clear();
   ranges_read_.clear();
-  const std::size_t streams = rule_->stream_count;
   for (std::size_t leaf = 0; leaf < jobs.size(); ++leaf) {
     const Job& job = jobs[leaf];
-    for (std::size_t tree = 0; tree < streams + 2; ++tree) {
-      const void* data =
-          tree < streams ? job.streams[tree] : (tree == streams ? job.step_sizes : job.copy);
+    for (std::size_t tree = 0; tree < tree_of(kDecay); ++tree) {
+      const void* data = memory_of(job, tree);
       if (data == nullptr || job.size == 0) continue;
       Range range{static_cast<const char*>(data), nullptr, leaf, tree};
       if (const Layout* layout = layout_of(range)) {
@@ -80,6 +86,7 @@ void Leaves::remember_memory() {
     for (std::size_t k = 0; k < rule_->stream_count + 2; ++k) {
       const Layout& layout = job.layouts[k];
       memory_.push_back(address(layout.data));
+      memory_.push_back(address(layout.low));
       memory_.push_back(static_cast<std::uintptr_t>(layout.dtype));
       const auto rank = static_cast<std::size_t>(layout.rank);
       memory_.insert(memory_.end(), layout.shape, layout.shape + rank);

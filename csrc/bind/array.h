@@ -19,6 +19,7 @@ struct Accepted {
   bool half = false;               // float16 and bfloat16
   std::optional<Dtype> bits = {};  // what arrays of uint16 are read as; none: refused
   bool any_layout = false;         // on the CPU strides of any kind, and memory that is not aligned
+  bool codes = false;              // arrays of uint8, which hold codes
 };
 
 // "bfloat16" or "float16"; throws Error for another name.

@@ -5,6 +5,7 @@
 
 namespace mdbopt::bind {
 
+void bind_codes(pybind11::module_& module);
 void bind_cuda(pybind11::module_& module);
 void bind_device_array(pybind11::module_& module);
 void bind_jax(pybind11::module_& module);

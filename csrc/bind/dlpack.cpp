@@ -29,6 +29,7 @@ bool is_negative(py::handle object) {
 std::optional<Dtype> dtype_of(const DLDataType& dtype, const Accepted& accepted) {
   if (dtype.lanes != 1) return {};
   if (dtype.code == kDLUInt && dtype.bits == 16) return accepted.bits;
+  if (dtype.code == kDLUInt && dtype.bits == 8 && accepted.codes) return Dtype::kUint8;
   if (dtype.code == kDLBfloat && dtype.bits == 16 && accepted.half) return Dtype::kBFloat16;
   if (dtype.code != kDLFloat) return {};
   if (dtype.bits == 16 && accepted.half) return Dtype::kFloat16;
@@ -295,11 +296,16 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
   return true;
 }
 
+namespace {
+
+constexpr Accepted kAnyDtype{true, Dtype::kBFloat16, false, true};
+
+}  // namespace
+
 bool TensorFingerprint::remember(py::handle object) {
   View view;
-  const Accepted accepted{true};
   const bool seen =
-      library_of(Py_TYPE(object.ptr())).torch && glance_exchange(object, view, accepted, nullptr);
+      library_of(Py_TYPE(object.ptr())).torch && glance_exchange(object, view, kAnyDtype, nullptr);
   if (!seen || view.rank > kMostAxes) return false;
   type_ = Py_TYPE(object.ptr());
   data_ = view.tensor.data;
@@ -337,7 +343,7 @@ bool TensorFingerprint::alike(py::handle object, void*& data) const {
 
 bool TensorFingerprint::asked(py::handle object, void*& data) const {
   View view;
-  if (!glance_exchange(object, view, {true}, nullptr)) return false;
+  if (!glance_exchange(object, view, kAnyDtype, nullptr)) return false;
   data = view.tensor.data;
   return view.tensor.dtype == dtype_ && view.rank == rank_ &&
          std::equal(shape_, shape_ + rank_, view.shape);

@@ -22,6 +22,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   mdbopt::bind::bind_rules(module);
   mdbopt::bind::bind_search(module);
   mdbopt::bind::bind_update(module);
+  mdbopt::bind::bind_codes(module);
   mdbopt::bind::bind_plan(module);
   mdbopt::bind::bind_cuda(module);
   mdbopt::bind::bind_device_array(module);

@@ -5,7 +5,7 @@
 
 namespace mdbopt::bind {
 
-inline constexpr std::size_t kMostTrees = kMaxStreams + 3;
+inline constexpr std::size_t kMostTrees = kMaxStreams + 4;
 inline constexpr std::size_t kGrads = 1;
 
 inline bool is_sequence(PyObject* node) { return PyList_Check(node) || PyTuple_Check(node); }
@@ -23,16 +23,18 @@ inline std::string kind_of(pybind11::handle node) {
 // The numbers of an array with at most one axis; those on a device are waited for.
 std::vector<double> numbers_of(const Found& found, const Location& location);
 
-// The nodes of all trees at one place; lr, copy and decay are null where they are absent.
+// The nodes of all trees at one place, in the order of Leaves::Beside behind the streams; null where they
+// are absent.
 struct Leaves::Nodes {
   PyObject* at[kMostTrees];
   std::size_t count;  // of the rule's streams
   PyObject*& lr() { return at[count]; }
   PyObject*& copy() { return at[count + 1]; }
-  PyObject*& decay() { return at[count + 2]; }
-  std::size_t trees() const { return count + 3; }
+  PyObject*& low() { return at[count + 2]; }
+  PyObject*& decay() { return at[count + 3]; }
+  std::size_t trees() const { return count + 4; }
   // Whether a tree may hold a number for all below it.
-  bool spreads(std::size_t tree) const { return tree == count || tree == count + 2; }
+  bool spreads(std::size_t tree) const { return tree == count || tree == count + 3; }
   // An array's own code runs while it is read, and may take others out of their lists: what is being
   // read is held.
   void hold() const {
@@ -43,7 +45,8 @@ struct Leaves::Nodes {
   }
   PyObject* lr() const { return at[count]; }
   PyObject* copy() const { return at[count + 1]; }
-  PyObject* decay() const { return at[count + 2]; }
+  PyObject* low() const { return at[count + 2]; }
+  PyObject* decay() const { return at[count + 3]; }
 };
 
 }  // namespace mdbopt::bind

@@ -18,6 +18,7 @@ std::optional<Dtype> dtype_of(int number, const Accepted& accepted) {
   if (number == npy_api::NPY_DOUBLE_) return Dtype::kFloat64;
   if (number == npy_api::NPY_FLOAT_) return Dtype::kFloat32;
   if (number == npy_api::NPY_USHORT_) return accepted.bits;
+  if (number == npy_api::NPY_UBYTE_ && accepted.codes) return Dtype::kUint8;
   if (!accepted.half) return {};
   if (number == kHalfNumber) return Dtype::kFloat16;
   if (number == g_bfloat16_number.load(std::memory_order_relaxed)) return Dtype::kBFloat16;

@@ -13,6 +13,7 @@
 #include "../engine/check.h"
 #include "../runtime/device.h"
 #include "bind.h"
+#include "codes.h"
 #include "constructor.h"
 #include "device_array.h"
 #include "dlpack.h"
@@ -68,6 +69,12 @@ Updater::Options options_of(const py::dict& given, const std::string& optimizer,
   return options;
 }
 
+std::size_t stream_named(const Description& rule, const std::string& name) {
+  std::size_t k = 0;
+  while (name != rule.streams[k].name) ++k;
+  return k;
+}
+
 std::unique_ptr<Update> make_update(const py::dict& options, const std::string& optimizer,
                                     const py::dict& state,
                                     const std::optional<std::string>& dtype) {
@@ -84,10 +91,21 @@ Update::Update(const py::dict& options, const std::string& optimizer, const py::
   trees_.names = {"params", "grads"};
   trees_.roots.resize(2);
   const Description& rule = updater_.rule();
+  trees_.formats.assign(rule.stream_count, Format::kPlain);
+  for (const auto& [name, format] : options["formats"].cast<py::dict>()) {
+    trees_.formats[stream_named(rule, name.cast<std::string>())] = format_named(format.cast<std::string>());
+  }
+  if (trees_.formats[0] == Format::kRemainder) trees_.low = state["low"];
+  round_as(options);
   for (std::size_t k = 2; k < rule.stream_count; ++k) {
     trees_.names.push_back(std::string("state.") + rule.streams[k].name);
     trees_.roots.push_back(state[rule.streams[k].name]);
   }
+}
+
+void Update::round_as(const py::dict& options) {
+  trees_.stochastic = options["stochastic"].cast<bool>();
+  trees_.stochastic_state = options["stochastic_state"].cast<bool>();
 }
 
 // What a call lends goes back at its end, also when it throws.
@@ -103,6 +121,7 @@ struct Update::Borrow {
 void Update::configure(const py::dict& options) {
   const Alone alone(busy_, trees_.optimizer);
   updater_.configure(options_of(options, trees_.optimizer, updater_.options().reducer));
+  round_as(options);
   decays_ = options["decays"];
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "format.h"
 #include "layout.h"
 #include "rule.h"
 
@@ -42,6 +43,7 @@ struct Backend {
   const char* name;
   bool (*supported)();
   const CompiledRule (*table)[kDtypeCount];
+  const CompiledFormat* formats;  // by Format
 };
 
 // All backends this library was compiled with, best first.

@@ -1,5 +1,6 @@
 // backend_avx512 – the sweeps compiled for AVX-512 (F, DQ, VL, BW).
 #include "../rules/rules.h"
+#include "formats.h"
 #include "sweep.h"
 
 namespace mdbopt::avx512 {
@@ -10,6 +11,6 @@ static bool supported() {
 }
 
 extern const Backend kBackend;
-const Backend kBackend{"avx512", supported, Table<Rules>::rows};
+const Backend kBackend{"avx512", supported, Table<Rules>::rows, kFormats};
 
 }  // namespace mdbopt::avx512

@@ -11,32 +11,15 @@
 #include <cstdint>
 
 #include "../base/fold.h"
-#include "../base/half.h"
 #include "backend.h"
+#include "formats.h"
 #include "phase.h"
 
 namespace mdbopt::MDBOPT_ISA {
 
 template <class Half>
 struct Halves {
-  static void widen_chunk(const void* from, std::size_t count, float* to) {
-    const auto* half = static_cast<const Half*>(from);
-#pragma GCC ivdep
-    for (std::size_t i = 0; i < count; ++i) to[i] = widen(half[i]);
-  }
-  static void round_to_nearest(const float* from, std::size_t count, void* to) {
-    auto* half = static_cast<Half*>(to);
-#pragma GCC ivdep
-    for (std::size_t i = 0; i < count; ++i) half[i] = Nearest<Half>::of(from[i]);
-  }
-  static void round_stochastically(const float* from, std::size_t count, std::uint64_t chunk_key,
-                                   void* to) {
-    auto* half = static_cast<Half*>(to);
-#pragma GCC ivdep
-    for (std::size_t i = 0; i < count; ++i) {
-      half[i] = Stochastic<Half>::of(from[i], random16(chunk_key, static_cast<std::uint32_t>(i)));
-    }
-  }
+  using Form = HalfFormat<Half>;
 
   // As CompiledRule::Walk, of the rule whose walk over float32 and whose streams are given.
   [[gnu::noinline]] static void walk(CompiledRule::Walk over_float32, const StreamUse* streams,
@@ -60,17 +43,13 @@ struct Halves {
       }
       for (std::size_t k = 0; k < stream_count; ++k) {
         at[k] = is_half(k) ? static_cast<void*>(blocks[k]) : stored(k, begin);
-        if (is_half(k) && streams[k].read) widen_chunk(stored(k, begin), part.size, blocks[k]);
+        if (is_half(k) && streams[k].read) Form::open(stored(k, begin), nullptr, part.size, blocks[k]);
       }
       over_float32(part, 0, 1, 0, arguments, partials + chunk * sum_count);
       const std::uint64_t key = stochastic ? mix64(arguments.key + before + chunk) : 0;
       for (std::size_t k = 0; k < stream_count; ++k) {
         if (!is_half(k) || !streams[k].written) continue;
-        if (stochastic) {
-          round_stochastically(blocks[k], part.size, key, stored(k, begin));
-        } else {
-          round_to_nearest(blocks[k], part.size, stored(k, begin));
-        }
+        Form::close(blocks[k], part.size, stochastic ? &key : nullptr, stored(k, begin), nullptr);
       }
     }
   }

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "../base/fold.h"
+#include "../base/half.h"
 #include "../runtime/device.h"
 #include "flush.h"
+#include "opening.h"
 #include "pool.h"
 #include "reduction.h"
 
@@ -42,6 +44,7 @@ struct Pass {
   std::size_t parts;
   std::uint64_t key;
   bool flush_subnormals;
+  const CompiledFormat* formats;
   std::size_t each = 0;  // sums are of each job, and lie so far apart; 0: they are of all
 
   PassArguments arguments(const Stage& stage) const { return {stage.coefs, key}; }
@@ -54,6 +57,10 @@ struct Pass {
 std::size_t width_of(const Stream& stream, Dtype dtype) {
   return info(stored_dtype(stream.storage, dtype)).bytes;
 }
+
+// Apart from each other by more chunks than there are. 0 for the first stream, whose rounding is that of
+// half-precision parameters.
+constexpr std::uint64_t kStreamKey = 0x9e3779b97f4a7c15U;
 
 // A job's chunks [first, last), each through blocks of what does not lie as the sweep takes it.
 void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size_t last,
@@ -72,8 +79,13 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
       if (dense == nullptr) return nullptr;
       const Layout& layout = job.layouts[k];
       if (layout.data == nullptr) return static_cast<char*>(dense) + begin * info(stored).bytes;
-      if (reads) load(layout, begin, count, stored, blocks[k]);
+      if (reads) open_chunk(layout, pass.formats, begin, count, stored, blocks[k]);
       return blocks[k];
+    };
+    const auto put_back = [&](std::size_t k) {
+      // Each stream of an element is rounded by bits of its own.
+      const std::uint64_t key = mix64(pass.key + k * kStreamKey + before + chunk);
+      close_chunk(job.layouts[k], pass.formats, begin, count, key, blocks[k]);
     };
     void* streams[kMaxStreams];
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
@@ -92,9 +104,9 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
     if (gathers) continue;
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
       const bool writes = rule.streams[k].role != Role::kIn && job.layouts[k].data != nullptr;
-      if (writes) store(job.layouts[k], begin, count, blocks[k]);
+      if (writes) put_back(k);
     }
-    if (part.copy == blocks[copy]) store(job.layouts[copy], begin, count, blocks[copy]);
+    if (part.copy == blocks[copy]) put_back(copy);
   }
 }
 
@@ -160,15 +172,35 @@ std::size_t extra_bytes(std::span<const Job> jobs, std::span<const Variant> vari
   return bytes;
 }
 
-// What one gather or apply of the jobs reads and writes: `each` per element of a dtype.
+// How many bytes fewer, or more, a walk of a job moves than one over arrays of its dtype.
+std::ptrdiff_t format_bytes(const Description& rule, const Job& job, Dtype dtype, bool gathers) {
+  std::ptrdiff_t bytes = 0;
+  for (std::size_t k = 0; job.layouts != nullptr && k < rule.stream_count; ++k) {
+    const Stream& stream = rule.streams[k];
+    const Layout& layout = job.layouts[k];
+    if (layout.data == nullptr || layout.format == Format::kPlain) continue;
+    const bool reads = stream.role != Role::kOut && (!gathers || (rule.gather_reads >> k & 1U) != 0);
+    const bool writes = stream.role != Role::kIn && !gathers;
+    const auto plain = static_cast<std::ptrdiff_t>(job.size * width_of(stream, dtype));
+    const auto stored = static_cast<std::ptrdiff_t>(stored_bytes(layout, job.size));
+    bytes += (static_cast<int>(reads) + static_cast<int>(writes)) * (stored - plain);
+  }
+  return bytes;
+}
+
+// What one gather or apply of the jobs reads and writes.
 std::size_t walk_bytes(const Description& rule, std::span<const Job> jobs,
-                       std::span<const Variant> variants,
-                       std::size_t (*each)(const Description&, Dtype)) {
-  if (variants.size() == 1) {
+                       std::span<const Variant> variants, bool gathers) {
+  const auto each = gathers ? gather_bytes : apply_bytes;
+  if (variants.size() == 1 && (jobs.empty() || jobs.front().layouts == nullptr)) {
     return size_of(jobs).elements * each(rule, variants.front().dtype);
   }
   std::size_t bytes = 0;
-  for (const Job& job : jobs) bytes += job.size * each(rule, variants[job.variant].dtype);
+  for (const Job& job : jobs) {
+    const Dtype dtype = variants[job.variant].dtype;
+    bytes += job.size * each(rule, dtype) +
+             static_cast<std::size_t>(format_bytes(rule, job, dtype, gathers));
+  }
   return bytes;
 }
 
@@ -242,9 +274,9 @@ const Backend& backend_of(const Execution& execution) {
 
 void count_walks(const Description& rule, Dtype dtype, std::span<const Job> jobs, bool applied) {
   const Variant one{dtype, nullptr};
-  if (rule.gathered_count > 0) count_walk(walk_bytes(rule, jobs, {&one, 1}, gather_bytes));
+  if (rule.gathered_count > 0) count_walk(walk_bytes(rule, jobs, {&one, 1}, true));
   if (!rule.applies || !applied) return;
-  count_walk(walk_bytes(rule, jobs, {&one, 1}, apply_bytes) +
+  count_walk(walk_bytes(rule, jobs, {&one, 1}, false) +
              (rule.update ? extra_bytes(jobs, {&one, 1}) : 0));
 }
 
@@ -350,7 +382,8 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
     launch_on_device(variants.front().dtype, {&call, 1}, execution);
     return call.applied;
   }
-  const CompiledRule* row = backend_of(execution).table[rule];
+  const Backend& backend = backend_of(execution);
+  const CompiledRule* row = backend.table[rule];
   const CompiledRule& sweep = row[static_cast<std::size_t>(variants.front().dtype)];
   const Description& description = rule_description(rule);
   Coef one;
@@ -373,7 +406,8 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
   for (std::size_t k = 0; k < variants.size(); ++k) {
     if (!sweep.prepare(variants[k].scalars, n, &coefs[k])) return false;
   }
-  Pass pass{&description, {}, variants, jobs, 0, 0, 0, false, each ? description.sum_count() : 0};
+  Pass pass{&description, {}, variants, jobs, 0, 0, 0, false, backend.formats,
+            each ? description.sum_count() : 0};
   if (sweep.gather != nullptr) {
     Stage stage{row,
                 &CompiledRule::gather,
@@ -383,7 +417,7 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
                 nullptr,
                 nullptr};
     pass.stages = {&stage, 1};
-    run(pass, walk_bytes(description, jobs, variants, gather_bytes), execution, &sums);
+    run(pass, walk_bytes(description, jobs, variants, true), execution, &sums);
   }
   thread_local std::vector<Coef> solved;
   const bool own = each && sweep.solve != nullptr;
@@ -407,7 +441,7 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
     pass.stages = {&stage, 1};
     traffic().bytes += description.update ? extra_bytes(jobs, variants) : 0;
     double* emitted = sums + description.gathered_count + description.solved_count;
-    run(pass, walk_bytes(description, jobs, variants, apply_bytes), execution, &emitted);
+    run(pass, walk_bytes(description, jobs, variants, false), execution, &emitted);
   }
   return true;
 }
@@ -430,7 +464,7 @@ void run_pass(std::span<const PassWalk> walks, Dtype dtype, std::size_t size, bo
   const auto go = [&](std::span<Stage> stages, double* const* results) {
     const Job job{walks.front().streams, size};
     const Variant variant{dtype, nullptr};
-    run({nullptr, stages, {&variant, 1}, {&job, 1}, 0, 0, 0, false},
+    run({nullptr, stages, {&variant, 1}, {&job, 1}, 0, 0, 0, false, backend.formats},
         pass_bytes(walks, dtype) * size, execution, results);
   };
   if (walks.size() == 1) {

@@ -81,6 +81,8 @@ void load(const Layout& layout, std::size_t begin, std::size_t count, Dtype dtyp
       return load_from<BFloat16>(layout, begin, count, dtype, block);
     case Dtype::kFloat16:
       return load_from<Float16>(layout, begin, count, dtype, block);
+    case Dtype::kUint8:  // codes, which a format opens
+      return;
   }
 }
 

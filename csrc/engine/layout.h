@@ -1,12 +1,14 @@
 // layout – arrays that a walk cannot take where they lie: with gaps, in another order of memory than
-// the others of their job, not aligned, or of a narrower dtype. They are walked through a block of
-// one chunk, loaded before and stored after.
+// the others of their job, not aligned, of a narrower dtype, or in a format of storage. They are walked
+// through a block of one chunk, loaded before and stored after.
 #pragma once
 
 #include <mdbopt/dtype.h>
 
 #include <cstddef>
 #include <cstdint>
+
+#include "format.h"
 
 namespace mdbopt {
 
@@ -17,6 +19,18 @@ struct Layout {
   int rank = 0;  // axes that go through memory in one stride are one
   const std::int64_t* shape = nullptr;
   const std::int64_t* strides = nullptr;  // in bytes
+  // Of what is walked as float32. Codes have no strides, and the order of the walk is theirs.
+  Format format = Format::kPlain;
+  bool stochastic = false;  // how what the format cannot hold is rounded
+  void* low = nullptr;      // the dense second half of kRemainder
+
+  // Whether its elements lie one after the other in the order of the walk.
+  bool dense() const {
+    const auto width = static_cast<std::int64_t>(info(dtype).bytes);
+    const auto place = reinterpret_cast<std::uintptr_t>(data);
+    return (rank == 0 || (rank == 1 && strides[0] == width)) &&
+           place % static_cast<std::uintptr_t>(width) == 0;
+  }
 };
 
 // Whether all numbers of the first dtype are numbers of the second.

@@ -177,7 +177,7 @@ double Updater::step_on_cpu(std::span<const Group> groups, std::span<const Job> 
   if (t_scalar_ != kNone) values_[t_scalar_] = static_cast<double>(t_ + 1);
   for (const Number& number : numbers_) values_[number.scalar] = number.value;
   Execution execution = options_.execution;
-  if (execution.stochastic) execution.key = rounding_key(options_.seed, t_ + 1);
+  execution.key = rounding_key(options_.seed, t_ + 1);
   if (reduction_ != nullptr) execution.key += reduction_->first_chunk();
   double sums_of_all[kMaxSums];
   double* sums = rule().scope == Scope::kAll ? sums_of_all : nullptr;

@@ -17,6 +17,7 @@ from mdbopt.optimizers import _argument_tree
 from mdbopt.optimizers._hints import unknown_option
 from mdbopt.optimizers._plan import Plan
 from mdbopt.optimizers._state import OptimizerState, fresh, not_a_state, restored
+from mdbopt.optimizers._storage import EXACT, NOT_NEGATIVE, STATE_DTYPES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,9 @@ class Optimizer:
     rounding: str = "nearest"
     seed: int = 0
     flush_subnormals: bool = True
+    state_dtype: str | None = None
+    state_rounding: str = "stochastic"
+    master: str | None = None
     backend: str | None = None
     threads: int | None = None
     reducer: Callable[..., Any] | None = None
@@ -56,12 +60,20 @@ class Optimizer:
         self._set("seed", _checks.whole(self._where("seed"), self.seed, least=0, below=2**64))
         for name in ("decoupled", "maximize", "flush_subnormals"):
             self._check_bool(name)
+        self._check_storage()
         if self.backend is not None:
             _checks.choice(self._where("backend"), self.backend, _backends())
         if self.threads is not None:
             self._set("threads", _checks.whole(self._where("threads"), self.threads, least=1))
         if self.reducer is not None:
             _checks.function(self._where("reducer"), self.reducer)
+
+    def _check_storage(self) -> None:
+        if self.state_dtype is not None:
+            _checks.choice(self._where("state_dtype"), self.state_dtype, STATE_DTYPES)
+        _checks.choice(self._where("state_rounding"), self.state_rounding, ROUNDINGS)
+        if self.master is not None:
+            _checks.choice(self._where("master"), self.master, ("remainder",))
 
     def _set(self, name: str, value: Any) -> None:
         """Keep a hyperparameter as a plain number, whatever kind of number came."""
@@ -120,6 +132,27 @@ class Optimizer:
         streams = next(r for r in _core.rules() if r["name"] == self._rule())["streams"]
         return {name: self._START.get(name, 0.0) for name, *_ in streams[2:]}
 
+    def _formats(self) -> dict[str, str]:
+        """Give the formats of the arrays that have one, those of the parameters among them."""
+        formats: dict[str, str] = {}
+        if self.state_dtype is not None:
+            for name, start in self._arrays().items():
+                if start is None or name in EXACT:
+                    continue
+                codes = "unsigned" if name in NOT_NEGATIVE else "signed"
+                formats[name] = codes if self.state_dtype == "8bit" else self.state_dtype
+            if not formats:
+                raise ValueError(
+                    f"{self._where('state_dtype')}: expected None, since these options keep no "
+                    f"averages, got {self.state_dtype!r}"
+                )
+        if self.master is not None:
+            formats["x"] = self.master
+        return formats
+
+    def _stores_stochastically(self) -> bool:
+        return self.state_dtype is not None and self.state_rounding == "stochastic"
+
     def _extra(self) -> dict[str, float]:
         """Give the numbers of a state that no rule knows."""
         return {}
@@ -135,6 +168,8 @@ class Optimizer:
             "maximize": self.maximize,
             "seed": self.seed,
             "stochastic": self.rounding == "stochastic",
+            "formats": self._formats(),
+            "stochastic_state": self.state_rounding == "stochastic",
             "flush_subnormals": self.flush_subnormals,
             "threads": self.threads or 0,
             "backend": self.backend,
@@ -155,12 +190,14 @@ class Optimizer:
         Returns
         -------
         OptimizerState
-            Its arrays are float64 for float64 parameters, else float32.
+            Its arrays are float64 for float64 parameters, else float32, or in the format of
+            ``state_dtype``.
 
         Raises
         ------
         TypeError
-            When a leaf is no array, is immutable (JAX), or has another dtype.
+            When a leaf is no array, is immutable (JAX), or has another dtype: with ``state_dtype``
+            float64 is one, with ``master`` all but bfloat16.
         MemoryError
             When there is no room for it.
         """
@@ -174,7 +211,8 @@ class Optimizer:
         Parameters
         ----------
         params, dtype
-            As for `init`. The state takes their dtype and library, whatever the saved one had.
+            As for `init`. The state takes their dtype and library, and the format of this
+            optimizer, whatever the saved one had; what a format cannot hold is rounded to nearest.
         saved : mapping
             ``dict(state)``, or what `numpy.load` or ``torch.load`` makes of it.
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mdbopt import _checks, _core
 from mdbopt._arrays import Library, dtype_name, is_device, real_value
-from mdbopt.optimizers import _argument_tree
+from mdbopt.optimizers import _argument_tree, _storage
+from mdbopt.optimizers._storage import NOT_NEGATIVE
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
@@ -25,7 +26,12 @@ class Hyperparameters(Protocol):
 
     def _extra(self) -> dict[str, float]: ...
 
+    def _formats(self) -> dict[str, str]: ...
+
     def _options(self) -> dict[str, Any]: ...
+
+
+Shapes = dict[_argument_tree.Keys, tuple[int, ...]]
 
 
 class OptimizerState(Mapping[str, Any]):
@@ -45,11 +51,12 @@ class OptimizerState(Mapping[str, Any]):
     __hash__ = object.__hash__
 
     def __init__(
-        self, optimizer: Hyperparameters, arrays: dict[str, Any], dtype: str | None
+        self, optimizer: Hyperparameters, arrays: dict[str, Any], dtype: str | None, shapes: Shapes
     ) -> None:
         self._optimizer = optimizer
         self._arrays = arrays
         self._dtype = dtype
+        self._shapes = shapes
         self._extra = optimizer._extra()
         self._places = {
             f"{name}{_argument_tree.text(keys)}": (name, keys)
@@ -102,8 +109,71 @@ class OptimizerState(Mapping[str, Any]):
                 f"{label}: state: holds {', '.join(self._arrays) or 'no arrays'}, which does not "
                 "fit these options; expected a state made with them"
             )
+        if former._formats() != optimizer._formats():
+            raise ValueError(
+                f"{label}: state: stored as {_in_words(former)}, expected {_in_words(optimizer)} as "
+                "by these options; restore converts one"
+            )
         self._core.configure(optimizer._options())
         self._optimizer = optimizer
+
+    def decoded(self, name: str) -> Any:
+        """Return an array of the state as numbers, whatever it is stored as.
+
+        Parameters
+        ----------
+        name : str
+            Such as ``"m"``.
+
+        Returns
+        -------
+        tree of numpy.ndarray
+            Of the structure and shapes of the parameters; copies, of float32 where ``state_dtype``
+            or ``master`` stores them in another way.
+
+        Raises
+        ------
+        KeyError
+            When the state has no such array.
+        """
+        format_ = self._optimizer._formats().get(name)
+
+        def one(keys: _argument_tree.Keys, stored: Any) -> Any:
+            where = f"{name}{_argument_tree.text(keys)}"
+            if format_ is None:
+                return np.array(Library(stored).to_host(stored, where))
+            return _storage.decoded(where, stored, self._shapes[keys], format_)
+
+        return _argument_tree.mapped(one, self._arrays[name])
+
+    def master(self, params: Any) -> Any:
+        """Return the float32 numbers that bfloat16 parameters and the state's ``low`` make up.
+
+        Parameters
+        ----------
+        params : array, or nested lists, tuples or dicts of arrays
+            Those of the state.
+
+        Returns
+        -------
+        tree of numpy.ndarray
+            Of float32; copies.
+
+        Raises
+        ------
+        ValueError
+            When the optimizer keeps no ``master``.
+        """
+        if "low" not in self._arrays:
+            raise ValueError(
+                f"{type(self._optimizer).__name__}: master: expected an optimizer with "
+                "master='remainder', got a state without low bits"
+            )
+
+        def one(keys: _argument_tree.Keys, param: Any) -> Any:
+            return _storage.joined(param, _argument_tree.leaf_at(self._arrays["low"], keys))
+
+        return _argument_tree.mapped(one, params)
 
     def __getitem__(self, name: str) -> Any:
         numbers = {"optimizer": type(self._optimizer).__name__, "t": self.t, **self._numbers()}
@@ -125,6 +195,7 @@ class OptimizerState(Mapping[str, Any]):
             self._optimizer,
             self._arrays,
             self._dtype,
+            self._shapes,
             self.t,
             numbers,
         )
@@ -139,12 +210,17 @@ def _rebuilt(
     optimizer: Hyperparameters,
     arrays: dict[str, Any],
     dtype: str | None,
+    shapes: Shapes,
     t: int,
     numbers: Mapping[str, float],
 ) -> OptimizerState:
-    state = OptimizerState(optimizer, arrays, dtype)
+    state = OptimizerState(optimizer, arrays, dtype, shapes)
     state._set_numbers(t, numbers)
     return state
+
+
+def _in_words(optimizer: Hyperparameters) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in optimizer._formats().items()) or "floats"
 
 
 def not_a_state(optimizer: object, given: Any) -> TypeError:
@@ -191,8 +267,15 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
         for keys, leaf in _argument_tree.leaves(params)
     }
 
-    def made(value: float | None) -> Any:
+    formats = optimizer._formats()
+    for keys, leaf in _argument_tree.leaves(params) if formats else ():
+        where = f"{label}: params{_argument_tree.text(keys)}"
+        _check_formats(where, leaf, kinds[keys], "x" in formats)
+
+    def made(value: float | None, format_: str | None) -> Any:
         def one(keys: _argument_tree.Keys, leaf: Any) -> Any:
+            if format_ is not None and value is not None:
+                return _storage.stored_like(leaf, format_, value)
             library = Library(leaf)
             arithmetic = "float64" if kinds[keys] == "float64" else "float32"
             if value is None and dtype_name(leaf) == "uint16":
@@ -208,8 +291,24 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
 
         return _argument_tree.mapped(one, params)
 
-    arrays = {name: made(value) for name, value in optimizer._arrays().items()}
-    return OptimizerState(optimizer, arrays, dtype)
+    arrays = {name: made(value, formats.get(name)) for name, value in optimizer._arrays().items()}
+    if "x" in formats:
+        arrays["low"] = _argument_tree.mapped(lambda _, leaf: _storage.low_like(leaf), params)
+    shapes = {keys: tuple(leaf.shape) for keys, leaf in _argument_tree.leaves(params)}
+    return OptimizerState(optimizer, arrays, dtype, shapes)
+
+
+def _check_formats(where: str, leaf: Any, dtype: str, master: bool) -> None:
+    """Raise where the parameters of a state in formats are none that can have one."""
+    if is_device(leaf):
+        raise ValueError(f"{where}: lives on a device, expected the CPU for a state in a format")
+    if master and dtype != "bfloat16":
+        raise TypeError(f"{where}: has dtype {dtype}, expected bfloat16 for master='remainder'")
+    if dtype == "float64":
+        raise TypeError(
+            f"{where}: has dtype float64, expected float32, bfloat16 or float16 for a state in a "
+            "format"
+        )
 
 
 def _from_bits(bits: NDArray[Any], dtype: str | None) -> NDArray[Any]:
@@ -227,8 +326,12 @@ def restored(
     if not isinstance(saved, Mapping):
         raise TypeError(f"{label}: saved: expected a mapping, got {type(saved).__name__}")
     state = fresh(optimizer, params, dtype)
+    # Parameters that had no low bits are what they stand for.
+    lows = {name for name, (array, _) in state._places.items() if array == "low"}
     expected = set(state)
     given = set(saved)
+    if not lows & given:
+        expected -= lows
     for name in sorted(expected - given):
         raise ValueError(f"{label}: saved: {name!r} is missing")
     for name in sorted(given - expected, key=str):
@@ -245,9 +348,20 @@ def restored(
         # The lowest value so far is inf before the first.
         if numbers[name] != math.inf or name != "value":
             _check_range(where, name, numbers[name])
+    formats = optimizer._formats()
     for name, (array, keys) in state._places.items():
+        if name not in expected:
+            continue
         leaf = _argument_tree.leaf_at(state._arrays[array], keys)
         where = f"{label}: saved: {name!r}"
+        shape = state._shapes[keys]
+        if array == "low":
+            Library(leaf).assign(leaf, _saved_bits(where, saved[name], shape))
+            continue
+        kind, given_kind = formats.get(array), _storage.format_of(saved[name], array)
+        if kind is not None or given_kind is not None:
+            _assign_stored(where, array, saved[name], given_kind, leaf, kind, shape)
+            continue
         source = _saved_array(where, saved[name], leaf)
         if isinstance(source, np.ndarray):
             _check_range(where, array, source)
@@ -256,12 +370,6 @@ def restored(
             leaf[...] = source
     state._set_numbers(steps, numbers)
     return state
-
-
-# What sums or averages squares, or scales a step, and so is never negative.
-_NOT_NEGATIVE = frozenset(
-    ("eta", "norm2", "p", "squared_steps", "sum_of_squares", "u", "v", "v_max", "weight_sum")
-)
 
 
 def _steps(where: str, given: Any) -> int:
@@ -277,8 +385,45 @@ def _check_range(where: str, name: str, values: Any) -> None:
         raise ValueError(f"{where}: expected finite values, got NaN or inf")
     if name == "averaged" and values not in (0.0, 1.0):
         raise ValueError(f"{where}: expected 0 or 1, got {values}")
-    if name in _NOT_NEGATIVE and np.any(np.less(values, 0.0)):
+    if name in NOT_NEGATIVE and np.any(np.less(values, 0.0)):
         raise ValueError(f"{where}: expected values >= 0, got {np.min(values)}")
+
+
+def _saved_bits(where: str, saved: Any, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    bits = Library(saved).to_host(saved, where)
+    if bits.dtype != np.uint16:
+        raise TypeError(f"{where}: has dtype {bits.dtype}, expected uint16")
+    if bits.shape != shape:
+        raise ValueError(f"{where}: has shape {bits.shape}, expected {shape}")
+    return np.array(bits)
+
+
+def _assign_stored(
+    where: str,
+    name: str,
+    saved: Any,
+    given: str | None,
+    leaf: Any,
+    kind: str | None,
+    shape: tuple[int, ...],
+) -> None:
+    """Fill an array of a state, in one format or none, from one that was saved in another."""
+    expected = _storage.shape_of(shape, given)
+    if tuple(saved.shape) != expected:
+        raise ValueError(f"{where}: has shape {tuple(saved.shape)}, expected {expected}")
+    if given is None:
+        plain = np.zeros(shape, np.float32)
+        values = _saved_array(where, saved, plain)
+        values = Library(values).to_host(values, where)
+    else:
+        values = _storage.decoded(where, saved, shape, given)
+    _check_range(where, name, values)
+    if kind is None:
+        Library(leaf).assign(leaf, np.array(values, dtype_name(leaf)))
+    elif kind == given:
+        leaf[...] = Library(leaf).from_numpy(np.array(Library(saved).to_host(saved, where)))
+    else:
+        _storage.assign(leaf, values, kind)
 
 
 def _saved_array(where: str, saved: Any, like: Any) -> Any:

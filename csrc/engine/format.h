@@ -1,0 +1,44 @@
+// format – how an array is stored that a walk takes as float32: the forms of storage, and what opens a
+// chunk of it to a block in the first cache and closes it again.
+#pragma once
+
+#include <mdbopt/dtype.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace mdbopt {
+
+enum class Format : std::uint8_t {
+  kBFloat16,
+  kFloat16,
+  kSignedCodes,    // block_codes.h
+  kUnsignedCodes,  // for what is never negative
+  kRemainder,      // the bits of a float32 in two halves: bfloat16 nearest to it, and the difference
+  kPlain           // as its dtype says
+};
+inline constexpr std::size_t kFormatCount = 5;  // that need to be opened
+
+// One format, compiled for one instruction set. `low` is the second half of kRemainder.
+struct CompiledFormat {
+  using Open = void (*)(const void* stored, const void* low, std::size_t count, float* block);
+  // Rounds to nearest without a key, else stochastically, with random bits by key and place. Blocks
+  // are of a whole chunk, and what lies behind `count` in them may be changed.
+  using Close = void (*)(float* block, std::size_t count, const std::uint64_t* key, void* stored,
+                         void* low);
+  Open open;
+  Close close;
+};
+
+// Of its array.
+constexpr Dtype stored_dtype(Format format) {
+  if (format == Format::kFloat16) return Dtype::kFloat16;
+  const bool halves = format == Format::kBFloat16 || format == Format::kRemainder;
+  return halves ? Dtype::kBFloat16 : Dtype::kUint8;
+}
+
+constexpr bool is_codes(Format format) {
+  return format == Format::kSignedCodes || format == Format::kUnsignedCodes;
+}
+
+}  // namespace mdbopt

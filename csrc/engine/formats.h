@@ -1,0 +1,144 @@
+// formats – the loops that open and close chunks of each format, compiled once for an instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "../base/block_codes.h"
+#include "../base/fold.h"
+#include "../base/half.h"
+#include "format.h"
+#include "rule.h"
+
+namespace mdbopt::MDBOPT_ISA {
+
+template <class Half>
+struct HalfFormat {
+  static void open(const void* stored, const void*, std::size_t count, float* block) {
+    const auto* from = static_cast<const Half*>(stored);
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < count; ++i) block[i] = widen(from[i]);
+  }
+  static void close(float* block, std::size_t count, const std::uint64_t* key, void* stored,
+                    void*) {
+    auto* to = static_cast<Half*>(stored);
+    if (key == nullptr) {
+#pragma GCC ivdep
+      for (std::size_t i = 0; i < count; ++i) to[i] = Nearest<Half>::of(block[i]);
+    } else {
+      const std::uint64_t chunk_key = *key;
+#pragma GCC ivdep
+      for (std::size_t i = 0; i < count; ++i) {
+        to[i] = Stochastic<Half>::of(block[i], random16(chunk_key, static_cast<std::uint32_t>(i)));
+      }
+    }
+  }
+};
+
+struct RemainderFormat {
+  static void open(const void* stored, const void* low, std::size_t count, float* block) {
+    const auto* high = static_cast<const std::uint16_t*>(stored);
+    const auto* rest = static_cast<const std::int16_t*>(low);
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto difference = static_cast<std::uint32_t>(static_cast<std::int32_t>(rest[i]));
+      block[i] = half::float_of((static_cast<std::uint32_t>(high[i]) << 16) + difference);
+    }
+  }
+  // A tie goes away from 0, as the difference has to fit 16 bits. A NaN is the one whose halves are one,
+  // too.
+  static void close(float* block, std::size_t count, const std::uint64_t*, void* stored,
+                    void* low) {
+    auto* high = static_cast<std::uint16_t*>(stored);
+    auto* rest = static_cast<std::uint16_t*>(low);
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t given = half::bits_of(block[i]);
+      const bool nan = (given & ~half::kSign) > half::kInfinity;
+      const std::uint32_t bits = nan ? codes::kNan : given;
+      high[i] = static_cast<std::uint16_t>((bits + 0x8000U) >> 16);
+      rest[i] = static_cast<std::uint16_t>(bits);
+    }
+  }
+};
+
+template <class Kind>
+struct CodesFormat {
+  static void open(const void* stored, const void*, std::size_t count, float* block) {
+    const auto* at = static_cast<const std::uint8_t*>(stored);
+    for (std::size_t begin = 0; begin < count; begin += kBlock, at += kBlockBytes) {
+      std::uint32_t unit;
+      std::memcpy(&unit, at, sizeof unit);
+      const std::uint8_t* code = at + sizeof unit;
+#pragma GCC ivdep
+      for (std::size_t i = 0; i < kBlock; ++i) {
+        block[begin + i] = codes::decode(Kind{}, code[i], unit);
+      }
+    }
+  }
+
+  // In two steps, so that vectors of any width give the one result and GCC sees a maximum.
+  static std::uint32_t largest(const float* block) {
+    std::uint32_t lanes[kLanes] = {};
+    for (std::size_t i = 0; i < kBlock; i += kLanes) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        const std::uint32_t magnitude = codes::magnitude(block[i + lane]);
+        lanes[lane] = lanes[lane] > magnitude ? lanes[lane] : magnitude;
+      }
+    }
+    std::uint32_t found = 0;
+    for (const std::uint32_t lane : lanes) found = found > lane ? found : lane;
+    return found;
+  }
+
+  // What is added to the bits of each element that fall away, less its last bits, which are 0.
+  static void fill(const std::uint64_t* key, std::uint16_t* added) {
+    constexpr std::size_t half_chunk = kChunk / 2;
+    if (key == nullptr) {
+      for (std::size_t i = 0; i < kChunk; ++i) added[i] = codes::kToNearest >> codes::kUnused;
+      return;
+    }
+    const std::uint64_t chunk_key = *key;
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < half_chunk; ++i) {
+      const std::uint32_t both = random32(chunk_key, static_cast<std::uint32_t>(i));
+      added[i] = static_cast<std::uint16_t>(both >> 16);
+      added[i + half_chunk] = static_cast<std::uint16_t>(both);
+    }
+  }
+
+  static void encode(const float* block, std::uint32_t unit, const std::uint16_t* added,
+                     std::uint8_t* code) {
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < kBlock; ++i) {
+      const std::uint32_t bits = static_cast<std::uint32_t>(added[i]) << codes::kUnused;
+      code[i] = codes::encode(Kind{}, block[i], unit, bits);
+    }
+  }
+
+  static void close(float* block, std::size_t count, const std::uint64_t* key, void* stored,
+                    void*) {
+    auto* at = static_cast<std::uint8_t*>(stored);
+    alignas(64) std::uint16_t added[kChunk];
+    fill(key, added);
+    const std::size_t whole = blocks_of(count) * kBlock;
+    for (std::size_t i = count; i < whole; ++i) block[i] = 0.0F;
+    for (std::size_t begin = 0; begin < whole; begin += kBlock, at += kBlockBytes) {
+      const std::uint32_t unit = codes::unit_of<Kind>(largest(block + begin));
+      std::memcpy(at, &unit, sizeof unit);
+      encode(block + begin, unit, added + begin, at + sizeof unit);
+    }
+  }
+};
+
+template <class Form>
+inline constexpr CompiledFormat kCompiledFormat{Form::open, Form::close};
+
+// In the order of Format.
+inline constexpr CompiledFormat kFormats[kFormatCount] = {
+    kCompiledFormat<HalfFormat<BFloat16>>, kCompiledFormat<HalfFormat<Float16>>,
+    kCompiledFormat<CodesFormat<codes::Signed>>, kCompiledFormat<CodesFormat<codes::Unsigned>>,
+    kCompiledFormat<RemainderFormat>};
+
+}  // namespace mdbopt::MDBOPT_ISA

@@ -1,0 +1,99 @@
+"""The formats that a state's arrays are stored in, and their arrays.
+
+``"bfloat16"`` is an array of that dtype, in NumPy its bits as uint16. ``"signed"`` and ``"unsigned"`` are
+codes of 8 bits: uint8 of shape ``(blocks, 260)``, blocks of 256 elements in row-major order, each of a
+float32 unit and 256 codes. ``"remainder"`` is for parameters of bfloat16 whose low bits are an array
+``low`` of uint16.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdbopt import _core
+from mdbopt._arrays import Library, dtype_name
+
+# What sums or averages squares, or scales a step, and so is never negative.
+NOT_NEGATIVE = frozenset(
+    ("eta", "norm2", "p", "squared_steps", "sum_of_squares", "u", "v", "v_max", "weight_sum")
+)
+# What no format may take digits from: step sizes, and what is subtracted from what is like it.
+EXACT = frozenset(("eta", "g_mean", "g_prev", "p"))
+STATE_DTYPES = ("bfloat16", "8bit")
+_BLOCK, _BLOCK_BYTES = 256, 260
+
+
+def is_codes(format_: str | None) -> bool:
+    """Tell whether a format is one of 8 bits."""
+    return format_ in ("signed", "unsigned")
+
+
+def stored_like(leaf: Any, format_: str, value: float) -> Any:
+    """Make an array of a format for a parameter, in its library, of one value."""
+    size = math.prod(leaf.shape)
+    if is_codes(format_):
+        stored = np.zeros((-(-size // _BLOCK), _BLOCK_BYTES), np.uint8)
+        if value != 0.0:
+            stored = _core.encoded(format_, np.full(size, value, np.float32))
+        return Library(leaf).from_numpy(stored)
+    if format_ == "bfloat16" and Library(leaf).name == "torch":
+        return Library(leaf).full_like(leaf, "bfloat16", value)
+    bits = 0 if value == 0.0 else _core.encoded("bfloat16", np.full(1, value, np.float32))[0]
+    return Library(leaf).from_numpy(np.full(tuple(leaf.shape), bits, np.uint16))
+
+
+def low_like(leaf: Any) -> Any:
+    """Make the low bits of parameters that are what they stand for."""
+    return Library(leaf).from_numpy(np.zeros(tuple(leaf.shape), np.uint16))
+
+
+def decoded(where: str, stored: Any, shape: tuple[int, ...], format_: str) -> NDArray[np.float32]:
+    """Give the float32 numbers that an array of a format stands for."""
+    array = Library(stored).to_host(stored, where)
+    if dtype_name(array) == "float32":  # bfloat16 that its library has widened
+        return array.reshape(shape)
+    size = math.prod(shape)
+    return _core.decoded(format_, np.ascontiguousarray(array), size).reshape(shape)
+
+
+def shape_of(shape: tuple[int, ...], format_: str | None) -> tuple[int, ...]:
+    """Give the shape of the array that stores one of a shape."""
+    if not is_codes(format_):
+        return shape
+    return -(-math.prod(shape) // _BLOCK), _BLOCK_BYTES
+
+
+def joined(param: Any, low: Any) -> NDArray[np.float32]:
+    """Give the float32 numbers of bfloat16 parameters and their low bits."""
+    high = Library(param).to_host(param, "params")
+    if high.dtype == np.uint16:
+        high = (high.astype(np.uint32) << 16).view(np.float32)
+    differences = Library(low).to_host(low, "low").view(np.int16).astype(np.int32)
+    bits = np.array(high, np.float32).view(np.int32)
+    return (bits + differences).view(np.float32)
+
+
+def assign(leaf: Any, values: NDArray[np.float32], format_: str) -> None:
+    """Fill an array of a format with what is nearest to float32 numbers."""
+    if dtype_name(leaf) == "bfloat16":
+        leaf[...] = Library(leaf).from_numpy(np.array(values))
+        return
+    Library(leaf).assign(leaf, encoded(values, format_))
+
+
+def encoded(values: NDArray[np.float32], format_: str) -> NDArray[Any]:
+    """Give the array of a format that is nearest to float32 numbers."""
+    stored = _core.encoded(format_, np.ascontiguousarray(values))
+    return stored if is_codes(format_) else stored.reshape(values.shape)
+
+
+def format_of(array: Any, name: str) -> str | None:
+    """Tell the format of a saved array by its dtype; None for one of plain floats."""
+    dtype = dtype_name(array)
+    if dtype == "uint8":
+        return "unsigned" if name in NOT_NEGATIVE else "signed"
+    return "bfloat16" if dtype in ("uint16", "bfloat16") else None
