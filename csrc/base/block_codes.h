@@ -78,9 +78,10 @@ MDBOPT_INLINE std::uint8_t encode(Signed, float x, std::uint32_t unit, std::uint
   return static_cast<std::uint8_t>((distance(magnitude(x), unit, added) | sign) >> kShift);
 }
 MDBOPT_INLINE std::uint8_t encode(Unsigned, float x, std::uint32_t unit, std::uint32_t added) {
-  const std::uint32_t least = magnitude(x) < 1U ? magnitude(x) : 1U;
-  const std::uint32_t code = distance(magnitude(x), unit, added) >> kShift;
-  return static_cast<std::uint8_t>(code > least ? code : least);
+  // Before the shift, as GCC would else narrow both numbers first and not find a vector's maximum.
+  const std::uint32_t least = (magnitude(x) < 1U ? magnitude(x) : 1U) << kShift;
+  const std::uint32_t place = distance(magnitude(x), unit, added);
+  return static_cast<std::uint8_t>((place > least ? place : least) >> kShift);
 }
 
 }  // namespace codes

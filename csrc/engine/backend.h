@@ -43,7 +43,7 @@ struct Backend {
   const char* name;
   bool (*supported)();
   const CompiledRule (*table)[kDtypeCount];
-  const CompiledFormat* formats;  // by Format
+  const CompiledFormats* formats;
 };
 
 // All backends this library was compiled with, best first.

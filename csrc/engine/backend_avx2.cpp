@@ -8,6 +8,6 @@ namespace mdbopt::avx2 {
 static bool supported() { return __builtin_cpu_supports("avx2"); }
 
 extern const Backend kBackend;
-const Backend kBackend{"avx2", supported, Table<Rules>::rows, kFormats};
+const Backend kBackend{"avx2", supported, Table<Rules>::rows, &kFormats};
 
 }  // namespace mdbopt::avx2

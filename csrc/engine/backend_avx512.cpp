@@ -11,6 +11,6 @@ static bool supported() {
 }
 
 extern const Backend kBackend;
-const Backend kBackend{"avx512", supported, Table<Rules>::rows, kFormats};
+const Backend kBackend{"avx512", supported, Table<Rules>::rows, &kFormats};
 
 }  // namespace mdbopt::avx512

@@ -8,6 +8,6 @@ namespace mdbopt::baseline {
 static bool supported() { return true; }
 
 extern const Backend kBackend;
-const Backend kBackend{"baseline", supported, Table<Rules>::rows, kFormats};
+const Backend kBackend{"baseline", supported, Table<Rules>::rows, &kFormats};
 
 }  // namespace mdbopt::baseline

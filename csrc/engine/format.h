@@ -22,12 +22,24 @@ inline constexpr std::size_t kFormatCount = 5;  // that need to be opened
 // One format, compiled for one instruction set. `low` is the second half of kRemainder.
 struct CompiledFormat {
   using Open = void (*)(const void* stored, const void* low, std::size_t count, float* block);
-  // Rounds to nearest without a key, else stochastically, with random bits by key and place. Blocks
-  // are of a whole chunk, and what lies behind `count` in them may be changed.
-  using Close = void (*)(float* block, std::size_t count, const std::uint64_t* key, void* stored,
+  // Rounds to nearest without random bits, else stochastically by those of each element. Blocks are of a
+  // whole chunk, and what lies behind `count` in them may be changed.
+  using Close = void (*)(float* block, std::size_t count, const std::uint16_t* random, void* stored,
                          void* low);
   Open open;
   Close close;
+};
+
+// All of an instruction set.
+struct CompiledFormats {
+  CompiledFormat of[kFormatCount];
+  // Writes 16 random bits for each element of a chunk, twice: behind one another, so that each stream can
+  // begin at another one.
+  void (*draw)(std::uint64_t key, std::uint16_t* random);
+
+  const CompiledFormat& operator[](Format format) const {
+    return of[static_cast<std::size_t>(format)];
+  }
 };
 
 // Of its array.

@@ -20,18 +20,15 @@ struct HalfFormat {
 #pragma GCC ivdep
     for (std::size_t i = 0; i < count; ++i) block[i] = widen(from[i]);
   }
-  static void close(float* block, std::size_t count, const std::uint64_t* key, void* stored,
+  static void close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
                     void*) {
     auto* to = static_cast<Half*>(stored);
-    if (key == nullptr) {
+    if (random == nullptr) {
 #pragma GCC ivdep
       for (std::size_t i = 0; i < count; ++i) to[i] = Nearest<Half>::of(block[i]);
     } else {
-      const std::uint64_t chunk_key = *key;
 #pragma GCC ivdep
-      for (std::size_t i = 0; i < count; ++i) {
-        to[i] = Stochastic<Half>::of(block[i], random16(chunk_key, static_cast<std::uint32_t>(i)));
-      }
+      for (std::size_t i = 0; i < count; ++i) to[i] = Stochastic<Half>::of(block[i], random[i]);
     }
   }
 };
@@ -48,7 +45,7 @@ struct RemainderFormat {
   }
   // A tie goes away from 0, as the difference has to fit 16 bits. A NaN is the one whose halves are one,
   // too.
-  static void close(float* block, std::size_t count, const std::uint64_t*, void* stored,
+  static void close(float* block, std::size_t count, const std::uint16_t*, void* stored,
                     void* low) {
     auto* high = static_cast<std::uint16_t*>(stored);
     auto* rest = static_cast<std::uint16_t*>(low);
@@ -60,6 +57,14 @@ struct RemainderFormat {
       high[i] = static_cast<std::uint16_t>((bits + 0x8000U) >> 16);
       rest[i] = static_cast<std::uint16_t>(bits);
     }
+  }
+};
+
+// What rounds a chunk to nearest, as numbers that are drawn would stochastically.
+struct Halfway {
+  std::uint16_t added[kChunk];
+  constexpr Halfway() : added{} {
+    for (std::uint16_t& each : added) each = codes::kToNearest >> codes::kUnused;
   }
 };
 
@@ -92,22 +97,6 @@ struct CodesFormat {
     return found;
   }
 
-  // What is added to the bits of each element that fall away, less its last bits, which are 0.
-  static void fill(const std::uint64_t* key, std::uint16_t* added) {
-    constexpr std::size_t half_chunk = kChunk / 2;
-    if (key == nullptr) {
-      for (std::size_t i = 0; i < kChunk; ++i) added[i] = codes::kToNearest >> codes::kUnused;
-      return;
-    }
-    const std::uint64_t chunk_key = *key;
-#pragma GCC ivdep
-    for (std::size_t i = 0; i < half_chunk; ++i) {
-      const std::uint32_t both = random32(chunk_key, static_cast<std::uint32_t>(i));
-      added[i] = static_cast<std::uint16_t>(both >> 16);
-      added[i + half_chunk] = static_cast<std::uint16_t>(both);
-    }
-  }
-
   static void encode(const float* block, std::uint32_t unit, const std::uint16_t* added,
                      std::uint8_t* code) {
 #pragma GCC ivdep
@@ -117,11 +106,11 @@ struct CodesFormat {
     }
   }
 
-  static void close(float* block, std::size_t count, const std::uint64_t* key, void* stored,
+  static void close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
                     void*) {
+    static constexpr Halfway halfway;
+    const std::uint16_t* added = random == nullptr ? halfway.added : random;
     auto* at = static_cast<std::uint8_t*>(stored);
-    alignas(64) std::uint16_t added[kChunk];
-    fill(key, added);
     const std::size_t whole = blocks_of(count) * kBlock;
     for (std::size_t i = count; i < whole; ++i) block[i] = 0.0F;
     for (std::size_t begin = 0; begin < whole; begin += kBlock, at += kBlockBytes) {
@@ -132,13 +121,26 @@ struct CodesFormat {
   }
 };
 
-template <class Form>
-inline constexpr CompiledFormat kCompiledFormat{Form::open, Form::close};
+// The random bits of a chunk's elements, two of them from one number of 32 bits, and once more behind.
+struct Random {
+  static void draw(std::uint64_t key, std::uint16_t* random) {
+    constexpr std::size_t half_chunk = kChunk / 2;
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < half_chunk; ++i) {
+      const std::uint32_t both = random32(key, static_cast<std::uint32_t>(i));
+      random[i] = static_cast<std::uint16_t>(both >> 16);
+      random[i + half_chunk] = static_cast<std::uint16_t>(both);
+    }
+    std::memcpy(random + kChunk, random, kChunk * sizeof *random);
+  }
+};
+
+template <class... Form>
+inline constexpr CompiledFormats kCompiledFormats{{{Form::open, Form::close}...}, Random::draw};
 
 // In the order of Format.
-inline constexpr CompiledFormat kFormats[kFormatCount] = {
-    kCompiledFormat<HalfFormat<BFloat16>>, kCompiledFormat<HalfFormat<Float16>>,
-    kCompiledFormat<CodesFormat<codes::Signed>>, kCompiledFormat<CodesFormat<codes::Unsigned>>,
-    kCompiledFormat<RemainderFormat>};
+inline constexpr auto& kFormats =
+    kCompiledFormats<HalfFormat<BFloat16>, HalfFormat<Float16>, CodesFormat<codes::Signed>,
+                     CodesFormat<codes::Unsigned>, RemainderFormat>;
 
 }  // namespace mdbopt::MDBOPT_ISA

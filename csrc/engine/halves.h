@@ -21,6 +21,13 @@ template <class Half>
 struct Halves {
   using Form = HalfFormat<Half>;
 
+  static void draw(std::uint64_t chunk_key, std::uint16_t* random) {
+#pragma GCC ivdep
+    for (std::size_t i = 0; i < kChunk; ++i) {
+      random[i] = static_cast<std::uint16_t>(random16(chunk_key, static_cast<std::uint32_t>(i)));
+    }
+  }
+
   // As CompiledRule::Walk, of the rule whose walk over float32 and whose streams are given.
   [[gnu::noinline]] static void walk(CompiledRule::Walk over_float32, const StreamUse* streams,
                                      std::size_t stream_count, std::size_t sum_count,
@@ -28,6 +35,7 @@ struct Halves {
                                      std::size_t last, std::size_t before,
                                      const PassArguments& arguments, double* partials) {
     alignas(64) float blocks[kMaxStreams][kChunk];
+    alignas(64) std::uint16_t random[kChunk];
     void* at[kMaxStreams];
     const auto is_half = [&](std::size_t k) { return streams[k].bytes == sizeof(Half); };
     const auto stored = [&](std::size_t k, std::size_t begin) {
@@ -46,10 +54,10 @@ struct Halves {
         if (is_half(k) && streams[k].read) Form::open(stored(k, begin), nullptr, part.size, blocks[k]);
       }
       over_float32(part, 0, 1, 0, arguments, partials + chunk * sum_count);
-      const std::uint64_t key = stochastic ? mix64(arguments.key + before + chunk) : 0;
+      if (stochastic) draw(mix64(arguments.key + before + chunk), random);
       for (std::size_t k = 0; k < stream_count; ++k) {
         if (!is_half(k) || !streams[k].written) continue;
-        Form::close(blocks[k], part.size, stochastic ? &key : nullptr, stored(k, begin), nullptr);
+        Form::close(blocks[k], part.size, stochastic ? random : nullptr, stored(k, begin), nullptr);
       }
     }
   }

@@ -44,7 +44,7 @@ struct Pass {
   std::size_t parts;
   std::uint64_t key;
   bool flush_subnormals;
-  const CompiledFormat* formats;
+  const CompiledFormats* formats;
   std::size_t each = 0;  // sums are of each job, and lie so far apart; 0: they are of all
 
   PassArguments arguments(const Stage& stage) const { return {stage.coefs, key}; }
@@ -58,9 +58,13 @@ std::size_t width_of(const Stream& stream, Dtype dtype) {
   return info(stored_dtype(stream.storage, dtype)).bytes;
 }
 
-// Apart from each other by more chunks than there are. 0 for the first stream, whose rounding is that of
-// half-precision parameters.
-constexpr std::uint64_t kStreamKey = 0x9e3779b97f4a7c15U;
+// The streams of an element are rounded by bits of their own: of the elements so far from it in its chunk.
+constexpr std::size_t kApart = kChunk / (kMaxStreams + 2);
+
+bool any_stochastic(const Description& rule, const Job& job) {
+  return std::any_of(job.layouts, job.layouts + rule.stream_count,
+                     [](const Layout& layout) { return layout.stochastic; });
+}
 
 // A job's chunks [first, last), each through blocks of what does not lie as the sweep takes it.
 void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size_t last,
@@ -72,6 +76,8 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
   const bool gathers = stage.phase == &CompiledRule::gather;
   const std::size_t step_sizes = rule.stream_count;
   const std::size_t copy = rule.stream_count + 1;
+  const bool draws = !gathers && any_stochastic(rule, job);
+  alignas(64) std::uint16_t random[2 * kChunk];
   for (std::size_t chunk = first; chunk < last; ++chunk) {
     const std::size_t begin = chunk * kChunk;
     const std::size_t count = std::min(kChunk, job.size - begin);
@@ -79,13 +85,11 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
       if (dense == nullptr) return nullptr;
       const Layout& layout = job.layouts[k];
       if (layout.data == nullptr) return static_cast<char*>(dense) + begin * info(stored).bytes;
-      if (reads) open_chunk(layout, pass.formats, begin, count, stored, blocks[k]);
+      if (reads) open_chunk(layout, *pass.formats, begin, count, stored, blocks[k]);
       return blocks[k];
     };
     const auto put_back = [&](std::size_t k) {
-      // Each stream of an element is rounded by bits of its own.
-      const std::uint64_t key = mix64(pass.key + k * kStreamKey + before + chunk);
-      close_chunk(job.layouts[k], pass.formats, begin, count, key, blocks[k]);
+      close_chunk(job.layouts[k], *pass.formats, begin, count, random + k * kApart, blocks[k]);
     };
     void* streams[kMaxStreams];
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
@@ -102,6 +106,7 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
     stage.sweep(dtype)(part, 0, 1, before + chunk, pass.arguments(stage, job),
                        stage.partials + (before + chunk) * stage.sum_count);
     if (gathers) continue;
+    if (draws) pass.formats->draw(mix64(pass.key + before + chunk), random);
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
       const bool writes = rule.streams[k].role != Role::kIn && job.layouts[k].data != nullptr;
       if (writes) put_back(k);

@@ -10,10 +10,6 @@
 namespace mdbopt {
 namespace {
 
-const CompiledFormat& of(const Layout& layout, const CompiledFormat* formats) {
-  return formats[static_cast<std::size_t>(layout.format)];
-}
-
 // The chunk where it lies.
 char* place(const Layout& layout, std::size_t begin) {
   const std::size_t offset = is_codes(layout.format) ? begin / kBlock * kBlockBytes
@@ -27,7 +23,7 @@ void* low_of(const Layout& layout, std::size_t begin) {
 
 }  // namespace
 
-void open_chunk(const Layout& layout, const CompiledFormat* formats, std::size_t begin, std::size_t count,
+void open_chunk(const Layout& layout, const CompiledFormats& formats, std::size_t begin, std::size_t count,
           Dtype dtype, void* block) {
   if (layout.format == Format::kPlain) return load(layout, begin, count, dtype, block);
   std::uint16_t dense[kChunk];
@@ -36,17 +32,18 @@ void open_chunk(const Layout& layout, const CompiledFormat* formats, std::size_t
     stored = place(layout, begin);
   else
     load(layout, begin, count, layout.dtype, dense);
-  of(layout, formats).open(stored, low_of(layout, begin), count, static_cast<float*>(block));
+  formats[layout.format].open(stored, low_of(layout, begin), count, static_cast<float*>(block));
 }
 
-void close_chunk(const Layout& layout, const CompiledFormat* formats, std::size_t begin,
-           std::size_t count, std::uint64_t key, void* block) {
+void close_chunk(const Layout& layout, const CompiledFormats& formats, std::size_t begin,
+           std::size_t count, const std::uint16_t* random, void* block) {
   if (layout.format == Format::kPlain) return store(layout, begin, count, block);
   std::uint16_t dense[kChunk];
   const bool there = layout.dense();
-  of(layout, formats)
-      .close(static_cast<float*>(block), count, layout.stochastic ? &key : nullptr,
-             there ? place(layout, begin) : static_cast<void*>(dense), low_of(layout, begin));
+  formats[layout.format].close(static_cast<float*>(block), count,
+                               layout.stochastic ? random : nullptr,
+                               there ? place(layout, begin) : static_cast<void*>(dense),
+                               low_of(layout, begin));
   if (!there) store(layout, begin, count, dense);
 }
 
@@ -55,7 +52,7 @@ void decode(Format format, const void* stored, std::size_t size, float* values) 
   alignas(64) float block[kChunk];
   for (std::size_t begin = 0; begin < size; begin += kChunk) {
     const std::size_t count = std::min(kChunk, size - begin);
-    open_chunk(layout, active_backend().formats, begin, count, Dtype::kFloat32, block);
+    open_chunk(layout, *active_backend().formats, begin, count, Dtype::kFloat32, block);
     std::copy_n(block, count, values + begin);
   }
 }
@@ -66,7 +63,7 @@ void encode(Format format, const float* values, std::size_t size, void* stored) 
   for (std::size_t begin = 0; begin < size; begin += kChunk) {
     const std::size_t count = std::min(kChunk, size - begin);
     std::copy_n(values + begin, count, block);
-    close_chunk(layout, active_backend().formats, begin, count, 0, block);
+    close_chunk(layout, *active_backend().formats, begin, count, nullptr, block);
   }
 }
 
