@@ -2,15 +2,15 @@
 //
 // The code of x in a block of unit s is the place of |x| + s among the float32 numbers whose last 20 bits
 // are 0, counted from s: eight codes from each power of two to the next, evenly spaced at zero and in
-// proportion to x beyond, as the µ-law of telephony spaces its codes. s is the least power of two from
-// which the largest element of the block has a code, so that to decode is exact, and to code again what
-// was decoded changes no bit.
+// proportion to x beyond, as the µ-law of telephony spaces its codes. s is the least power of two whose
+// last code but one is nearest to the largest element of the block, if not below it. So decoding is exact,
+// and what was rounded to nearest and decoded has its code and unit again.
 //
-//   signed    a sign and 7 bits of magnitude: |x| up to 61,439 s
-//   unsigned  8 bits of magnitude: x up to 1.875 · 2^31 s; what is not 0 has no code of 0, so that no
+//   signed    a sign and 7 bits of magnitude: |x| up to 59,390 s
+//   unsigned  8 bits of magnitude: x up to 1.8125 · 2^31 s; what is not 0 has no code of 0, so that no
 //             division by its root becomes one by 0
 //
-// To nearest, x is off by at most (|x| + s)/16; stochastically it is rounded up with the probability of
+// To nearest, x is off by at most (|x| + s)/16, or by s/8 where it is kept from 0; stochastically it is rounded up with the probability of
 // the part that falls away, to 16 bits. NaN or inf makes the unit NaN, and with it the block.
 #pragma once
 
@@ -47,10 +47,11 @@ MDBOPT_INLINE std::uint32_t magnitude(float x) { return half::bits_of(x) & ~half
 template <class Kind>
 MDBOPT_INLINE std::uint32_t unit_of(std::uint32_t largest) {
   constexpr std::uint32_t one = 0x3f800000;
-  constexpr float last = __builtin_bit_cast(float, one + (Kind::kLast << kShift)) - 1.0F;
-  constexpr auto bits = __builtin_bit_cast(std::uint32_t, last);
+  constexpr float last = __builtin_bit_cast(float, one + (Kind::kLast << kShift));
+  // Half a step below the last code, and 1 in both of two units that follow each other.
+  constexpr auto bits = __builtin_bit_cast(std::uint32_t, last - last / 30.0F - 2.0F);
   constexpr std::uint32_t exponents = (bits - one) >> 23;
-  // Carries into the exponent where the mantissa is above the last code's.
+  // Carries into the exponent where the mantissa is above that.
   constexpr std::uint32_t carry = 0x7fffff - (bits & 0x7fffff);
   const std::uint32_t exponent = (largest + carry) >> 23;
   const std::uint32_t unit = exponent > exponents ? (exponent - exponents) << 23 : kLeastUnit;

@@ -119,6 +119,12 @@ class _Update:
             if name != "weight_decay" or not _is_tree(decay)
         }
         self._optimizer = kind(self._known("lr", lr), **known)
+        for name in ("state_dtype", "master"):
+            if getattr(self._optimizer, name) is not None:
+                raise ValueError(
+                    f"{self._name}: {name}: expected None in mdbopt.jax, whose states are float32, "
+                    f"got {getattr(self._optimizer, name)!r}"
+                )
         self._decay = decay if _is_tree(decay) else None
         if self._decay is not None:
             for leaf in jax.tree.leaves(self._decay):

@@ -184,6 +184,11 @@ class RMSProp(Optimizer):
         self._check_fraction("alpha")
         self._check_fraction("momentum")
         self._check_bool("centered")
+        if self.centered and self.state_dtype is not None:
+            raise ValueError(
+                "RMSProp: state_dtype: expected None with centered, which subtracts averages that "
+                f"are nearly alike, got {self.state_dtype!r}"
+            )
         self._check("eps", least=0.0)
         self._check("eps_root", least=0.0)
 

@@ -270,7 +270,7 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
     formats = optimizer._formats()
     for keys, leaf in _argument_tree.leaves(params) if formats else ():
         where = f"{label}: params{_argument_tree.text(keys)}"
-        _check_formats(where, leaf, kinds[keys], "x" in formats)
+        _storage.check_formats(where, leaf, kinds[keys], "x" in formats)
 
     def made(value: float | None, format_: str | None) -> Any:
         def one(keys: _argument_tree.Keys, leaf: Any) -> Any:
@@ -296,19 +296,6 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
         arrays["low"] = _argument_tree.mapped(lambda _, leaf: _storage.low_like(leaf), params)
     shapes = {keys: tuple(leaf.shape) for keys, leaf in _argument_tree.leaves(params)}
     return OptimizerState(optimizer, arrays, dtype, shapes)
-
-
-def _check_formats(where: str, leaf: Any, dtype: str, master: bool) -> None:
-    """Raise where the parameters of a state in formats are none that can have one."""
-    if is_device(leaf):
-        raise ValueError(f"{where}: lives on a device, expected the CPU for a state in a format")
-    if master and dtype != "bfloat16":
-        raise TypeError(f"{where}: has dtype {dtype}, expected bfloat16 for master='remainder'")
-    if dtype == "float64":
-        raise TypeError(
-            f"{where}: has dtype float64, expected float32, bfloat16 or float16 for a state in a "
-            "format"
-        )
 
 
 def _from_bits(bits: NDArray[Any], dtype: str | None) -> NDArray[Any]:
@@ -418,9 +405,7 @@ def _assign_stored(
     else:
         values = _storage.decoded(where, saved, shape, given)
     _check_range(where, name, values)
-    if kind is None:
-        Library(leaf).assign(leaf, np.array(values, dtype_name(leaf)))
-    elif kind == given:
+    if kind == given:
         leaf[...] = Library(leaf).from_numpy(np.array(Library(saved).to_host(saved, where)))
     else:
         _storage.assign(leaf, values, kind)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdbopt import _core
-from mdbopt._arrays import Library, dtype_name
+from mdbopt._arrays import Library, dtype_name, is_device
 
 # What sums or averages squares, or scales a step, and so is never negative.
 NOT_NEGATIVE = frozenset(
@@ -77,12 +77,43 @@ def joined(param: Any, low: Any) -> NDArray[np.float32]:
     return (bits + differences).view(np.float32)
 
 
-def assign(leaf: Any, values: NDArray[np.float32], format_: str) -> None:
+def assign(leaf: Any, values: NDArray[np.float32], format_: str | None) -> None:
     """Fill an array of a format with what is nearest to float32 numbers."""
-    if dtype_name(leaf) == "bfloat16":
-        leaf[...] = Library(leaf).from_numpy(np.array(values))
-        return
-    Library(leaf).assign(leaf, encoded(values, format_))
+    if format_ is None or dtype_name(leaf) == "bfloat16":  # its library rounds to nearest, too
+        values = np.array(values, dtype_name(leaf) if format_ is None else np.float32)
+        leaf[...] = Library(leaf).from_numpy(values)
+    else:
+        Library(leaf).assign(leaf, encoded(values, format_))
+
+
+def converted(name: str, stored: Any, given: str | None, kind: str | None, param: Any) -> Any:
+    """Return a tensor of a parameter's state in another format, or one that has it as it is."""
+    shape = tuple(param.shape)
+    if tuple(stored.shape) != shape_of(shape, given):
+        raise ValueError(
+            f"{name}: has shape {tuple(stored.shape)}, expected {shape_of(shape, given)}"
+        )
+    if given == kind:
+        return stored
+    numbers = Library(stored).to_host(stored, name)
+    values = np.array(numbers, np.float32) if given is None else decoded(name, stored, shape, given)
+    made = stored_like(param.detach(), kind, 0.0) if kind else Library(param).from_numpy(values)
+    if kind is not None:
+        assign(made, values, kind)
+    return made
+
+
+def check_formats(where: str, leaf: Any, dtype: str, master: bool) -> None:
+    """Raise where the parameters of a state in formats are none that can have one."""
+    if is_device(leaf):
+        raise ValueError(f"{where}: lives on a device, expected the CPU for a state in a format")
+    if master and dtype != "bfloat16":
+        raise TypeError(f"{where}: has dtype {dtype}, expected bfloat16 for master='remainder'")
+    if dtype == "float64":
+        raise TypeError(
+            f"{where}: has dtype float64, expected float32, bfloat16 or float16 for a state in a "
+            "format"
+        )
 
 
 def encoded(values: NDArray[np.float32], format_: str) -> NDArray[Any]:

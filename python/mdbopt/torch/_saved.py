@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from mdbopt.optimizers._storage import converted, format_of
 from mdbopt.torch._parameters import arithmetic
 
 # What a state has one number of.
@@ -49,12 +50,23 @@ def unwrapped(value: Any) -> Any:
     return value.tensor.detach().clone() if isinstance(value, _Kept) else value
 
 
-def fit_state(state: dict[str, Any], param: Any) -> None:
-    """Give the loaded state of a parameter tensors of its own, on its device, in its arithmetic."""
+def fit_state(
+    state: dict[str, Any], param: Any, streams: dict[str, str], formats: dict[str, str]
+) -> None:
+    """Give the loaded state of a parameter tensors of its own, on its device, in its arithmetic.
+
+    Those in another format than by ``formats``, of the core's names that ``streams`` gives, are
+    converted.
+    """
     for name, value in state.items():
         if not isinstance(value, _Kept):
             continue
         tensor = unwrapped(value)
+        stream = streams.get(name, name)
+        kind, given = formats.get(stream), format_of(tensor, stream)
+        if name in streams and stream != "low" and (kind is not None or given is not None):
+            state[name] = converted(name, tensor, given, kind, param)
+            continue
         if name not in COUNTS and tensor.is_floating_point():
             tensor = tensor.to(device=param.device, dtype=arithmetic(param))
         state[name] = tensor

@@ -9,9 +9,12 @@ from typing import Any, ClassVar
 import torch
 
 from mdbopt import _checks, _core
+from mdbopt._arrays import dtype_name
 from mdbopt._shards import words_of
 from mdbopt.optimizers._base import Optimizer
 from mdbopt.optimizers._hints import unknown_option
+from mdbopt.optimizers._storage import check_formats, low_like, stored_like
+from mdbopt.torch._dtensors import is_dtensor
 from mdbopt.torch._hooks import (
     get_eval_frame_callback,
     observed,
@@ -61,6 +64,9 @@ class Update(torch.optim.Optimizer):
         rounding: str = "nearest",
         seed: int = 0,
         flush_subnormals: bool = True,
+        state_dtype: str | None = None,
+        state_rounding: str = "stochastic",
+        master: str | None = None,
         max_norm: float | None = None,
         backend: str | None = None,
         threads: int | None = None,
@@ -70,7 +76,13 @@ class Update(torch.optim.Optimizer):
         self._label = type(self).__name__
         self._check_others(others, defaults)
         defaults.update(
-            maximize=maximize, rounding=rounding, seed=seed, flush_subnormals=flush_subnormals
+            maximize=maximize,
+            rounding=rounding,
+            seed=seed,
+            flush_subnormals=flush_subnormals,
+            state_dtype=state_dtype,
+            state_rounding=state_rounding,
+            master=master,
         )
         if max_norm is not None:
             max_norm = _checks.real(f"{self._label}: max_norm", max_norm, least=0.0, strict=True)
@@ -90,9 +102,10 @@ class Update(torch.optim.Optimizer):
     def _check_others(self, others: dict[str, Any], defaults: dict[str, Any]) -> None:
         """Raise for options that there are not, and where one would have to change what is done."""
         common = ("maximize", "rounding", "seed", "flush_subnormals", "max_norm", "backend")
+        stored = ("state_dtype", "state_rounding", "master")
         for name, value in others.items():
             if name not in _IMPLEMENTATIONS:
-                known = {*defaults, *common, "threads", "reducer"}
+                known = {*defaults, *common, *stored, "threads", "reducer"}
                 raise TypeError(unknown_option(self._label, name, known))
             if value is not None and not isinstance(value, bool):
                 raise TypeError(
@@ -142,7 +155,8 @@ class Update(torch.optim.Optimizer):
 
     def _streams(self, optimizer: Any) -> dict[str, str]:
         """Map the core's names of a state's arrays to those in `state`."""
-        return {stream: self._NAMES.get(stream, stream) for stream in optimizer._arrays()}
+        streams = [*optimizer._arrays(), *(["low"] if optimizer.master else [])]
+        return {stream: self._NAMES.get(stream, stream) for stream in streams}
 
     def _core_options(self, optimizer: Any) -> dict[str, Any]:
         options: dict[str, Any] = optimizer._options()
@@ -161,7 +175,8 @@ class Update(torch.optim.Optimizer):
 
     def _counts(self, optimizer: Any, group: dict[str, Any]) -> bool:
         """Tell whether a step depends on how many came before."""
-        return optimizer.rounding == "stochastic" or optimizer._rule() in _COUNTING
+        random = optimizer.rounding == "stochastic" or optimizer._stores_stochastically()
+        return random or optimizer._rule() in _COUNTING
 
     def _begin(
         self, param: Any, group: dict[str, Any], optimizer: Any
@@ -174,12 +189,16 @@ class Update(torch.optim.Optimizer):
             # torch.optim.SGD keeps none; where there is momentum, there was a step.
             step = state["step"] = torch.tensor(1.0 if known else 0.0)
         fresh = False
-        arrays = optimizer._arrays()
+        arrays, formats = optimizer._arrays(), optimizer._formats()
         for stream, name in self._streams(optimizer).items():
-            if state.get(name) is None:
-                fresh = True
-                value = self._start(stream, arrays[stream], group)
-                state[name] = _filled(param, value)
+            if state.get(name) is not None:
+                continue
+            if stream == "low":
+                state[name] = low_like(param)
+                continue
+            fresh = True
+            value = self._start(stream, arrays[stream], group)
+            state[name] = _filled(param, value, formats.get(stream))
         t = int(step)
         if optimizer._rule() == "sgd_momentum" and fresh:
             t = 0  # a momentum that begins is the gradient, as in torch.optim
@@ -231,7 +250,7 @@ class Update(torch.optim.Optimizer):
                     f"{self._label}: lr: expected one number, got a tensor of shape "
                     f"{tuple(lr.shape)}"
                 )
-            self._optimizer_of(complete)
+            self._check_formats(self._optimizer_of(complete), checked["params"])
         super().add_param_group(checked)
         self._plan = None
         try:
@@ -239,6 +258,17 @@ class Update(torch.optim.Optimizer):
         except Exception:
             self.param_groups.pop()
             raise
+
+    def _check_formats(self, optimizer: Optimizer, params: list[Any]) -> None:
+        """Raise for parameters whose state cannot be in the format of the options."""
+        formats = optimizer._formats()
+        for i, item in enumerate(params if formats else ()):
+            named = isinstance(item, tuple)
+            param = item[1] if named else item
+            where = f"{self._label}: {repr(item[0]) if named else f'params[{i}]'}"
+            if is_dtensor(param):
+                raise TypeError(f"{where}: is a DTensor, expected a plain tensor for a format")
+            check_formats(where, param, dtype_name(param), "x" in formats)
 
     def _all_params(self) -> list[Any]:
         return [param for group in self.param_groups for param in group["params"]]
@@ -354,9 +384,12 @@ class Update(torch.optim.Optimizer):
                 group.pop(name, None)
             for name, value in self.defaults.items():
                 group.setdefault(name, value)
+            optimizer = self._optimizer_of(group)
+            formats = optimizer._formats()
+            streams = {name: stream for stream, name in self._streams(optimizer).items()}
             for param in group["params"]:
                 if param in self.state:
-                    fit_state(self.state[param], param)
+                    fit_state(self.state[param], param, streams, formats)
         self._sharded = sharded(self, self._all_params())
 
 
@@ -390,9 +423,11 @@ def _tuple_of(count: int, where: str, value: Any) -> tuple[Any, ...]:
     return value
 
 
-def _filled(param: Any, value: float | None) -> Any:
-    """Make an array of a state, laid out as a parameter."""
+def _filled(param: Any, value: float | None, format_: str | None) -> Any:
+    """Make an array of a state, laid out as a parameter or in a format."""
     with torch.no_grad():
+        if value is not None and format_ is not None:
+            return stored_like(param.detach(), format_, value)
         if value is None:
             return param.detach().to(arithmetic(param), copy=True)
         return torch.full_like(param, value, dtype=arithmetic(param), requires_grad=False)
