@@ -4,6 +4,7 @@ import numpy as np
 from reference_half import mix64, nearest, stochastic, widen
 
 BLOCK, CHUNK = 256, 1024
+MOST = {"signed": 1.75 * 2.0**127 - 2.0**112, "unsigned": 1.75 * 2.0**127}
 # The streams of an element take the random bits of elements so far apart.
 APART = CHUNK // 10
 
@@ -14,7 +15,7 @@ def bits(values):
 
 def unit_of(largest, kind):
     """Find the least power of two, not below 2^-126, that can code the largest number."""
-    most = {"signed": 59390.0, "unsigned": 1.8125 * 2.0**31}[kind]
+    most = {"signed": 59390.0, "unsigned": 1.8125 * 2.0**31 - 256}[kind]
     exponent = -126
     while largest > most * 2.0**exponent:
         exponent += 1
@@ -35,7 +36,7 @@ def encode(values, kind, random=None):
         x = padded[block * BLOCK : (block + 1) * BLOCK]
         r = added[block * BLOCK : (block + 1) * BLOCK] << np.uint32(4)
         magnitude = np.abs(x)
-        finite = bool(np.all(np.isfinite(x)))
+        finite = bool(np.all(magnitude <= MOST[kind]))
         unit = unit_of(np.float64(magnitude.max()), kind) if finite else np.float32(np.nan)
         stored[block, :4] = np.array([unit], np.float32).view(np.uint8)
         if not finite:

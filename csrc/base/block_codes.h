@@ -7,11 +7,12 @@
 // and what was rounded to nearest and decoded has its code and unit again.
 //
 //   signed    a sign and 7 bits of magnitude: |x| up to 59,390 s
-//   unsigned  8 bits of magnitude: x up to 1.8125 · 2^31 s; what is not 0 has no code of 0, so that no
+//   unsigned  8 bits of magnitude: x below 1.8125 · 2^31 s; what is not 0 has no code of 0, so that no
 //             division by its root becomes one by 0
 //
 // To nearest, x is off by at most (|x| + s)/16, or by s/8 where it is kept from 0; stochastically it is rounded up with the probability of
-// the part that falls away, to 16 bits. NaN or inf makes the unit NaN, and with it the block.
+// the part that falls away, to 16 bits. NaN, inf or what might be rounded to it, beyond 1.75 · 2^127 − s,
+// makes the unit NaN, and with it the block.
 #pragma once
 
 #include <cstddef>
@@ -48,14 +49,19 @@ template <class Kind>
 MDBOPT_INLINE std::uint32_t unit_of(std::uint32_t largest) {
   constexpr std::uint32_t one = 0x3f800000;
   constexpr float last = __builtin_bit_cast(float, one + (Kind::kLast << kShift));
-  // Half a step below the last code, and 1 in both of two units that follow each other.
-  constexpr auto bits = __builtin_bit_cast(std::uint32_t, last - last / 30.0F - 2.0F);
+  // Below the middle of the last two codes, with the 1 that was added in both of two units that follow each
+  // other.
+  constexpr float middle = last - last / 30.0F;
+  constexpr bool counts = middle - 2.0F < middle;
+  constexpr auto bits = __builtin_bit_cast(std::uint32_t, middle - 2.0F) - (counts ? 0U : 1U);
   constexpr std::uint32_t exponents = (bits - one) >> 23;
   // Carries into the exponent where the mantissa is above that.
   constexpr std::uint32_t carry = 0x7fffff - (bits & 0x7fffff);
   const std::uint32_t exponent = (largest + carry) >> 23;
   const std::uint32_t unit = exponent > exponents ? (exponent - exponents) << 23 : kLeastUnit;
-  return largest < half::kInfinity ? unit : kNan;
+  constexpr float greatest = __builtin_bit_cast(float, (254U - exponents) << 23);  // unit
+  constexpr auto most = __builtin_bit_cast(std::uint32_t, 0x1.cp127F - greatest);
+  return largest <= most ? unit : kNan;
 }
 
 MDBOPT_INLINE float decode(Signed, std::uint8_t code, std::uint32_t unit) {

@@ -248,8 +248,8 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
     check(found_[k], k, parameter, path);
     walked = walked && is_walked(found_[k], k, dtype);
   }
-  // Half-precision parameters of a float32 gradient are stored so, and walked as float32.
-  const bool wide = is_half(dtype) && found_[kGrads].view.tensor.dtype == Dtype::kFloat32;
+  // Half-precision parameters of a gradient of another dtype are stored so, and walked as float32.
+  const bool wide = is_half(dtype) && found_[kGrads].view.tensor.dtype != dtype;
   const bool opened = wide || trees_->formatted();
   if (trees_->formatted()) check_formats(path);
   Job job{nullptr, parameter.view.tensor.size};

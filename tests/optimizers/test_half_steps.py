@@ -197,6 +197,6 @@ def test_bit_patterns_of_which_nothing_was_said():
         mdbopt.AdamW().init(bits)
     optimizer = mdbopt.SGD()
     state = optimizer.init(bits, dtype="float16")
-    with pytest.raises(TypeError, match=r"^SGD: grads has dtype bfloat16, expected float16"):
-        optimizer.step(bits, bits.view(NATIVE["bfloat16"]), state)
+    with pytest.raises(TypeError, match=r"^SGD: grads has dtype float64, expected float16"):
+        optimizer.step(bits, np.zeros(3), state)
     assert len(leaves(state._arrays)) == 0

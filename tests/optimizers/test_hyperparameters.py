@@ -21,6 +21,9 @@ COMMON = {
     "decoupled": BOOL,
     "maximize": BOOL,
     "rounding": WORD,
+    "state_dtype": tuple(word for word in WORD if word is not None),
+    "state_rounding": WORD,
+    "master": tuple(word for word in WORD if word is not None),
     "seed": (-1, 1.5, 2**64, "0", None, True, math.nan),
     "flush_subnormals": BOOL,
     "backend": ("sse9", 3, True),
@@ -29,6 +32,9 @@ COMMON = {
 }
 # And of what each takes besides.
 OWN = {label: case.refused for label, case in CLASSES.items()}
+
+
+WORDS = ("rounding", "mode", "backend", "state_dtype", "state_rounding", "master")
 
 
 def kind(one):
@@ -52,7 +58,7 @@ def test_what_is_out_of_range_is_refused(label):
         text = str(caught.value)
         assert re.match(rf"{label}: {name}(\[[01]\])?: expected ", text), (label, name, value, text)
         if isinstance(value, (str, bool, type(None), complex)):
-            unknown_word = isinstance(value, str) and name in ("rounding", "mode", "backend")
+            unknown_word = isinstance(value, str) and name in WORDS
             assert caught.type is (ValueError if unknown_word else TypeError), (name, value)
 
 

@@ -110,7 +110,8 @@ def test_the_same_bits_on_all_backends_and_threads(case, state_dtype):
                 assert same_all(getattr(state, name), getattr(expected[1], name))
 
 
-FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
+MOST = reference_storage.MOST["signed"]
+FINITE = st.floats(-MOST, MOST, width=32)
 
 
 @settings(deadline=None, max_examples=60)
@@ -172,6 +173,12 @@ def test_nan_shows_in_its_block_alone(bad):
     assert np.flatnonzero(~np.isfinite(params)).tolist() == [300]
     with pytest.raises(ValueError, match="saved: 'm': expected finite values"):
         optimizer.restore(params, dict(state))
+
+
+def test_what_might_be_rounded_to_inf_is_nan():
+    for x, wild in ((MOST, False), (MOST * (1 + 1e-6), True)):
+        decoded = _core.decoded("signed", _core.encoded("signed", np.array([x], np.float32)), 1)
+        assert np.isnan(decoded[0]) == wild and (wild or np.isfinite(decoded[0]))
 
 
 def test_zero_stays_zero():
