@@ -48,6 +48,8 @@ elsewhere. Every update takes
 * ``max_norm``: bounds the norm of all gradients together, as ``clip_grad_norm_`` before the step
   would, in the same pass; ``optimizer.total_norm`` is what it was. Set it as an attribute later;
 * ``rounding``, ``seed``, ``flush_subnormals``, ``backend``, ``threads``: see `mdbopt.optimizers`;
+* ``state_dtype``, ``state_rounding``, ``master``: averages in 8 bits or bfloat16, and bfloat16
+  parameters with all digits of float32, on the CPU; see `mdbopt.optimizers`;
 * ``reducer``: how steps meet those of other processes, where each tensor is a piece of a longer
   one, see `mdbopt.distributed`. DTensors, as FSDP2 has them, make their own from their mesh;
 * ``foreach``, ``fused``, ``capturable``: taken from calls that were written for torch.optim, where
@@ -55,7 +57,8 @@ elsewhere. Every update takes
 
 States have the names that torch.optim gives them, so ``load_state_dict`` reads its AdamW, Adam,
 SGD, RMSprop, Adagrad, Adadelta, Rprop, NAdam, RAdam and Adamax, and continues where they stopped.
-They are float32 for bfloat16 and float16 parameters, also when they are loaded.
+They are float32 for bfloat16 and float16 parameters, or in the format of ``state_dtype``, also when
+they are loaded.
 
 It needs PyTorch: ``pip install mdbopt[torch]``.
 
