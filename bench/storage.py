@@ -187,7 +187,9 @@ def quality(seeds: list[int], steps: int) -> list[dict[str, Any]]:
     for task, run in tasks.items():
         for seed in seeds:
             losses = {
-                name: run(steps, seed, form) for name, form in FORMATS.items() if "master" not in form
+                name: run(steps, seed, form)
+                for name, form in FORMATS.items()
+                if "master" not in form
             }
             rows += [
                 {
@@ -201,9 +203,7 @@ def quality(seeds: list[int], steps: int) -> list[dict[str, Any]]:
             ]
     for task in tasks:
         for name in FORMATS:
-            ratios = [
-                r["over float32"] for r in rows if r["task"] == task and r["format"] == name
-            ]
+            ratios = [r["over float32"] for r in rows if r["task"] == task and r["format"] == name]
             if ratios:
                 mean = math.exp(float(np.mean(np.log(ratios))))
                 rows.append(

@@ -1,4 +1,4 @@
-"""The formats that states are stored in, in NumPy: codes of 8 bits, bfloat16, and halves of float32."""
+"""The formats that states are stored in, in NumPy: codes of 8 bits and bfloat16."""
 
 import numpy as np
 from reference_half import mix64, nearest, stochastic, widen

@@ -30,7 +30,8 @@ constexpr std::size_t blocks_of(std::size_t size) { return (size + kBlock - 1) /
 namespace codes {
 
 inline constexpr std::uint32_t kShift = 20;  // bits of a float32 that fall away
-inline constexpr std::uint32_t kUnused = 4;  // of those, the last ones, which no random bits are for
+inline constexpr std::uint32_t kUnused =
+    4;  // of those, the last ones, which no random bits are for
 inline constexpr std::uint32_t kToNearest = 1U << (kShift - 1);
 inline constexpr std::uint32_t kLeastUnit = 1U << 23;  // 2^-126
 inline constexpr std::uint32_t kNan = 0x7fc00000;
@@ -66,7 +67,8 @@ MDBOPT_INLINE std::uint32_t unit_of(std::uint32_t largest) {
 
 MDBOPT_INLINE float decode(Signed, std::uint8_t code, std::uint32_t unit) {
   // The sign goes where a float32 has it.
-  const auto wide = static_cast<std::uint32_t>(static_cast<std::int32_t>(static_cast<std::int8_t>(code)));
+  const auto wide =
+      static_cast<std::uint32_t>(static_cast<std::int32_t>(static_cast<std::int8_t>(code)));
   const float shifted = half::float_of(((wide & 0x7fU) << kShift) + unit);
   return half::float_of(half::bits_of(shifted - half::float_of(unit)) | (wide & half::kSign));
 }

@@ -129,7 +129,13 @@ void Leaves::arrange(const Path& path, Job& job, bool opened) {
     if (is_codes(format)) {
       std::vector<std::int64_t>& kept = axes_.emplace_back();
       kept = {static_cast<std::int64_t>(tensor.size), 1};
-      layouts[k] = {tensor.data, tensor.dtype, 1, kept.data(), kept.data() + 1, format, trees_->stochastic_state};
+      layouts[k] = {tensor.data,
+                    tensor.dtype,
+                    1,
+                    kept.data(),
+                    kept.data() + 1,
+                    format,
+                    trees_->stochastic_state};
       continue;
     }
     const std::size_t width = info(tensor.dtype).bytes;
@@ -150,7 +156,8 @@ void Leaves::arrange(const Path& path, Job& job, bool opened) {
     std::vector<std::int64_t>& kept = axes_.emplace_back(std::move(axes.shape));
     kept.insert(kept.end(), axes.strides.begin(), axes.strides.end());
     const bool stochastic = k == 0 ? trees_->stochastic : trees_->stochastic_state;
-    layouts[k] = {axes.data, tensor.dtype, static_cast<int>(rank), kept.data(), kept.data() + rank, format, stochastic};
+    layouts[k] = {axes.data, tensor.dtype, static_cast<int>(rank), kept.data(), kept.data() + rank,
+                  format,    stochastic};
     if (format == Format::kRemainder) layouts[k].low = found_[tree_of(kLow)].view.tensor.data;
   }
   pointers_.insert(pointers_.end(), data.begin(),

@@ -138,7 +138,8 @@ void Leaves::refuse(const Found& found, std::size_t tree, const Found& parameter
                   std::to_string(parameter.view.tensor.size) + " elements of " +
                   path.below(name_of(0)));
     }
-  } else if (rank != parameter.view.rank || !std::equal(shape, shape + rank, parameter.view.shape)) {
+  } else if (rank != parameter.view.rank ||
+             !std::equal(shape, shape + rank, parameter.view.shape)) {
     throw Error(named(tree, path) + " has shape " + in_words(shape, rank) + ", expected " +
                 in_words(parameter.view.shape, parameter.view.rank) + " (as " +
                 path.below(name_of(0)) + ")");
@@ -160,7 +161,8 @@ void Leaves::check_formats(const Path& path) const {
                             : "float32, bfloat16 or float16 for a state in another format"));
   }
   for (std::size_t k = 2; k <= tree_of(kLow); ++k) {
-    const bool by_number = k == tree_of(kLow) || (k < rule_->stream_count && is_codes(trees_->formats[k]));
+    const bool by_number =
+        k == tree_of(kLow) || (k < rule_->stream_count && is_codes(trees_->formats[k]));
     if (by_number && found_[k].given && found_[k].strides != nullptr) {
       throw Error(named(k, path) + " is not in row-major order, expected the array of init");
     }

@@ -141,9 +141,8 @@ void Leaves::remember(const Nodes& nodes) {
     recallable_ = recallable_ && fingerprints_.emplace_back().remember(nodes.at[k]);
     remembered_.push_back(nodes.at[k]);
   }
-  recallable_ =
-      recallable_ && nodes.lr() != nullptr && is_number(nodes.lr()) && nodes.copy() == nullptr &&
-                nodes.low() == nullptr;
+  recallable_ = recallable_ && nodes.lr() != nullptr && is_number(nodes.lr()) &&
+                nodes.copy() == nullptr && nodes.low() == nullptr;
 }
 
 }  // namespace mdbopt::bind

@@ -11,7 +11,8 @@ namespace mdbopt::bind {
 
 const Layout* Leaves::layout_of(const Range& range) const {
   const Layout* layouts = jobs[range.leaf].layouts;
-  const bool dense = layouts == nullptr || range.tree == tree_of(kLow) || layouts[range.tree].data == nullptr;
+  const bool dense =
+      layouts == nullptr || range.tree == tree_of(kLow) || layouts[range.tree].data == nullptr;
   return dense ? nullptr : layouts + range.tree;
 }
 

@@ -93,7 +93,8 @@ Update::Update(const py::dict& options, const std::string& optimizer, const py::
   const Description& rule = updater_.rule();
   trees_.formats.assign(rule.stream_count, Format::kPlain);
   for (const auto& [name, format] : options["formats"].cast<py::dict>()) {
-    trees_.formats[stream_named(rule, name.cast<std::string>())] = format_named(format.cast<std::string>());
+    trees_.formats[stream_named(rule, name.cast<std::string>())] =
+        format_named(format.cast<std::string>());
   }
   if (trees_.formats[0] == Format::kRemainder) trees_.low = state["low"];
   round_as(options);

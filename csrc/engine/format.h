@@ -14,8 +14,8 @@ enum class Format : std::uint8_t {
   kFloat16,
   kSignedCodes,    // block_codes.h
   kUnsignedCodes,  // for what is never negative
-  kRemainder,      // the bits of a float32 in two halves: bfloat16 nearest to it, and the difference
-  kPlain           // as its dtype says
+  kRemainder,  // the bits of a float32 in two halves: bfloat16 nearest to it, and the difference
+  kPlain       // as its dtype says
 };
 inline constexpr std::size_t kFormatCount = 5;  // that need to be opened
 

@@ -51,7 +51,8 @@ struct Halves {
       }
       for (std::size_t k = 0; k < stream_count; ++k) {
         at[k] = is_half(k) ? static_cast<void*>(blocks[k]) : stored(k, begin);
-        if (is_half(k) && streams[k].read) Form::open(stored(k, begin), nullptr, part.size, blocks[k]);
+        if (is_half(k) && streams[k].read)
+          Form::open(stored(k, begin), nullptr, part.size, blocks[k]);
       }
       over_float32(part, 0, 1, 0, arguments, partials + chunk * sum_count);
       if (stochastic) draw(mix64(arguments.key + before + chunk), random);

@@ -184,7 +184,8 @@ std::ptrdiff_t format_bytes(const Description& rule, const Job& job, Dtype dtype
     const Stream& stream = rule.streams[k];
     const Layout& layout = job.layouts[k];
     if (layout.data == nullptr || layout.format == Format::kPlain) continue;
-    const bool reads = stream.role != Role::kOut && (!gathers || (rule.gather_reads >> k & 1U) != 0);
+    const bool reads =
+        stream.role != Role::kOut && (!gathers || (rule.gather_reads >> k & 1U) != 0);
     const bool writes = stream.role != Role::kIn && !gathers;
     const auto plain = static_cast<std::ptrdiff_t>(job.size * width_of(stream, dtype));
     const auto stored = static_cast<std::ptrdiff_t>(stored_bytes(layout, job.size));
@@ -411,7 +412,15 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
   for (std::size_t k = 0; k < variants.size(); ++k) {
     if (!sweep.prepare(variants[k].scalars, n, &coefs[k])) return false;
   }
-  Pass pass{&description, {}, variants, jobs, 0, 0, 0, false, backend.formats,
+  Pass pass{&description,
+            {},
+            variants,
+            jobs,
+            0,
+            0,
+            0,
+            false,
+            backend.formats,
             each ? description.sum_count() : 0};
   if (sweep.gather != nullptr) {
     Stage stage{row,

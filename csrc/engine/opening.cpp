@@ -12,8 +12,8 @@ namespace {
 
 // The chunk where it lies.
 char* place(const Layout& layout, std::size_t begin) {
-  const std::size_t offset = is_codes(layout.format) ? begin / kBlock * kBlockBytes
-                                                     : begin * info(layout.dtype).bytes;
+  const std::size_t offset =
+      is_codes(layout.format) ? begin / kBlock * kBlockBytes : begin * info(layout.dtype).bytes;
   return static_cast<char*>(layout.data) + offset;
 }
 
@@ -23,8 +23,8 @@ void* low_of(const Layout& layout, std::size_t begin) {
 
 }  // namespace
 
-void open_chunk(const Layout& layout, const CompiledFormats& formats, std::size_t begin, std::size_t count,
-          Dtype dtype, void* block) {
+void open_chunk(const Layout& layout, const CompiledFormats& formats, std::size_t begin,
+                std::size_t count, Dtype dtype, void* block) {
   if (layout.format == Format::kPlain) return load(layout, begin, count, dtype, block);
   std::uint16_t dense[kChunk];
   const void* stored = dense;
@@ -36,14 +36,13 @@ void open_chunk(const Layout& layout, const CompiledFormats& formats, std::size_
 }
 
 void close_chunk(const Layout& layout, const CompiledFormats& formats, std::size_t begin,
-           std::size_t count, const std::uint16_t* random, void* block) {
+                 std::size_t count, const std::uint16_t* random, void* block) {
   if (layout.format == Format::kPlain) return store(layout, begin, count, block);
   std::uint16_t dense[kChunk];
   const bool there = layout.dense();
-  formats[layout.format].close(static_cast<float*>(block), count,
-                               layout.stochastic ? random : nullptr,
-                               there ? place(layout, begin) : static_cast<void*>(dense),
-                               low_of(layout, begin));
+  formats[layout.format].close(
+      static_cast<float*>(block), count, layout.stochastic ? random : nullptr,
+      there ? place(layout, begin) : static_cast<void*>(dense), low_of(layout, begin));
   if (!there) store(layout, begin, count, dense);
 }
 

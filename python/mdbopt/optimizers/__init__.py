@@ -46,9 +46,9 @@ Every optimizer takes
 * ``rounding``: how bfloat16 and float16 parameters are rounded, ``"nearest"`` or ``"stochastic"``:
   up with the probability of what falls away, by random bits that follow from ``seed``, the step and
   the element's place, whatever the number of threads;
-* ``state_dtype``: None, ``"bfloat16"`` or ``"8bit"``: what the averages of float32 and half-precision
-  parameters are stored in, on the CPU; ``state_rounding``, ``"stochastic"`` or ``"nearest"``, how
-  they are rounded to it;
+* ``state_dtype``: None, ``"bfloat16"`` or ``"8bit"``: what the averages of float32 and
+  half-precision parameters are stored in, on the CPU; ``state_rounding``, ``"stochastic"`` or
+  ``"nearest"``, how they are rounded to it;
 * ``master``: None, or ``"remainder"`` for bfloat16 parameters whose state keeps the low 16 bits of
   their float32 numbers, exactly;
 * ``flush_subnormals``: numbers below the normal range (1.2e-38 in float32) count as 0. A moment

@@ -111,8 +111,8 @@ class OptimizerState(Mapping[str, Any]):
             )
         if former._formats() != optimizer._formats():
             raise ValueError(
-                f"{label}: state: stored as {_in_words(former)}, expected {_in_words(optimizer)} as "
-                "by these options; restore converts one"
+                f"{label}: state: stored as {_in_words(former)}, expected {_in_words(optimizer)} "
+                "as by these options; restore converts one"
             )
         self._core.configure(optimizer._options())
         self._optimizer = optimizer

@@ -1,9 +1,9 @@
 """The formats that a state's arrays are stored in, and their arrays.
 
-``"bfloat16"`` is an array of that dtype, in NumPy its bits as uint16. ``"signed"`` and ``"unsigned"`` are
-codes of 8 bits: uint8 of shape ``(blocks, 260)``, blocks of 256 elements in row-major order, each of a
-float32 unit and 256 codes. ``"remainder"`` is for parameters of bfloat16 whose low bits are an array
-``low`` of uint16.
+``"bfloat16"`` is an array of that dtype, in NumPy its bits as uint16. ``"signed"`` and
+``"unsigned"`` are codes of 8 bits: uint8 of shape ``(blocks, 260)``, blocks of 256 elements in
+row-major order, each of a float32 unit and 256 codes. ``"remainder"`` is for parameters of bfloat16
+whose low bits are an array ``low`` of uint16.
 """
 
 from __future__ import annotations

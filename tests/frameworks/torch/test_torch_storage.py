@@ -113,7 +113,9 @@ def test_groups_may_differ():
 
 
 def test_what_is_refused():
-    with pytest.raises(TypeError, match=r"AdamW: params\[0\]: has dtype float32, expected bfloat16"):
+    with pytest.raises(
+        TypeError, match=r"AdamW: params\[0\]: has dtype float32, expected bfloat16"
+    ):
         mdbopt.torch.AdamW([torch.ones(3, requires_grad=True)], master="remainder")
     wide = torch.ones(3, dtype=torch.float64, requires_grad=True)
     with pytest.raises(TypeError, match=r"AdamW: 'w': has dtype float64, expected float32"):
