@@ -297,6 +297,37 @@ def test_bounds_of_norms_and_scales_are_those_of_float32(state_dtype):
         assert got == plain.step(others, gradients(5), other, **options)
 
 
+@pytest.mark.parametrize("state_dtype", STORED)
+def test_copies_and_step_sizes_of_coordinates_are_those_of_float32(state_dtype):
+    optimizer, plain = mdbopt.AdamW(**ADAM, state_dtype=state_dtype), mdbopt.AdamW(**ADAM)
+    params, others = gradients(1), gradients(1)
+    rates = [np.abs(g) for g in gradients(3)]
+    copies, expected = ([np.zeros(p.shape, np.uint16) for p in params] for _ in range(2))
+    optimizer.step(params, gradients(2), optimizer.init(params), lr=rates, copy=copies)
+    plain.step(others, gradients(2), plain.init(others), lr=rates, copy=expected)
+    assert same_all(params, others)
+    assert same_all(copies, expected)
+
+
+@pytest.mark.parametrize("state_dtype", STORED)
+def test_a_plan_remembers_arrays_in_formats(state_dtype):
+    optimizer = mdbopt.AdamW(**ADAM, state_dtype=state_dtype)
+    params, others = gradients(1), gradients(1)
+    state, other = optimizer.init(params), optimizer.init(others)
+    g = gradients(2)
+    plan = optimizer.plan(params, g, state)
+    for _ in range(3):
+        plan.step()
+        optimizer.step(others, gradients(2), other)
+    assert same_all(params, others)
+    assert same_all(state.m, other.m)
+    state._arrays["m"][0] = state.m[0].copy()
+    plan.step()
+    optimizer.step(others, gradients(2), other)
+    assert same_all(params, others)
+    assert same_all(state.m, other.m)
+
+
 @pytest.mark.parametrize("saved", [None, *STORED])
 @pytest.mark.parametrize("wanted", [None, *STORED])
 def test_restore_converts(case, saved, wanted):
