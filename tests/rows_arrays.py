@@ -6,9 +6,11 @@ from reference import Row, maximum, wide
 from rows_updates import (
     ADAM,
     ADAM_OPTIONS,
+    CAUTIOUS,
     FLAT,
     FLAT_OPTIONS,
     INERTIA,
+    LION,
     MOMENTUM,
     RECTIFIED,
     REFUSED_ADAM,
@@ -18,6 +20,7 @@ from rows_updates import (
     M,
     V,
     along_adam,
+    along_lion,
     along_momentum,
     along_normalised,
     average,
@@ -26,6 +29,7 @@ from rows_updates import (
     gradient,
     in_range,
     inverse_norm,
+    move,
     moving_on,
     norm2,
     real,
@@ -134,6 +138,33 @@ def along_mars_lion(v, s, g):
     return sign(m), {"m": m, "g_prev": g}
 
 
+# --- held back, and made up for ------------------------------------------------------------------
+def is_kept(v, s, g):
+    return ~(sign(average(v, s["beta1"], v["m"], g)) * g <= 0)
+
+
+def kept_count(v, s):
+    return (wide(is_kept(v, s, gradient(v, s))),)
+
+
+def growth(sums, n, _s):
+    return {"growth": n / (sums[0] + 1.0)}
+
+
+def scaled(states, scalars, along):
+    """The row of an update whose steps grow by what the mask takes away."""
+
+    def apply(v, s, _put):
+        g = gradient(v, s)
+        direction, left = along(v, s, g)
+        kept = np.where(is_kept(v, s, g), real(v, s["growth"]) * direction, real(v, 0.0))
+        return left | {"x": move(v, s, direction, kept)}, ()
+
+    names = [name for name in CAUTIOUS[0] if name != "cautious"]
+    common = tuple({name: s[name] for name in names} for s in CAUTIOUS)
+    return Row(X_AND_G | states, crossed(*scalars, common=common), kept_count, growth, apply)
+
+
 X_AND_G, G_PREV = {"x": SIGNED, "g": SIGNED}, {"g_prev": SIGNED}
 CLIPPING = tuple(
     momentum | {"clipping": clipping, "eps": eps}
@@ -157,6 +188,8 @@ ARRAYS = {
     "lamb": Row(X_AND_G | M | V, crossed(*RECTIFIED), lamb_norms, trust, lamb),
     "lars": Row(X_AND_G | M, crossed(*TRUST), norms_of_pair, lars_rate, lars),
     "stable_adam": Row(X_AND_G | M | V, crossed(*ADAM), ratio2, rms_factor, stable_adam),
+    "cautious_adam_scaled": scaled(M | V, RECTIFIED, along_adam),
+    "cautious_lion_scaled": scaled(M, LION, along_lion),
     "mars_adam": update(M | V | G_PREV, GAMMA, along_mars_adam, corrected_norm, corrected_factor),
     "mars_lion": update(M | G_PREV, MARS_LION, along_mars_lion, corrected_norm, corrected_factor),
 }
@@ -221,6 +254,10 @@ CASES = {
         "stable_adam",
         FLAT | {"weight_decay": 0.3},
     ),
+    "AdamW-scaled": Case(
+        mdbopt.AdamW, {"cautious": "scaled"}, "cautious_adam_scaled", ADAM_OPTIONS | DECAYED
+    ),
+    "Lion-scaled": Case(mdbopt.Lion, {"cautious": "scaled"}, "cautious_lion_scaled", LION[0]),
     "MARSAdamW": Case(
         mdbopt.MARSAdamW, {}, "mars_adam", MARS | DECAYED, refused=REFUSED_ADAM | REFUSED_GAMMA
     ),

@@ -22,6 +22,14 @@ COMMON = (
     {"weight_decay": 0.01, "l2": 0.02, "grad_scale": -1.0},
     PLAIN | {"grad_scale": 2.0**-7 / 3.0},
 )
+# Of those that may hold back: every set of COMMON, then with what is held back.
+CAUTIOUS = (
+    *(s | {"cautious": 0.0, "cautious_weight_decay": 0.0} for s in COMMON),
+    COMMON[1] | {"cautious": 1.0, "cautious_weight_decay": 0.0},
+    COMMON[3] | {"cautious": 0.0, "cautious_weight_decay": 1.0},
+    COMMON[1] | {"cautious": 1.0, "cautious_weight_decay": 1.0},
+    COMMON[2] | {"cautious": 1.0, "cautious_weight_decay": 0.0},
+)
 
 
 # --- what they share -----------------------------------------------------------------------------
@@ -39,9 +47,16 @@ def gradient(v, s):
     return real(v, s["grad_scale"]) * v["g"] + real(v, s["l2"]) * v["x"]
 
 
-def move(v, s, direction):
-    kept = real(v, 1.0) - v["lr"] * real(v, s["weight_decay"])
-    return kept * v["x"] - v["lr"] * direction
+def move(v, s, direction, kept=None):
+    """The last line; `kept` is what a rule of its own has left of the direction."""
+    decay, nothing = real(v, s["weight_decay"]), real(v, 0.0)
+    if kept is None:
+        kept = direction
+        if s.get("cautious", 0.0) != 0.0:
+            kept = np.where(direction * gradient(v, s) <= 0, nothing, direction)
+    if s.get("cautious_weight_decay", 0.0) != 0.0:
+        decay = np.where(direction * v["x"] < 0, nothing, decay)
+    return (real(v, 1.0) - v["lr"] * decay) * v["x"] - v["lr"] * kept
 
 
 def average(v, beta, old, sample):
@@ -86,20 +101,26 @@ def exp(x):
     return np.ldexp(total, np.where(np.isnan(k), 0, k).astype(np.int32))
 
 
-def crossed(*own):
+def crossed(*own, common=COMMON):
     """Give every set of an update's own scalars, and every set of those that all share, a turn."""
-    count = max(len(own), len(COMMON))
-    return tuple(own[k % len(own)] | COMMON[k % len(COMMON)] for k in range(count))
+    count = max(len(own), len(common))
+    return tuple(own[k % len(own)] | common[k % len(common)] for k in range(count))
 
 
-def update(states, scalars, step, gather=None, solve=None):
+def update(states, scalars, step, gather=None, solve=None, common=COMMON):
     """A row from step(v, s, g), which gives the direction and the states as they are left."""
 
     def apply(v, s, _put):
         direction, left = step(v, s, gradient(v, s))
         return left | {"x": move(v, s, direction)}, ()
 
-    return Row({"x": SIGNED, "g": SIGNED} | states, crossed(*scalars), gather, solve, apply)
+    streams = {"x": SIGNED, "g": SIGNED} | states
+    return Row(streams, crossed(*scalars, common=common), gather, solve, apply)
+
+
+def cautious(states, scalars, step, gather=None, solve=None):
+    """The row of an update that may hold back."""
+    return update(states, scalars, step, gather, solve, CAUTIOUS)
 
 
 def moving_on(scalars, step, gather=None, solve=None):
@@ -132,6 +153,18 @@ def inverse_norm(sums, _n, _s):
 
 def along_normalised(v, s, g):
     return in_range(v, s["inverse"]) * g, {}
+
+
+def norm1(v, s):
+    return (np.abs(wide(gradient(v, s))),)
+
+
+def length(sums, _n, _s):
+    return {"length": sums[0]}
+
+
+def along_scaled_sign(v, s, g):
+    return in_range(v, s["length"]) * sign(g), {}
 
 
 def along_signum(v, s, g):
@@ -176,6 +209,15 @@ def along_adam(v, s, g):
     squares = average(v, s["beta2"], v["v"], g * g)
     s, factors = rectified(s)
     return corrected(v, s, m, squares, factors), {"m": m, "v": squares}
+
+
+def along_madam(v, s, g):
+    scale, factors = real(v, s["root_scale"]), corrections(s, s["t"])
+    m = average(v, s["beta1"], v["m"], g)
+    squares = average(v, s["beta2"], v["v"], (scale * g) * (scale * g))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        direction = scale * (real(v, factors[0]) * m) / np.sqrt(real(v, factors[1]) * squares)
+    return np.where(squares == 0, real(v, 0.0), direction), {"m": m, "v": squares}
 
 
 def along_amsgrad(v, s, g):
@@ -311,6 +353,22 @@ def one_sum_of_squares(sums, _n, s):
     return {"sum_of_squares": total, "inverse": 0.0 if divisor == 0.0 else 1.0 / divisor}
 
 
+def ftrl(v, s, _put):
+    g = gradient(v, s)
+    total = v["sum_of_squares"] + g * g
+    curvature = real(v, s["beta"]) + np.sqrt(total)
+    z = v["pull"] + v["lr"] * g - curvature * v["x"]
+    bound = v["lr"] * real(v, s["l1"])
+    held = np.where(z > bound, bound, np.where(z < -bound, -bound, z))
+    x = (held - z) / (curvature + v["lr"] * real(v, s["weight_decay"]))
+    stays = v["lr"] == 0
+    return {
+        "x": np.where(stays, v["x"], x),
+        "pull": np.where(stays, v["pull"], z + curvature * x),
+        "sum_of_squares": total,
+    }, ()
+
+
 def along_rmsprop(v, s, g):
     left = {"v": average(v, s["alpha"], v["v"], g * g)}
     variance = left["v"]
@@ -325,6 +383,7 @@ def along_rmsprop(v, s, g):
 
 M, V, A = {"m": SIGNED}, {"v": POSITIVE}, {"a": SIGNED}
 INERTIA = ({"momentum": 0.9}, {"momentum": 0.0})
+LION = ({"beta1": 0.9, "beta2": 0.99}, {"beta1": 0.5, "beta2": 0.0})
 MOMENTUM = (
     {"t": 1.0, "momentum": 0.9, "dampening": 0.4, "nesterov": 0.0},
     {"t": 2.0, "momentum": 0.9, "dampening": 0.4, "nesterov": 0.0},
@@ -391,6 +450,11 @@ NADAM = tuple(
         (3.0, 0.0, 0.999, 1e-8, 0.0, 1e9, 0.0),
     )
 )
+MADAM = tuple(
+    {name: s[name] for name in ("t", "beta1", "beta2", "bias_correction")} | {"root_scale": scale}
+    for s, scale in zip(ADAM, (2.0**32, 1.0, 2.0**20, 2.0**32, 2.0**50), strict=True)
+)
+FTRL = ({"beta": 1.0, "l1": 0.0}, {"beta": 0.0, "l1": 30.0}, {"beta": 0.3, "l1": 1e3})
 ROOTS = ({"eps": 1e-10, "eps_root": 0.0}, {"eps": 0.0, "eps_root": 1e-3})
 RMSPROP = tuple(
     roots | {"alpha": alpha} for roots, alpha in zip(ROOTS * 2, (0.99, 0.5, 0.9, 0.0), strict=True)
@@ -409,12 +473,17 @@ UPDATES = {
     "normalized_gd_momentum": moving_on(INERTIA, along_normalised, norm2, inverse_norm),
     "sign_descent": update({}, ({},), SIGN_OF_G),
     "sign_descent_momentum": moving_on(INERTIA, SIGN_OF_G),
+    "sign_descent_l1": update({}, ({},), along_scaled_sign, norm1, length),
+    "sign_descent_l1_momentum": moving_on(INERTIA, along_scaled_sign, norm1, length),
     "signum": update(M, INERTIA, along_signum),
-    "lion": update(M, ({"beta1": 0.9, "beta2": 0.99}, {"beta1": 0.5, "beta2": 0.0}), along_lion),
+    "lion": update(M, LION, along_lion),
+    "cautious_lion": cautious(M, LION, along_lion),
     "adam": update(M | V, RECTIFIED, along_adam),
+    "cautious_adam": cautious(M | V, RECTIFIED, along_adam),
     "amsgrad": update(M | V | {"v_max": POSITIVE}, RECTIFIED, along_amsgrad),
     "nadam": update(M | V, NADAM, along_nadam, solve=product_of_mu),
     "adam_second_moment": update(M | V, SECOND_MOMENT, along_second_moment),
+    "madam": update(M | V, MADAM, along_madam),
     "adamax": update(M | {"u": POSITIVE}, ADAMAX, along_adamax),
     "adan": update(M | {"delta": SIGNED} | V | {"g_prev": SIGNED}, ADAN, along_adan),
     "ademamix": update(M | V | {"m_slow": SIGNED}, ADEMAMIX, along_ademamix),
@@ -431,6 +500,11 @@ UPDATES = {
         along_normalised,
         norm2,
         one_sum_of_squares,
+    ),
+    "ftrl": Row(
+        {"x": SIGNED, "g": SIGNED, "pull": SIGNED, "sum_of_squares": POSITIVE},
+        crossed(*FTRL),
+        apply=ftrl,
     ),
     "rmsprop": update(V, RMSPROP, along_rmsprop),
     "rmsprop_centered": update(V | A, RMSPROP, along_rmsprop),
@@ -457,7 +531,11 @@ X_PREV = {"x_prev": None}
 REFUSED_MOMENTUM = {"momentum": FRACTION}
 REFUSED_AVERAGES = {"beta1": FRACTION, "beta2": FRACTION}
 REFUSED_ROOTS = {"eps": NOT_NEGATIVE, "eps_root": NOT_NEGATIVE}
+HELD_BACK = {"cautious": 1.0, "cautious_weight_decay": 1.0}
+HOLDING_BACK = {"cautious": "mask", "cautious_weight_decay": True}
+REFUSED_CAUTION = {"cautious": ("none", "", 3, b"mask", True), "cautious_weight_decay": BOOL}
 REFUSED_ADAM = REFUSED_AVERAGES | REFUSED_ROOTS | {"bias_correction": BOOL}
+REFUSED_CAUTIOUS_ADAM = REFUSED_ADAM | REFUSED_CAUTION
 
 CASES = {
     "SGD": Case(
@@ -496,22 +574,48 @@ CASES = {
     "NormalizedGD-momentum": Case(
         mdbopt.NormalizedGD, WITH_MOMENTUM, "normalized_gd_momentum", WITH_MOMENTUM, X_PREV
     ),
-    "SignDescent": Case(mdbopt.SignDescent, {}, "sign_descent", refused=REFUSED_MOMENTUM),
+    "SignDescent": Case(
+        mdbopt.SignDescent,
+        {},
+        "sign_descent",
+        refused=REFUSED_MOMENTUM | {"scale": ("l2", "", 3, b"l1", True)},
+    ),
+    "SignDescent-l1": Case(mdbopt.SignDescent, {"scale": "l1"}, "sign_descent_l1"),
+    "SignDescent-l1-momentum": Case(
+        mdbopt.SignDescent,
+        WITH_MOMENTUM | {"scale": "l1"},
+        "sign_descent_l1_momentum",
+        WITH_MOMENTUM,
+        X_PREV,
+    ),
     "SignDescent-momentum": Case(
         mdbopt.SignDescent, WITH_MOMENTUM, "sign_descent_momentum", WITH_MOMENTUM, X_PREV
     ),
     "Signum": Case(mdbopt.Signum, {}, "signum", WITH_MOMENTUM, refused=REFUSED_MOMENTUM),
     "Signum-0.5": Case(mdbopt.Signum, {"momentum": 0.5}, "signum", {"momentum": 0.5}),
-    "Lion": Case(mdbopt.Lion, {}, "lion", {"beta1": 0.9, "beta2": 0.99}, refused=REFUSED_AVERAGES),
+    "Lion": Case(mdbopt.Lion, {}, "lion", LION[0], refused=REFUSED_AVERAGES | REFUSED_CAUTION),
+    "Lion-cautious": Case(
+        mdbopt.Lion, {"cautious": "mask"}, "cautious_lion", LION[0] | {"cautious": 1.0}
+    ),
     "Lion-0.5": Case(
         mdbopt.Lion, {"beta1": 0.5, "beta2": 0.0}, "lion", {"beta1": 0.5, "beta2": 0.0}
     ),
     "Adam": Case(
-        mdbopt.Adam, {}, "adam", ADAM_OPTIONS | {"weight_decay": 0.0}, refused=REFUSED_ADAM
+        mdbopt.Adam, {}, "adam", ADAM_OPTIONS | {"weight_decay": 0.0}, refused=REFUSED_CAUTIOUS_ADAM
     ),
     "Adam-flat": Case(mdbopt.Adam, FLAT_OPTIONS, "adam", FLAT),
     "AdamW": Case(
-        mdbopt.AdamW, {}, "adam", ADAM_OPTIONS | {"weight_decay": 0.01}, refused=REFUSED_ADAM
+        mdbopt.AdamW,
+        {},
+        "adam",
+        ADAM_OPTIONS | {"weight_decay": 0.01},
+        refused=REFUSED_CAUTIOUS_ADAM,
+    ),
+    "AdamW-cautious": Case(
+        mdbopt.AdamW,
+        HOLDING_BACK,
+        "cautious_adam",
+        ADAM_OPTIONS | HELD_BACK | {"weight_decay": 0.01},
     ),
     "AMSGrad": Case(mdbopt.AMSGrad, {}, "amsgrad", ADAM_OPTIONS, refused=REFUSED_ADAM),
     "AMSGrad-flat": Case(mdbopt.AMSGrad, FLAT_OPTIONS, "amsgrad", FLAT),
@@ -525,13 +629,27 @@ CASES = {
     ),
     "NAdam-fast": Case(mdbopt.NAdam, NADAM_FAST, "nadam", NADAM_FAST, numbers={"mu_product": 1.0}),
     "RAdam": Case(
-        mdbopt.RAdam, {}, "adam", ADAM_OPTIONS | {"rectified": 1.0}, refused=REFUSED_ADAM
+        mdbopt.RAdam, {}, "adam", ADAM_OPTIONS | {"rectified": 1.0}, refused=REFUSED_CAUTIOUS_ADAM
     ),
     "RAdam-flat": Case(
         mdbopt.RAdam,
         FLAT_OPTIONS | {"beta2": 0.9, "decoupled": True},
         "adam",
         FLAT | {"beta2": 0.9, "rectified": 1.0},
+    ),
+    "MAdam": Case(
+        mdbopt.MAdam,
+        {},
+        "madam",
+        {"beta1": 0.9, "beta2": 0.999, "bias_correction": 1.0, "root_scale": 2.0**32},
+        refused=REFUSED_AVERAGES
+        | {"bias_correction": BOOL, "scale_log2": (-2, 3, 130, 0.5, "64", True, None)},
+    ),
+    "MAdam-plain": Case(
+        mdbopt.MAdam,
+        {"bias_correction": False, "scale_log2": 0},
+        "madam",
+        {"bias_correction": 0.0, "root_scale": 1.0},
     ),
     "Adamax": Case(
         mdbopt.Adamax,
@@ -645,6 +763,19 @@ CASES = {
         "adagrad_norm",
         OPTAX,
         numbers={"sum_of_squares": 0.1},
+    ),
+    "FTRL": Case(
+        mdbopt.FTRL,
+        {},
+        "ftrl",
+        FTRL[0],
+        refused={"beta": NOT_NEGATIVE, "l1": NOT_NEGATIVE},
+    ),
+    "FTRL-l1": Case(
+        mdbopt.FTRL,
+        {"beta": 0.5, "l1": 2.0, "weight_decay": 0.3},
+        "ftrl",
+        {"beta": 0.5, "l1": 2.0, "weight_decay": 0.3},
     ),
     "RMSProp": Case(
         mdbopt.RMSProp,

@@ -8,13 +8,16 @@
 #include "adan.h"
 #include "ademamix.h"
 #include "carry.h"
+#include "cautious_scaled.h"
 #include "cut.h"
 #include "descent.h"
 #include "direction.h"
+#include "ftrl.h"
 #include "gradient_descent.h"
 #include "laprop.h"
 #include "learned_rate.h"
 #include "learned_rates.h"
+#include "magnitude_aware.h"
 #include "mars.h"
 #include "nadam.h"
 #include "pair.h"
@@ -57,6 +60,7 @@ using Rules = RuleList<
     MarsAdam, MarsLion, Clip<LinearClip>, Clip<UniformClip>, AlongClip, WithinDecrease, Face,
     FaceNorm, FaceMetric, FaceMask, Restrict, PairTable, StepSecant, AdamSecondMoment, Adamax,
     Adadelta, LaProp, Adan, AdEMAMix, ScheduleFreeSgd, ScheduleFreeAdam, Proximal<LinearProximal>,
-    Proximal<UniformProximal>, Orthant, Composite>;
+    Proximal<UniformProximal>, Orthant, Composite, SignDescentL1, SignDescentL1Momentum,
+    CautiousAdam, CautiousLion, CautiousAdamScaled, CautiousLionScaled, MagnitudeAwareAdam, Ftrl>;
 
 }  // namespace mdbopt::MDBOPT_ISA

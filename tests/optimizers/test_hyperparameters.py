@@ -19,6 +19,7 @@ COMMON = {
     "lr": NOT_NEGATIVE,
     "weight_decay": (-1e-9, math.nan, math.inf, "0", True, None, np.ones((2, 2)), [-1.0]),
     "decoupled": BOOL,
+    "decay": WORD,
     "maximize": BOOL,
     "rounding": WORD,
     "state_dtype": tuple(word for word in WORD if word is not None),
@@ -35,6 +36,7 @@ OWN = {label: case.refused for label, case in CLASSES.items()}
 
 
 WORDS = ("rounding", "mode", "backend", "state_dtype", "state_rounding", "master")
+WORDS += ("decay", "cautious", "scale")
 
 
 def kind(one):
@@ -71,6 +73,8 @@ def test_the_ends_of_the_ranges_are_taken(label):
             extra = {"momentum": 0.5} if name in ("nesterov", "heavy_ball") else {}
             if (label, name) == ("DiagonalHypergradient", "hyper_lr"):
                 extra["mode"] = "additive"
+            if name == "cautious_weight_decay":
+                extra["decoupled"] = True
             assert getattr(optimizer(0.1, **extra, **{name: value}), name) == value
     for name, value in (("weight_decay", 0), ("seed", 2**64 - 1), ("threads", 1), ("lr", 5e-324)):
         given = {"step_sizes": (5e-324, 50)} if label == "Rprop" else {}

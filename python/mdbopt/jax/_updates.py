@@ -125,6 +125,11 @@ class _Update:
                     f"{self._name}: {name}: expected None in mdbopt.jax, whose states are float32, "
                     f"got {getattr(self._optimizer, name)!r}"
                 )
+        if self._optimizer.decay != "adamw":
+            raise ValueError(
+                f"{self._name}: decay: expected 'adamw' in mdbopt.jax, whose schedules have no "
+                f"highest lr, got {self._optimizer.decay!r}"
+            )
         self._decay = decay if _is_tree(decay) else None
         if self._decay is not None:
             for leaf in jax.tree.leaves(self._decay):
@@ -458,6 +463,7 @@ _FACTORIES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "nadam": (optimizers.NAdam, {}),
     "nadamw": (optimizers.NAdam, {"decoupled": True, "weight_decay": 1e-2}),
     "radam": (optimizers.RAdam, {}),
+    "madam": (optimizers.MAdam, {}),
     "adamax": (optimizers.Adamax, {}),
     "adabelief": (optimizers.AdaBelief, {}),
     "yogi": (optimizers.Yogi, {}),
@@ -474,6 +480,7 @@ _FACTORIES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "mars_lion": (optimizers.MARSLion, {}),
     "agc": (optimizers.AGC, {}),
     "adagrad": (optimizers.AdaGrad, {}),
+    "ftrl": (optimizers.FTRL, {}),
     "adagrad_norm": (optimizers.AdaGradNorm, {}),
     "adadelta": (optimizers.Adadelta, {}),
     "rmsprop": (optimizers.RMSProp, {}),

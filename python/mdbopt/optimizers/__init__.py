@@ -15,6 +15,7 @@ through DLPack; each with a dtype and strides of its own.
 `AMSGrad`                Adam with the largest average so far
 `NAdam`                  Adam that looks one step ahead, by a momentum that warms up
 `RAdam`                  Adam that waits until its divisor can be trusted
+`MAdam`                  Adam without eps, for gradients of any size
 `Adamax`                 divided by the largest gradient of late
 `AdaBelief`, `Yogi`      Adam with other measures of how large gradients are
 `Adan`                   Adam with Nesterov's momentum, made of how gradients change
@@ -27,6 +28,7 @@ through DLPack; each with a dtype and strides of its own.
 `MARSAdamW`, `MARSLion`  gradients corrected by their change, and bounded in each array
 `AdaGrad`                divided by the root of summed squares, per coordinate
 `AdaGradNorm`            the same with one sum for all
+`FTRL`                   AdaGrad for l1 penalties, whose parameters are exactly 0
 `Adadelta`               steps as long as those of late
 `RMSProp`                averaged squares without corrections; centred, momentum
 `Rprop`                  step sizes that follow the gradient's signs
@@ -42,6 +44,12 @@ Every optimizer takes
 * ``weight_decay`` w ≥ 0, a number or one for each array in lists, tuples and dicts like the
   parameters; with ``decoupled``: True multiplies the parameters by 1 − lr·w, False adds
   w·x to the gradient (L2), which is what PyTorch does but in AdamW;
+* ``decay``: how decoupled decay follows a schedule whose highest step size is the optimizer's
+  ``lr``, and ``step(lr=…)`` the step's: ``"adamw"`` multiplies by 1 − step·w, ``"adamc"`` by
+  1 − (step²/lr)·w, which keeps the gradients' share of normalised layers as lr falls (Defazio 2025,
+  "Why gradients rapidly increase near the end of training", algorithm 1), ``"independent"`` by
+  1 − (step/lr)·w, which does not change with lr (Loshchilov, Hutter 2019, algorithm 2). Not for
+  `LAMB`, `LARS`, `FTRL` and the schedule-free;
 * ``maximize``: climbs;
 * ``rounding``: how bfloat16 and float16 parameters are rounded, ``"nearest"`` or ``"stochastic"``:
   up with the probability of what falls away, by random bits that follow from ``seed``, the step and
@@ -80,6 +88,7 @@ from mdbopt.optimizers._adam import Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
 from mdbopt.optimizers._adan import Adan
 from mdbopt.optimizers._ademamix import AdEMAMix
 from mdbopt.optimizers._clipped import AGC
+from mdbopt.optimizers._ftrl import FTRL
 from mdbopt.optimizers._gradient import SGD, NormalizedGD
 from mdbopt.optimizers._hypergradient import (
     OSGM,
@@ -88,6 +97,7 @@ from mdbopt.optimizers._hypergradient import (
     HypergradientSGD,
 )
 from mdbopt.optimizers._laprop import ADOPT, LaProp
+from mdbopt.optimizers._magnitude_aware import MAdam
 from mdbopt.optimizers._mars import MARSAdamW, MARSLion
 from mdbopt.optimizers._rprop import Rprop
 from mdbopt.optimizers._schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
@@ -99,6 +109,7 @@ from mdbopt.optimizers._trust import LAMB, LARS
 __all__ = [
     "ADOPT",
     "AGC",
+    "FTRL",
     "LAMB",
     "LARS",
     "OSGM",
@@ -120,6 +131,7 @@ __all__ = [
     "Lion",
     "MARSAdamW",
     "MARSLion",
+    "MAdam",
     "NAdam",
     "NormalizedGD",
     "RAdam",

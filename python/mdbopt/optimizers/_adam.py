@@ -5,10 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mdbopt.optimizers._base import Optimizer
+from mdbopt.optimizers._cautious import Cautious
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adam(Optimizer):
+class AdamAverages(Optimizer):
+    """What divides an average of gradients by the root of one of their squares."""
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    eps_root: float = 0.0
+    bias_correction: bool = True
+    decoupled: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_fraction("beta1")
+        self._check_fraction("beta2")
+        self._check("eps", least=0.0)
+        self._check("eps_root", least=0.0)
+        self._check_bool("bias_correction")
+
+    def _scalars(self) -> dict[str, float]:
+        return {
+            "beta1": self.beta1,
+            "beta2": self.beta2,
+            "eps": self.eps,
+            "eps_root": self.eps_root,
+            "bias_correction": float(self.bias_correction),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(AdamAverages, Cautious):
     """Steps divided by the root of an average of squared gradients.
 
     m ← β₁·m + (1 − β₁)·g and v ← β₂·v + (1 − β₂)·g²; with m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ),
@@ -29,6 +59,12 @@ class Adam(Optimizer):
         Whether averages are corrected for their start at 0.
     decoupled : bool, default False
         Weight decay is L2, as in the paper and in PyTorch's Adam; `AdamW` has it decoupled.
+    cautious : {"mask", "scaled"}, optional
+        No step where its direction d and the gradient differ in sign: d·φ, φ = 1 where d·g > 0,
+        else 0. "scaled" makes up for it in each array, by n/(Σφ + 1) of its n elements, at the cost
+        of one more reading of x, g and m.
+    cautious_weight_decay : bool, default False
+        No decoupled decay where it works against the step: only where d·x ≥ 0, d before the mask.
     **common
         See `mdbopt.optimizers`.
 
@@ -44,7 +80,9 @@ class Adam(Optimizer):
 
     References
     ----------
-    Kingma, Ba 2015, "Adam: a method for stochastic optimization", algorithm 1.
+    Kingma, Ba 2015, "Adam: a method for stochastic optimization", algorithm 1; Liang, Chen, Liu,
+    Liu 2025, "Cautious optimizers: improving training with one line of code", algorithm 1; Chen,
+    Li, Liang et al. 2026, "Cautious weight decay", algorithm 1.
 
     Examples
     --------
@@ -58,32 +96,8 @@ class Adam(Optimizer):
     (array([ 0.9, -1.9]), array([ 0.5  , -0.001]))
     """
 
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
-    eps_root: float = 0.0
-    bias_correction: bool = True
-    decoupled: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_fraction("beta1")
-        self._check_fraction("beta2")
-        self._check("eps", least=0.0)
-        self._check("eps_root", least=0.0)
-        self._check_bool("bias_correction")
-
     def _rule(self) -> str:
-        return "adam"
-
-    def _scalars(self) -> dict[str, float]:
-        return {
-            "beta1": self.beta1,
-            "beta2": self.beta2,
-            "eps": self.eps,
-            "eps_root": self.eps_root,
-            "bias_correction": float(self.bias_correction),
-        }
+        return self._holding_back("adam")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +110,7 @@ class AdamW(Adam):
         Step size, in units of the parameters.
     weight_decay : float, default 1e-2
         In units of 1/lr.
-    beta1, beta2, eps, eps_root, bias_correction
+    beta1, beta2, eps, eps_root, bias_correction, cautious, cautious_weight_decay
         As for `Adam`.
     **common
         See `mdbopt.optimizers`.
@@ -131,7 +145,7 @@ class AdamW(Adam):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AMSGrad(Adam):
+class AMSGrad(AdamAverages):
     """Adam divided by the largest average so far: v_max ← max(v_max, v) in place of v.
 
     Parameters
@@ -260,6 +274,8 @@ class RAdam(Adam):
         As for `Adam`. With β₂ = 0.999 the first 5 steps are along m̂; with β₂ ≤ 2/3 all are.
     decoupled : bool, default False
         Weight decay is L2 unless it is True, as PyTorch's ``decoupled_weight_decay``.
+    cautious, cautious_weight_decay
+        As for `Adam`.
     **common
         See `mdbopt.optimizers`.
 

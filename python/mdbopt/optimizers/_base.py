@@ -27,6 +27,7 @@ class Optimizer:
     lr: float = field(default=1e-3, kw_only=False)
     weight_decay: Any = 0.0
     decoupled: bool = True
+    decay: str = "adamw"
     maximize: bool = False
     rounding: str = "nearest"
     seed: int = 0
@@ -38,6 +39,8 @@ class Optimizer:
     threads: int | None = None
     reducer: Callable[..., Any] | None = None
 
+    # How a decoupled decay may follow the step size.
+    _DECAYS: ClassVar[tuple[str, ...]] = ("adamw", "adamc", "independent")
     # What a state's arrays hold before the first step; None is a copy of the parameters.
     _START: ClassVar[Mapping[str, float | None]] = {}
 
@@ -60,6 +63,7 @@ class Optimizer:
         self._set("seed", _checks.whole(self._where("seed"), self.seed, least=0, below=2**64))
         for name in ("decoupled", "maximize", "flush_subnormals"):
             self._check_bool(name)
+        self._check_decay()
         self._check_storage()
         if self.backend is not None:
             _checks.choice(self._where("backend"), self.backend, _backends())
@@ -67,6 +71,21 @@ class Optimizer:
             self._set("threads", _checks.whole(self._where("threads"), self.threads, least=1))
         if self.reducer is not None:
             _checks.function(self._where("reducer"), self.reducer)
+
+    def _check_decay(self) -> None:
+        _checks.choice(self._where("decay"), self.decay, self._DECAYS)
+        if self.decay == "adamw":
+            return
+        if not self.decoupled:
+            raise ValueError(
+                f"{self._where('decay')}: expected 'adamw' without decoupled=True, got "
+                f"{self.decay!r}"
+            )
+        if self.lr == 0.0:
+            raise ValueError(
+                f"{self._where('lr')}: expected a number > 0 with decay={self.decay!r}, which is "
+                "relative to it, got 0.0"
+            )
 
     def _check_storage(self) -> None:
         if self.state_dtype is not None:
@@ -102,10 +121,19 @@ class Optimizer:
 
         return _argument_tree.frozen(_argument_tree.mapped(one, tree))
 
+    def _decay_at(self, given: Any, lr: float) -> Any:
+        """Turn a checked decay, or a tree of them, into what the core multiplies by lr."""
+        if self.decay == "adamw":
+            return given
+        share = 1.0 if self.decay == "independent" else lr
+        return _argument_tree.mapped(lambda _, decay: share * decay / self.lr, given)
+
     @property
     def _each_decay(self) -> Any:
         """Give the decays of the arrays, None where one number is for all."""
-        return None if isinstance(self.weight_decay, float) else self.weight_decay
+        if isinstance(self.weight_decay, float):
+            return None
+        return self._decay_at(self.weight_decay, self.lr)
 
     def _check_fraction(self, name: str) -> None:
         """Raise unless the hyperparameter is in [0, 1)."""
@@ -159,7 +187,8 @@ class Optimizer:
 
     def _options(self) -> dict[str, Any]:
         decay = "weight_decay" if self.decoupled else "l2"
-        one = 0.0 if self._each_decay is not None else self.weight_decay
+        single = isinstance(self.weight_decay, float)
+        one = self._decay_at(self.weight_decay, self.lr) if single else 0.0
         return {
             "rule": self._rule(),
             "scalars": {decay: one, **self._scalars()},
@@ -341,6 +370,8 @@ class Optimizer:
                 )
             if weight_decay is not None:
                 weight_decay = self._each("weight_decay", weight_decay)
+            if self.decay != "adamw":
+                weight_decay = self._decay_of_step(weight_decay, lr, there or {})
             return state._core.step(
                 params,
                 grads,
@@ -356,6 +387,20 @@ class Optimizer:
         except Exception as error:
             state._core.fail(words_of(error), max_norm is not None)
             raise
+
+    def _decay_of_step(self, weight_decay: Any, lr: Any, there: Mapping[str, Any]) -> Any:
+        """Give the decay of a step as the core takes it; None is that of the options."""
+        rate = self.lr
+        if self.decay == "adamc" and (lr is not None or "lr" in there):
+            rate = there["lr"] if lr is None else self._each("lr", lr)
+            if not isinstance(rate, float):
+                raise TypeError(
+                    f"{self._where('lr')}: expected a number on the host with decay='adamc', got "
+                    f"{type(rate).__name__}"
+                )
+        if weight_decay is not None:
+            return self._decay_at(self._decays(weight_decay), rate)
+        return None if rate == self.lr else self._decay_at(self.weight_decay, rate)
 
     def plan(self, params: Any, grads: Any, state: OptimizerState) -> Plan:
         """Bind a step to its arguments, for loops that call it very often.

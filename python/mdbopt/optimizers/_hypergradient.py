@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from mdbopt import _checks
 from mdbopt._arrays import real_value
-from mdbopt.optimizers._adam import Adam
+from mdbopt.optimizers._adam import AdamAverages
 from mdbopt.optimizers._base import Optimizer
 from mdbopt.optimizers._state import OptimizerState
 
@@ -105,7 +105,7 @@ class HypergradientSGD(Optimizer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HypergradientAdam(Adam):
+class HypergradientAdam(AdamAverages):
     """Adam whose step size follows its own gradient.
 
     As `HypergradientSGD`, with d Adam's last direction m̂/(√(v̂ + eps_root) + eps), made anew from

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mdbopt.optimizers._adam import Adam
+from mdbopt.optimizers._adam import AdamAverages
 from mdbopt.optimizers._base import Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
-class LaProp(Adam):
+class LaProp(AdamAverages):
     """Adam that averages gradients after they were divided by the root, not before.
 
     v ← β₂·v + (1 − β₂)·g² and m ← β₁·m + (1 − β₁)·g/(√(v̂ + eps_root) + eps); with m̂ and v̂ as for

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mdbopt.optimizers._adam import Adam
+from mdbopt.optimizers._adam import AdamAverages
 from mdbopt.optimizers._base import Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
-class MARSAdamW(Adam):
+class MARSAdamW(AdamAverages):
     """AdamW along a gradient of less variance: corrected by its change, and bounded in each array.
 
     c = g + gamma·β₁/(1 − β₁)·(g − g_prev) is divided by max(1, ‖c‖), the norm of each array, and

@@ -21,6 +21,7 @@ class _ScheduleFree(Optimizer):
     warmup: int = 0
 
     _START: ClassVar = {"z": None}
+    _DECAYS: ClassVar = ("adamw",)  # there is no schedule
 
     def __post_init__(self) -> None:
         super().__post_init__()

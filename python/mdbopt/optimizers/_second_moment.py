@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mdbopt.optimizers._adam import Adam
+from mdbopt.optimizers._adam import AdamAverages
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaBelief(Adam):
+class AdaBelief(AdamAverages):
     """Adam divided by how far gradients are from what was expected of them.
 
     m ← β₁·m + (1 − β₁)·g and v ← β₂·v + (1 − β₂)·(g − m)² + eps_root, with the new m; with m̂ and v̂
@@ -71,7 +71,7 @@ class AdaBelief(Adam):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Yogi(Adam):
+class Yogi(AdamAverages):
     """Adam whose v grows and falls by (1 − β₂)·g² a step, and so forgets large gradients slowly.
 
     v ← v − (1 − β₂)·sign(v − g²)·g² takes the place of the average in `Adam`.

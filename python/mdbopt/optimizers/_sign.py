@@ -5,21 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from mdbopt import _checks
 from mdbopt.optimizers._base import HeavyBall, Optimizer
+from mdbopt.optimizers._cautious import Cautious
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignDescent(HeavyBall):
     """Steps of one length in every coordinate: x ← x − lr·sign(g) + momentum·(x − x_prev).
 
-    sign(0) = 0, and NaN stays NaN. The momentum is outside the sign; `Signum` has it inside.
+    sign(0) = 0, and NaN stays NaN. The momentum is outside the sign; `Signum` has it inside. With
+    ``scale="l1"`` steps are ‖g‖₁ times as long, the norm over all arrays of a step, at the cost of
+    one more reading of the gradients: the steepest descent in the largest absolute value.
 
     Parameters
     ----------
     lr : float, default 1e-3
-        Step of each coordinate, in units of the parameters.
+        Step of each coordinate, in units of the parameters; with a scale over those of ‖g‖₁.
     momentum : float in [0, 1), default 0
         Dimensionless.
+    scale : "l1", optional
+        What the sign is multiplied by; None is 1.
     **common
         See `mdbopt.optimizers`.
 
@@ -31,7 +37,9 @@ class SignDescent(HeavyBall):
     References
     ----------
     Kunstner, Chen, Lavington, Schmidt 2023, "Noise is not the main factor behind the gap between
-    SGD and Adam on transformers, but sign descent might be", section 3.
+    SGD and Adam on transformers, but sign descent might be", section 3; the scale is that of
+    ``RescaledSignDescent`` in its code, and its momentum is this one where lr stays and nothing
+    decays.
 
     Examples
     --------
@@ -42,9 +50,25 @@ class SignDescent(HeavyBall):
     True
     >>> x
     array([ 2., -3.,  0.])
+    >>> optimizer = mdbopt.SignDescent(lr=0.1, scale="l1")
+    >>> optimizer.step(x, x.copy(), optimizer.init(x))
+    True
+    >>> x
+    array([ 1.5, -2.5,  0. ])
     """
 
+    scale: str | None = None
+
     _RULE: ClassVar = "sign_descent"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scale is not None:
+            _checks.choice(self._where("scale"), self.scale, ("l1",))
+
+    def _rule(self) -> str:
+        rule = super()._rule()
+        return rule.replace("_descent", "_descent_l1") if self.scale == "l1" else rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +120,7 @@ class Signum(Optimizer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lion(Optimizer):
+class Lion(Cautious):
     """Evolved sign momentum: two averages of gradients in one array.
 
     x ← (1 − lr·weight_decay)·x − lr·sign(β₁·m + (1 − β₁)·g), then m ← β₂·m + (1 − β₂)·g.
@@ -107,6 +131,8 @@ class Lion(Optimizer):
         Step of each coordinate, in units of the parameters; a third to a tenth of Adam's.
     beta1, beta2 : float in [0, 1), default 0.9, 0.99
         Dimensionless.
+    cautious, cautious_weight_decay
+        As for `Adam`.
     **common
         See `mdbopt.optimizers`.
 
@@ -141,7 +167,7 @@ class Lion(Optimizer):
         self._check_fraction("beta2")
 
     def _rule(self) -> str:
-        return "lion"
+        return self._holding_back("lion")
 
     def _scalars(self) -> dict[str, float]:
         return {"beta1": self.beta1, "beta2": self.beta2}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mdbopt.optimizers._adam import Adam
+from mdbopt.optimizers._adam import AdamAverages
 
 
 @dataclass(frozen=True, kw_only=True)
-class StableAdamW(Adam):
+class StableAdamW(AdamAverages):
     """AdamW whose step shrinks in an array where v̂ has not yet seen how large g is now.
 
     rms = √(mean of g²/max(v̂, eps²)) over each array, and lr/max(1, rms) takes the place of lr in

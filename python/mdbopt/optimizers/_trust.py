@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
-from mdbopt.optimizers._adam import Adam
+from mdbopt.optimizers._adam import AdamAverages
 from mdbopt.optimizers._base import Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
-class LAMB(Adam):
+class LAMB(AdamAverages):
     """AdamW whose step in each array is lr times as long as the array's parameters.
 
     With m̂, v̂ as for `Adam`, d = m̂/(√(v̂ + eps_root) + eps) + weight_decay·x, and
@@ -62,6 +63,9 @@ class LAMB(Adam):
     weight_decay: float = 1e-2
     eps: float = 1e-6
     decoupled: bool = True
+
+    # In both, decay is a part of what a norm is taken of.
+    _DECAYS: ClassVar = ("adamw",)
 
     def _rule(self) -> str:
         return "lamb"
@@ -118,6 +122,8 @@ class LARS(Optimizer):
     lr: float = field(default=0.1, kw_only=False)
     momentum: float = 0.9
     trust_coefficient: float = 1e-3
+
+    _DECAYS: ClassVar = ("adamw",)
 
     def __post_init__(self) -> None:
         super().__post_init__()

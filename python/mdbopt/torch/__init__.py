@@ -11,6 +11,7 @@ Updates take one fused pass over all parameters of all groups:
 `Adam`, `AdamW`, `AMSGrad`   divided by the root of averaged squares
 `NAdam`                      Adam that looks one step ahead
 `RAdam`                      Adam that waits until its divisor can be trusted
+`MAdam`                      Adam without eps, for gradients of any size
 `Adamax`                     divided by the largest gradient of late
 `AdaBelief`, `Yogi`          Adam with other measures of how large gradients are
 `Adan`                       Adam with Nesterov's momentum, made of how gradients change
@@ -23,6 +24,7 @@ Updates take one fused pass over all parameters of all groups:
 `MARSAdamW`, `MARSLion`      gradients corrected by their change, and bounded in each tensor
 `AdaGrad`, `Adagrad`         divided by the root of summed squares, per coordinate
 `AdaGradNorm`                the same with one sum for all
+`FTRL`                       AdaGrad for l1 penalties, whose parameters are exactly 0
 `Adadelta`                   steps as long as those of late
 `RMSProp`, `RMSprop`         averaged squares without corrections; centred, momentum
 `Rprop`                      step sizes that follow the gradient's signs
@@ -44,6 +46,10 @@ elsewhere. Every update takes
   own: float64, float32, bfloat16 or float16, dense, each once;
 * ``lr``: a number or a tensor of one number, of each group;
 * ``weight_decay``: a number ≥ 0, of each group;
+* ``decay``: how decoupled decay follows lr, see `mdbopt.optimizers`. Its highest value is
+  ``"peak_lr"`` of a group, which is the lr that the group came with unless it says another;
+* ``cautious``, ``cautious_weight_decay``: where they are options of the optimizer in
+  `mdbopt.optimizers`;
 * ``maximize``: climbs;
 * ``max_norm``: bounds the norm of all gradients together, as ``clip_grad_norm_`` before the step
   would, in the same pass; ``optimizer.total_norm`` is what it was. Set it as an attribute later;
@@ -91,6 +97,7 @@ from mdbopt.torch._adam import Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
 from mdbopt.torch._adan import Adan
 from mdbopt.torch._ademamix import AdEMAMix
 from mdbopt.torch._clipped import AGC
+from mdbopt.torch._ftrl import FTRL
 from mdbopt.torch._gradient import SGD, NormalizedGD
 from mdbopt.torch._hypergradient import (
     OSGM,
@@ -99,6 +106,7 @@ from mdbopt.torch._hypergradient import (
     HypergradientSGD,
 )
 from mdbopt.torch._laprop import ADOPT, LaProp
+from mdbopt.torch._magnitude_aware import MAdam
 from mdbopt.torch._mars import MARSAdamW, MARSLion
 from mdbopt.torch._rprop import Rprop
 from mdbopt.torch._schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
@@ -115,6 +123,7 @@ RMSprop = RMSProp
 __all__ = [
     "ADOPT",
     "AGC",
+    "FTRL",
     "LAMB",
     "LARS",
     "OSGM",
@@ -141,6 +150,7 @@ __all__ = [
     "Lion",
     "MARSAdamW",
     "MARSLion",
+    "MAdam",
     "NAdam",
     "NormalizedGD",
     "RAdam",

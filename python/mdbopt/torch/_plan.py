@@ -92,7 +92,7 @@ class Call:
             if changed:
                 self._core.set_number(name, float(changed[0]))
         rates = [self._owner._rate(group, self.t) for group in groups]
-        decays = [plain(group["weight_decay"]) for group in groups]
+        decays = [self._owner._decay(group) for group in groups]
         taken = self._core.step(
             self._trees,
             self._tree([_chosen(grads[k], places) for k, places in self._sources]),
@@ -118,7 +118,8 @@ class Call:
     def is_plain(self) -> bool:
         """Tell whether a step needs no numbers but each group's lr and decay, as they are."""
         owner = type(self._owner)
-        return not self._shared and self.carried is None and owner._rate is owner._PLAIN_RATE
+        plain_rate = owner._rate is owner._PLAIN_RATE and self._optimizer.decay == "adamw"
+        return not self._shared and self.carried is None and plain_rate
 
     @property
     def number(self) -> float:
@@ -194,8 +195,9 @@ class Plan:
             t, carried = owner._begin(param, group, optimizer)
             place = None
             if param.device.type != "cpu":
-                # On a device one call takes one dtype and one decay.
-                place = (param.device, param.dtype, plain(group["weight_decay"]))
+                # On a device one call takes one dtype and one decay, which may follow a group's lr.
+                own = None if optimizer.decay == "adamw" else id(group)
+                place = (param.device, param.dtype, plain(group["weight_decay"]), own)
             sorted_.setdefault((optimizer, t, carried, place), []).append(i)
         return sorted_
 

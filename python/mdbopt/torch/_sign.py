@@ -21,6 +21,8 @@ class SignDescent(Update):
         Step of each coordinate, in units of the parameters.
     momentum : float in [0, 1), default 0
         Dimensionless; outside the sign.
+    scale : "l1", optional
+        What the sign is multiplied by: ‖g‖₁ of all gradients together; None is 1.
     weight_decay : float, default 0
         In units of 1/lr, or L2 where it is not decoupled.
     decoupled_weight_decay : bool, default True
@@ -56,12 +58,14 @@ class SignDescent(Update):
         momentum: float = 0.0,
         weight_decay: float = 0.0,
         *,
+        scale: str | None = None,
         decoupled_weight_decay: bool = True,
         **common: Any,
     ) -> None:
         defaults = {
             "lr": lr,
             "momentum": momentum,
+            "scale": scale,
             "weight_decay": weight_decay,
             "decoupled_weight_decay": decoupled_weight_decay,
         }

@@ -12,6 +12,7 @@ from mdbopt import _checks, _core
 from mdbopt._arrays import dtype_name
 from mdbopt._shards import words_of
 from mdbopt.optimizers._base import Optimizer
+from mdbopt.optimizers._cautious import Cautious
 from mdbopt.optimizers._hints import unknown_option
 from mdbopt.optimizers._storage import check_formats, low_like, stored_like
 from mdbopt.torch._dtensors import is_dtensor
@@ -30,6 +31,8 @@ from mdbopt.torch._together import Together
 # What the core's hyperparameters are called in torch.optim.
 _SPREAD = {"betas": ("beta1", "beta2", "beta3")}
 _RENAMED = {"initial_accumulator_value": "initial", "decoupled_weight_decay": "decoupled"}
+# Options that a group's class may lack: `AMSGrad`, which is Adam's with amsgrad, has none.
+_ABSENT = ("cautious", "cautious_weight_decay")
 # Names that choose between torch.optim's implementations, of which there is one here.
 _IMPLEMENTATIONS = ("foreach", "fused", "capturable", "differentiable")
 
@@ -60,6 +63,7 @@ class Update(torch.optim.Optimizer):
         params: Any,
         defaults: dict[str, Any],
         *,
+        decay: str = "adamw",
         maximize: bool = False,
         rounding: str = "nearest",
         seed: int = 0,
@@ -74,8 +78,12 @@ class Update(torch.optim.Optimizer):
         **others: Any,
     ) -> None:
         self._label = type(self).__name__
+        if issubclass(self._OPTIMIZER, Cautious):
+            for name, absent in (("cautious", None), ("cautious_weight_decay", False)):
+                defaults[name] = others.pop(name, absent)
         self._check_others(others, defaults)
         defaults.update(
+            decay=decay,
             maximize=maximize,
             rounding=rounding,
             seed=seed,
@@ -101,7 +109,15 @@ class Update(torch.optim.Optimizer):
 
     def _check_others(self, others: dict[str, Any], defaults: dict[str, Any]) -> None:
         """Raise for options that there are not, and where one would have to change what is done."""
-        common = ("maximize", "rounding", "seed", "flush_subnormals", "max_norm", "backend")
+        common = (
+            "decay",
+            "maximize",
+            "rounding",
+            "seed",
+            "flush_subnormals",
+            "max_norm",
+            "backend",
+        )
         stored = ("state_dtype", "state_rounding", "master")
         for name, value in others.items():
             if name not in _IMPLEMENTATIONS:
@@ -138,7 +154,7 @@ class Update(torch.optim.Optimizer):
             value = group[name]
             if isinstance(value, list):
                 value = group[name] = tuple(value)
-            if name in self._OWN:
+            if name in self._OWN or (not value and name in _ABSENT):
                 continue
             if name in _SPREAD:
                 known = self._class(group).__dataclass_fields__
@@ -165,6 +181,15 @@ class Update(torch.optim.Optimizer):
     def _rate(self, group: dict[str, Any], t: int) -> float:
         """Give the step size of a group after t steps."""
         return float(group["lr"])
+
+    def _decay(self, group: dict[str, Any]) -> Any:
+        """Give the decay of a group as the core takes it, which multiplies it by lr."""
+        decay, kind = plain(group["weight_decay"]), group["decay"]
+        if kind == "adamw":
+            return decay
+        where = f"{self._label}: peak_lr"
+        peak = _checks.real(where, plain(group.get("peak_lr")), least=0.0, strict=True)
+        return (1.0 if kind == "independent" else plain(group["lr"])) * decay / peak
 
     # Where a class has no other, the core reads lr itself.
     _PLAIN_RATE: ClassVar = _rate
@@ -251,6 +276,9 @@ class Update(torch.optim.Optimizer):
                     f"{tuple(lr.shape)}"
                 )
             self._check_formats(self._optimizer_of(complete), checked["params"])
+            if complete["decay"] != "adamw":
+                checked["peak_lr"] = complete.get("peak_lr", plain(lr))
+                self._decay({**complete, **checked})
         super().add_param_group(checked)
         self._plan = None
         try:

@@ -30,9 +30,13 @@ def calls_of(optimizer, params, monkeypatch):
     return sum(alone) + len([given for given in calls if not given[3]])
 
 
+def steps_together(name, options):
+    return name in TOGETHER or options.get("mode") == "weights" or "scale" in options
+
+
 @updates
 def test_one_call_is_a_loop_over_tensors(name, options):
-    if name in TOGETHER or options.get("mode") == "weights":
+    if steps_together(name, options):
         pytest.skip("its step depends on all parameters at once")
     params, others = parameters(), parameters()
     optimizer = make(name, params, **options)
@@ -48,7 +52,7 @@ def test_one_call_is_a_loop_over_tensors(name, options):
 
 @updates
 def test_groups_are_as_optimizers_of_their_own(name, options):
-    if name in TOGETHER or options.get("mode") == "weights":
+    if steps_together(name, options):
         pytest.skip("its step depends on all parameters at once")
     params, others = parameters(), parameters()
     changed = {**options, "lr": 0.02, "weight_decay": 0.2}
@@ -78,6 +82,8 @@ def test_groups_that_differ_in_lr_and_decay_take_one_call(monkeypatch):
 def test_lr_zero_moves_nothing(name, options, lr):
     if options.get("mode") == "additive":
         pytest.skip("its step sizes are multiples of lr")
+    if "decay" in options:
+        pytest.skip("its decay is relative to lr")
     if (options.get("momentum", 0.0) > 0.0 and "heavy_ball" in options) or name == "Rprop":
         pytest.skip("lr is not a factor of all of its steps")
     params = parameters()
