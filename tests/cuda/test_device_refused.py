@@ -20,6 +20,17 @@ def refused(error, text, call, *untouched):
         assert np.all(_core.to_host(array) == 7)
 
 
+@pytest.mark.parametrize("options", [{"state_dtype": "8bit"}, {"state_dtype": "bfloat16"}])
+def test_states_in_a_format(library, options):
+    near = library.array(np.full(4, 7.0, np.float32))
+    text = "AdamW: params: lives on a device, expected the CPU for a state in a format"
+    optimizer = mdbopt.AdamW(1.0, **options)
+    refused(ValueError, text, lambda: optimizer.init(near), near)
+    here = optimizer.init(np.zeros(4, np.float32))
+    text = "AdamW: state.m lives on the CPU, expected cuda:0"
+    refused(ValueError, text, lambda: optimizer.step(near, near, here), near)
+
+
 def test_cpu_and_device_do_not_mix(library):
     x, near = np.full(4, 7.0), library.array(np.full(4, 7.0))
     refused(
