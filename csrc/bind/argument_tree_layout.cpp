@@ -61,6 +61,11 @@ Axes axes_of(const Found& found, const std::vector<std::size_t>& order,
   return axes;
 }
 
+// Of codes, the bytes.
+Axes codes_of(const Tensor& tensor) {
+  return {static_cast<char*>(tensor.data), {static_cast<std::int64_t>(tensor.size)}, {1}};
+}
+
 bool is_dense(const Axes& axes, std::size_t width) {
   const bool aligned = reinterpret_cast<std::uintptr_t>(axes.data) % width == 0;
   const bool one = axes.shape.size() == 1 && axes.strides[0] == static_cast<std::int64_t>(width);
@@ -126,20 +131,8 @@ void Leaves::arrange(const Path& path, Job& job, bool opened) {
     if (job.size == 0) continue;
     const Dtype wanted = k < count && opened ? arithmetic_dtype(dtype) : expected(k, dtype);
     const Format format = format_of(k, tensor.dtype, wanted);
-    if (is_codes(format)) {
-      std::vector<std::int64_t>& kept = axes_.emplace_back();
-      kept = {static_cast<std::int64_t>(tensor.size), 1};
-      layouts[k] = {tensor.data,
-                    tensor.dtype,
-                    1,
-                    kept.data(),
-                    kept.data() + 1,
-                    format,
-                    trees_->stochastic_state};
-      continue;
-    }
     const std::size_t width = info(tensor.dtype).bytes;
-    Axes axes = axes_of(found_[k], order, leading);
+    Axes axes = is_codes(format) ? codes_of(tensor) : axes_of(found_[k], order, leading);
     data[k] = axes.data;
     if (is_dense(axes, width) && tensor.dtype == wanted) continue;
     if (device_ >= 0) {
@@ -155,10 +148,12 @@ void Leaves::arrange(const Path& path, Job& job, bool opened) {
     const std::size_t rank = axes.shape.size();
     std::vector<std::int64_t>& kept = axes_.emplace_back(std::move(axes.shape));
     kept.insert(kept.end(), axes.strides.begin(), axes.strides.end());
-    const bool stochastic = k == 0 ? trees_->stochastic : trees_->stochastic_state;
-    layouts[k] = {axes.data, tensor.dtype, static_cast<int>(rank), kept.data(), kept.data() + rank,
-                  format,    stochastic};
-    if (format == Format::kRemainder) layouts[k].low = found_[tree_of(kLow)].view.tensor.data;
+    Layout& layout = layouts[k];
+    layout = {axes.data, tensor.dtype, static_cast<int>(rank), kept.data(), kept.data() + rank};
+    layout.format = format;
+    if (format == Format::kPlain || !written_[k]) continue;
+    layout.stochastic = k == 0 ? trees_->stochastic : trees_->stochastic_state;
+    if (format == Format::kRemainder) layout.low = found_[tree_of(kLow)].view.tensor.data;
   }
   pointers_.insert(pointers_.end(), data.begin(),
                    data.begin() + static_cast<std::ptrdiff_t>(count));
