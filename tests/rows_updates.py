@@ -353,6 +353,33 @@ def one_sum_of_squares(sums, _n, s):
     return {"sum_of_squares": total, "inverse": 0.0 if divisor == 0.0 else 1.0 / divisor}
 
 
+DISTANCES = (
+    {"farthest": 0.0, "sum_of_squares": 0.0, "initial": 1e-6, "eps": 1e-8, "weighted": 0.0},
+    {"farthest": 2.5, "sum_of_squares": 3e5, "initial": 0.1, "eps": 0.0, "weighted": 1.0},
+)
+
+
+def distances(v, s):
+    g, first = wide(gradient(v, s)), wide(v["x0"])
+    moved = wide(v["x"]) - first
+    return g * g, moved * moved, first * first
+
+
+def reach(sums, _n, s):
+    farthest = not_below(s["farthest"], s["initial"] * (1.0 + np.sqrt(sums[2])))
+    farthest = not_below(farthest, np.sqrt(sums[1]))
+    weight = farthest * farthest if s["weighted"] != 0.0 else 1.0
+    total = s["sum_of_squares"] + weight * sums[0]
+    divisor = np.sqrt(total + s["eps"])
+    length = weight if s["weighted"] != 0.0 else farthest
+    scale = np.float64(0.0) if divisor == 0.0 else length / divisor
+    return {"farthest": farthest, "sum_of_squares": total, "scale": scale}
+
+
+def along_scaled_gradient(v, s, g):
+    return in_range(v, s["scale"]) * g, {}
+
+
 def ftrl(v, s, _put):
     g = gradient(v, s)
     total = v["sum_of_squares"] + g * g
@@ -501,6 +528,9 @@ UPDATES = {
         norm2,
         one_sum_of_squares,
     ),
+    "distance_over_gradients": update(
+        {"x0": SIGNED}, DISTANCES, along_scaled_gradient, distances, reach
+    ),
     "ftrl": Row(
         {"x": SIGNED, "g": SIGNED, "pull": SIGNED, "sum_of_squares": POSITIVE},
         crossed(*FTRL),
@@ -512,6 +542,7 @@ UPDATES = {
     "rmsprop_centered_momentum": update(V | A | M, RMSPROP_MOMENTUM, along_rmsprop),
 }
 
+DOG = {"initial": 1e-6, "eps": 1e-8, "weighted": 0.0}
 # --- the optimizers ------------------------------------------------------------------------------
 ADAM_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_root": 0.0, "bias_correction": 1.0}
 FLAT = {"beta1": 0.5, "beta2": 0.75, "eps": 0.0, "eps_root": 1e-6, "bias_correction": 0.0}
@@ -763,6 +794,24 @@ CASES = {
         "adagrad_norm",
         OPTAX,
         numbers={"sum_of_squares": 0.1},
+    ),
+    "DoG": Case(
+        mdbopt.DoG,
+        {},
+        "distance_over_gradients",
+        DOG,
+        {"x0": None},
+        numbers={"farthest": 0.0, "sum_of_squares": 0.0},
+        refused={"initial": NOT_NEGATIVE, "eps": NOT_NEGATIVE},
+    ),
+    "DoWG": Case(
+        mdbopt.DoWG,
+        {"initial": 0.1},
+        "distance_over_gradients",
+        DOG | {"initial": 0.1, "eps": 0.0, "weighted": 1.0},
+        {"x0": None},
+        numbers={"farthest": 0.0, "sum_of_squares": 0.0},
+        refused={"initial": NOT_NEGATIVE, "eps": NOT_NEGATIVE},
     ),
     "FTRL": Case(
         mdbopt.FTRL,

@@ -12,6 +12,7 @@
 #include "cut.h"
 #include "descent.h"
 #include "direction.h"
+#include "distance.h"
 #include "ftrl.h"
 #include "gradient_descent.h"
 #include "laprop.h"
@@ -61,6 +62,7 @@ using Rules = RuleList<
     FaceNorm, FaceMetric, FaceMask, Restrict, PairTable, StepSecant, AdamSecondMoment, Adamax,
     Adadelta, LaProp, Adan, AdEMAMix, ScheduleFreeSgd, ScheduleFreeAdam, Proximal<LinearProximal>,
     Proximal<UniformProximal>, Orthant, Composite, SignDescentL1, SignDescentL1Momentum,
-    CautiousAdam, CautiousLion, CautiousAdamScaled, CautiousLionScaled, MagnitudeAwareAdam, Ftrl>;
+    CautiousAdam, CautiousLion, CautiousAdamScaled, CautiousLionScaled, MagnitudeAwareAdam, Ftrl,
+    DistanceOverGradients>;
 
 }  // namespace mdbopt::MDBOPT_ISA

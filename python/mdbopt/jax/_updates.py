@@ -481,6 +481,8 @@ _FACTORIES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "agc": (optimizers.AGC, {}),
     "adagrad": (optimizers.AdaGrad, {}),
     "ftrl": (optimizers.FTRL, {}),
+    "dog": (optimizers.DoG, {}),
+    "dowg": (optimizers.DoWG, {}),
     "adagrad_norm": (optimizers.AdaGradNorm, {}),
     "adadelta": (optimizers.Adadelta, {}),
     "rmsprop": (optimizers.RMSProp, {}),

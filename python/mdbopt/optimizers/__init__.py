@@ -28,6 +28,7 @@ through DLPack; each with a dtype and strides of its own.
 `MARSAdamW`, `MARSLion`  gradients corrected by their change, and bounded in each array
 `AdaGrad`                divided by the root of summed squares, per coordinate
 `AdaGradNorm`            the same with one sum for all
+`DoG`, `DoWG`            gradient steps as long as the distance covered; nothing to tune
 `FTRL`                   AdaGrad for l1 penalties, whose parameters are exactly 0
 `Adadelta`               steps as long as those of late
 `RMSProp`                averaged squares without corrections; centred, momentum
@@ -88,6 +89,7 @@ from mdbopt.optimizers._adam import Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
 from mdbopt.optimizers._adan import Adan
 from mdbopt.optimizers._ademamix import AdEMAMix
 from mdbopt.optimizers._clipped import AGC
+from mdbopt.optimizers._distance import DoG, DoWG
 from mdbopt.optimizers._ftrl import FTRL
 from mdbopt.optimizers._gradient import SGD, NormalizedGD
 from mdbopt.optimizers._hypergradient import (
@@ -125,6 +127,8 @@ __all__ = [
     "Adamax",
     "Adan",
     "DiagonalHypergradient",
+    "DoG",
+    "DoWG",
     "HypergradientAdam",
     "HypergradientSGD",
     "LaProp",

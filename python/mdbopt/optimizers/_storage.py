@@ -19,10 +19,21 @@ from mdbopt._arrays import Library, dtype_name, is_device
 
 # What sums or averages squares, or scales a step, and so is never negative.
 NOT_NEGATIVE = frozenset(
-    ("eta", "norm2", "p", "squared_steps", "sum_of_squares", "u", "v", "v_max", "weight_sum")
+    (
+        "eta",
+        "farthest",
+        "norm2",
+        "p",
+        "squared_steps",
+        "sum_of_squares",
+        "u",
+        "v",
+        "v_max",
+        "weight_sum",
+    )
 )
-# What no format may take digits from: step sizes, sums with a sign, and what is subtracted from what is
-# like it.
+# What no format may take digits from: step sizes, sums with a sign, and what is subtracted from
+# what is like it.
 EXACT = frozenset(("eta", "g_prev", "p", "pull"))
 STATE_DTYPES = ("bfloat16", "8bit")
 _BLOCK, _BLOCK_BYTES = 256, 260

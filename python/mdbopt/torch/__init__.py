@@ -24,6 +24,7 @@ Updates take one fused pass over all parameters of all groups:
 `MARSAdamW`, `MARSLion`      gradients corrected by their change, and bounded in each tensor
 `AdaGrad`, `Adagrad`         divided by the root of summed squares, per coordinate
 `AdaGradNorm`                the same with one sum for all
+`DoG`, `DoWG`                gradient steps as long as the distance covered; nothing to tune
 `FTRL`                       AdaGrad for l1 penalties, whose parameters are exactly 0
 `Adadelta`                   steps as long as those of late
 `RMSProp`, `RMSprop`         averaged squares without corrections; centred, momentum
@@ -97,6 +98,7 @@ from mdbopt.torch._adam import Adam, Adamax, AdamW, AMSGrad, NAdam, RAdam
 from mdbopt.torch._adan import Adan
 from mdbopt.torch._ademamix import AdEMAMix
 from mdbopt.torch._clipped import AGC
+from mdbopt.torch._distance import DoG, DoWG
 from mdbopt.torch._ftrl import FTRL
 from mdbopt.torch._gradient import SGD, NormalizedGD
 from mdbopt.torch._hypergradient import (
@@ -142,6 +144,8 @@ __all__ = [
     "Backtracking",
     "Box",
     "DiagonalHypergradient",
+    "DoG",
+    "DoWG",
     "Ellipsoid",
     "Guarded",
     "HypergradientAdam",

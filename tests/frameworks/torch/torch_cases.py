@@ -27,6 +27,8 @@ UPDATES = [
     ("AdamW", {"lr": 0.05, "decay": "independent", "cautious": "mask"}),
     ("AdamW", {"lr": 0.05, "cautious": "scaled", "cautious_weight_decay": True}),
     ("MAdam", {"lr": 0.05}),
+    ("DoG", {"initial": 0.1}),
+    ("DoWG", {"initial": 0.1, "weight_decay": 0.1}),
     ("FTRL", {"lr": 0.5, "beta": 0.5, "weight_decay": 0.1}),
     ("AdamW", {"lr": 0.05, "amsgrad": True, "betas": (0.8, 0.9)}),
     ("AMSGrad", {"lr": 0.05}),
