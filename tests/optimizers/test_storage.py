@@ -51,7 +51,7 @@ def stepped(optimizer, steps=3, params=None, state=None, first=0):
 
 def test_most_optimizers_have_something_to_store():
     without = {"SGD", "NormalizedGD", "SignDescent", "AdaGradNorm", "Rprop"}
-    without |= {"ScheduleFreeSGD", "DiagonalHypergradient"}
+    without |= {"ScheduleFreeSGD", "DiagonalHypergradient", "DoG", "DoWG"}
     assert {case.label for name, case in CASES.items() if name not in HOLDING} <= without | {
         "RMSProp"  # centred
     }
