@@ -525,7 +525,7 @@ Examples
 --------
 >>> import jax.numpy as jnp, optax, mdbopt.jax
 >>> params = {{"w": jnp.ones(3), "b": jnp.ones(())}}
->>> transformation = mdbopt.jax.{name}(lr=0.01)
+>>> transformation = mdbopt.jax.{name}(lr=0.1)
 >>> state = transformation.init(params)
 >>> for _ in range(2):
 ...     updates, state = transformation.update(params, state, params)
