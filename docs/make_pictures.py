@@ -1,4 +1,4 @@
-"""Draw the pictures of README.md, paths.md and noise.md: python docs/make_pictures.py.
+"""Draw the pictures of README.md and of the pages beside this file: python docs/make_pictures.py.
 
 With a folder in which `make studies` has left pictures, those of studies.md are made from them:
 python docs/make_pictures.py build/studies. It needs mdbopt[data,plot].
@@ -83,6 +83,41 @@ def noise(X, y):
     return figure
 
 
+def bounded(X, y):
+    """Draw f − f* after each evaluation of runs whose weights may not be positive."""
+    fun = problems.logistic(X, y, l2=1 / len(y), penalize_intercept=True)
+    bounds = [*[(None, 0.0)] * (fun.x0.size - 1), (None, None)]
+    values = {}
+    for label, method in (("guarded", "guarded"), ("L-BFGS-B", "L-BFGS-B"), ("box", "box")):
+        told = values[label] = []
+
+        def counted(w, told=told):
+            f, g = fun(w)
+            told.append(f)
+            return f, g
+
+        if label == "L-BFGS-B":
+            options = {"ftol": 0.0, "gtol": 1e-10, "maxfun": 3000, "maxiter": 3000}
+            minimize(counted, fun.x0, jac=True, method=method, bounds=bounds, options=options)
+        else:
+            options = {"gtol": 0.0, "maxfun": 3000}
+            mdbopt.minimize(
+                counted, fun.x0, jac=True, method=method, bounds=bounds, options=options
+            )
+    least = min(map(min, values.values()))
+    figure = Figure(figsize=(7.2, 3.4), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    for label, told in values.items():
+        best = np.minimum.accumulate(told)[:3000] - least
+        axes.loglog(1 + np.arange(best.size), np.maximum(best, 1e-16), label=label)
+    axes.set_ylim(1e-13, None)
+    axes.set_xlim(1, 3000)
+    axes.set_xlabel("evaluations of f and its gradient")
+    axes.set_ylabel("f − f*")
+    axes.legend(frameon=False)
+    return figure
+
+
 def save(figure, name):
     figure.savefig(
         Path(__file__).with_name(name), pil_kwargs={"optimize": True}, metadata={"Software": None}
@@ -101,6 +136,7 @@ def main():
     table = data.breast_cancer()
     save(l2_path(table), "path.png")
     save(l1_path(table), "l1_path.png")
+    save(bounded(table.X, table.y), "bounds.png")
     scaled = (table.X - table.X.mean(axis=0)) / table.X.std(axis=0)
     save(noise(scaled, table.y), "noise.png")
     figure = Figure(figsize=(9.2, 3.5), dpi=120, layout="constrained")
