@@ -25,7 +25,7 @@ CONFIGURE = cmake --preset release -B $(TREE) -DMDBOPT_PYTHON=ON -DPython_EXECUT
   -DMDBOPT_WERROR=$(WERROR) $(NATIVE) --log-level=WARNING
 NATIVE = -DMDBOPT_NATIVE=OFF
 
-.PHONY: help demo test check bench lint format stubs clean prerequisites release example compile-cuda check-threads \
+.PHONY: help demo test check bench docs lint format stubs clean prerequisites release example compile-cuda check-threads \
   bench-cpp google-benchmark studies cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks
 .NOTPARALLEL:
 
@@ -38,6 +38,7 @@ help:
 	@echo '               tests beside PyTorch, JAX, optax and others, which go into .venv-frameworks'
 	@echo 'make lint      formatting, lint, types, spelling'
 	@echo 'make studies   the pictures of docs/studies.md, in build/studies'
+	@echo 'make docs      the site of docs/, in build/docs'
 	@echo 'make bench     benchmarks, as % of the copy rate of this machine'
 	@echo 'make bench-cpp the same for the rules alone, in C++ (Google Benchmark)'
 	@echo 'make test-cuda all that needs a GPU; make bench-cuda measures on one. Neither downloads anything:'
@@ -98,10 +99,15 @@ example: release
 	@cmake -G Ninja -S examples/cpp -B build/example -DCMAKE_PREFIX_PATH="$(CURDIR)/build/prefix" \
 	  -DCMAKE_BUILD_TYPE=Release --log-level=WARNING >/dev/null
 	@cmake --build build/example -- --quiet
-	@for program in logistic adamw norm; do echo $$program; build/example/$$program || exit 1; done
+	@for program in quadratic logistic adamw norm; do echo $$program; build/example/$$program || exit 1; done
 
 bench: $(VENV)/.with-data,plot
 	$(BIN)/python bench/run.py $(ARGS)
+
+# A warning is an error: a link that leads nowhere, a docstring that cannot be read.
+docs: $(VENV)/.with-docs,data,plot,scikit-learn
+	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs build/docs
+	@echo build/docs/index.html
 
 # Whole, which takes a quarter of an hour; ARGS=--quick takes two or three minutes. DATA is the paper's table, if
 # there is one: DATA=cpusmall.gz.

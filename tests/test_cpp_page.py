@@ -1,4 +1,4 @@
-"""docs/cpp.md shows what stands in examples/cpp, and every header that is installed."""
+"""docs/cpp.md and the tutorial show what stands in examples/cpp, and all headers installed."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEADERS = sorted((ROOT / "csrc/include/mdbopt").glob("*.h"))
 PAGE = (ROOT / "docs/cpp.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```cpp\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+TUTORIAL = (ROOT / "docs/tutorials/cpp.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```cpp\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = BLOCK.findall(PAGE) + BLOCK.findall(TUTORIAL)
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))

@@ -13,7 +13,7 @@ DIFF = re.compile(r"^`(?P<file>[\w./]+/[\w.]+)`[:,]|^```diff\n(?P<diff>.*?)^```$
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [
     page
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     if BLOCK.search(page.read_text(encoding="utf-8"))
 ]
 
@@ -26,7 +26,8 @@ def blocks(page):
 
 def lacking(source):
     """Say what this machine lacks to run a page; nothing if it can."""
-    for library, name in {"torch": "torch", "optimagic": "optimagic", "mdbopt.jax": "jax"}.items():
+    imports = {"import torch": "torch", "optimagic": "optimagic", "mdbopt.jax": "jax"}
+    for library, name in imports.items():
         if library in source and importlib.util.find_spec(name) is None:
             return f"{name} is not installed"
     if 'device="cuda"' in source and not mdbopt.cuda.is_available():
@@ -39,7 +40,7 @@ def test_the_pages_that_have_blocks_are_seen():
     assert len(blocks(ROOT / "README.md")) >= 3
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_blocks_run_as_printed(page, tmp_path, monkeypatch):
     found = blocks(page)
     if reason := lacking("".join(found)):

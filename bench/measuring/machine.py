@@ -7,6 +7,7 @@ import math
 import os
 import pathlib
 import platform
+import subprocess
 import time
 from importlib import metadata
 from typing import Any
@@ -19,7 +20,7 @@ from measuring.clock import all_threads
 
 
 def machine() -> dict[str, Any]:
-    """Describe processor, load, versions, backend, threads and date."""
+    """Describe processor, load, versions, commit, backend, threads and date."""
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": _processor(),
@@ -30,6 +31,7 @@ def machine() -> dict[str, Any]:
         "numpy": np.__version__,
         "scipy": scipy.__version__,
         "mdbopt": mdbopt.__version__,
+        "commit": _commit(),
         "backend": next(backend.name for backend in mdbopt.backends() if backend.active),
         "threads": all_threads(),
     }
@@ -77,6 +79,18 @@ def version(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _commit() -> str | None:
+    """Return the commit that these files are of, and a + where they differ; None out of a clone."""
+    asked = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+    try:
+        done = subprocess.run(
+            asked, cwd=pathlib.Path(__file__).parent, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() or None
 
 
 def _processor() -> str:

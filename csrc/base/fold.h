@@ -29,10 +29,21 @@ MDBOPT_INLINE constexpr std::size_t chunks_of(std::size_t size) {
   return (size + kChunk - 1) / kChunk;
 }
 
-// max keeps a NaN once it has seen one, so that a maximum also answers "is everything finite?".
+// The larger of two numbers without a sign, NaN included: as integers their bits have the order of the
+// numbers, with NaN above infinity. So a maximum keeps a NaN once it has seen one, and also answers "is
+// everything finite?", by one comparison in place of two, for which the walks that propose wait. x86 has
+// it for 64 bits from SSE4.2 on.
+MDBOPT_INLINE double larger(double a, double b) {
+#if defined(__x86_64__) && !defined(__SSE4_2__) && !defined(__CUDA_ARCH__)
+  return ((b > a) | (b != b)) ? b : a;
+#else
+  using Bits = std::int64_t;
+  return __builtin_bit_cast(Bits, b) > __builtin_bit_cast(Bits, a) ? b : a;
+#endif
+}
+
 MDBOPT_INLINE double combine(Fold fold, double a, double b) {
-  const double larger = ((b > a) | (b != b)) ? b : a;
-  return fold == Fold::kAdd ? a + b : larger;
+  return fold == Fold::kAdd ? a + b : larger(a, b);
 }
 
 MDBOPT_INLINE double fold_lanes(Fold fold, double* lanes) {

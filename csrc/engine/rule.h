@@ -27,7 +27,7 @@
 // `v[k]` holds the element of stream k, already widened to double; what apply assigns to an output
 // stream is rounded to its storage type when stored. `v.put(k, value)` assigns and returns the
 // value as it will be stored, for sums that must see it. `sums[k]` receives this element's
-// contribution. A rule refuses by returning false, and then leaves every stream untouched. prepare
+// contribution, one without a sign to a maximum. A rule refuses by returning false, and then leaves every stream untouched. prepare
 // and solve also run on devices, so they keep to + − × ÷ √. solve reads the gathered sums and writes
 // its own numbers behind them; one that has the name of a scalar is what the caller passes for it
 // next time.
@@ -96,6 +96,8 @@ template <class Real>
 MDBOPT_INLINE Real maximum(Real a, Real b) {
   return ((b > a) | (b != b)) ? b : a;
 }
+// What a maximum takes (fold.h): 0 in place of what is negative, and no sign on a NaN.
+MDBOPT_INLINE double without_sign(double a) { return abs(max(a, 0.0)); }
 // sign(0) = 0, and NaN stays NaN.
 template <class Real>
 MDBOPT_INLINE Real sign(Real a) {

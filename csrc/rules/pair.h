@@ -138,7 +138,7 @@ MDBOPT_INLINE void learn(double s, double y, double w, double depth, double& b, 
   sums[3] = s * s;
   sums[4] = (s * s) * (root * inverse);
   sums[5] = (s * s) * inverse;
-  sums[6] = w * old;
+  sums[6] = without_sign(w * old);
 }
 
 struct Learn {

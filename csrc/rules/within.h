@@ -31,7 +31,7 @@ MDBOPT_INLINE bool active(double x, double g, double lower, double upper) {
 
 MDBOPT_INLINE double projected(double x, double g, double scale, double lower, double upper) {
   const double room = select(g > 0.0, x - lower, upper - x);
-  return min(abs(scale * g), scale * room);
+  return without_sign(min(abs(scale * g), scale * room));
 }
 
 // Of a step by p from x with the gradient g over the scale: where it ends within the bounds, what of
@@ -122,7 +122,7 @@ struct AlongClip {
     const double s = trial - x;
     sums[0] = abs(s);
     sums[1] = select(s == 0.0, 0.0, (c.scale * v[kG]) * v[kQ]);
-    sums[2] = select((trial == before) | (s == 0.0), 0.0, c.t * v[kQ] / s);
+    sums[2] = select((trial == before) | (s == 0.0), 0.0, without_sign(c.t * v[kQ] / s));
   }
 };
 

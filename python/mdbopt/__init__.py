@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mdbopt._diagnose.diagnose import Diagnosis, diagnose
     from mdbopt._minimize.methods import methods
     from mdbopt._minimize.minimize import minimize
+    from mdbopt._minimize.result import MinimizeResult
     from mdbopt._minimize.scipy_method import scipy_method
     from mdbopt._path.cross_validation import CrossValidation, cross_validate
     from mdbopt._path.path import path
@@ -44,6 +45,7 @@ __all__ = [
     "Diagnosis",
     "Ellipsoid",
     "Guarded",
+    "MinimizeResult",
     "OptimizerState",
     "SearchState",
     "Simplex",
@@ -71,6 +73,7 @@ __all__ += optimizers.__all__
 _LATER = {
     "CrossValidation": "mdbopt._path.cross_validation",
     "Diagnosis": "mdbopt._diagnose.diagnose",
+    "MinimizeResult": "mdbopt._minimize.result",
     "cross_validate": "mdbopt._path.cross_validation",
     "data": "mdbopt.data",
     "diagnose": "mdbopt._diagnose.diagnose",

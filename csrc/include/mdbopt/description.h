@@ -12,6 +12,7 @@
 
 namespace mdbopt {
 
+// kMax is of numbers without a sign, and NaN where one is.
 enum class Fold : std::uint8_t { kAdd, kMax };
 
 // What the gathered sums, and what solve makes of them, are of: all arrays of a call, or each by itself.

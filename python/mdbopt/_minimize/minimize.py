@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy.optimize import OptimizeResult
 
 from mdbopt import _checks, _files
 from mdbopt._methods._iteration import HalfJudged
@@ -19,6 +18,7 @@ from mdbopt._minimize.estimate import estimated
 from mdbopt._minimize.methods import device_methods, find_method
 from mdbopt._minimize.objective import Objective, Start, start_point, start_within
 from mdbopt._minimize.progress import Progress
+from mdbopt._minimize.result import MinimizeResult
 from mdbopt._minimize.run import Run
 from mdbopt._minimize.settings import Settings, read_options
 from mdbopt._noise import ESTIMATE
@@ -48,7 +48,7 @@ def minimize(
     resume: str | os.PathLike[str] | None = None,
     reducer: Callable[..., Any] | None = None,
     warm_start: Any = None,
-) -> OptimizeResult:
+) -> MinimizeResult:
     """Minimise a smooth function of many variables, or one and an l1 penalty, from its gradients.
 
     Without a gradient, it is found by differences; see Notes.
@@ -143,7 +143,8 @@ def minimize(
 
     Returns
     -------
-    OptimizeResult
+    MinimizeResult
+        SciPy's OptimizeResult, with
         ``x, fun, jac`` (``fun`` is bit for bit the objective at ``x``, with ``l1`` but for the
         rounding of the penalty, never above that at x0, but for twice its ``noise``;
         where a method that lets f rise has not converged, the point of the least f),
@@ -323,7 +324,7 @@ def _identity(settings: Settings, objective: Objective) -> str:
     return json.dumps([settings.method, described])
 
 
-def show(run: Run, result: OptimizeResult, heading: bool) -> None:
+def show(run: Run, result: MinimizeResult, heading: bool) -> None:
     """Print the numbers of a result, under its message where that was not a warning."""
     if heading:
         print(result.message)

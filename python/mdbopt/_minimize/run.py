@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import OptimizeResult
 
 from mdbopt._arrays import Library
 from mdbopt._methods._iteration import Iteration
@@ -19,6 +18,7 @@ from mdbopt._minimize.estimate import NOISE_CALLS
 from mdbopt._minimize.methods import Method
 from mdbopt._minimize.objective import Objective, Start
 from mdbopt._minimize.progress import Progress
+from mdbopt._minimize.result import MinimizeResult
 from mdbopt._minimize.trace import Trace
 from mdbopt.searches import SearchState
 from mdbopt.searches._base import begin
@@ -183,9 +183,9 @@ class Run:
     def _x(self) -> Any:
         return self._give(self.state._core.x)
 
-    def _current(self, accepted: bool) -> OptimizeResult:
+    def _current(self, accepted: bool) -> MinimizeResult:
         core = self.state._core
-        return OptimizeResult(
+        return MinimizeResult(
             x=self._x(),
             fun=core.f,
             jac=self._give(core.g),
@@ -195,7 +195,7 @@ class Run:
             accepted=accepted,
         )
 
-    def result(self, status: int) -> OptimizeResult:
+    def result(self, status: int) -> MinimizeResult:
         core = self.state._core
         if isinstance(core, Iteration) and (status != CONVERGED or core.gmax > self._limits.gtol):
             core.settle()
@@ -217,7 +217,7 @@ class Run:
             result.allvecs = self._points
         return result
 
-    def fall_through(self, result: OptimizeResult) -> None:
+    def fall_through(self, result: MinimizeResult) -> None:
         """Move a result of an unbounded objective to the last point where it was -inf, if any."""
         if result.status == NOT_FINITE and self._bottom is not None:
             result.x, result.jac = self._bottom

@@ -8,12 +8,13 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from scipy.optimize import OptimizeResult, OptimizeWarning
+from scipy.optimize import OptimizeWarning
 
 from mdbopt._minimize.differences import OPTIONS as DIFFERENCE_OPTIONS
 from mdbopt._minimize.methods import method_name
 from mdbopt._minimize.minimize import run_to_end, show
 from mdbopt._minimize.objective import Objective, by_differences, start_point, start_within
+from mdbopt._minimize.result import MinimizeResult
 from mdbopt._minimize.settings import read_options
 
 # From a method that SciPy calls to the line that called SciPy.
@@ -39,7 +40,7 @@ class ScipyMethod:
         callback: Callable[..., Any] | None = None,
         tol: float | None = None,
         **options: Any,
-    ) -> OptimizeResult:
+    ) -> MinimizeResult:
         start = start_point(x0)
         _check_unconstrained(constraints)
         if hess is not None:

@@ -57,8 +57,9 @@ class SoftmaxUnigram(Problem):
 def softmax_unigram(frequencies: Any) -> SoftmaxUnigram:
     r"""Build the model of single words: logits z, and data in which word k has the share pi_k.
 
-    .. math:: f(z) = \log \sum_k e^{z_k} - \sum_k \pi_k z_k, \qquad \nabla f = \mathrm{softmax}(z)
-    - \pi
+    .. math::
+
+        f(z) = \log \sum_k e^{z_k} - \sum_k \pi_k z_k, \qquad \nabla f = \mathrm{softmax}(z) - \pi
 
     Parameters
     ----------

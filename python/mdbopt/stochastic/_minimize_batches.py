@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import OptimizeResult
 
 from mdbopt import _checks
 from mdbopt._minimize.callback import Callback
 from mdbopt._minimize.objective import Objective, start_point
+from mdbopt._minimize.result import MinimizeResult
 from mdbopt.optimizers._hints import unknown_option
 from mdbopt.stochastic._batches import batches
 from mdbopt.stochastic._methods import METHODS, Method
@@ -37,7 +37,7 @@ def minimize_batches(
     seed: int = 0,
     callback: Callable[..., Any] | None = None,
     options: Mapping[str, Any] | None = None,
-) -> OptimizeResult:
+) -> MinimizeResult:
     """Minimise a mean of many terms from values and gradients on batches of them.
 
     No step size is to be chosen: each batch tries a step on itself.
@@ -69,7 +69,8 @@ def minimize_batches(
 
     Returns
     -------
-    OptimizeResult
+    MinimizeResult
+        SciPy's OptimizeResult, with
         ``x``; ``fun``: the mean of f over the last epoch's batches, each at the point where it was
         met; ``nit`` (batches), ``nfev`` (evaluations on a batch), ``step_sizes`` (float64, shape
         (d,): η p, in units of x over g), ``trace`` (dict of arrays with one entry per batch: f,
@@ -148,9 +149,9 @@ def minimize_batches(
     def point() -> Any:
         return start.library.from_numpy(np.array(run.x))
 
-    def report(**more: Any) -> OptimizeResult:
+    def report(**more: Any) -> MinimizeResult:
         nit = len(run.trace["f"])
-        return OptimizeResult(x=point(), nit=nit, nfev=run.spent, step_sizes=run.step_sizes, **more)
+        return MinimizeResult(x=point(), nit=nit, nfev=run.spent, step_sizes=run.step_sizes, **more)
 
     def stops() -> bool:
         return watcher is not None and watcher.stops(
