@@ -56,6 +56,16 @@ std::vector<Job> gradients_of(std::span<const Job> jobs) {
   return gradients;
 }
 
+// Fills in which sums are which scalars of the next step, and tells how many.
+template <class Carried>
+std::uint32_t set_carried(const DeviceStep& step, Carried* to) {
+  for (std::size_t k = 0; k < step.carried.size(); ++k) {
+    to[k].scalar = static_cast<std::uint32_t>(step.carried[k].scalar);
+    to[k].sum = static_cast<std::uint32_t>(step.carried[k].sum);
+  }
+  return static_cast<std::uint32_t>(step.carried.size());
+}
+
 class OnOneDevice final : public DeviceOptimizer {
  public:
   explicit OnOneDevice(const Location& location)
@@ -68,6 +78,7 @@ class OnOneDevice final : public DeviceOptimizer {
   ~OnOneDevice() override {
     if (recorded_) wait_for_device(location_.device);
     free(location_, numbers_);
+    free(location_, each_);
   }
 
   const Location& location() const override { return location_; }
@@ -99,28 +110,45 @@ class OnOneDevice final : public DeviceOptimizer {
     Run run{rule, row, {}, static_cast<double>(jobs.elements()), execution.stochastic};
     jobs.describe(run.walk, table);
     run.walk.lr = step.one_lr ? &numbers_->lr : nullptr;
+    if (rule.scope == Scope::kArray) {
+      run.carried.numbers = each_;
+      run.carried.count = set_carried(step, run.carried.each);
+    }
     walk(run, partials);
   }
 
-  void read(std::uint64_t& t, double* sums) override {
+  void read(std::uint64_t& t, double* sums, std::span<double> each) override {
     const OnDevice scope(location_.device);
     catch_up(location_, recorded_);
     OptimizerNumbers here;
     check(
         cudaMemcpyAsync(&here, numbers_, sizeof here, cudaMemcpyDeviceToHost, stream_of(location_)),
         location_.device, "reading an optimizer's numbers");
+    if (!each.empty()) {
+      check(cudaMemcpyAsync(each.data(), each_, each.size_bytes(), cudaMemcpyDeviceToHost,
+                            stream_of(location_)),
+            location_.device, "reading an optimizer's numbers");
+    }
     check(cudaStreamSynchronize(stream_of(location_)), location_.device, "in work queued before");
     t = here.t;
     std::copy_n(here.results.sums, kMaxSums, sums);
   }
 
-  void write(std::uint64_t t, const double* sums) override {
+  void write(std::uint64_t t, const double* sums, std::span<const double> each) override {
     const OnDevice scope(location_.device);
     catch_up(location_, recorded_);
     OptimizerNumbers here{};
     here.t = t;
     std::copy_n(sums, kMaxSums, here.results.sums);
     upload(location_, numbers_, &here, sizeof here);
+    if (each.empty()) return;
+    if (each.size() != each_count_) {
+      void* room = allocate(location_, each.size_bytes());
+      free(location_, each_);
+      each_ = static_cast<double*>(room);
+      each_count_ = each.size();
+    }
+    upload(location_, each_, each.data(), each.size_bytes());
   }
 
   void copy_norm(void* to) override {
@@ -166,13 +194,9 @@ class OnOneDevice final : public DeviceOptimizer {
     std::copy_n(step.scalars, rule.scalar_count, p.scalars);
     p.scalar_count = static_cast<std::uint32_t>(rule.scalar_count);
     p.sum_count = static_cast<std::uint32_t>(rule.sum_count());
-    p.carried_count = static_cast<std::uint32_t>(step.carried.size());
+    p.carried_count = rule.scope == Scope::kAll ? set_carried(step, p.carried) : 0;
     p.t_scalar = static_cast<std::uint32_t>(step.t_scalar);
     p.grad_scale_scalar = static_cast<std::uint32_t>(step.grad_scale_scalar);
-    for (std::size_t k = 0; k < step.carried.size(); ++k) {
-      p.carried[k].scalar = static_cast<std::uint32_t>(step.carried[k].scalar);
-      p.carried[k].sum = static_cast<std::uint32_t>(step.carried[k].sum);
-    }
     p.sign = step.maximize ? -1.0 : 1.0;
     p.max_norm = step.max_norm;
     p.seed = step.seed;
@@ -197,6 +221,8 @@ class OnOneDevice final : public DeviceOptimizer {
 
   Location location_;
   OptimizerNumbers* numbers_ = nullptr;
+  double* each_ = nullptr;  // the numbers of each array
+  std::size_t each_count_ = 0;
   JobTable table_, gradients_;
   Workspace workspace_;
   bool recorded_ = false;  // in a graph, that may be replayed at any time

@@ -16,7 +16,8 @@ bool aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(poin
 
 Jobs::Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr, bool keeps_empty) {
   jobs_.reserve(jobs.size());
-  for (const Job& job : jobs) {
+  for (std::size_t k = 0; k < jobs.size(); ++k) {
+    const Job& job = jobs[k];
     if (job.size == 0 && !keeps_empty) continue;
     DeviceJob& made = jobs_.emplace_back();
     made = {};
@@ -26,6 +27,7 @@ Jobs::Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr, bool kee
     made.lr = one_lr ? 0.0 : job.lr;
     made.step_sizes = job.step_sizes;
     made.copy = job.copy;
+    made.array = job.array_at(k);
     elements_ += job.size;
     chunks_ += chunks_of(job.size);
     packed_ = packed_ && std::all_of(job.streams, job.streams + streams, aligned) &&

@@ -84,6 +84,7 @@ void queue_solve(const Run& run, const WalkArguments& walk, bool each, const Loc
   std::memcpy(solving.host_coef, walk.host_coef, sizeof(walk.host_coef));
   solving.solved = run.solved;
   solving.refused = run.refused;
+  solving.carried = run.carried;
   if (!each) return launch(run.row.solve, 1, 1, solving, location, run.rule.name);
   if (walk.jobs == 0) return;
   solving.table = walk.table;

@@ -52,6 +52,7 @@ struct Run {
       nullptr;  // all that the rule has; of each job, one after the other, in Scope::kArray
   void* solved = nullptr;  // likewise the coefs, kMaxCoefBytes apart
   std::uint32_t* refused = nullptr;
+  CarriedNumbers carried = {};
 };
 void queue_run(const Run& run, const Location& location);
 

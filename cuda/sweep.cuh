@@ -296,6 +296,15 @@ __global__ void __launch_bounds__(kWalkThreads)
   Walker<Rule, T, Phase>::go(walk, c);
 }
 
+// The scalars that are kept for an array take the place of those of all.
+template <class Rule, std::size_t... K>
+__device__ void set_carried(const CarriedNumbers& carried, const double* numbers,
+                            typename Rule::Coef& c, std::index_sequence<K...>) {
+  for (std::uint32_t i = 0; i < carried.count; ++i) {
+    ((carried.each[i].scalar == K ? void(c.*kMember<Rule, K> = numbers[i]) : void()), ...);
+  }
+}
+
 template <class Rule>
 __global__ void solve_kernel(const __grid_constant__ Solving solving) {
   using Coef = typename Rule::Coef;
@@ -305,8 +314,13 @@ __global__ void solve_kernel(const __grid_constant__ Solving solving) {
   if constexpr (ScopeOf<Rule>::value == Scope::kArray) {
     const std::size_t j = blockIdx.x * blockDim.x + threadIdx.x;
     if (j >= solving.jobs) return;
-    const auto n = static_cast<double>(jobs_of(solving)[j].size);
-    if (!Rule::solve(solving.sums + j * solving.apart, n, c)) *solving.refused = 1;
+    const DeviceJob& job = jobs_of(solving)[j];
+    const CarriedNumbers& carried = solving.carried;
+    double* sums = solving.sums + j * solving.apart;
+    double* numbers = carried.numbers + job.array * carried.count;
+    set_carried<Rule>(carried, numbers, c, std::make_index_sequence<Scalars<Rule>::count>{});
+    if (!Rule::solve(sums, static_cast<double>(job.size), c)) *solving.refused = 1;
+    for (std::uint32_t i = 0; i < carried.count; ++i) numbers[i] = sums[carried.each[i].sum];
     const_cast<Coef&>(coef_at<Coef>(solving.solved, j)) = c;
   } else {
     *solving.refused = Rule::solve(solving.sums, solving.n, c) ? 0 : 1;

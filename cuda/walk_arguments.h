@@ -51,6 +51,16 @@ struct FoldingEach {
   const std::uint32_t* refused;
 };
 
+// The numbers that a rule of Scope::kArray passes on to the next step, array by array; each is that sum
+// of this step and that scalar of the next.
+struct CarriedNumbers {
+  double* numbers;
+  std::uint32_t count;
+  struct {
+    std::uint32_t scalar, sum;
+  } each[kMaxSums];
+};
+
 // What solve is given: one thread does it, or one for each job where the rule is of Scope::kArray.
 struct Solving {
   double* sums;  // of job j: sums + j * apart
@@ -63,6 +73,7 @@ struct Solving {
   alignas(16) unsigned char host_coef[kMaxCoefBytes];
   void* solved;            // the coef as solve leaves it, or those of all jobs, kMaxCoefBytes apart
   std::uint32_t* refused;  // nothing is done where this is not 0
+  CarriedNumbers carried;  // of each array; none where the rule has none
 };
 using SolveKernel = void (*)(Solving);
 

@@ -51,3 +51,8 @@ class Case:
     def by_array(self):
         """Whether a step of several arrays is that of each alone."""
         return self.elementwise or self.description.per_array
+
+    def numbers_of(self, arrays):
+        """Give the numbers at first of a state of so many arrays."""
+        each = self.description.per_array
+        return {name: (n,) * arrays if each else n for name, n in self.numbers.items()}

@@ -112,6 +112,19 @@ def stable_adam(v, s, put):
     )
 
 
+# --- divided by a norm of late -------------------------------------------------------------------
+def averaged_norm(sums, _n, s):
+    v = sums[0] if s["v"] == 0.0 else s["beta2"] * s["v"] + (1.0 - s["beta2"]) * sums[0]
+    divisor = np.sqrt(v + s["eps_root"]) + s["eps"]
+    return {"v": v, "inverse": 0.0 if divisor == 0.0 else 1.0 / divisor}
+
+
+def novograd(v, s, _put):
+    along = in_range(v, s["inverse"]) * gradient(v, s)
+    m = real(v, s["beta1"]) * v["m"] + (along + real(v, s["weight_decay"]) * v["x"])
+    return {"x": v["x"] - v["lr"] * m, "m": m}, ()
+
+
 # --- corrected by the last gradient --------------------------------------------------------------
 def corrected_gradient(v, s, g):
     change = 0.0 if s["t"] == 1.0 else s["gamma"] * (s["beta1"] / (1.0 - s["beta1"]))
@@ -181,12 +194,19 @@ MARS_LION = (
     {"t": 1e6, "beta1": 0.0, "gamma": 0.025},
 )
 
+NOVOGRAD = (
+    {"beta1": 0.9, "beta2": 0.25, "eps": 1e-6, "eps_root": 0.0, "v": 0.0},
+    {"beta1": 0.0, "beta2": 0.98, "eps": 0.0, "eps_root": 1e-3, "v": 3e5},
+    {"beta1": 0.95, "beta2": 0.0, "eps": 0.3, "eps_root": 0.0, "v": 1e-9},
+)
+
 ARRAYS = {
     "normalized_gd_array": update({}, ({},), along_normalised, norm2, inverse_norm),
     "normalized_gd_array_momentum": moving_on(INERTIA, along_normalised, norm2, inverse_norm),
     "agc": update(M, CLIPPING, along_clipped, norms_of_pair, agc_factor),
     "lamb": Row(X_AND_G | M | V, crossed(*RECTIFIED), lamb_norms, trust, lamb),
     "lars": Row(X_AND_G | M, crossed(*TRUST), norms_of_pair, lars_rate, lars),
+    "novograd": Row(X_AND_G | M, crossed(*NOVOGRAD), norm2, averaged_norm, novograd),
     "stable_adam": Row(X_AND_G | M | V, crossed(*ADAM), ratio2, rms_factor, stable_adam),
     "cautious_adam_scaled": scaled(M | V, RECTIFIED, along_adam),
     "cautious_lion_scaled": scaled(M, LION, along_lion),
@@ -201,6 +221,7 @@ LAMB = ADAM_OPTIONS | {"eps": 1e-6} | DECAYED
 STABLE = ADAM_OPTIONS | {"beta2": 0.99} | DECAYED
 MARS = ADAM_OPTIONS | {"beta1": 0.95, "beta2": 0.99, "gamma": 0.025}
 REFUSED_GAMMA = {"gamma": NOT_NEGATIVE}
+NOVOGRAD_SLOW = {"beta1": 0.5, "beta2": 0.98, "eps": 0.0, "eps_root": 1e-3}
 PLAIN_AGC = {"momentum": 0.9, "nesterov": 1.0, "clipping": 0.01, "eps": 1e-3}
 
 CASES = {
@@ -233,6 +254,22 @@ CASES = {
     "LAMB": Case(mdbopt.LAMB, {}, "lamb", LAMB, refused=REFUSED_ADAM),
     "LAMB-flat": Case(
         mdbopt.LAMB, FLAT_OPTIONS | {"weight_decay": 0.0}, "lamb", FLAT | {"weight_decay": 0.0}
+    ),
+    "NovoGrad": Case(
+        mdbopt.NovoGrad,
+        {},
+        "novograd",
+        NOVOGRAD[0],
+        numbers={"v": 0.0},
+        refused={"beta1": FRACTION, "beta2": FRACTION, "eps": NOT_NEGATIVE}
+        | {"eps_root": NOT_NEGATIVE},
+    ),
+    "NovoGrad-slow": Case(
+        mdbopt.NovoGrad,
+        NOVOGRAD_SLOW | {"weight_decay": 0.3},
+        "novograd",
+        NOVOGRAD_SLOW | {"weight_decay": 0.3},
+        numbers={"v": 0.0},
     ),
     "LARS": Case(
         mdbopt.LARS,

@@ -5,10 +5,11 @@ where they meet an element. Below the rows, the cases of the classes that run th
 """
 
 import math
+import sys
 
 import numpy as np
 from optimizer_case import BOOL, FRACTION, NOT_NEGATIVE, STEPS, Case
-from reference import Range, Row, wide
+from reference import Range, Row, minimum, wide
 
 import mdbopt
 
@@ -380,6 +381,70 @@ def along_scaled_gradient(v, s, g):
     return in_range(v, s["scale"]) * g, {}
 
 
+MOST = sys.float_info.max
+PRODIGY = tuple(
+    {"t": t, "beta1": beta1, "beta2": beta2, "beta3": beta3, "eps": eps, "d0": d0}
+    | {"d_coef": coef, "growth_rate": growth, "bias_correction": corrects}
+    | {"safeguard_warmup": guards, "d": d, "d_max": most, "numerator": numerator}
+    for (t, beta1, beta2, beta3, eps, d0), (coef, growth, corrects, guards, d, most, numerator) in (
+        ((1.0, 0.9, 0.999, 0.9995, 1e-8, 1e-6), (1.0, MOST, 0.0, 0.0, 1e-6, 1e-6, 0.0)),
+        ((5.0, 0.5, 0.99, 0.9, 1e-3, 1e-2), (2.0, 1.02, 1.0, 0.0, 0.3, 0.7, 1e12)),
+        ((9.0, 0.0, 0.5, 0.0, 1e-8, 0.5), (0.5, 2.0, 1.0, 1.0, 0.5, 0.5, -3e4)),
+        ((1e6, 0.9, 0.999, 0.99, 1.0, 1e-6), (1.0, 1.5, 0.0, 1.0, 1e-6, 1e-6, 1e30)),
+    )
+)
+
+
+def prodigy_correction(s):
+    if s["bias_correction"] == 0.0:
+        return np.float64(1.0)
+    of_m = 1.0 / (1.0 - power(s["beta1"], s["t"]))
+    return of_m / np.sqrt(1.0 / (1.0 - power(s["beta2"], s["t"])))
+
+
+def prodigy_weight(s):
+    return np.float64(s["d"]) / s["d0"] * s["d"]
+
+
+def prodigy_s(v, s, g):
+    rate = real(v, 1.0)
+    if s["safeguard_warmup"] == 0.0:
+        rate = v["lr"] * real(v, prodigy_correction(s))
+    return real(v, s["beta3"]) * v["s"] + in_range(v, prodigy_weight(s)) * rate * g
+
+
+def prodigy_sums(v, s):
+    g = gradient(v, s)
+    left = wide(v["x0"]) - wide(v["x"])
+    return wide(v["lr"]) * (wide(g) * left), np.abs(wide(prodigy_s(v, s, g)))
+
+
+def prodigy_distance(sums, _n, s):
+    progress, s1 = sums
+    if s1 == 0.0:
+        kept = {name: np.float64(s[name]) for name in ("d", "d_max", "numerator")}
+        return kept | {"d_before": s["d"], "step": np.float64(0.0)}
+    numerator = s["beta3"] * s["numerator"]
+    numerator = numerator + prodigy_weight(s) * prodigy_correction(s) * progress
+    estimate = s["d_coef"] * numerator / s1
+    d = not_below(s["d"], estimate) if s["d"] == s["d0"] else np.float64(s["d"])
+    most = not_below(s["d_max"], estimate)
+    step = s["d"] * prodigy_correction(s)
+    grown = minimum(most, d * s["growth_rate"])
+    return {"d": grown, "d_max": most, "numerator": numerator, "d_before": s["d"], "step": step}
+
+
+def prodigy(v, s, _put):
+    g = gradient(v, s)
+    before = s | {"d": s["d_before"]}
+    scaled = in_range(v, s["d_before"]) * g
+    m = average(v, s["beta1"], v["m"], scaled)
+    squares = average(v, s["beta2"], v["v"], scaled * scaled)
+    moving = v | {"lr": v["lr"] * in_range(v, s["step"])}
+    x = move(moving, s, m / (np.sqrt(squares) + real(v, s["d"] * s["eps"])))
+    return {"x": x, "m": m, "v": squares, "s": prodigy_s(v, before, g)}, ()
+
+
 def ftrl(v, s, _put):
     g = gradient(v, s)
     total = v["sum_of_squares"] + g * g
@@ -531,6 +596,13 @@ UPDATES = {
     "distance_over_gradients": update(
         {"x0": SIGNED}, DISTANCES, along_scaled_gradient, distances, reach
     ),
+    "prodigy": Row(
+        {"x": SIGNED, "g": SIGNED} | M | V | {"s": SIGNED, "x0": SIGNED},
+        crossed(*PRODIGY),
+        prodigy_sums,
+        prodigy_distance,
+        prodigy,
+    ),
     "ftrl": Row(
         {"x": SIGNED, "g": SIGNED, "pull": SIGNED, "sum_of_squares": POSITIVE},
         crossed(*FTRL),
@@ -542,6 +614,10 @@ UPDATES = {
     "rmsprop_centered_momentum": update(V | A | M, RMSPROP_MOMENTUM, along_rmsprop),
 }
 
+PRODIGY_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "d0": 1e-6, "d_coef": 1.0}
+PRODIGY_FAST = {"beta1": 0.5, "beta2": 0.75, "beta3": 0.9, "eps": 0.1, "d0": 0.1, "d_coef": 2.0}
+PRODIGY_FAST |= {"growth_rate": 1.1}
+PRODIGY_BOOLS = ("bias_correction", "safeguard_warmup")
 DOG = {"initial": 1e-6, "eps": 1e-8, "weighted": 0.0}
 # --- the optimizers ------------------------------------------------------------------------------
 ADAM_OPTIONS = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "eps_root": 0.0, "bias_correction": 1.0}
@@ -812,6 +888,32 @@ CASES = {
         {"x0": None},
         numbers={"farthest": 0.0, "sum_of_squares": 0.0},
         refused={"initial": NOT_NEGATIVE, "eps": NOT_NEGATIVE},
+    ),
+    "Prodigy": Case(
+        mdbopt.Prodigy,
+        {},
+        "prodigy",
+        PRODIGY_OPTIONS | {"beta3": math.sqrt(0.999), "growth_rate": MOST},
+        {"x0": None},
+        numbers={"d": 1e-6, "d_max": 1e-6, "numerator": 0.0},
+        refused=REFUSED_AVERAGES
+        | {
+            "beta3": tuple(value for value in FRACTION if value is not None),
+            "eps": NOT_NEGATIVE,
+            "d0": (0.0, *NOT_NEGATIVE),
+            "d_coef": (0.0, *NOT_NEGATIVE),
+            "growth_rate": (0.9, *(value for value in NOT_NEGATIVE if value is not None)),
+            "bias_correction": BOOL,
+            "safeguard_warmup": BOOL,
+        },
+    ),
+    "Prodigy-fast": Case(
+        mdbopt.Prodigy,
+        PRODIGY_FAST | dict.fromkeys(PRODIGY_BOOLS, True),
+        "prodigy",
+        PRODIGY_FAST | dict.fromkeys(PRODIGY_BOOLS, 1.0),
+        {"x0": None},
+        numbers={"d": 0.1, "d_max": 0.1, "numerator": 0.0},
     ),
     "FTRL": Case(
         mdbopt.FTRL,

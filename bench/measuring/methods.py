@@ -92,6 +92,8 @@ _WITH_OPTIONS = {
         # Along a gradient that stays as it is, steps of lr 1 would become as long as they can.
         Method("distance_over_gradients", "DoG", {"lr": 1e-4}, "dog"),
         Method("distance_over_gradients", "DoWG", {"lr": 1e-4}, "dowg"),
+        Method("novograd", "NovoGrad", {"lr": 1e-3}),
+        Method("prodigy", "Prodigy", {"lr": 1e-4}),
         Method("rprop", "Rprop", {"lr": 1e-2}),
         Method("hypergradient_sgd", "HypergradientSGD", _hyper("multiplicative")),
         Method("hypergradient_adam", "HypergradientAdam", _hyper("multiplicative")),

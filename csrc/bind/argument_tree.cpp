@@ -20,6 +20,33 @@ constexpr std::size_t kFewElements = 0;
 constexpr std::size_t kFewElements = 1 << 15;
 #endif
 
+std::size_t leaves_below(PyObject* node) {
+  std::size_t count = 0;
+  if (is_sequence(node)) {
+    for (Py_ssize_t k = 0; k < length(node); ++k) count += leaves_below(item(node, k));
+    return count;
+  }
+  if (!PyDict_Check(node)) return node == Py_None ? 0 : 1;
+  PyObject* key = nullptr;
+  PyObject* value = nullptr;
+  for (Py_ssize_t at = 0; PyDict_Next(node, &at, &key, &value) != 0;) count += leaves_below(value);
+  return count;
+}
+
+// The leaves of a dict before a key that it has.
+std::size_t leaves_before(PyObject* dict, PyObject* wanted) {
+  std::size_t count = 0;
+  PyObject* key = nullptr;
+  PyObject* value = nullptr;
+  for (Py_ssize_t at = 0; PyDict_Next(dict, &at, &key, &value) != 0;) {
+    const int same = PyObject_RichCompareBool(key, wanted, Py_EQ);
+    if (same < 0) throw py::error_already_set();
+    if (same != 0) break;
+    count += leaves_below(value);
+  }
+  return count;
+}
+
 }  // namespace
 
 std::string Path::below(const std::string& root) const {
@@ -81,6 +108,7 @@ void Leaves::read_all() {
   device_ = -1;
   elements = 0;
   first_ = true;
+  arrays_ = 0;
   recallable_ = true;
   can_recall_ = false;
   visit(roots(), Path{});
@@ -130,6 +158,7 @@ void Leaves::visit(const Nodes& nodes, const Path& path) {
           ", got None");
     }
     recallable_ = false;
+    ++arrays_;
     return;
   }
   if (Py_EnterRecursiveCall(" while reading nested parameters") != 0) throw py::error_already_set();
@@ -211,8 +240,20 @@ void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
   }
   PyObject* key = nullptr;
   PyObject* value = nullptr;
+  // Arrays are numbered in the order of the state, which has the keys of the params in its own.
+  const bool counts = rule_->scope == Scope::kArray && nodes.count > kGrads + 1;
+  PyObject* state = counts ? nodes.at[kGrads + 1] : nullptr;
+  const std::size_t before = arrays_;
+  bool ordered = true;
+  Py_ssize_t state_at = 0;
   for (Py_ssize_t at = 0; PyDict_Next(nodes.at[0], &at, &key, &value) != 0;) {
     Nodes below = nodes;
+    if (state != nullptr) {
+      PyObject* state_key = nullptr;
+      PyDict_Next(state, &state_at, &state_key, nullptr);
+      ordered = ordered && state_key == key;
+      if (!ordered) arrays_ = before + leaves_before(state, key);
+    }
     check_size(nodes, 0, size, path);
     below.at[0] = value;
     const py::object held_key = py::reinterpret_borrow<py::object>(key);
@@ -226,6 +267,7 @@ void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
     }
     visit(below, here);
   }
+  if (!ordered) arrays_ = before + leaves_below(state);
 }
 
 void Leaves::leaf(const Nodes& nodes, const Path& path) {
@@ -253,6 +295,7 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
   const bool opened = wide || trees_->formatted();
   if (trees_->formatted()) check_formats(path);
   Job job{nullptr, parameter.view.tensor.size};
+  job.array = arrays_++;
   if (nodes.lr() != nullptr) {
     read_lr(rates, nodes.lr(), parameter, path, job);
     walked = walked && (!rates.given || is_walked(rates, tree_of(kRates), dtype));

@@ -174,6 +174,7 @@ class Leaves {
   const ArgumentTrees* trees_ = nullptr;
   Accepted accepted_;
   bool first_ = true;
+  std::size_t arrays_ = 0;  // met so far, those without a gradient among them
   pybind11::handle first_leaf_;
   bool hold_ = true;
   CallStream where_;

@@ -75,22 +75,40 @@ class XlaStep {
                   std::to_string(*count));
     }
     updater_.set_t(static_cast<std::uint64_t>(*count));
-    std::vector<void*> numbers;
-    for (const Updater::Number& number : updater_.numbers()) {
-      numbers.push_back(carry());
-      double value = 0.0;
-      std::memcpy(&value, numbers.back(), sizeof value);
-      updater_.set_number(number.name, value);
-    }
+    const std::vector<void*> numbers = read_numbers();
     list_jobs(lr);
     if (!jobs_.empty()) updater_.step(groups_, jobs_, call);
-    for (std::size_t k = 0; k < numbers.size(); ++k)
-      std::memcpy(numbers[k], &updater_.numbers()[k].value, sizeof(double));
+    for (std::size_t k = 0; k < numbers.size(); ++k) {
+      const Updater::Number& number = updater_.numbers()[k];
+      const std::span<const double> values = updater_.keeps_each()
+                                                 ? std::span<const double>(number.each)
+                                                 : std::span<const double>(&number.value, 1);
+      if (!values.empty()) std::memcpy(numbers[k], values.data(), values.size_bytes());
+    }
     // It stays at the largest number.
     if (*count < std::numeric_limits<std::int32_t>::max()) ++*count;
   }
 
  private:
+  // Takes what numbers there are from their operands; tells where these are carried.
+  std::vector<void*> read_numbers() {
+    const bool each = updater_.keeps_each();
+    const auto leaves = static_cast<std::size_t>(given_.get<std::int64_t>("leaves"));
+    std::vector<void*> numbers;
+    for (const Updater::Number& number : updater_.numbers()) {
+      numbers.push_back(carry());
+      std::vector<double> values(each ? leaves : 1);
+      if (!values.empty()) {
+        std::memcpy(values.data(), numbers.back(), values.size() * sizeof(double));
+      }
+      if (each)
+        updater_.set_number(number.name, std::span<const double>(values));
+      else
+        updater_.set_number(number.name, values[0]);
+    }
+    return numbers;
+  }
+
   void* carry() { return arrays_.carried(operand_++, result_++); }
 
   void list_jobs(double lr) {
@@ -112,6 +130,7 @@ class XlaStep {
       if (decays.size() > 0) group.decay = decays.begin()[k];
       const auto found = std::find(groups_.begin(), groups_.end(), group);
       Job job{streams_.data() + k * width, x.element_count(), lr};
+      job.array = k;
       job.variant = static_cast<std::size_t>(found - groups_.begin());
       if (found == groups_.end()) groups_.push_back(group);
       jobs_.push_back(job);

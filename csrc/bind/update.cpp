@@ -152,7 +152,11 @@ py::object Update::step_again(std::span<const char* const> gradients, std::span<
 
 py::dict Update::numbers() {
   py::dict numbers;
-  for (const Updater::Number& number : updater_.numbers()) numbers[number.name] = number.value;
+  const bool each = updater_.keeps_each();
+  for (const Updater::Number& number : updater_.numbers()) {
+    numbers[number.name] =
+        each ? py::object(py::tuple(py::cast(number.each))) : py::object(py::float_(number.value));
+  }
   return numbers;
 }
 
@@ -270,7 +274,8 @@ void bind_update(py::module_& module) {
           },
           "words"_a, "bounds"_a)
       .def("numbers", &Update::numbers)
-      .def("set_number", &Update::set_number, "name"_a, "value"_a);
+      .def("set_number", &Update::set_number, "name"_a, "value"_a)
+      .def("set_numbers", &Update::set_numbers, "name"_a, "values"_a);
 }
 
 }  // namespace mdbopt::bind

@@ -37,6 +37,10 @@ class Update {
   Updater& updater() { return updater_; }
   pybind11::dict numbers();
   void set_number(const std::string& name, double value) { updater_.set_number(name, value); }
+  // Of each array.
+  void set_numbers(const std::string& name, const std::vector<double>& values) {
+    updater_.set_number(name, std::span<const double>(values));
+  }
 
  private:
   struct Borrow;

@@ -100,7 +100,7 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
     Job part{streams, count, job.lr};
     if (rule.update) {
       part.step_sizes = block_of(step_sizes, const_cast<void*>(job.step_sizes),
-                                 arithmetic_dtype(dtype), !gathers);
+                                 arithmetic_dtype(dtype), !gathers || rule.gathers_lr);
       part.copy = block_of(copy, job.copy, Dtype::kBFloat16, false);
     }
     stage.sweep(dtype)(part, 0, 1, before + chunk, pass.arguments(stage, job),
@@ -166,13 +166,22 @@ Size size_of(std::span<const Job> jobs) {
   return size;
 }
 
-// What step sizes of their own and copies add to an update's traffic.
-std::size_t extra_bytes(std::span<const Job> jobs, std::span<const Variant> variants) {
+std::size_t step_size_bytes(std::span<const Job> jobs, std::span<const Variant> variants) {
   std::size_t bytes = 0;
   for (const Job& job : jobs) {
     const Dtype dtype = variants[job.variant].dtype;
     if (job.step_sizes != nullptr) bytes += job.size * info(arithmetic_dtype(dtype)).bytes;
-    if (job.copy != nullptr) bytes += job.size * info(Dtype::kBFloat16).bytes;
+  }
+  return bytes;
+}
+
+// What step sizes of their own and copies add to an update's traffic.
+std::size_t extra_bytes(const Description& rule, std::span<const Job> jobs,
+                        std::span<const Variant> variants, bool gathers) {
+  if (!rule.update || (gathers && !rule.gathers_lr)) return 0;
+  std::size_t bytes = step_size_bytes(jobs, variants);
+  for (const Job& job : jobs) {
+    if (job.copy != nullptr && !gathers) bytes += job.size * info(Dtype::kBFloat16).bytes;
   }
   return bytes;
 }
@@ -280,10 +289,11 @@ const Backend& backend_of(const Execution& execution) {
 
 void count_walks(const Description& rule, Dtype dtype, std::span<const Job> jobs, bool applied) {
   const Variant one{dtype, nullptr};
-  if (rule.gathered_count > 0) count_walk(walk_bytes(rule, jobs, {&one, 1}, true));
-  if (!rule.applies || !applied) return;
-  count_walk(walk_bytes(rule, jobs, {&one, 1}, false) +
-             (rule.update ? extra_bytes(jobs, {&one, 1}) : 0));
+  const auto bytes = [&](bool gathers) {
+    return walk_bytes(rule, jobs, {&one, 1}, gathers) + extra_bytes(rule, jobs, {&one, 1}, gathers);
+  };
+  if (rule.gathered_count > 0) count_walk(bytes(true));
+  if (rule.applies && applied) count_walk(bytes(false));
 }
 
 void launch_on_device(Dtype dtype, std::span<DeviceLibrary::Call> calls,
@@ -431,6 +441,7 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
                 nullptr,
                 nullptr};
     pass.stages = {&stage, 1};
+    traffic().bytes += extra_bytes(description, jobs, variants, true);
     run(pass, walk_bytes(description, jobs, variants, true), execution, &sums);
   }
   thread_local std::vector<Coef> solved;
@@ -453,7 +464,7 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
                 execution.stochastic,
                 own};
     pass.stages = {&stage, 1};
-    traffic().bytes += description.update ? extra_bytes(jobs, variants) : 0;
+    traffic().bytes += extra_bytes(description, jobs, variants, false);
     double* emitted = sums + description.gathered_count + description.solved_count;
     run(pass, walk_bytes(description, jobs, variants, false), execution, &emitted);
   }

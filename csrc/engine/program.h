@@ -27,6 +27,7 @@ struct DeviceJob {
   double lr;
   const void* step_sizes;
   void* copy;
+  std::size_t array;
 };
 
 // What one walk is given, and its sums.

@@ -33,12 +33,13 @@
 // next time.
 //
 // With Scope::kArray all sums are of one array of a call, and so are the n that solve is given and what
-// it makes of Coef; prepare still runs once for all, with the n of all.
+// it makes of Coef; prepare still runs once for all, with the n of all. A number that is passed on is
+// kept for each array then, and is for solve: what prepare makes must not depend on it.
 //
 // A rule that inherits Update (rules/update.h) is a first-order update of parameters x, its first
 // stream, by the gradient g, its second. It computes in V::Real, float32 for all but float64, takes
 // half-precision elements, finds the step size of its element in `v.lr`, and has the scalars of
-// Update behind its own.
+// Update behind its own. Its gather finds `v.lr` where the rule says kGathersLr = true.
 //
 // Functions on elements use + − × ÷ √ abs min max and flat selects only: these have one result in
 // IEEE arithmetic, so every compiler, instruction set and device gives the same bits. A nested
@@ -150,6 +151,7 @@ MDBOPT_OPTIONAL_ARRAY(Emitted, Sum, kEmitted);
 MDBOPT_OPTIONAL_CONSTANT(IsUpdate, bool, kIsUpdate, false);
 MDBOPT_OPTIONAL_CONSTANT(TakesHalf, bool, kTakesHalf, false);
 MDBOPT_OPTIONAL_CONSTANT(GatherReads, unsigned, kGatherReads, ~0U);
+MDBOPT_OPTIONAL_CONSTANT(GathersLr, bool, kGathersLr, false);
 MDBOPT_OPTIONAL_CONSTANT(ScopeOf, Scope, kScope, Scope::kAll);
 #undef MDBOPT_OPTIONAL_CONSTANT
 
@@ -300,6 +302,7 @@ constexpr Description describe() {
       Emitted<Rule>::data,
       Emitted<Rule>::count,
       GatherReads<Rule>::value,
+      GathersLr<Rule>::value,
       Applies<Rule>::value,
       IsUpdate<Rule>::value,
       TakesHalf<Rule>::value,

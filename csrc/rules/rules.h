@@ -21,8 +21,10 @@
 #include "magnitude_aware.h"
 #include "mars.h"
 #include "nadam.h"
+#include "novograd.h"
 #include "pair.h"
 #include "penalty.h"
+#include "prodigy.h"
 #include "rmsprop.h"
 #include "rprop.h"
 #include "schedule_free.h"
@@ -63,6 +65,6 @@ using Rules = RuleList<
     Adadelta, LaProp, Adan, AdEMAMix, ScheduleFreeSgd, ScheduleFreeAdam, Proximal<LinearProximal>,
     Proximal<UniformProximal>, Orthant, Composite, SignDescentL1, SignDescentL1Momentum,
     CautiousAdam, CautiousLion, CautiousAdamScaled, CautiousLionScaled, MagnitudeAwareAdam, Ftrl,
-    DistanceOverGradients>;
+    DistanceOverGradients, Prodigy, NovoGrad>;
 
 }  // namespace mdbopt::MDBOPT_ISA

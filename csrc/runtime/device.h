@@ -54,9 +54,10 @@ class DeviceOptimizer {
  public:
   virtual ~DeviceOptimizer() = default;
   virtual void step(const DeviceStep& step, const Execution& execution) = 0;
-  // t and the sums that carry numbers; read waits for the stream.
-  virtual void read(std::uint64_t& t, double* sums) = 0;
-  virtual void write(std::uint64_t t, const double* sums) = 0;
+  // t, the sums that carry numbers, and the numbers of each array, where the rule carries these: in the
+  // order of DeviceStep::carried, array by array. read waits for the stream.
+  virtual void read(std::uint64_t& t, double* sums, std::span<double> each) = 0;
+  virtual void write(std::uint64_t t, const double* sums, std::span<const double> each) = 0;
   // Copies the norm that the last step looked at, a double, to memory on the device.
   virtual void copy_norm(void* to) = 0;
   virtual const Location& location() const = 0;

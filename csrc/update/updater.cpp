@@ -137,6 +137,7 @@ double Updater::step(std::span<const Group> groups, std::span<const Job> jobs, c
   double norm = 0.0;
   try {
     if (reduction_ != nullptr) meet(groups, jobs, call);
+    meet_arrays(jobs);
     move_to(call.location);
     if (device_optimizer_ == nullptr) {
       norm = step_on_cpu(groups, jobs, call);
@@ -167,6 +168,55 @@ std::span<const Variant> Updater::variants_of(std::span<const Group> groups) con
   return variants;
 }
 
+// A variant of its own for each job, which has the numbers of its array; `apart` are the jobs with these.
+std::span<const Variant> Updater::variants_of(std::span<const Group> groups,
+                                              std::span<const Job> jobs,
+                                              std::vector<Job>& apart) const {
+  thread_local std::vector<double> scalars;
+  thread_local std::vector<Variant> variants;
+  const std::span<const Variant> shared = variants_of(groups);
+  const std::size_t count = values_.size();
+  scalars.resize(jobs.size() * count);
+  variants.clear();
+  apart.assign(jobs.begin(), jobs.end());
+  for (std::size_t k = 0; k < jobs.size(); ++k) {
+    const Variant& group = shared[jobs[k].variant];
+    double* own = scalars.data() + k * count;
+    std::copy_n(group.scalars, count, own);
+    for (const Number& number : numbers_) own[number.scalar] = number.each[jobs[k].array_at(k)];
+    variants.push_back({group.dtype, own});
+    apart[k].variant = k;
+  }
+  return variants;
+}
+
+// Numbers of arrays that steps have not met before are what they are at first.
+void Updater::meet_arrays(std::span<const Job> jobs) {
+  if (!keeps_each()) return;
+  std::size_t arrays = numbers_.front().each.size();
+  const std::size_t known = arrays;
+  for (std::size_t k = 0; k < jobs.size(); ++k) arrays = std::max(arrays, jobs[k].array_at(k) + 1);
+  if (arrays == known) return;
+  fetch();
+  for (Number& number : numbers_) number.each.resize(arrays, number.value);
+  send();
+}
+
+void Updater::launch_each(std::span<const Group> groups, std::span<const Job> jobs,
+                          const Execution& execution) {
+  if (jobs.empty()) return;
+  thread_local std::vector<Job> apart;
+  thread_local std::vector<double> sums;
+  const std::size_t count = rule().sum_count();
+  const std::span<const Variant> variants = variants_of(groups, jobs, apart);
+  sums.resize(jobs.size() * count);
+  launch(options_.rule, variants, apart, sums.data(), execution);
+  for (Number& number : numbers_) {
+    for (std::size_t k = 0; k < jobs.size(); ++k)
+      number.each[jobs[k].array_at(k)] = sums[k * count + number.sum];
+  }
+}
+
 double Updater::step_on_cpu(std::span<const Group> groups, std::span<const Job> jobs,
                             const Call& call) {
   const bool bounds = call.max_norm > 0.0;
@@ -179,6 +229,10 @@ double Updater::step_on_cpu(std::span<const Group> groups, std::span<const Job> 
   Execution execution = options_.execution;
   execution.key = rounding_key(options_.seed, t_ + 1);
   if (reduction_ != nullptr) execution.key += reduction_->first_chunk();
+  if (keeps_each()) {
+    launch_each(groups, jobs, execution);
+    return total;
+  }
   double sums_of_all[kMaxSums];
   double* sums = rule().scope == Scope::kAll ? sums_of_all : nullptr;
   if (groups.size() == 1 && !groups[0].decay) {
@@ -233,7 +287,10 @@ void Updater::move_to(const Location& location) {
 void Updater::fetch() {
   if (device_optimizer_ == nullptr) return;
   double sums[kMaxSums] = {};
-  device_optimizer_->read(t_, sums);
+  thread_local std::vector<double> each;
+  each.resize(keeps_each() ? numbers_.size() * numbers_.front().each.size() : 0);
+  device_optimizer_->read(t_, sums, each);
+  if (keeps_each()) return take_each(each);
   for (Number& number : numbers_) number.value = sums[number.sum];
 }
 
@@ -241,7 +298,22 @@ void Updater::send() {
   if (device_optimizer_ == nullptr) return;
   double sums[kMaxSums] = {};
   for (const Number& number : numbers_) sums[number.sum] = number.value;
-  device_optimizer_->write(t_, sums);
+  device_optimizer_->write(t_, sums, each_numbers());
+}
+
+// The numbers of the first array, then of the next, as a device keeps them.
+std::vector<double> Updater::each_numbers() const {
+  std::vector<double> all;
+  if (!keeps_each()) return all;
+  for (std::size_t array = 0; array < numbers_.front().each.size(); ++array) {
+    for (const Number& number : numbers_) all.push_back(number.each[array]);
+  }
+  return all;
+}
+
+void Updater::take_each(std::span<const double> all) {
+  for (std::size_t k = 0; k < all.size(); ++k)
+    numbers_[k % numbers_.size()].each[k / numbers_.size()] = all[k];
 }
 
 std::uint64_t Updater::t() {
@@ -264,6 +336,17 @@ void Updater::set_number(const std::string& name, double value) {
   fetch();
   for (Number& number : numbers_) {
     if (name == number.name) number.value = value;
+  }
+  send();
+}
+
+void Updater::set_number(const std::string& name, std::span<const double> each) {
+  fetch();
+  for (Number& number : numbers_) {
+    if (name == number.name)
+      number.each.assign(each.begin(), each.end());
+    else
+      number.each.resize(each.size(), number.value);
   }
   send();
 }

@@ -85,6 +85,7 @@ void same_steps(std::size_t rule, Dtype dtype, const Location& location, double 
   CHECK_EQUAL(on_device.t(), std::uint64_t{3});
   for (std::size_t k = 0; k < on_cpu.numbers().size(); ++k) {
     CHECK_BITS(on_device.numbers()[k].value, on_cpu.numbers()[k].value);
+    CHECK(on_device.numbers()[k].each == on_cpu.numbers()[k].each);
   }
 }
 

@@ -40,6 +40,7 @@ namespace {
 
 using Values = std::vector<double>;
 using Given = std::map<std::string, double>;
+using Numbers = std::map<std::string, Values>;  // one, or one for each array
 
 Updater::Options options_of(const std::string& rule, const Given& given = {}) {
   Updater::Options options;
@@ -103,23 +104,32 @@ std::vector<std::size_t> updates() {
   return all;
 }
 
-// The scalars of a step by hand; numbers are what the last launch gave for their names.
-void launch_by_hand(const Updater::Options& options, Given& numbers, Arrays& arrays, double t,
+// The scalars of a step by hand; numbers are what the last launch gave for their names. A rule whose sums
+// are of each array has a launch for each.
+void launch_by_hand(const Updater::Options& options, Numbers& numbers, Arrays& arrays, double t,
                     double grad_scale) {
   const Description& description = mdbopt::rule_description(options.rule);
-  Values scalars = options.scalars;
-  for (std::size_t k = 0; k < scalars.size(); ++k) {
-    const std::string name = description.scalars[k].name;
-    if (name == "t") scalars[k] = t;
-    if (name == "grad_scale") scalars[k] = grad_scale;
-    if (numbers.count(name) > 0) scalars[k] = numbers[name];
-  }
   const std::vector<Job>& jobs = arrays.jobs();
-  Values sums(mdbopt::kMaxSums * jobs.size());  // those of each array, where the rule has them
-  mdbopt::launch(options.rule, Dtype::kFloat64, jobs, scalars.data(), sums.data(),
-                 options.execution);
-  for (std::size_t k = 0; k < description.sum_count(); ++k) {
-    numbers[description.sum(k).name] = sums[k];
+  const bool each = description.scope == mdbopt::Scope::kArray;
+  const std::size_t launches = each ? jobs.size() : 1;
+  for (std::size_t j = 0; j < launches; ++j) {
+    Values scalars = options.scalars;
+    for (std::size_t k = 0; k < scalars.size(); ++k) {
+      const std::string name = description.scalars[k].name;
+      if (name == "t") scalars[k] = t;
+      if (name == "grad_scale") scalars[k] = grad_scale;
+      if (numbers.count(name) > 0 && t > 1.0) scalars[k] = numbers[name][j];
+    }
+    const std::span<const Job> own =
+        each ? std::span<const Job>{&jobs[j], 1} : std::span<const Job>{jobs};
+    Values sums(mdbopt::kMaxSums);
+    mdbopt::launch(options.rule, Dtype::kFloat64, own, scalars.data(), sums.data(),
+                   options.execution);
+    for (std::size_t k = 0; k < description.sum_count(); ++k) {
+      Values& kept = numbers[description.sum(k).name];
+      kept.resize(launches);
+      kept[j] = sums[k];
+    }
   }
 }
 
@@ -132,7 +142,7 @@ void a_step_is_a_launch_of_its_rule() {
       Updater updater(options);
       Arrays ours(rule, {1024, 0, 2048, 300});
       Arrays theirs = ours;
-      Given numbers;
+      Numbers numbers;
       for (double t : {1.0, 2.0, 3.0}) {
         updater.step(Dtype::kFloat64, ours.jobs(), {4.0, 0.0});
         launch_by_hand(options, numbers, theirs, t, maximize ? -0.25 : 0.25);
@@ -140,7 +150,12 @@ void a_step_is_a_launch_of_its_rule() {
       CHECK(ours == theirs);
       CHECK_EQUAL(updater.t(), 3U);
       for (const Updater::Number& number : updater.numbers()) {
-        CHECK_BITS(number.value, numbers[number.name]);
+        const Values& kept = numbers[number.name];
+        if (updater.keeps_each()) {
+          CHECK(number.each == kept);
+        } else {
+          CHECK_BITS(number.value, kept[0]);
+        }
       }
     }
   }
@@ -172,6 +187,29 @@ void numbers_are_the_scalars_that_come_back() {
   updater.set_number(updater.numbers()[0].name, 1.0);
   updater.step(Dtype::kFloat64, arrays.jobs(), {});
   CHECK_BITS(updater.numbers()[0].value, 26.0);
+}
+
+void numbers_of_arrays_stay_with_them() {
+  Updater updater(options_of("novograd", {{"beta2", 0.5}, {"eps", 0.0}}));
+  CHECK(updater.keeps_each());
+  Values x[] = {{0.0}, {0.0}, {0.0}}, g[] = {{2.0}, {4.0}, {8.0}}, m[] = {{0.0}, {0.0}, {0.0}};
+  void* streams[3][3];
+  Job jobs[3];
+  for (std::size_t k = 0; k < 3; ++k) {
+    streams[k][0] = x[k].data();
+    streams[k][1] = g[k].data();
+    streams[k][2] = m[k].data();
+    jobs[k] = {streams[k], 1};
+    jobs[k].array = k;
+  }
+  updater.step(Dtype::kFloat64, {jobs, 2}, {});
+  CHECK(updater.numbers()[0].each == Values({4.0, 16.0}));
+  updater.step(Dtype::kFloat64, {jobs + 1, 2}, {});  // the first has no gradient
+  CHECK(updater.numbers()[0].each == Values({4.0, 16.0, 64.0}));
+  g[1][0] = 8.0;
+  updater.set_number("v", Values({4.0, 32.0, 64.0}));
+  updater.step(Dtype::kFloat64, {jobs + 1, 1}, {});
+  CHECK(updater.numbers()[0].each == Values({4.0, 48.0, 64.0}));
 }
 
 // What x becomes from 0 by a gradient step of length 1, whose gradients are bounded.
@@ -295,6 +333,7 @@ void a_step_allocates_nothing() {
 int main() {
   a_step_is_a_launch_of_its_rule();
   numbers_are_the_scalars_that_come_back();
+  numbers_of_arrays_stay_with_them();
   norms_are_bounded();
   squares_out_of_range_are_bounded();
   what_is_not_finite_goes_on();

@@ -28,7 +28,7 @@ class ByKernel:
 
     def __init__(self, case, x, dtype=None, seed=None, sizes=None, **shared):
         self.case, self.x, self.t, self.seed = case, x.copy(), 0, seed
-        self.sizes = sizes if sizes and case.description.per_array else [x.size]
+        self.sizes = [x.size] if sizes is None or not case.description.per_array else sizes
         self.shared = {"flush_subnormals": True, "dtype": dtype} | shared
         wide = np.float64 if x.dtype == np.float64 else np.float32
         numbers = widen(x, dtype) if dtype else x
@@ -37,23 +37,28 @@ class ByKernel:
             name: numbers.astype(wide) if start is None else np.full(x.shape, start, wide)
             for name, start in starts.items()
         }
-        self.numbers = dict(case.numbers)
+        self.numbers = case.numbers_of(len(self.sizes))
 
     def step(self, g, **given):
         self.t += 1
-        scalars = self.case.scalars | self.numbers
+        each, found = self.case.description.per_array, []
+        scalars = self.case.scalars | ({} if each else self.numbers)
         if "t" in dict(self.case.description.scalars):
             scalars["t"] = float(self.t)
         given = {"lr": LR} | scalars | self.shared | given
         begin, chunks = 0, 0
-        for size in self.sizes:
+        for k, size in enumerate(self.sizes):
+            if each:
+                given |= {name: values[k] for name, values in self.numbers.items()}
             if self.seed is not None:
                 given |= {"rounding": "stochastic", "seed": self.seed_of(chunks)}
             streams = (self.x, g, *self.states.values())
             own = [stream[begin : begin + size] for stream in streams]
-            sums = getattr(kernels, self.case.rule)(*own, **given)
+            found.append(getattr(kernels, self.case.rule)(*own, **given))
             begin, chunks = begin + size, chunks + -(-size // CHUNK)
-        self.numbers = {name: getattr(sums, name) for name in self.numbers}
+        for name in self.numbers:
+            now = tuple(getattr(sums, name) for sums in found)
+            self.numbers[name] = now if each else now[-1]
 
     def seed_of(self, chunks):
         """Return the seed with which the kernel, whose t is 0, has the bits from this chunk on."""

@@ -121,7 +121,7 @@ def test_many_full_chunks_are_as_one_array(case):
 def test_nothing_to_step(one, empty):
     optimizer = one.make()
     state = optimizer.init(empty)
-    of_nothing = ByKernel(one, np.empty(0))
+    of_nothing = ByKernel(one, np.empty(0), sizes=[])
     for t in (1, 2):
         assert optimizer.step(empty, empty, state)
         of_nothing.step(np.empty(0))
@@ -141,6 +141,20 @@ def test_dicts_pair_by_key(one):
         optimizer.step(reordered, {"x": g, "y": h}, other)
     assert same_all([params["x"], params["y"]], [reordered["x"], reordered["y"]])
     assert_same_state(other, state)
+
+
+def test_numbers_of_arrays_pair_by_key():
+    shapes = [(3,), (2,), (), (4,)]
+    x, g = drawn(6, shapes), drawn(7, shapes)
+    params = {"a": x[0], "b": {"c": [x[1], None], "d": np.array(x[2])}, "e": x[3]}
+    grads = {"a": g[0], "b": {"c": [g[1], None], "d": np.array(g[2])}, "e": g[3]}
+    turned = {"e": x[3], "b": {"d": params["b"]["d"], "c": [x[1], None]}, "a": x[0]}
+    optimizer = mdbopt.NovoGrad(0.1)
+    state = optimizer.init(params)
+    optimizer.step(turned, grads, state)
+    assert state.v == pytest.approx([np.sum(each**2) for each in g], rel=1e-12)
+    optimizer.step(turned, {**grads, "b": {"d": None, "c": [g[1], None]}}, state)
+    assert state.v == pytest.approx([np.sum(each**2) for each in g], rel=1e-12)
 
 
 def test_lists_and_tuples_pair_with_each_other():

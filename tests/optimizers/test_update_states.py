@@ -32,7 +32,9 @@ def test_it_is_a_flat_mapping(case):
     assert state["t"] == state.t == 3
     for name in numbers:
         assert state[name] == getattr(state, name)
-        assert type(state[name]) is float
+        each = case.description.per_array
+        assert type(state[name]) is (tuple if each else float)
+        assert not each or list(map(type, state[name])) == [float] * len(SIZES)
     for name in arrays:
         tree = getattr(state, name)
         for path, leaf in zip(PATHS, leaves(tree), strict=True):
@@ -62,7 +64,7 @@ def test_arrays_are_like_the_parameters_and_apart_from_them(case, dtype):
             assert np.array_equal(leaf, x if start is None else np.full(x.shape, start, dtype))
             leaf[...] = 7
     assert same_all(params, before)
-    assert {name: getattr(state, name) for name in case.numbers} == case.numbers
+    assert {name: getattr(state, name) for name in case.numbers} == case.numbers_of(len(SIZES))
     assert state.t == 0
 
 

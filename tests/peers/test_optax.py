@@ -97,6 +97,24 @@ CASES = {
         mdbopt.RMSProp(0.05, alpha=0.9, eps=0.0, eps_root=1e-8, momentum=0.9),
         optax.rmsprop(0.05, momentum=0.9),
     ),
+    "novograd": (mdbopt.NovoGrad(0.01), optax.novograd(0.01)),
+    "novograd_decay": (
+        mdbopt.NovoGrad(0.01, beta1=0.95, beta2=0.9, eps=1e-3, eps_root=1e-2, weight_decay=0.2),
+        optax.novograd(0.01, b1=0.95, b2=0.9, eps=1e-3, eps_root=1e-2, weight_decay=0.2),
+    ),
+    # optax always corrects.
+    "prodigy": (
+        mdbopt.Prodigy(0.5, beta2=0.95, d0=1e-2, bias_correction=True),
+        optax.contrib.prodigy(0.5, betas=(0.9, 0.95), estim_lr0=1e-2),
+    ),
+    "prodigy_guarded": (
+        mdbopt.Prodigy(
+            0.5, beta2=0.95, d0=1e-2, d_coef=0.5, bias_correction=True, safeguard_warmup=True
+        ),
+        optax.contrib.prodigy(
+            0.5, betas=(0.9, 0.95), estim_lr0=1e-2, estim_lr_coef=0.5, safeguard_warmup=True
+        ),
+    ),
     "sign_sgd": (mdbopt.SignDescent(0.01), optax.sign_sgd(0.01)),
     "signum": (mdbopt.Signum(0.01), optax.signum(0.01)),
     "lion": (

@@ -69,6 +69,7 @@ struct Description {
   const Sum* emitted;
   std::size_t emitted_count;
   unsigned gather_reads;  // bit k: gather reads stream k
+  bool gathers_lr;        // gather takes the step size of each element
   bool applies;
   bool update;  // of parameters by their gradient: takes a step size, a copy, stochastic rounding
   bool half;    // takes half-precision elements

@@ -26,6 +26,8 @@ namespace mdbopt {
 
 struct Layout;
 
+inline constexpr std::size_t kInOrder = static_cast<std::size_t>(-1);
+
 // The streams of one array, each of `size` elements, in the order of the rule's description. What
 // follows is for update rules.
 struct Job {
@@ -35,8 +37,12 @@ struct Job {
   const void* step_sizes = nullptr;  // or in its place one for each, of the arithmetic's dtype
   void* copy = nullptr;              // a bfloat16 image of float32 parameters, written with them
   std::size_t variant = 0;           // which Variant of the launch it has
+  // Which of the arrays that numbers are kept of; by default, that of its place among the jobs.
+  std::size_t array = kInOrder;
   // By stream, then of step_sizes and copy; null: all lie as a walk takes them. On the CPU alone.
   const Layout* layouts = nullptr;
+
+  std::size_t array_at(std::size_t place) const { return array == kInOrder ? place : array; }
 };
 
 // What some jobs of a launch have in common and others have not. A device takes one for all.

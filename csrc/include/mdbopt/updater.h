@@ -3,7 +3,7 @@
 //
 // A step reads the gradients once more when their norm is bounded, then walks all streams once. The
 // numbers are the scalars that the rule gives back as sums (a learned step size, a sum of squared
-// norms) and t, the steps taken.
+// norms), one for all arrays or, in a rule of Scope::kArray, one for each, and t, the steps taken.
 //
 // Where arrays are shards (reducer.h), a step meets the other shards if its rule or a bound of the norm
 // takes sums; the first step, and one whose arrays have other sizes, in any case.
@@ -44,7 +44,8 @@ class Updater {
   struct Number {
     const char* name;
     std::size_t scalar, sum;
-    double value;
+    double value;                   // of all arrays; of each at first
+    std::vector<double> each = {};  // by Job::array, as far as steps have met them
   };
   // What differs between the arrays of a step; a job's `variant` counts them.
   struct Group {
@@ -93,6 +94,9 @@ class Updater {
   void set_t(std::uint64_t t);
   const std::vector<Number>& numbers();
   void set_number(const std::string& name, double value);
+  // Of each array.
+  void set_number(const std::string& name, std::span<const double> each);
+  bool keeps_each() const { return rule().scope == Scope::kArray && !numbers_.empty(); }
   void set_scalar(const std::string& name, double value);
 
   static constexpr std::uint64_t kMostSteps = std::uint64_t{1} << 53;
@@ -101,6 +105,13 @@ class Updater {
   void meet(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
   double norm(std::span<const Group> groups, std::span<const Job> jobs, double grad_scale) const;
   std::span<const Variant> variants_of(std::span<const Group> groups) const;
+  std::span<const Variant> variants_of(std::span<const Group> groups, std::span<const Job> jobs,
+                                       std::vector<Job>& apart) const;
+  void launch_each(std::span<const Group> groups, std::span<const Job> jobs,
+                   const Execution& execution);
+  void meet_arrays(std::span<const Job> jobs);
+  std::vector<double> each_numbers() const;
+  void take_each(std::span<const double> all);
   double step_on_cpu(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
   void step_on_device(Dtype dtype, std::span<const Job> jobs, const Call& call);
   void move_to(const Location& location);

@@ -28,7 +28,8 @@ class UpdateState(NamedTuple):
         The steps taken; it stays at 2³¹ − 1.
     numbers : dict of arrays
         The optimizer's own numbers, such as a learned step size: the bits of a float64 as two
-        uint32, since JAX has that dtype only where it is enabled. `number` reads them.
+        uint32, or as many of these as leaves where there is a number for each, since JAX has that
+        dtype only where it is enabled. `number` reads them.
     arrays : dict of pytrees
         Arrays like the parameters, by their names in `mdbopt.OptimizerState`: float64 for float64
         parameters, else float32.
@@ -38,7 +39,7 @@ class UpdateState(NamedTuple):
     numbers: dict[str, Any]
     arrays: dict[str, Any]
 
-    def number(self, name: str) -> float:
+    def number(self, name: str) -> Any:
         """Give one of the optimizer's own numbers.
 
         Parameters
@@ -48,8 +49,8 @@ class UpdateState(NamedTuple):
 
         Returns
         -------
-        float
-            Its value.
+        float or numpy.ndarray
+            Its value; those of all leaves, in their order, where there is one for each.
 
         Raises
         ------
@@ -63,7 +64,10 @@ class UpdateState(NamedTuple):
         1.0
         """
         held = np.asarray(self.numbers[name])
-        return float(held.view(np.float64)[0] if held.dtype == np.uint32 else held)
+        if held.dtype != np.uint32:
+            return float(held)
+        values = np.ascontiguousarray(held).view(np.float64)[..., 0]
+        return values if values.ndim else float(values)
 
 
 class UpdateTransformation(optax.GradientTransformationExtraArgs):
@@ -212,7 +216,12 @@ class _Update:
             name: jax.tree.map(made(value), params)
             for name, value in self._optimizer._arrays().items()
         }
-        numbers = {name: _bits(value) for name, value in self._numbers.items()}
+        leaves = len(jax.tree.leaves(params))
+        numbers = {}
+        for name, value in self._numbers.items():
+            # None of an array is known yet.
+            each = isinstance(value, tuple)
+            numbers[name] = _bits(np.zeros((leaves, 1)) if each else np.array([value]))
         for name in self._kept:
             value = self._optimizer._extra()[name]
             numbers[name] = jnp.asarray(value, jnp.result_type(float))
@@ -230,7 +239,9 @@ class _Update:
     def _params_like(self, grads: Any) -> Any:
         """Give zeros in the place of parameters, where the step does not depend on them."""
         decays = self._optimizer.weight_decay != 0.0 or self._decay is not None
-        held = next((name for name in ("x_prev", "z") if name in self._optimizer._arrays()), None)
+        held = next(
+            (name for name in ("x_prev", "x0", "z") if name in self._optimizer._arrays()), None
+        )
         if decays or held:
             raise ValueError(
                 f"{self._name}: params: expected the parameters, which "
@@ -306,8 +317,10 @@ class _Update:
     def _check_state(self, state: UpdateState, params: Any) -> None:
         """Raise unless a state's arrays are what the core reads: it trusts their sizes."""
         expected: dict[str, Any] = {"count": (state.count, jnp.int32, ())}
-        for name in self._numbers:
-            expected[f"numbers[{name!r}]"] = (state.numbers.get(name), jnp.uint32, (2,))
+        leaves = len(jax.tree.leaves(params))
+        for name, value in self._numbers.items():
+            shape = (leaves, 2) if isinstance(value, tuple) else (2,)
+            expected[f"numbers[{name!r}]"] = (state.numbers.get(name), jnp.uint32, shape)
         for name, tree in state.arrays.items():
             for (path, x), leaf in zip(
                 jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(tree), strict=True
@@ -447,8 +460,8 @@ def _state_dtype(leaf: Any) -> Any:
     return jnp.float64 if leaf.dtype == "float64" else jnp.float32
 
 
-def _bits(value: float) -> Any:
-    return jnp.asarray(np.array([value], np.float64).view(np.uint32))
+def _bits(value: Any) -> Any:
+    return jnp.asarray(np.asarray(value, np.float64).view(np.uint32))
 
 
 _FACTORIES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
@@ -476,6 +489,7 @@ _FACTORIES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "stable_adamw": (optimizers.StableAdamW, {}),
     "lamb": (optimizers.LAMB, {}),
     "lars": (optimizers.LARS, {}),
+    "novograd": (optimizers.NovoGrad, {}),
     "mars_adamw": (optimizers.MARSAdamW, {}),
     "mars_lion": (optimizers.MARSLion, {}),
     "agc": (optimizers.AGC, {}),
@@ -483,6 +497,7 @@ _FACTORIES: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "ftrl": (optimizers.FTRL, {}),
     "dog": (optimizers.DoG, {}),
     "dowg": (optimizers.DoWG, {}),
+    "prodigy": (optimizers.Prodigy, {}),
     "adagrad_norm": (optimizers.AdaGradNorm, {}),
     "adadelta": (optimizers.Adadelta, {}),
     "rmsprop": (optimizers.RMSProp, {}),

@@ -24,11 +24,13 @@ through DLPack; each with a dtype and strides of its own.
 `ScheduleFreeSGD`        steps of one size, whose average takes the place of a schedule
 `ScheduleFreeAdamW`      the same with AdamW's divisor
 `StableAdamW`            AdamW that shortens steps where its averages are behind the gradients
+`NovoGrad`               momentum along gradients divided by a norm of late, one for each array
 `LAMB`, `LARS`           AdamW's and momentum's steps, in proportion to the norm of each array
 `MARSAdamW`, `MARSLion`  gradients corrected by their change, and bounded in each array
 `AdaGrad`                divided by the root of summed squares, per coordinate
 `AdaGradNorm`            the same with one sum for all
 `DoG`, `DoWG`            gradient steps as long as the distance covered; nothing to tune
+`Prodigy`                Adam whose step size is an estimate of the distance to a solution
 `FTRL`                   AdaGrad for l1 penalties, whose parameters are exactly 0
 `Adadelta`               steps as long as those of late
 `RMSProp`                averaged squares without corrections; centred, momentum
@@ -50,7 +52,7 @@ Every optimizer takes
   1 − (step²/lr)·w, which keeps the gradients' share of normalised layers as lr falls (Defazio 2025,
   "Why gradients rapidly increase near the end of training", algorithm 1), ``"independent"`` by
   1 − (step/lr)·w, which does not change with lr (Loshchilov, Hutter 2019, algorithm 2). Not for
-  `LAMB`, `LARS`, `FTRL` and the schedule-free;
+  `LAMB`, `LARS`, `NovoGrad`, `FTRL` and the schedule-free;
 * ``maximize``: climbs;
 * ``rounding``: how bfloat16 and float16 parameters are rounded, ``"nearest"`` or ``"stochastic"``:
   up with the probability of what falls away, by random bits that follow from ``seed``, the step and
@@ -101,6 +103,8 @@ from mdbopt.optimizers._hypergradient import (
 from mdbopt.optimizers._laprop import ADOPT, LaProp
 from mdbopt.optimizers._magnitude_aware import MAdam
 from mdbopt.optimizers._mars import MARSAdamW, MARSLion
+from mdbopt.optimizers._novograd import NovoGrad
+from mdbopt.optimizers._prodigy import Prodigy
 from mdbopt.optimizers._rprop import Rprop
 from mdbopt.optimizers._schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from mdbopt.optimizers._second_moment import AdaBelief, Yogi
@@ -138,6 +142,8 @@ __all__ = [
     "MAdam",
     "NAdam",
     "NormalizedGD",
+    "NovoGrad",
+    "Prodigy",
     "RAdam",
     "RMSProp",
     "Rprop",

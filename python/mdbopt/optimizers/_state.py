@@ -38,7 +38,8 @@ class OptimizerState(Mapping[str, Any]):
     """An optimizer at work on some parameters.
 
     Attributes are the trees of the optimizer's arrays (``state.m``, with the structure of the
-    parameters and in their library), its numbers (``state.alpha``), and ``t``, the steps taken. It
+    parameters and in their library), its numbers (``state.alpha``; a tuple, in the order of the
+    arrays, where there is one for each), and ``t``, the steps taken. It
     is also a flat mapping of names to arrays and numbers, so ``numpy.savez(file, **state)`` and
     ``torch.save(dict(state), file)`` save it, and `Optimizer.restore` continues from what they
     load to the same bits; it can be pickled and copied. Arrays are copies in the mapping, and the
@@ -69,6 +70,10 @@ class OptimizerState(Mapping[str, Any]):
             arrays,
             dtype=dtype,
         )
+        starts = optimizer._options()["scalars"]
+        for name, value in self._core.numbers().items():
+            if isinstance(value, tuple):
+                self._core.set_numbers(name, [starts.get(name, 0.0)] * len(shapes))
 
     @property
     def t(self) -> int:
@@ -86,14 +91,16 @@ class OptimizerState(Mapping[str, Any]):
             f"{', '.join(['t', *self._arrays, *self._numbers()])}"
         )
 
-    def _numbers(self) -> dict[str, float]:
+    def _numbers(self) -> dict[str, Any]:
         return {**self._core.numbers(), **self._extra}
 
-    def _set_numbers(self, t: int, numbers: Mapping[str, float]) -> None:
+    def _set_numbers(self, t: int, numbers: Mapping[str, Any]) -> None:
         self._core.t = t
         for name, value in numbers.items():
             if name in self._extra:
                 self._extra[name] = value
+            elif isinstance(value, tuple):
+                self._core.set_numbers(name, value)
             else:
                 self._core.set_number(name, value)
 
@@ -201,7 +208,10 @@ class OptimizerState(Mapping[str, Any]):
         )
 
     def __repr__(self) -> str:
-        numbers = "".join(f" {name}={value:.6g}" for name, value in self._numbers().items())
+        numbers = "".join(
+            f" {name}" if isinstance(value, tuple) else f" {name}={value:.6g}"
+            for name, value in self._numbers().items()
+        )
         arrays = ", ".join(self._arrays) or "no arrays"
         return f"<state of {type(self._optimizer).__name__}: t={self.t}{numbers}, {arrays}>"
 
@@ -212,7 +222,7 @@ def _rebuilt(
     dtype: str | None,
     shapes: Shapes,
     t: int,
-    numbers: Mapping[str, float],
+    numbers: Mapping[str, Any],
 ) -> OptimizerState:
     state = OptimizerState(optimizer, arrays, dtype, shapes)
     state._set_numbers(t, numbers)
@@ -328,9 +338,12 @@ def restored(
             f"{label}: saved: made by {saved['optimizer']}, expected a state of {label}"
         )
     steps = _steps(f"{label}: saved: 't'", saved["t"])
-    numbers = {}
-    for name in state._numbers():
+    numbers: dict[str, Any] = {}
+    for name, fresh_value in state._numbers().items():
         where = f"{label}: saved: {name!r}"
+        if isinstance(fresh_value, tuple):
+            numbers[name] = _saved_numbers(where, name, saved[name], len(fresh_value))
+            continue
         numbers[name] = real_value(where, saved[name])
         # The lowest value so far is inf before the first.
         if numbers[name] != math.inf or name != "value":
@@ -374,6 +387,18 @@ def _check_range(where: str, name: str, values: Any) -> None:
         raise ValueError(f"{where}: expected 0 or 1, got {values}")
     if name in NOT_NEGATIVE and np.any(np.less(values, 0.0)):
         raise ValueError(f"{where}: expected values >= 0, got {np.min(values)}")
+
+
+def _saved_numbers(where: str, name: str, given: Any, count: int) -> tuple[float, ...]:
+    """Return the saved numbers of so many arrays, or raise."""
+    if isinstance(given, (list, tuple)):
+        found = np.array([real_value(f"{where}[{k}]", one) for k, one in enumerate(given)])
+    else:
+        found = _saved_array(where, given, np.empty(count))
+    if found.shape != (count,):
+        raise ValueError(f"{where}: has shape {found.shape}, expected {(count,)}")
+    _check_range(where, name, found)
+    return tuple(found.tolist())
 
 
 def _saved_bits(where: str, saved: Any, shape: tuple[int, ...]) -> NDArray[np.uint16]:

@@ -20,6 +20,8 @@ from mdbopt._arrays import Library, dtype_name, is_device
 # What sums or averages squares, or scales a step, and so is never negative.
 NOT_NEGATIVE = frozenset(
     (
+        "d",
+        "d_max",
         "eta",
         "farthest",
         "norm2",

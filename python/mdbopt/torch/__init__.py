@@ -20,11 +20,13 @@ Updates take one fused pass over all parameters of all groups:
 `ScheduleFreeSGD`            steps of one size, whose average takes the place of a schedule
 `ScheduleFreeAdamW`          the same with AdamW's divisor
 `StableAdamW`                AdamW that shortens steps where its averages are behind
+`NovoGrad`                   momentum along gradients divided by a norm of late, one for each tensor
 `LAMB`, `LARS`               AdamW's and momentum's steps, in proportion to each tensor's norm
 `MARSAdamW`, `MARSLion`      gradients corrected by their change, and bounded in each tensor
 `AdaGrad`, `Adagrad`         divided by the root of summed squares, per coordinate
 `AdaGradNorm`                the same with one sum for all
 `DoG`, `DoWG`                gradient steps as long as the distance covered; nothing to tune
+`Prodigy`                    Adam whose step size is an estimate of the distance to a solution
 `FTRL`                       AdaGrad for l1 penalties, whose parameters are exactly 0
 `Adadelta`                   steps as long as those of late
 `RMSProp`, `RMSprop`         averaged squares without corrections; centred, momentum
@@ -110,6 +112,8 @@ from mdbopt.torch._hypergradient import (
 from mdbopt.torch._laprop import ADOPT, LaProp
 from mdbopt.torch._magnitude_aware import MAdam
 from mdbopt.torch._mars import MARSAdamW, MARSLion
+from mdbopt.torch._novograd import NovoGrad
+from mdbopt.torch._prodigy import Prodigy
 from mdbopt.torch._rprop import Rprop
 from mdbopt.torch._schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from mdbopt.torch._searches import Backtracking, Box, Ellipsoid, Guarded, Simplex
@@ -157,6 +161,8 @@ __all__ = [
     "MAdam",
     "NAdam",
     "NormalizedGD",
+    "NovoGrad",
+    "Prodigy",
     "RAdam",
     "RMSProp",
     "RMSprop",

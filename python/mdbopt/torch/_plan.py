@@ -64,7 +64,13 @@ class Call:
         numbers = self._core.numbers()
         if self.carried is not None:
             self._core.set_number(*self.carried)
-        self._shared = [name for name in numbers if (self.carried or ("",))[0] != name]
+        each = [name for name, value in numbers.items() if isinstance(value, tuple)]
+        self._each = each[0] if each else None
+        if self._each is not None:
+            states = chain.from_iterable(self.states)
+            self._core.set_numbers(self._each, [float(state[self._each]) for state in states])
+        own = (self._each, (self.carried or ("",))[0])
+        self._shared = [name for name in numbers if name not in own]
         for name in self._shared:
             known = [group[name] for group in self._groups if name in group]
             if known:
@@ -119,12 +125,18 @@ class Call:
         """Tell whether a step needs no numbers but each group's lr and decay, as they are."""
         owner = type(self._owner)
         plain_rate = owner._rate is owner._PLAIN_RATE and self._optimizer.decay == "adamw"
-        return not self._shared and self.carried is None and plain_rate
+        return not self._shared and self.number_name is None and plain_rate
 
     @property
-    def number(self) -> float:
-        """The carried number as it is now."""
-        return self._core.numbers()[self.carried[0]] if self.carried else 0.0
+    def number_name(self) -> str | None:
+        """The name of the number that each parameter's state has, if there is one."""
+        return self.carried[0] if self.carried else self._each
+
+    @property
+    def number(self) -> Any:
+        """That number as it is now: one for all parameters, or a tuple of those of each."""
+        name = self.number_name
+        return 0.0 if name is None else self._core.numbers()[name]
 
 
 class Plan:
@@ -167,7 +179,7 @@ class Plan:
         self._steps = np.array([float(state["step"]) for state in states], np.float32)
         _share(states, "step", self._steps)
         self._numbers: Any = None
-        name = next((call.carried[0] for call in self._calls if call.carried), None)
+        name = next((call.number_name for call in self._calls if call.number_name), None)
         if name is not None:
             self._numbers = np.array([float(state[name]) for state in states])
             _share(states, name, self._numbers)

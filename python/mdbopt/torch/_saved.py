@@ -10,8 +10,8 @@ import torch
 from mdbopt.optimizers._storage import converted, format_of
 from mdbopt.torch._parameters import arithmetic
 
-# What a state has one number of.
-COUNTS = ("step", "mu_product", "weight_sum")
+# What a state has one number of; none of its tensors is called so.
+COUNTS = ("step", "mu_product", "weight_sum", "v")
 
 
 class _Kept:

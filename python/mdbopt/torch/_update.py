@@ -158,7 +158,7 @@ class Update(torch.optim.Optimizer):
                 continue
             if name in _SPREAD:
                 known = self._class(group).__dataclass_fields__
-                names = [each for each in _SPREAD[name] if each in known]
+                names = [each for each in _SPREAD[name] if each in known and each not in group]
                 values = _tuple_of(len(names), f"{self._label}: {name}", value)
                 options.update(zip(names, map(plain, values), strict=True))
             else:
@@ -232,6 +232,9 @@ class Update(torch.optim.Optimizer):
             name, first = _CARRIED[optimizer._rule()]
             number = state.setdefault(name, torch.tensor(first, dtype=torch.float64))
             carried = name, float(number)
+        if optimizer._rule() in _EACH:
+            name, first = _EACH[optimizer._rule()]
+            state.setdefault(name, torch.tensor(first, dtype=torch.float64))
         return (t if self._counts(optimizer, group) else 0), carried
 
     def _check_gradient(self, param: Any, grad: Any) -> None:
@@ -434,6 +437,9 @@ _CARRIED = {
     "schedule_free_sgd": ("weight_sum", 0.0),
     "schedule_free_adam": ("weight_sum", 0.0),
 }
+
+# The number of a rule that is kept for each parameter, and what it is at first.
+_EACH = {"novograd": ("v", 0.0)}
 
 # Rules whose steps depend on how many came before.
 _COUNTING = frozenset(

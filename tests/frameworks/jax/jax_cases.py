@@ -9,7 +9,8 @@ import mdbopt.jax
 # these two float32 holds that factor, so that 1,000 steps do not add up what it would lose.
 LR, DECAY = 2.0**-10, 2.0**-3
 
-# Without rprop, whose updates optax 0.2.8 makes of the step sizes of the step before.
+# Without rprop, whose updates optax 0.2.8 makes of the step sizes of the step before, and prodigy,
+# which runs ever faster along gradients that do not depend on where it is.
 SAME_RULES = {
     "sgd": (mdbopt.jax.sgd(0.01), optax.sgd(0.01)),
     "momentum": (mdbopt.jax.sgd(0.01, momentum=0.9), optax.sgd(0.01, momentum=0.9)),

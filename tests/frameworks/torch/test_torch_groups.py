@@ -11,7 +11,7 @@ from mdbopt.torch._plan import Call, Plan
 updates = pytest.mark.parametrize(("name", "options"), UPDATES, ids=UPDATE_IDS)
 # Their steps depend on all parameters at once.
 TOGETHER = {"NormalizedGD", "AdaGradNorm", "HypergradientSGD", "HypergradientAdam", "OSGM"}
-TOGETHER |= {"DoG", "DoWG"}
+TOGETHER |= {"DoG", "DoWG", "Prodigy"}
 
 
 def calls_of(optimizer, params, monkeypatch):
