@@ -35,6 +35,8 @@ Updates take one fused pass over all parameters of all groups:
 `OSGM`                       hypergradients with AdaGrad, and steps back
 ===========================  ===================================================================
 
+`Groups` steps optimizers of several rules as one, with one norm, one loss scale and one skip.
+
 Searches need no step size, and evaluate the loss as often as they need: their `step` takes a
 closure, as that of `torch.optim.LBFGS` does. They are `Guarded`, `Box`, `Ellipsoid`, `Simplex` and
 `Backtracking`.
@@ -101,6 +103,7 @@ from mdbopt.torch._clipped import AGC
 from mdbopt.torch._distance import DoG, DoWG
 from mdbopt.torch._ftrl import FTRL
 from mdbopt.torch._gradient import SGD, NormalizedGD
+from mdbopt.torch._groups import Groups
 from mdbopt.torch._hypergradient import (
     OSGM,
     DiagonalHypergradient,
@@ -147,6 +150,7 @@ __all__ = [
     "DoG",
     "DoWG",
     "Ellipsoid",
+    "Groups",
     "Guarded",
     "HypergradientAdam",
     "HypergradientSGD",

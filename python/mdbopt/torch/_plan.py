@@ -224,6 +224,11 @@ class Plan:
             call.t += 1
         return taken
 
+    def check(self, grads: list[list[Any]]) -> None:
+        """Raise where a step would for what it is given; nothing is written."""
+        for call in self._calls:
+            call.step(grads, 1.0, True, 0.0, None)
+
     def fail(self, words: str) -> bool:
         """Tell the other shards of an error, by the call that they wait in; False without one."""
         for call in self._calls[:1]:
@@ -250,8 +255,7 @@ class Plan:
         """
         norm = None if self._calls else 0.0
         if len(self._calls) > 1:
-            for call in self._calls:  # nothing is written before everything is checked
-                call.step(grads, scale, True, max_norm, scalars)
+            self.check(grads)  # nothing is written before everything is checked
             if max_norm > 0.0 and not skip:
                 own = norm_of(chain.from_iterable(grads))
                 norm = Together(self._owner._execution["reducer"]).norm(own) / scale

@@ -353,23 +353,46 @@ class Update(torch.optim.Optimizer):
             if plan is not None and not scaled and scalars is None:
                 norm = plan.step_alone(max_norm)
             if norm is None:
-                grads = None if plan is None else plan.gradients()
-                if plan is None or grads is None:
-                    groups = self.param_groups
-                    grads = [[param.grad for param in group["params"]] for group in groups]
-                    plan = self._plan = self._planned(grads)
+                plan, grads = self._plan_of_step()
                 scale = _number_of(given.get("grad_scale"), 1.0)
                 skip = _number_of(given.get("found_inf"), 0.0) != 0.0
                 norm = plan.step(grads, scale, skip, max_norm, scalars)
         except Exception:
-            self._plan = None
-            for param in chain.from_iterable(group["params"] for group in self.param_groups):
-                if param.grad is not None:
-                    self._check_gradient(param, param.grad)
+            self._explain()
             raise
         if self.max_norm is not None and not skip:
             self.total_norm = norm
         return not skip
+
+    def _check_step(self) -> None:
+        """Raise where `_take` would for what it is given, before anything is written.
+
+        DTensors are checked by their own step.
+        """
+        if self._sharded is not None:
+            return
+        try:
+            plan, grads = self._plan_of_step()
+            plan.check(grads)
+        except Exception:
+            self._explain()
+            raise
+
+    def _explain(self) -> None:
+        """Forget the plan of a step that was refused; name a gradient that is the reason."""
+        self._plan = None
+        for param in chain.from_iterable(group["params"] for group in self.param_groups):
+            if param.grad is not None:
+                self._check_gradient(param, param.grad)
+
+    def _plan_of_step(self) -> tuple[Plan, list[list[Any]]]:
+        """Give the plan of the next step, made anew where it is another, and its gradients."""
+        plan = self._plan
+        grads = None if plan is None else plan.gradients()
+        if plan is None or grads is None:
+            grads = [[param.grad for param in group["params"]] for group in self.param_groups]
+            plan = self._plan = self._planned(grads)
+        return plan, grads
 
     def _planned(self, grads: list[list[Any]]) -> Plan:
         """Plan a step; other shards, if there are any, are told where that is not possible."""
