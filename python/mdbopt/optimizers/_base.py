@@ -16,7 +16,7 @@ from mdbopt.kernels._kernel import ROUNDINGS
 from mdbopt.optimizers import _argument_tree
 from mdbopt.optimizers._hints import unknown_option
 from mdbopt.optimizers._plan import Plan
-from mdbopt.optimizers._rows import Touched, refuse_unless_by_rows
+from mdbopt.optimizers._rows import Touched, why_not_by_rows
 from mdbopt.optimizers._state import OptimizerState, fresh, not_a_state, restored
 from mdbopt.optimizers._storage import EXACT, NOT_NEGATIVE, STATE_DTYPES
 
@@ -435,8 +435,9 @@ class Optimizer:
     def _touched(self, params: Any, grads: Any, state: OptimizerState, rows: Any) -> Touched:
         """Check the rows of a step."""
         if rows is not None:
-            rule = next(r for r in _core.rules() if r["name"] == self._rule())
-            refuse_unless_by_rows(self._where("rows"), rule, self._formats())
+            why_not = why_not_by_rows(self._rule(), self._formats())
+            if why_not is not None:
+                raise ValueError(f"{self._where('rows')}: expected None {why_not}")
         makes_up = self.decoupled and self._MAKES_UP
         label = type(self).__name__
         return Touched(label, rows, params, grads, state.t, state._row_t, makes_up)

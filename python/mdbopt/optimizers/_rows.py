@@ -8,26 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mdbopt import _core
 from mdbopt._arrays import Library
 from mdbopt.optimizers import _argument_tree
+from mdbopt.optimizers._storage import is_codes
 
 Rows = NDArray[np.int64]
 Keys = _argument_tree.Keys
 
 
-def refuse_unless_by_rows(where: str, rule: Mapping[str, Any], formats: Mapping[str, str]) -> None:
-    """Raise for a rule, or a format of its state, that steps whole arrays alone."""
+def why_not_by_rows(rule: str, formats: Mapping[str, str]) -> str | None:
+    """Say why a rule, or its state's format, steps whole arrays alone; None where it does not."""
+    sums = next(each for each in _core.rules() if each["name"] == rule)["sums"]
     # The product of NAdam's momenta is a sum by name: no element is in it.
-    if rule["sums"] and rule["name"] != "nadam":
-        raise ValueError(
-            f"{where}: expected None, since the rule {rule['name']!r} takes sums over whole arrays "
-            "or moves elements without a gradient"
+    if sums and rule != "nadam":
+        return (
+            f"since the rule {rule!r} takes sums over whole arrays or moves elements that have no "
+            "gradient"
         )
-    if any(kind in ("signed", "unsigned") for kind in formats.values()):
-        raise ValueError(
-            f"{where}: expected None with state_dtype='8bit', whose blocks of 256 elements have "
-            "one unit"
-        )
+    if any(map(is_codes, formats.values())):
+        return "with state_dtype='8bit', whose blocks of 256 elements have one unit"
+    return None
 
 
 def checked(where: str, given: Any, shape: tuple[int, ...]) -> Rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import chain
 from typing import Any, ClassVar
 
 import torch
@@ -24,6 +23,7 @@ from mdbopt.torch._hooks import (
 )
 from mdbopt.torch._parameters import arithmetic, checked_group, plain
 from mdbopt.torch._plan import Plan
+from mdbopt.torch._rows import check_sparse, is_sparse
 from mdbopt.torch._saved import fit_state, load_exactly
 from mdbopt.torch._sharded import Sharded, sharded
 from mdbopt.torch._together import Together
@@ -234,12 +234,15 @@ class Update(torch.optim.Optimizer):
             carried = name, float(number)
         return (t if self._counts(optimizer, group) else 0), carried
 
-    def _check_gradient(self, param: Any, grad: Any) -> None:
+    def _check_gradient(self, param: Any, grad: Any, optimizer: Any) -> None:
         """Raise for a gradient that no step can be taken with."""
-        if grad.layout is not torch.strided:
+        where = f"{self._label}: gradient of {self._name_of(param)}"
+        if is_sparse(grad):
+            check_sparse(where, param, grad, optimizer)
+        elif grad.layout is not torch.strided:
             raise RuntimeError(
-                f"{self._label}: gradient of {self._name_of(param)}: expected a dense gradient, "
-                f"got layout {grad.layout}; sparse gradients are not supported"
+                f"{where}: expected a dense gradient, or sparse rows of layout torch.sparse_coo, "
+                f"got layout {grad.layout}"
             )
 
     def _name_of(self, param: Any) -> str:
@@ -321,7 +324,8 @@ class Update(torch.optim.Optimizer):
             When a gradient does not fit its parameter, arrays share memory, or an option is out of
             its range. Nothing has been written then.
         RuntimeError
-            For a sparse gradient.
+            For a sparse gradient where the rule, or the place of the parameter, takes none, or that
+            is not of whole rows.
         """
         if get_eval_frame_callback() is not None or observed(self):
             return _step_with_hooks(self, *args, **kwargs)
@@ -381,15 +385,17 @@ class Update(torch.optim.Optimizer):
     def _explain(self) -> None:
         """Forget the plan of a step that was refused; name a gradient that is the reason."""
         self._plan = None
-        for param in chain.from_iterable(group["params"] for group in self.param_groups):
-            if param.grad is not None:
-                self._check_gradient(param, param.grad)
+        for group in self.param_groups:
+            optimizer = self._optimizer_of(group)
+            for param in group["params"]:
+                if param.grad is not None:
+                    self._check_gradient(param, param.grad, optimizer)
 
     def _plan_of_step(self) -> tuple[Plan, list[list[Any]]]:
         """Give the plan of the next step, made anew where it is another, and its gradients."""
         plan = self._plan
         grads = None if plan is None else plan.gradients()
-        if plan is None or grads is None:
+        if plan is None or grads is None or not plan.takes(grads):
             grads = [[param.grad for param in group["params"]] for group in self.param_groups]
             plan = self._plan = self._planned(grads)
         return plan, grads
