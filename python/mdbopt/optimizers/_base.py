@@ -446,7 +446,10 @@ class Optimizer:
         where = self._where("norm")
         if max_norm is None:
             raise ValueError(f"{where}: expected None without max_norm, which bounds it")
-        return real_value(where, norm)
+        value = real_value(where, norm)
+        if value < 0.0:
+            raise ValueError(f"{where}: expected a number >= 0, got {value}")
+        return value
 
     def _decay_of_step(self, weight_decay: Any, lr: Any, there: Mapping[str, Any]) -> Any:
         """Give the decay of a step as the core takes it; None is that of the options."""

@@ -36,6 +36,7 @@ Updates take one fused pass over all parameters of all groups:
 ===========================  ===================================================================
 
 `Groups` steps optimizers of several rules as one, with one norm, one loss scale and one skip.
+`Offload` has masters, state and arithmetic of any of them on the CPU, for parameters on a GPU.
 
 Searches need no step size, and evaluate the loss as often as they need: their `step` takes a
 closure, as that of `torch.optim.LBFGS` does. They are `Guarded`, `Box`, `Ellipsoid`, `Simplex` and
@@ -113,6 +114,7 @@ from mdbopt.torch._hypergradient import (
 from mdbopt.torch._laprop import ADOPT, LaProp
 from mdbopt.torch._magnitude_aware import MAdam
 from mdbopt.torch._mars import MARSAdamW, MARSLion
+from mdbopt.torch._offload import Offload
 from mdbopt.torch._rprop import Rprop
 from mdbopt.torch._schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from mdbopt.torch._searches import Backtracking, Box, Ellipsoid, Guarded, Simplex
@@ -161,6 +163,7 @@ __all__ = [
     "MAdam",
     "NAdam",
     "NormalizedGD",
+    "Offload",
     "RAdam",
     "RMSProp",
     "RMSprop",

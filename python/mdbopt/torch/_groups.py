@@ -149,7 +149,7 @@ class Groups(torch.optim.Optimizer):
             norm = norm_of(self._gradients()) / scale
             scaling["grad_scale"] = scale_within(scale, norm, self.max_norm)
         for member in self.members:
-            _step_scaled(member, scaling, loss)
+            step_scaled(member, scaling, loss)
         if norm is not None:
             self.total_norm = norm
         return loss
@@ -248,7 +248,7 @@ def _checked(members: Any) -> list[Update]:
     return listed
 
 
-def _step_scaled(member: Update, scaling: dict[str, Any], loss: Any) -> None:
+def step_scaled(member: Update, scaling: dict[str, Any], loss: Any) -> None:
     """Step a member as a GradScaler does; gradients are divided by a scale, or it is skipped."""
     member.__dict__.update(scaling)
     try:
