@@ -175,6 +175,7 @@ class OnOneDevice final : public DeviceOptimizer {
     }
     p.sign = step.maximize ? -1.0 : 1.0;
     p.max_norm = step.max_norm;
+    p.clipped = step.clipped;
     p.seed = step.seed;
     p.grad_scale = step.grad_scale;
     p.lr = step.lr;

@@ -209,8 +209,8 @@ void Updater::step_on_device(Dtype dtype, std::span<const Job> jobs, const Call&
   step.seed = options_.seed;
   step.max_norm = call.norm ? 0.0 : call.max_norm;
   step.grad_scale = call.grad_scale_there;
-  step.grad_scale.value =
-      call.norm ? call.grad_scale / clip::factor(*call.norm, call.max_norm) : call.grad_scale;
+  step.clipped = call.norm ? clip::factor(*call.norm, call.max_norm) : 1.0;
+  step.grad_scale.value = call.grad_scale;
   step.found_inf = call.found_inf_there;
   step.lr = call.lr_there;
   step.lr.value = jobs.empty() ? 0.0 : jobs.front().lr;

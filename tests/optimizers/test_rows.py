@@ -295,6 +295,31 @@ def test_arrays_of_any_rows(view):
     assert same(np.ascontiguousarray(x), dense)
 
 
+def test_what_else_a_step_takes():
+    """A rate and a decay of each array, an image of the parameters, a scale, decay by lr_max."""
+    x, y = table(dtype=np.float32), table(dtype=np.float32)[[4, 9]]
+    image, own = np.zeros((ROWS, WIDTH), np.uint16), np.zeros((2, WIDTH), np.uint16)
+    optimizer = mdbopt.AdamW(0.1, weight_decay=0.3, decay="independent", maximize=True)
+    g = gradient(3, [4, 9], np.float32)
+    options = {"lr": [0.05], "weight_decay": [0.2], "grad_scale": 4.0}
+    optimizer.step([x], [g], optimizer.init([x]), rows=[[4, 9]], copy=[image], **options)
+    optimizer.step([y], [g], optimizer.init([y]), copy=[own], **options)
+    assert same(x[[4, 9]], y)
+    assert same(image[[4, 9]], own)
+    assert np.flatnonzero(image.any(axis=1)).tolist() == [4, 9]
+    assert same(np.delete(x, [4, 9], 0), np.delete(table(dtype=np.float32), [4, 9], 0))
+
+
+def test_made_up_decay_follows_the_decay_of_the_step():
+    x = np.ones((3, 2))
+    optimizer = mdbopt.SGD(0.5, weight_decay=0.1, decay="independent")
+    state = optimizer.init(x)
+    for _ in range(2):
+        optimizer.step(x, np.zeros((1, 2)), state, rows=[0], lr=0.25)
+    optimizer.step(x, np.zeros((1, 2)), state, rows=[1], lr=0.25)
+    assert np.allclose(x[:, 0], [0.95**2, 0.95**3, 1.0])
+
+
 def test_no_rows_are_a_step():
     optimizer, x = mdbopt.AdamW(), table()
     state = optimizer.init(x)
@@ -404,7 +429,7 @@ def test_refused_trees_of_rows(rows, words):
 @pytest.mark.parametrize("name", WHOLE)
 def test_rules_of_whole_arrays_are_refused(name):
     optimizer, x = CASES[name].make(), table()
-    with pytest.raises(ValueError, match="rows: expected None, since the rule"):
+    with pytest.raises(ValueError, match="rows: expected None since the rule"):
         optimizer.step(x, gradient(1, [0]), optimizer.init(x), rows=[0])
 
 
