@@ -65,6 +65,9 @@ elsewhere. Every update takes
 * ``foreach``, ``fused``, ``capturable``: taken from calls that were written for torch.optim, where
   they choose an implementation; here there is the one, which is fused.
 
+Sparse gradients, as of an embedding with ``sparse=True``, step their rows alone, where a rule has
+no sums over tensors; see ``rows`` of `mdbopt.optimizers.AdamW.step`.
+
 States have the names that torch.optim gives them, so ``load_state_dict`` reads its AdamW, Adam,
 SGD, RMSprop, Adagrad, Adadelta, Rprop, NAdam, RAdam and Adamax, and continues where they stopped.
 They are float32 for bfloat16 and float16 parameters, or in the format of ``state_dtype``, also when

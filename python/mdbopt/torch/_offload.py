@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -113,7 +114,6 @@ class Offload(torch.optim.Optimizer):
         self._transfers = transfers
         self._device: Any = None
         self._buckets: list[tuple[dict[str, Any], Bucket, Update]] = []
-        self._hooks: list[Any] = []
         self._arrived: dict[int, None] = {}  # buckets in the order of their first gradient
         self.max_norm = max_norm
         self.total_norm: Any = None
@@ -175,21 +175,31 @@ class Offload(torch.optim.Optimizer):
             yield bucket, inner
 
     def _hook(self, number: int, bucket: Bucket) -> None:
+        """Have gradients fetched as the backward pass has them, for as long as this lives."""
+        owner = weakref.ref(self)
+
         def arrived(k: int) -> Callable[[Any], None]:
             def fetch(param: Any) -> None:
-                if param.grad.layout is not torch.strided:
-                    return  # which the step refuses
-                bucket.fetch(k, param.grad)
-                self._arrived.setdefault(number)
-                if self._free:
-                    param.grad = None
-                    bucket.release(k)
+                if (living := owner()) is not None:
+                    living._fetch(number, k, param)
 
             return fetch
 
         for k, param in enumerate(bucket.params):
             if param.requires_grad:
-                self._hooks.append(param.register_post_accumulate_grad_hook(arrived(k)))
+                hook = param.register_post_accumulate_grad_hook(arrived(k))
+                weakref.finalize(self, hook.remove)
+
+    def _fetch(self, number: int, k: int, param: Any) -> None:
+        """Begin to copy the gradient of the k-th parameter of a bucket."""
+        if param.grad.layout is not torch.strided:
+            return  # which the step refuses
+        bucket = self._buckets[number][1]
+        bucket.fetch(k, param.grad)
+        self._arrived.setdefault(number)
+        if self._free:
+            param.grad = None
+            bucket.release(k)
 
     @property
     def state(self) -> Any:

@@ -1,6 +1,7 @@
 """Masters, states and arithmetic on the host: the steps of the optimizer itself, however late."""
 
 import copy
+import gc
 import io
 import pickle
 
@@ -300,6 +301,18 @@ def test_parameters_count_their_versions():
     before = model[0].weight._version
     optimizer.step(lambda: loss)
     assert model[0].weight._version > before
+
+
+def test_it_leaves_no_hooks():
+    model, late = network(), Late()
+    optimizer = mdbopt.torch.Offload(model.parameters(), mdbopt.torch.SGD, transfers=late)
+    backward(model, 0)
+    assert len(late.coming) == 4
+    del optimizer
+    gc.collect()
+    backward(model, 0)
+    assert len(late.coming) == 4
+    assert not any(p._post_accumulate_grad_hooks for p in model.parameters())
 
 
 def test_added_groups():
