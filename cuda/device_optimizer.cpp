@@ -199,6 +199,7 @@ class OnOneDevice final : public DeviceOptimizer {
     p.grad_scale_scalar = static_cast<std::uint32_t>(step.grad_scale_scalar);
     p.sign = step.maximize ? -1.0 : 1.0;
     p.max_norm = step.max_norm;
+    p.clipped = step.clipped;
     p.seed = step.seed;
     p.grad_scale = step.grad_scale;
     p.lr = step.lr;

@@ -35,6 +35,7 @@ struct Preparing {
   } carried[kMaxSums];
   double sign;  // −1 maximises
   double max_norm;
+  double clipped;  // where max_norm is 0
   std::uint64_t seed;
   DeviceNumber grad_scale, lr, found_inf;
 };

@@ -46,7 +46,7 @@ __device__ inline bool begin_step(const Preparing& p, double* scalars) {
   }
   if (p.t_scalar < kMaxScalars) scalars[p.t_scalar] = static_cast<double>(r.t);
   if (p.grad_scale_scalar < kMaxScalars) {
-    const double clipped = bounds ? clip::factor(r.total, p.max_norm) : 1.0;
+    const double clipped = bounds ? clip::factor(r.total, p.max_norm) : p.clipped;
     scalars[p.grad_scale_scalar] = p.sign * clipped / grad_scale;
   }
   for (std::uint32_t k = 0; k < p.sum_count; ++k) r.results.sums[k] = 0.0;

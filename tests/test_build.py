@@ -19,8 +19,9 @@ API = {"<description>", "<dtype>", "<error>", "<launch>", "<tensor>"}
 HOST = API | {"backend", "layout", "fold"}
 ARROWS = {
     "half": {"fold"},
+    "power": {"fold"},
     "rule": {"<description>", "fold", "<dtype>", "half"},
-    "rules/": {"rule", "rules/"},
+    "rules/": {"power", "rule", "rules/"},
     "rules": {"rules/"},
     "<dtype>": set(),
     "<description>": {"<dtype>"},
@@ -62,7 +63,7 @@ ARROWS = {
     | {"<options>", "<search>"}
     | {"<execution>", "check", "program", "group_sum", "launch", "device", "partition", "runner"}
     | {"reduction", "rules", "search/"},
-    "update/": HOST | {"<updater>"} | {"half", "launch", "device", "reduction", "update/"},
+    "update/": HOST | {"<updater>"} | {"half", "launch", "device", "power", "reduction", "update/"},
     "bind/": HOST - {"backend", "fold"}
     | {"<options>", "<reducer>", "<updater>"}
     | {"block_codes", "check", "format", "half", "launch", "device", "opening", "reduction"}

@@ -56,7 +56,7 @@ std::string Path::below(const std::string& root) const {
 }
 
 const std::string& Leaves::name_of(std::size_t tree) const {
-  static const std::string others[] = {"lr", "copy", "state.low", "weight_decay"};
+  static const std::string others[] = {"lr", "copy", "state.low", "weight_decay", "rows"};
   const std::size_t count = trees_->names.size();
   return tree < count ? trees_->names[tree] : others[tree - count];
 }
@@ -83,6 +83,7 @@ Leaves::Nodes Leaves::roots() const {
   nodes.copy() = given(trees_->copy);
   nodes.low() = given(trees_->low);
   nodes.decay() = given(trees_->decay);
+  nodes.rows() = given(trees_->rows);
   return nodes;
 }
 
@@ -102,6 +103,8 @@ void Leaves::read_all() {
   layouts_.clear();
   axes_.clear();
   decays_.clear();
+  leaf_numbers_.clear();
+  leaf_count_ = 0;
   fingerprints_.clear();
   remembered_.clear();
   where_ = {};
@@ -284,6 +287,7 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
   }
   first_ = false;
   const Dtype dtype = parameter.view.tensor.dtype;
+  read_rows(nodes.rows());
   bool walked = true;
   for (std::size_t k = 0; k < count; ++k) {
     if (k > 0) look(found_[k], nodes.at[k], k, path, where_, dtype);
@@ -314,18 +318,31 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
   if (nodes.decay() != nullptr) decay = number(nodes.decay(), tree_of(kDecay), path);
   job.variant = group_of(opened ? arithmetic_dtype(dtype) : dtype, decay);
   if (device_ >= 0 && job.variant > 0) refuse_group(job.variant, path);
+  if (by_rows_) {
+    check_rows(path);
+    add_rows(path, job, decay, walked, opened);
+  } else {
+    add_job(path, job, walked, opened);
+  }
+  ++leaf_count_;
+  decays_.push_back(decay);
+  if (recallable_) remember(nodes);
+  if (counts_versions(nodes.at[0])) counting_versions.push_back(nodes.at[0]);
+}
+
+void Leaves::add_job(const Path& path, Job job, bool walked, bool opened) {
   if (walked && !opened) {
-    for (std::size_t k = 0; k < count; ++k) pointers_.push_back(found_[k].view.tensor.data);
-    if (rates.given) job.step_sizes = rates.view.tensor.data;
-    if (copy.given) job.copy = copy.view.tensor.data;
+    for (std::size_t k = 0; k < rule_->stream_count; ++k) {
+      pointers_.push_back(found_[k].view.tensor.data);
+    }
+    if (found_[tree_of(kRates)].given) job.step_sizes = found_[tree_of(kRates)].view.tensor.data;
+    if (found_[tree_of(kCopy)].given) job.copy = found_[tree_of(kCopy)].view.tensor.data;
   } else {
     arrange(path, job, opened);
   }
   jobs.push_back(job);
-  decays_.push_back(decay);
+  leaf_numbers_.push_back(leaf_count_);
   elements += job.size;
-  if (recallable_) remember(nodes);
-  if (counts_versions(nodes.at[0])) counting_versions.push_back(nodes.at[0]);
 }
 
 // All arrays of a device share a dtype and a decay.

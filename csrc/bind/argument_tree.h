@@ -36,6 +36,10 @@ struct ArgumentTrees {
   std::vector<std::string> names;  // of params, grads and the state's streams
   std::vector<pybind11::object> roots;
   pybind11::object lr, copy, decay;  // None when absent
+  // For each of the params the runs of rows that are stepped, an array of int64 with a Run in each row, or
+  // None where all are; gradients have those rows alone. Checked, but for the gradients. None when absent.
+  pybind11::object rows;
+  double one_decay = 0.0;  // of all params, where `decay` is absent
   // Of the streams, where it is not that of the dtype; how what they store is rounded; and the low bits of
   // the params, a tree as those of the state.
   std::vector<Format> formats;
@@ -52,6 +56,11 @@ struct ArgumentTrees {
       return is_codes(format) || format == Format::kRemainder;
     });
   }
+};
+
+// Rows one behind the other, from `first` on: where their gradients begin, and the steps they missed.
+struct Run {
+  std::int64_t first, gradient, count, missed;
 };
 
 // An array of a leaf; its memory is the owner's.
@@ -108,7 +117,7 @@ class Leaves {
  private:
   struct Nodes;
   // What comes beside the rule's streams, by place behind them.
-  enum Beside : std::size_t { kRates, kCopy, kLow, kDecay };
+  enum Beside : std::size_t { kRates, kCopy, kLow, kDecay, kRows };
   std::size_t tree_of(Beside beside) const { return rule_->stream_count + beside; }
   // The memory of one array, and which it is: the tree-th of a leaf.
   struct Range {
@@ -133,6 +142,13 @@ class Leaves {
   void visit_sequence(Nodes nodes, const Path& path, Py_ssize_t size);
   void visit_dict(const Nodes& nodes, const Path& path);
   void leaf(const Nodes& nodes, const Path& path);
+  void add_job(const Path& path, Job job, bool walked, bool opened);
+  void add_rows(const Path& path, const Job& job, const std::optional<double>& decay, bool walked,
+                bool opened);
+  void check_rows(const Path& path) const;
+  void read_rows(PyObject* node);
+  // What an array of a leaf has; of gradients, the rows that are given.
+  std::vector<std::int64_t> shape_of(std::size_t tree, const Found& parameter) const;
   void look(Found& found, pybind11::handle object, std::size_t tree, const Path& path,
             CallStream& where, Dtype dtype);
   void convert(Found& found, pybind11::handle object, std::size_t tree, const Path& path,
@@ -170,6 +186,11 @@ class Leaves {
   std::string named(const Range& range) const;
   [[noreturn]] void overlapping(const Range& a, const Range& b) const;
 
+  std::span<const Run> runs_;  // of the leaf that is being read
+  bool by_rows_ = false;       // whether it has any, of so many rows
+  std::int64_t rows_ = 0;
+  std::vector<std::size_t> leaf_numbers_;  // by job
+  std::size_t leaf_count_ = 0;
   const Description* rule_ = nullptr;
   const ArgumentTrees* trees_ = nullptr;
   Accepted accepted_;

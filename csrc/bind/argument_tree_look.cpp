@@ -106,8 +106,11 @@ bool Leaves::fits(const Found& found, std::size_t tree, const Found& parameter) 
     const auto axes = axes_of_codes(parameter.view.tensor.size);
     return view.rank == 2 && std::equal(axes.begin(), axes.end(), view.shape);
   }
-  return view.rank == parameter.view.rank &&
-         std::equal(view.shape, view.shape + view.rank, parameter.view.shape);
+  const auto same = [&](int from) {
+    return view.rank == parameter.view.rank &&
+           std::equal(view.shape + from, view.shape + view.rank, parameter.view.shape + from);
+  };
+  return by_rows_ && tree == kGrads ? same(1) && view.shape[0] == rows_ : same(0);
 }
 
 void Leaves::refuse(const Found& found, std::size_t tree, const Found& parameter,
@@ -130,21 +133,29 @@ void Leaves::refuse(const Found& found, std::size_t tree, const Found& parameter
     throw TypeError(named(tree, path) + ": a bfloat16 copy needs float32 parameters, got " +
                     info(dtype).name);
   }
-  if (wanted == Dtype::kUint8) {
-    const auto axes = axes_of_codes(parameter.view.tensor.size);
-    if (rank != 2 || !std::equal(axes.begin(), axes.end(), shape)) {
-      throw Error(named(tree, path) + " has shape " + in_words(shape, rank) + ", expected " +
-                  in_words(axes.data(), 2) + ", blocks of codes for the " +
-                  std::to_string(parameter.view.tensor.size) + " elements of " +
-                  path.below(name_of(0)));
+  const std::vector<std::int64_t> needed = shape_of(tree, parameter);
+  if (!std::equal(shape, shape + rank, needed.begin(), needed.end())) {
+    std::string why = " (as " + path.below(name_of(0)) + ")";
+    if (wanted == Dtype::kUint8) {
+      why = ", blocks of codes for the " + std::to_string(parameter.view.tensor.size) +
+            " elements of " + path.below(name_of(0));
+    } else if (by_rows_ && tree == kGrads) {
+      why = ", a row for each of " + path.below(name_of(tree_of(kRows)));
     }
-  } else if (rank != parameter.view.rank ||
-             !std::equal(shape, shape + rank, parameter.view.shape)) {
     throw Error(named(tree, path) + " has shape " + in_words(shape, rank) + ", expected " +
-                in_words(parameter.view.shape, parameter.view.rank) + " (as " +
-                path.below(name_of(0)) + ")");
+                in_words(needed.data(), static_cast<int>(needed.size())) + why);
   }
   throw Error(named(tree, path) + " is read-only, expected a writable array");
+}
+
+std::vector<std::int64_t> Leaves::shape_of(std::size_t tree, const Found& parameter) const {
+  if (expected(tree, parameter.view.tensor.dtype) == Dtype::kUint8) {
+    const auto axes = axes_of_codes(parameter.view.tensor.size);
+    return {axes.begin(), axes.end()};
+  }
+  std::vector<std::int64_t> shape(parameter.view.shape, parameter.view.shape + parameter.view.rank);
+  if (by_rows_ && tree == kGrads) shape[0] = rows_;
+  return shape;
 }
 
 // What a format asks of a parameter, and of its own array.

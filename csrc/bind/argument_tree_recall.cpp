@@ -15,7 +15,7 @@ constexpr int kDeepest = 100;
 bool Leaves::recall_all() {
   const Nodes nodes = roots();
   const bool one_rate = nodes.lr() != nullptr && is_number(nodes.lr());
-  if (!can_recall_ || !one_rate || nodes.copy() != nullptr) return false;
+  if (!can_recall_ || !one_rate || nodes.copy() != nullptr || nodes.rows() != nullptr) return false;
   const bool decays = nodes.decay() != nullptr;
   if (!decays_.empty() && decays_.front().has_value() != decays) return false;
   const double lr = PyFloat_AsDouble(nodes.lr());
@@ -142,7 +142,7 @@ void Leaves::remember(const Nodes& nodes) {
     remembered_.push_back(nodes.at[k]);
   }
   recallable_ = recallable_ && nodes.lr() != nullptr && is_number(nodes.lr()) &&
-                nodes.copy() == nullptr && nodes.low() == nullptr;
+                nodes.copy() == nullptr && nodes.low() == nullptr && nodes.rows() == nullptr;
 }
 
 }  // namespace mdbopt::bind

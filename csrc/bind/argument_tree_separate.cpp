@@ -147,7 +147,7 @@ void Leaves::check_separate() {
 
 // The range's name, by a walk to its leaf.
 std::string Leaves::named(const Range& range) const {
-  std::size_t left = range.leaf;
+  std::size_t left = leaf_numbers_[range.leaf];
   std::string found;
   const auto find = [&](const auto& self, py::handle node, py::handle grad,
                         const Path& path) -> bool {

@@ -5,7 +5,7 @@
 
 namespace mdbopt::bind {
 
-inline constexpr std::size_t kMostTrees = kMaxStreams + 4;
+inline constexpr std::size_t kMostTrees = kMaxStreams + 5;
 inline constexpr std::size_t kGrads = 1;
 
 inline bool is_sequence(PyObject* node) { return PyList_Check(node) || PyTuple_Check(node); }
@@ -32,7 +32,8 @@ struct Leaves::Nodes {
   PyObject*& copy() { return at[count + 1]; }
   PyObject*& low() { return at[count + 2]; }
   PyObject*& decay() { return at[count + 3]; }
-  std::size_t trees() const { return count + 4; }
+  PyObject*& rows() { return at[count + 4]; }
+  std::size_t trees() const { return count + 5; }
   // Whether a tree may hold a number for all below it.
   bool spreads(std::size_t tree) const { return tree == count || tree == count + 3; }
   // An array's own code runs while it is read, and may take others out of their lists: what is being
@@ -47,6 +48,7 @@ struct Leaves::Nodes {
   PyObject* copy() const { return at[count + 1]; }
   PyObject* low() const { return at[count + 2]; }
   PyObject* decay() const { return at[count + 3]; }
+  PyObject* rows() const { return at[count + 4]; }
 };
 
 }  // namespace mdbopt::bind

@@ -115,7 +115,7 @@ struct Update::Borrow {
   ~Borrow() {
     owner.leaves_.release();
     owner.trees_.roots[0] = owner.trees_.roots[1] = py::object();
-    owner.trees_.lr = owner.trees_.copy = owner.trees_.decay = py::object();
+    owner.trees_.lr = owner.trees_.copy = owner.trees_.decay = owner.trees_.rows = py::object();
   }
 };
 
@@ -129,15 +129,31 @@ void Update::configure(const py::dict& options) {
 py::object Update::step(const py::object& params, const py::object& grads, const py::object& lr,
                         double grad_scale, bool skip, double max_norm, const py::object& copy,
                         const py::object& scalars, const py::object& there,
-                        const py::object& weight_decay) {
+                        const py::object& weight_decay, const std::optional<double>& norm,
+                        const py::object& rows) {
   const Alone alone(busy_, trees_.optimizer);
+  trees_.rows = rows;
   try {
     return stepped(params, grads, lr, grad_scale, skip, max_norm, copy, scalars, there,
-                   weight_decay);
+                   weight_decay, norm);
   } catch (const std::exception& error) {
     updater_.fail(error.what(), max_norm > 0.0);
     throw;
   }
+}
+
+double Update::norm(const py::object& params, const py::object& grads, double grad_scale,
+                    const py::object& rows) {
+  const Alone alone(busy_, trees_.optimizer);
+  const Borrow borrowed{*this};
+  trees_.roots[0] = params;
+  trees_.roots[1] = grads;
+  trees_.lr = py::float_(0.0);
+  trees_.copy = trees_.decay = py::none();
+  trees_.rows = rows;
+  read();
+  const py::gil_scoped_release release;
+  return updater_.norm(leaves_.groups, leaves_.jobs, grad_scale, leaves_.location());
 }
 
 py::object Update::step_again(std::span<const char* const> gradients, std::span<const double> rates,
@@ -163,16 +179,19 @@ py::dict Update::numbers() {
 py::object Update::stepped(const py::object& params, const py::object& grads, const py::object& lr,
                            double grad_scale, bool skip, double max_norm, const py::object& copy,
                            const py::object& scalars, const py::object& there,
-                           const py::object& weight_decay) {
+                           const py::object& weight_decay,
+                           const std::optional<double>& norm_of_all) {
   const Borrow borrowed{*this};
   trees_.roots[0] = params;
   trees_.roots[1] = grads;
   trees_.lr = lr;
   trees_.copy = copy;
   trees_.decay = weight_decay.is_none() ? decays_ : weight_decay;
+  trees_.one_decay = updater_.one_decay();
   read();
   if (skip) return py::bool_(false);
   Updater::Call call{grad_scale, max_norm, leaves_.location()};
+  call.norm = norm_of_all;
   check_cpu_options(trees_.optimizer, updater_.options().execution, call.location,
                     "None for parameters");
   std::vector<Borrowed> numbers;
@@ -184,7 +203,8 @@ py::object Update::stepped(const py::object& params, const py::object& grads, co
   }
   const CallStream before = std::exchange(at_, leaves_.where());
   DeviceArray norm_there;
-  if (max_norm > 0.0 && !call.location.on_cpu() && !device_library().capturing(call.location)) {
+  if (max_norm > 0.0 && !call.norm && !call.location.on_cpu() &&
+      !device_library().capturing(call.location)) {
     norm_there.memory = std::make_shared<DeviceMemory>(call.location, sizeof(double));
   }
   double norm = 0.0;
@@ -195,7 +215,9 @@ py::object Update::stepped(const py::object& params, const py::object& grads, co
     norm = updater_.step(leaves_.groups, leaves_.jobs, call);
   }
   count_versions(leaves_.counting_versions);
-  if (max_norm > 0.0 && call.location.on_cpu()) return py::float_(norm);
+  if (max_norm > 0.0 && (call.norm || call.location.on_cpu())) {
+    return py::float_(call.norm.value_or(norm));
+  }
   if (norm_there.memory == nullptr) return py::bool_(true);
   updater_.copy_norm(norm_there.memory->data());
   return py::module_::import("mdbopt._arrays")
@@ -263,7 +285,9 @@ void bind_update(py::module_& module) {
   update.def("configure", &Update::configure, "options"_a)
       .def("step", &Update::step, "params"_a, "grads"_a, "lr"_a, "grad_scale"_a, "skip"_a,
            "max_norm"_a, "copy"_a, "scalars"_a = py::none(), "there"_a = py::none(),
-           "weight_decay"_a = py::none())
+           "weight_decay"_a = py::none(), "norm"_a = py::none(), "rows"_a = py::none())
+      .def("norm", &Update::norm, "params"_a, "grads"_a, "grad_scale"_a = 1.0,
+           "rows"_a = py::none())
       .def_property(
           "t", [](Update& self) { return self.updater().t(); },
           [](Update& self, std::uint64_t t) { self.updater().set_t(t); })

@@ -26,7 +26,12 @@ class Update {
   pybind11::object step(const pybind11::object& params, const pybind11::object& grads,
                         const pybind11::object& lr, double grad_scale, bool skip, double max_norm,
                         const pybind11::object& copy, const pybind11::object& scalars,
-                        const pybind11::object& there, const pybind11::object& weight_decay);
+                        const pybind11::object& there, const pybind11::object& weight_decay,
+                        const std::optional<double>& norm, const pybind11::object& rows);
+
+  // The norm of the gradients, divided by their scale; nothing is written.
+  double norm(const pybind11::object& params, const pybind11::object& grads, double grad_scale,
+              const pybind11::object& rows);
 
   // A step like the last one, on the same tensors of PyTorch; see Leaves::read_again. Empty, with
   // nothing changed, where it has to be read anew. `params` are told that they were written.
@@ -49,7 +54,7 @@ class Update {
                            const pybind11::object& lr, double grad_scale, bool skip,
                            double max_norm, const pybind11::object& copy,
                            const pybind11::object& scalars, const pybind11::object& there,
-                           const pybind11::object& weight_decay);
+                           const pybind11::object& weight_decay, const std::optional<double>& norm);
   void round_as(const pybind11::dict& options);
   void read();
   bool list_trees();

@@ -8,6 +8,7 @@
 
 #include <limits>
 
+#include "../base/power.h"
 #include "../engine/rule.h"
 
 namespace mdbopt::MDBOPT_ISA {
@@ -16,15 +17,6 @@ namespace mdbopt::MDBOPT_ISA {
 template <class Real>
 MDBOPT_INLINE Real in_range(double x) {
   return static_cast<Real>(min(x, static_cast<double>(std::numeric_limits<Real>::max())));
-}
-
-// base^t by squaring, t a whole number: the same bits whatever the mathematics library.
-MDBOPT_HOST_DEVICE inline __attribute__((always_inline)) double power(double base, double t) {
-  double result = 1.0;
-  for (auto left = static_cast<std::uint64_t>(t); left > 0; left /= 2, base *= base) {
-    if (left % 2 == 1) result *= base;
-  }
-  return result;
 }
 
 // A first-order update: x is read and written, g read.

@@ -42,6 +42,7 @@ struct DeviceStep {
   bool maximize;
   std::uint64_t seed;
   double max_norm;
+  double clipped;  // what gradients are multiplied by where max_norm is 0, besides
   DeviceNumber grad_scale;
   DeviceNumber lr;  // of all jobs where `one_lr`, else each has its own
   bool one_lr;

@@ -106,8 +106,8 @@ void Updater::set_scalar(const std::string& name, double value) {
   values_[scalar] = value;
 }
 
-double Updater::norm(std::span<const Group> groups, std::span<const Job> jobs,
-                     double grad_scale) const {
+double Updater::norm(std::span<const Group> groups, std::span<const Job> jobs, double grad_scale,
+                     const Location& location) const {
   static const std::size_t rule = find_rule("norm");
   thread_local std::vector<Job> gradients;
   thread_local std::vector<Variant> variants;
@@ -121,10 +121,12 @@ double Updater::norm(std::span<const Group> groups, std::span<const Job> jobs,
   double scale = 1.0;
   for (const Group& group : groups) variants.push_back({group.dtype, &scale});
   double sums[kMaxSums];
-  launch(rule, variants, gradients, sums, options_.execution);
+  Execution execution = options_.execution;
+  execution.location = location;
+  launch(rule, variants, gradients, sums, execution);
   if (const double again = clip::second_scale(sums[0], sums[1]); again != 0.0) {
     scale = again;
-    launch(rule, variants, gradients, sums, options_.execution);
+    launch(rule, variants, gradients, sums, execution);
   }
   return clip::total(sums[0], scale, grad_scale);
 }
@@ -220,7 +222,8 @@ void Updater::launch_each(std::span<const Group> groups, std::span<const Job> jo
 double Updater::step_on_cpu(std::span<const Group> groups, std::span<const Job> jobs,
                             const Call& call) {
   const bool bounds = call.max_norm > 0.0;
-  const double total = bounds ? norm(groups, jobs, call.grad_scale) : 0.0;
+  double total = 0.0;
+  if (bounds) total = call.norm ? *call.norm : norm(groups, jobs, call.grad_scale, call.location);
   const double clipped = bounds ? clip::factor(total, call.max_norm) : 1.0;
   const double sign = options_.maximize ? -1.0 : 1.0;
   values_[grad_scale_scalar_] = sign * clipped / call.grad_scale;
@@ -258,8 +261,9 @@ void Updater::step_on_device(Dtype dtype, std::span<const Job> jobs, const Call&
   step.carried = carried;
   step.maximize = options_.maximize;
   step.seed = options_.seed;
-  step.max_norm = call.max_norm;
+  step.max_norm = call.norm ? 0.0 : call.max_norm;
   step.grad_scale = call.grad_scale_there;
+  step.clipped = call.norm ? clip::factor(*call.norm, call.max_norm) : 1.0;
   step.grad_scale.value = call.grad_scale;
   step.found_inf = call.found_inf_there;
   step.lr = call.lr_there;
@@ -270,7 +274,7 @@ void Updater::step_on_device(Dtype dtype, std::span<const Job> jobs, const Call&
   Execution execution = options_.execution;
   execution.location = call.location;
   device_optimizer_->step(step, execution);
-  count_traffic(options_.rule, dtype, jobs, call.max_norm > 0.0);
+  count_traffic(options_.rule, dtype, jobs, step.max_norm > 0.0);
 }
 
 // t and the numbers go where the arrays are, the first time and when they change their device.

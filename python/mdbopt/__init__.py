@@ -16,6 +16,8 @@ from mdbopt._core import __version__
 from mdbopt.kernels._backends import backends
 from mdbopt.kernels._rules import rules
 from mdbopt.optimizers import *  # noqa: F403
+from mdbopt.optimizers._groups import Groups, groups
+from mdbopt.optimizers._groups_state import GroupsState
 from mdbopt.optimizers._state import OptimizerState
 from mdbopt.searches import (
     Backtracking,
@@ -44,6 +46,8 @@ __all__ = [
     "CrossValidation",
     "Diagnosis",
     "Ellipsoid",
+    "Groups",
+    "GroupsState",
     "Guarded",
     "MinimizeResult",
     "OptimizerState",
@@ -55,6 +59,7 @@ __all__ = [
     "cross_validate",
     "cuda",
     "diagnose",
+    "groups",
     "kernels",
     "methods",
     "minimize",

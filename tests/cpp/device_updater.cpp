@@ -130,6 +130,24 @@ void huge_gradients_are_clipped(const Location& location) {
   }
 }
 
+void a_norm_is_given_on_both_sides(const Location& location) {
+  const std::size_t rule = mdbopt::find_rule("adam");
+  const Both both(rule, Dtype::kFloat32, location);
+  Updater on_cpu(options_of(rule, false));
+  Updater on_device(options_of(rule, false));
+  const Updater::Group group{Dtype::kFloat32};
+  const auto here = both.jobs(both.here_at, 0.25, false);
+  const auto there = both.jobs(both.there_at, 0.25, false);
+  const double norm = on_cpu.norm({&group, 1}, here, 3.0, {});
+  CHECK_BITS(on_device.norm({&group, 1}, there, 3.0, location), norm);
+  Updater::Call call{3.0, norm / 7.0};
+  call.norm = norm;
+  on_cpu.step(Dtype::kFloat32, here, call);
+  call.location = location;
+  on_device.step(Dtype::kFloat32, there, call);
+  both.check_same("a norm that is given");
+}
+
 void numbers_are_read_when_the_step_runs(const Location& location) {
   const std::size_t rule = mdbopt::find_rule("adam");
   const Both both(rule, Dtype::kFloat32, location);
@@ -187,6 +205,7 @@ int main(int count, char**) {
   const Location location{0, nullptr};
   every_update(location, brief);
   huge_gradients_are_clipped(location);
+  a_norm_is_given_on_both_sides(location);
   numbers_are_read_when_the_step_runs(location);
   numbers_move_with_the_arrays(location);
   CHECK_EQUAL(mdbopt::device_library().allocated(0), std::size_t{0});

@@ -231,6 +231,20 @@ void norms_are_bounded() {
   CHECK(bounded({}, 1.0).empty());
 }
 
+void a_norm_that_is_given_takes_the_place_of_theirs() {
+  Updater::Call call{2.0, 1.0};
+  for (double norm : {5.0, 0.5}) {
+    call.norm = norm;
+    Updater updater(options_of("sgd"));
+    Arrays arrays({6.0, 8.0});
+    CHECK_BITS(updater.step(Dtype::kFloat64, arrays.jobs(1.0), call), norm);
+    CHECK_BITS(arrays.x()[1], norm > 1.0 ? bounded({6.0, 8.0}, 1.0, 2.0)[1] : -4.0);
+  }
+  const Updater updater(options_of("sgd"));
+  const Updater::Group group{Dtype::kFloat64};
+  CHECK_BITS(updater.norm({&group, 1}, Arrays({6.0, 8.0}).jobs(), 2.0, {}), 5.0);
+}
+
 void squares_out_of_range_are_bounded() {
   const double largest = std::numeric_limits<double>::max();
   for (double size : {1e155, 1e200, 1e300, largest / 8.0}) {
@@ -335,6 +349,7 @@ int main() {
   numbers_are_the_scalars_that_come_back();
   numbers_of_arrays_stay_with_them();
   norms_are_bounded();
+  a_norm_that_is_given_takes_the_place_of_theirs();
   squares_out_of_range_are_bounded();
   what_is_not_finite_goes_on();
   steps_are_counted_up_to_their_limit();

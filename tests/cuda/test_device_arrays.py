@@ -230,6 +230,38 @@ def test_a_device_scalar_skips(library):
     assert not sgd.step(x, g, state, found_inf=True)
 
 
+@pytest.mark.parametrize("max_norm", [None, 0.5])
+def test_groups_give_the_bits_of_the_cpu(library, max_norm):
+    optimizer = mdbopt.groups([(mdbopt.Lion(0.1), "b"), (mdbopt.AdamW(0.1, threads=2), None)])
+    near = mdbopt.groups([(mdbopt.Lion(0.1), "b"), (mdbopt.AdamW(0.1), None)])
+    params, grads = trees(library.array)
+    host, host_grads = trees(np.array)
+    state, host_state = near.init(params), optimizer.init(host)
+    for _ in range(3):
+        there = near.step(params, grads, state, max_norm=max_norm, grad_scale=2.0)
+        assert there == optimizer.step(
+            host, host_grads, host_state, max_norm=max_norm, grad_scale=2.0
+        )
+    for ours, theirs in zip(leaves(params), leaves(host), strict=True):
+        assert np.array_equal(library.numpy(ours), theirs)
+    skips = library.array(np.array(1.0))
+    near.step(params, grads, state, found_inf=skips)
+    assert state.t == 3
+    before = library.numpy(params["b"]).copy()
+    assert near.step(params, grads, state, found_inf=1.0) is False
+    assert np.array_equal(library.numpy(params["b"]), before)
+
+
+def test_rows_are_refused(library):
+    x, g = library.array(np.ones((4, 3))), library.array(np.ones((1, 3)))
+    sgd = mdbopt.SGD(0.5)
+    with pytest.raises(
+        ValueError, match=r"params lives on cuda:0, expected the CPU for a step of some rows"
+    ):
+        sgd.step(x, g, sgd.init(x), rows=[2])
+    assert np.array_equal(library.numpy(x), np.ones((4, 3)))
+
+
 def test_a_state_is_saved_and_restored(library):
     adam = mdbopt.AdamW(0.1)
     (params, grads), (host, host_grads) = trees(library.array), trees(np.array)

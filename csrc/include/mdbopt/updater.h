@@ -60,6 +60,8 @@ class Updater {
     Location location = {};   // of all arrays
     // On a device these may be read there, when the step runs; `data` is null where they are not.
     DeviceNumber lr_there = {}, grad_scale_there = {}, found_inf_there = {};
+    // What max_norm bounds, where these gradients are a part of those it is of; none: it is theirs.
+    std::optional<double> norm = {};
   };
 
   // Throws Error unless the rule is an update and has as many scalars.
@@ -77,6 +79,10 @@ class Updater {
     return step({&one, 1}, jobs, call);
   }
 
+  // The norm of the gradients, divided by their scale; waits for a device.
+  double norm(std::span<const Group> groups, std::span<const Job> jobs, double grad_scale,
+              const Location& location) const;
+
   // Tells the other shards, where this step would meet them, that it ends here with these words;
   // `bounds` a norm.
   void fail(const char* words, bool bounds) noexcept;
@@ -87,6 +93,8 @@ class Updater {
   // Replaces the hyperparameters and keeps t and the numbers.
   void configure(Options options);
   const Options& options() const { return options_; }
+  // The decay of arrays whose group has none.
+  double one_decay() const { return values_[decay_scalar_]; }
   const Description& rule() const { return rule_description(options_.rule); }
 
   // Once steps are taken on a device, t and the numbers live there: these wait for it.
@@ -103,7 +111,6 @@ class Updater {
 
  private:
   void meet(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
-  double norm(std::span<const Group> groups, std::span<const Job> jobs, double grad_scale) const;
   std::span<const Variant> variants_of(std::span<const Group> groups) const;
   std::span<const Variant> variants_of(std::span<const Group> groups, std::span<const Job> jobs,
                                        std::vector<Job>& apart) const;

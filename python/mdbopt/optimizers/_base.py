@@ -16,6 +16,7 @@ from mdbopt.kernels._kernel import ROUNDINGS
 from mdbopt.optimizers import _argument_tree
 from mdbopt.optimizers._hints import unknown_option
 from mdbopt.optimizers._plan import Plan
+from mdbopt.optimizers._rows import Touched, why_not_by_rows
 from mdbopt.optimizers._state import OptimizerState, fresh, not_a_state, restored
 from mdbopt.optimizers._storage import EXACT, NOT_NEGATIVE, STATE_DTYPES
 
@@ -41,6 +42,8 @@ class Optimizer:
 
     # How a decoupled decay may follow the step size.
     _DECAYS: ClassVar[tuple[str, ...]] = ("adamw", "adamc", "independent")
+    # Whether decoupled decay is a factor of x that rows may have missed.
+    _MAKES_UP: ClassVar[bool] = True
     # What a state's arrays hold before the first step; None is a copy of the parameters.
     _START: ClassVar[Mapping[str, float | None]] = {}
 
@@ -272,6 +275,8 @@ class Optimizer:
         max_norm: float | None = None,
         copy: Any = None,
         weight_decay: Any = None,
+        norm: float | None = None,
+        rows: Any = None,
     ) -> Any:
         """Update parameters and state in place, in one pass over memory.
 
@@ -304,6 +309,14 @@ class Optimizer:
             Receives the new float32 parameters, rounded to nearest.
         weight_decay : float, array or nested structure, optional
             Overrides the weight decay: a number >= 0 for all, or one for each array as for ``lr``.
+        norm : float, optional
+            What ``max_norm`` bounds, where these gradients are a part of those it is of; they are
+            not read for it then.
+        rows : array of integers, or nested structure, optional
+            The rows of the first axis that are stepped, each once, from 0 on and in any order;
+            ``grads`` has those rows alone, in this order: shape ``(len(rows), ...)``. In nested
+            structures None stands for whole arrays. All other rows, of parameters, state and
+            ``copy``, are not touched. On the CPU, for rules without sums over arrays.
 
         Returns
         -------
@@ -326,6 +339,14 @@ class Optimizer:
         -----
         NaN and inf in a gradient go on into the parameters they belong to. `t` counts the steps of
         the whole, also for arrays whose gradient was None, where PyTorch counts for each array.
+        With ``rows`` averages of other rows stand still. Bias corrections are those of `t`, the
+        steps of the whole, as in ``torch.optim.SparseAdam`` and the lazy Adam of TensorFlow: one
+        number for all rows. Decoupled decay makes up for the steps that a row missed, by
+        (1 − lr·weight_decay) to their number, with the lr of the step; L2 decay does not, and
+        `FTRL`, whose decay is in its closed form, has no need to. The state keeps the step that
+        touched each row last, ``state["row_t['name']"]``; a step of the whole array makes up for
+        all rows. Random bits of roundings follow from an element's place among those stepped.
+
         Clipping squares in float64 and, where these leave its range, relative to the largest
         element; PyTorch's norm is inf there. A factor below the range of float32 is 0.
 
@@ -337,7 +358,17 @@ class Optimizer:
         the recording; other numbers are then those of the recording, and no norm is returned.
         """
         return self._take_step(
-            params, grads, state, lr, grad_scale, found_inf, max_norm, copy, weight_decay
+            params,
+            grads,
+            state,
+            lr,
+            grad_scale,
+            found_inf,
+            max_norm,
+            copy,
+            weight_decay,
+            norm,
+            rows,
         )
 
     def _take_step(
@@ -351,6 +382,8 @@ class Optimizer:
         max_norm: float | None = None,
         copy: Any = None,
         weight_decay: Any = None,
+        norm: float | None = None,
+        rows: Any = None,
         scalars: dict[str, float] | None = None,
     ) -> Any:
         """Take a step, for which some scalars of the rule may be set."""
@@ -372,7 +405,13 @@ class Optimizer:
                 weight_decay = self._each("weight_decay", weight_decay)
             if self.decay != "adamw":
                 weight_decay = self._decay_of_step(weight_decay, lr, there or {})
-            return state._core.step(
+            if norm is not None:
+                norm = self._norm_given(norm, max_norm)
+            touched = None
+            if rows is not None or state._row_t:
+                params, grads, rows = map(_foreign.plain, (params, grads, rows))
+                touched = self._touched(params, grads, state, rows)
+            taken = state._core.step(
                 params,
                 grads,
                 self.lr if lr is None else self._each("lr", lr),
@@ -383,10 +422,34 @@ class Optimizer:
                 scalars,
                 there or None,
                 weight_decay,
+                norm,
+                None if touched is None else touched.runs,
             )
+            if touched is not None and taken is not False:
+                touched.count(state._shapes)
+            return taken
         except Exception as error:
             state._core.fail(words_of(error), max_norm is not None)
             raise
+
+    def _touched(self, params: Any, grads: Any, state: OptimizerState, rows: Any) -> Touched:
+        """Check the rows of a step."""
+        if rows is not None:
+            why_not = why_not_by_rows(self._rule(), self._formats())
+            if why_not is not None:
+                raise ValueError(f"{self._where('rows')}: expected None {why_not}")
+        makes_up = self.decoupled and self._MAKES_UP
+        label = type(self).__name__
+        return Touched(label, rows, params, grads, state.t, state._row_t, makes_up)
+
+    def _norm_given(self, norm: Any, max_norm: Any) -> float:
+        where = self._where("norm")
+        if max_norm is None:
+            raise ValueError(f"{where}: expected None without max_norm, which bounds it")
+        value = real_value(where, norm)
+        if value < 0.0:
+            raise ValueError(f"{where}: expected a number >= 0, got {value}")
+        return value
 
     def _decay_of_step(self, weight_decay: Any, lr: Any, there: Mapping[str, Any]) -> Any:
         """Give the decay of a step as the core takes it; None is that of the options."""
@@ -416,6 +479,8 @@ class Optimizer:
         Plan
             ``plan.step()`` does what ``step(params, grads, state)`` does.
         """
+        if state.__class__ is not OptimizerState:
+            raise not_a_state(self, state)
         trees = _foreign.plain(params), _foreign.plain(grads)
         return Plan(self, *trees, state, type(self).step is Optimizer.step)
 

@@ -66,6 +66,8 @@ class FTRL(Optimizer):
 
     _DECAYS: ClassVar = ("adamw",)
 
+    _MAKES_UP: ClassVar = False
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("beta", least=0.0)

@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
-
-from mdbopt.optimizers._state import Hyperparameters, OptimizerState, not_a_state
-
-
-class Steps(Hyperparameters, Protocol):
-    """What a plan asks of its optimizer, beside what a state does."""
-
-    @property
-    def lr(self) -> float: ...
-
-    @property
-    def _each_decay(self) -> Any: ...
-
-    @property
-    def step(self) -> Callable[..., Any]: ...
+from typing import Any
 
 
 class Plan:
@@ -28,34 +12,36 @@ class Plan:
 
     Parameters
     ----------
-    optimizer : Optimizer
+    optimizer : Optimizer or Groups
         Its hyperparameters.
     params, grads, state
         What is stepped.
     direct : bool
-        Whether the optimizer's `step` adds nothing of its own.
+        Whether the optimizer's `step` is one call of the core, and adds nothing of its own.
     """
 
-    __slots__ = ("_arguments", "_core_step", "_direct", "_optimizer", "_state")
+    __slots__ = ("_arguments", "_core_step", "_direct", "_optimizer", "_state", "_trees")
 
-    def __init__(
-        self, optimizer: Steps, params: Any, grads: Any, state: OptimizerState, direct: bool
-    ) -> None:
-        if state.__class__ is not OptimizerState:
-            raise not_a_state(optimizer, state)
+    def __init__(self, optimizer: Any, params: Any, grads: Any, state: Any, direct: bool) -> None:
         self._optimizer = optimizer
         self._state = state
-        self._core_step = state._core.step
+        self._trees = params, grads
         self._direct = direct
-        self._arguments = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
+        if direct:
+            self._core_step = state._core.step
+            self._arguments = (params, grads, optimizer.lr, 1.0, False, 0.0, None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        params, grads, *_ = self._arguments
-        return Plan, (self._optimizer, params, grads, self._state, self._direct)
+        return Plan, (self._optimizer, *self._trees, self._state, self._direct)
 
     def step(self, **options: Any) -> Any:
         """Take a step; options are those of `Optimizer.step`."""
-        if options or not self._direct or self._state._optimizer is not self._optimizer:
-            params, grads, *_ = self._arguments
-            return self._optimizer.step(params, grads, self._state, **options)
+        state = self._state
+        if (
+            options
+            or not self._direct
+            or state._optimizer is not self._optimizer
+            or state._row_t  # rows that have missed steps
+        ):
+            return self._optimizer.step(*self._trees, state, **options)
         return self._core_step(*self._arguments)

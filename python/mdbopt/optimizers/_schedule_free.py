@@ -15,7 +15,7 @@ from mdbopt.optimizers._state import OptimizerState, not_a_state
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ScheduleFree(Optimizer):
+class ScheduleFree(Optimizer):
     """What steps z, takes gradients between z and its average, and can show the average."""
 
     warmup: int = 0
@@ -112,7 +112,7 @@ class _ScheduleFree(Optimizer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScheduleFreeSGD(_ScheduleFree):
+class ScheduleFreeSGD(ScheduleFree):
     """Gradient steps of one size whose average takes the place of a schedule.
 
     Gradients are taken at x, between z, which steps, and the average of all z so far. With
@@ -176,7 +176,7 @@ class ScheduleFreeSGD(_ScheduleFree):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScheduleFreeAdamW(_ScheduleFree):
+class ScheduleFreeAdamW(ScheduleFree):
     """AdamW's steps of one size whose average takes the place of a schedule.
 
     As `ScheduleFreeSGD`, with v ← β₂·v + (1 − β₂)·g², d = g/(√v + eps) + weight_decay·x, β₁ for

@@ -59,6 +59,8 @@ class OptimizerState(Mapping[str, Any]):
         self._dtype = dtype
         self._shapes = shapes
         self._extra = optimizer._extra()
+        # The step that touched each row last, of arrays that were stepped by rows.
+        self._row_t: dict[_argument_tree.Keys, NDArray[np.int64]] = {}
         self._places = {
             f"{name}{_argument_tree.text(keys)}": (name, keys)
             for name, tree in arrays.items()
@@ -186,15 +188,19 @@ class OptimizerState(Mapping[str, Any]):
         numbers = {"optimizer": type(self._optimizer).__name__, "t": self.t, **self._numbers()}
         if name in numbers:
             return numbers[name]
+        for keys, last in self._row_t.items():
+            if name == _rows_name(keys):
+                return last.copy()
         array, keys = self._places[name]
         leaf = _argument_tree.leaf_at(self._arrays[array], keys)
         return leaf.clone() if hasattr(leaf, "clone") else leaf.copy()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(["optimizer", "t", *self._numbers(), *self._places])
+        rows = map(_rows_name, self._row_t)
+        return iter(["optimizer", "t", *self._numbers(), *self._places, *rows])
 
     def __len__(self) -> int:
-        return 2 + len(self._numbers()) + len(self._places)
+        return 2 + len(self._numbers()) + len(self._places) + len(self._row_t)
 
     def __reduce__(self) -> tuple[Any, ...]:
         numbers = self._numbers()
@@ -205,6 +211,7 @@ class OptimizerState(Mapping[str, Any]):
             self._shapes,
             self.t,
             numbers,
+            self._row_t,
         )
 
     def __repr__(self) -> str:
@@ -223,10 +230,16 @@ def _rebuilt(
     shapes: Shapes,
     t: int,
     numbers: Mapping[str, Any],
+    row_t: dict[_argument_tree.Keys, NDArray[np.int64]],
 ) -> OptimizerState:
     state = OptimizerState(optimizer, arrays, dtype, shapes)
     state._set_numbers(t, numbers)
+    state._row_t = row_t
     return state
+
+
+def _rows_name(keys: _argument_tree.Keys) -> str:
+    return f"row_t{_argument_tree.text(keys)}"
 
 
 def _in_words(optimizer: Hyperparameters) -> str:
@@ -331,7 +344,8 @@ def restored(
         expected -= lows
     for name in sorted(expected - given):
         raise ValueError(f"{label}: saved: {name!r} is missing")
-    for name in sorted(given - expected, key=str):
+    rows = {_rows_name(keys): keys for keys, shape in state._shapes.items() if shape}
+    for name in sorted(given - expected - rows.keys(), key=str):
         raise ValueError(f"{label}: saved: {name!r} is not part of this optimizer's state")
     if str(saved["optimizer"]) != label:
         raise ValueError(
@@ -368,8 +382,24 @@ def restored(
             Library(leaf).assign(leaf, source)
         else:
             leaf[...] = source
+    for name, keys in rows.items():
+        if name in given:
+            where, count = f"{label}: saved: {name!r}", state._shapes[keys][0]
+            state._row_t[keys] = _saved_rows(where, saved[name], count, steps)
     state._set_numbers(steps, numbers)
     return state
+
+
+def _saved_rows(where: str, given: Any, count: int, t: int) -> NDArray[np.int64]:
+    """Return the steps that touched rows last, or raise."""
+    last = Library(given).to_host(given, where)
+    if last.dtype.kind not in "iu":
+        raise TypeError(f"{where}: has dtype {last.dtype}, expected whole numbers")
+    if last.shape != (count,):
+        raise ValueError(f"{where}: has shape {last.shape}, expected {(count,)}")
+    if ((last < 0) | (last > t)).any():
+        raise ValueError(f"{where}: expected steps from 0 to {t}, the state's t")
+    return np.array(last, np.int64)
 
 
 def _steps(where: str, given: Any) -> int:

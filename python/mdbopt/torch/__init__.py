@@ -37,6 +37,9 @@ Updates take one fused pass over all parameters of all groups:
 `OSGM`                       hypergradients with AdaGrad, and steps back
 ===========================  ===================================================================
 
+`Groups` steps optimizers of several rules as one, with one norm, one loss scale and one skip.
+`Offload` has masters, state and arithmetic of any of them on the CPU, for parameters on a GPU.
+
 Searches need no step size, and evaluate the loss as often as they need: their `step` takes a
 closure, as that of `torch.optim.LBFGS` does. They are `Guarded`, `Box`, `Ellipsoid`, `Simplex` and
 `Backtracking`.
@@ -63,6 +66,9 @@ elsewhere. Every update takes
   one, see `mdbopt.distributed`. DTensors, as FSDP2 has them, make their own from their mesh;
 * ``foreach``, ``fused``, ``capturable``: taken from calls that were written for torch.optim, where
   they choose an implementation; here there is the one, which is fused.
+
+Sparse gradients, as of an embedding with ``sparse=True``, step their rows alone, where a rule has
+no sums over tensors; see ``rows`` of `mdbopt.optimizers.AdamW.step`.
 
 States have the names that torch.optim gives them, so ``load_state_dict`` reads its AdamW, Adam,
 SGD, RMSprop, Adagrad, Adadelta, Rprop, NAdam, RAdam and Adamax, and continues where they stopped.
@@ -103,6 +109,7 @@ from mdbopt.torch._clipped import AGC
 from mdbopt.torch._distance import DoG, DoWG
 from mdbopt.torch._ftrl import FTRL
 from mdbopt.torch._gradient import SGD, NormalizedGD
+from mdbopt.torch._groups import Groups
 from mdbopt.torch._hypergradient import (
     OSGM,
     DiagonalHypergradient,
@@ -113,6 +120,7 @@ from mdbopt.torch._laprop import ADOPT, LaProp
 from mdbopt.torch._magnitude_aware import MAdam
 from mdbopt.torch._mars import MARSAdamW, MARSLion
 from mdbopt.torch._novograd import NovoGrad
+from mdbopt.torch._offload import Offload
 from mdbopt.torch._prodigy import Prodigy
 from mdbopt.torch._rprop import Rprop
 from mdbopt.torch._schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
@@ -151,6 +159,7 @@ __all__ = [
     "DoG",
     "DoWG",
     "Ellipsoid",
+    "Groups",
     "Guarded",
     "HypergradientAdam",
     "HypergradientSGD",
@@ -162,6 +171,7 @@ __all__ = [
     "NAdam",
     "NormalizedGD",
     "NovoGrad",
+    "Offload",
     "Prodigy",
     "RAdam",
     "RMSProp",

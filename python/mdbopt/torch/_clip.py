@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
+from mdbopt.torch._rows import dense_part
+
 
 def norm_of(gradients: Iterable[Any]) -> float:
     """Give the norm of all gradients together; None among them is none."""
-    present = [g.detach() for g in gradients if g is not None and g.numel()]
+    present = [dense_part(g.detach()) for g in gradients if g is not None and g.numel()]
     return math.hypot(*(float(torch.linalg.vector_norm(g, dtype=torch.float64)) for g in present))
 
 

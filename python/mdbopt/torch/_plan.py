@@ -11,6 +11,7 @@ import torch
 from mdbopt import _core
 from mdbopt.torch._clip import norm_of, scale_within
 from mdbopt.torch._parameters import plain
+from mdbopt.torch._rows import RowsOfStep, is_sparse
 from mdbopt.torch._together import Together
 
 
@@ -42,6 +43,7 @@ class Call:
         self.states: list[list[dict[str, Any]]] = []
         self._groups: list[dict[str, Any]] = []
         self._sources: list[tuple[int, list[int] | None]] = []
+        self.by_rows = False  # whether gradients are sparse, or have been
 
     def add(self, k: int, places: list[int] | None, members: list[tuple[Any, Any]]) -> None:
         """Take in parameters of the k-th group with their states, all of them without places."""
@@ -97,11 +99,13 @@ class Call:
             changed = [group[name] for group in groups if group[name] != told]
             if changed:
                 self._core.set_number(name, float(changed[0]))
+        chosen = [_chosen(grads[k], places) for k, places in self._sources]
+        touched = self._rows(chosen) if self.by_rows else None
         rates = [self._owner._rate(group, self.t) for group in groups]
         decays = [self._owner._decay(group) for group in groups]
         taken = self._core.step(
             self._trees,
-            self._tree([_chosen(grads[k], places) for k, places in self._sources]),
+            self._tree(chosen if touched is None else [each.grads for each in touched]),
             rates[0] if rates.count(rates[0]) == len(rates) else rates,
             scale,
             skip,
@@ -110,12 +114,22 @@ class Call:
             scalars,
             None,
             decays[0] if decays.count(decays[0]) == len(decays) else decays,
+            None,
+            None if touched is None else self._tree([each.runs for each in touched]),
         )
         if not skip:
+            for each in touched or ():
+                each.count()
             self.t += 1
             if self._shared:
                 self._tell()
         return taken
+
+    def _rows(self, grads: list[list[Any]]) -> list[RowsOfStep]:
+        """Give the rows that a step touches, by group."""
+        makes_up = self._optimizer.decoupled and self._optimizer._MAKES_UP
+        lists = zip(self.params, grads, self.states, strict=True)
+        return [RowsOfStep(*each, makes_up) for each in lists]
 
     def fail(self, words: str) -> None:
         """Tell the other shards of an error, if a step exchanges anything."""
@@ -125,7 +139,8 @@ class Call:
         """Tell whether a step needs no numbers but each group's lr and decay, as they are."""
         owner = type(self._owner)
         plain_rate = owner._rate is owner._PLAIN_RATE and self._optimizer.decay == "adamw"
-        return not self._shared and self.number_name is None and plain_rate
+        other = self._shared or self.number_name is not None or self.by_rows
+        return plain_rate and not other
 
     @property
     def number_name(self) -> str | None:
@@ -170,6 +185,11 @@ class Plan:
                 whole = len(places) == len(grads[k])
                 members = [(param, owner.state[param]) for param in params]
                 calls[key].add(k, None if whole else places, members)
+                calls[key].by_rows |= any(
+                    is_sparse(grads[k][i]) or "row_t" in owner.state[group["params"][i]]
+                    for i in places
+                )
+        self._sparse = _places_of_sparse(grads)
         self._calls = list(calls.values())
         for call in self._calls:
             call.prepare()
@@ -203,7 +223,7 @@ class Plan:
         for i, (param, grad) in enumerate(zip(group["params"], grads, strict=True)):
             if grad is None:
                 continue
-            owner._check_gradient(param, grad)
+            owner._check_gradient(param, grad, optimizer)
             t, carried = owner._begin(param, group, optimizer)
             place = None
             if param.device.type != "cpu":
@@ -236,6 +256,15 @@ class Plan:
             call.t += 1
         return taken
 
+    def takes(self, grads: list[list[Any]]) -> bool:
+        """Tell whether sparse are those of the gradients that were when it was made."""
+        return _places_of_sparse(grads) == self._sparse
+
+    def check(self, grads: list[list[Any]]) -> None:
+        """Raise where a step would for what it is given; nothing is written."""
+        for call in self._calls:
+            call.step(grads, 1.0, True, 0.0, None)
+
     def fail(self, words: str) -> bool:
         """Tell the other shards of an error, by the call that they wait in; False without one."""
         for call in self._calls[:1]:
@@ -262,8 +291,7 @@ class Plan:
         """
         norm = None if self._calls else 0.0
         if len(self._calls) > 1:
-            for call in self._calls:  # nothing is written before everything is checked
-                call.step(grads, scale, True, max_norm, scalars)
+            self.check(grads)  # nothing is written before everything is checked
             if max_norm > 0.0 and not skip:
                 own = norm_of(chain.from_iterable(grads))
                 norm = Together(self._owner._execution["reducer"]).norm(own) / scale
@@ -287,6 +315,10 @@ def _holds_tensors(options: Any) -> bool:
     if isinstance(options, tuple):
         return any(map(_holds_tensors, options))
     return isinstance(options, torch.Tensor)
+
+
+def _places_of_sparse(grads: list[list[Any]]) -> list[int]:
+    return [i for i, grad in enumerate(chain.from_iterable(grads)) if is_sparse(grad)]
 
 
 def _chosen(items: list[Any], places: list[int] | None) -> list[Any]:

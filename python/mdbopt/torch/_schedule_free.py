@@ -12,19 +12,26 @@ from mdbopt.optimizers._base import Optimizer
 from mdbopt.torch._update import Update
 
 
-class _ScheduleFree(Update):
+class ScheduleFree(Update):
     """What takes gradients between z and its average, and can show the average."""
 
     def _momentum(self, group: dict[str, Any]) -> float:
         raise NotImplementedError
 
-    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def _check_point(self) -> None:
         if any(group.get("averaged") for group in self.param_groups):
             raise ValueError(
                 f"{self._label}: params: expected the point where gradients are taken, got the "
                 "average; train() goes back"
             )
+
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        self._check_point()
         return super()._step(closure)
+
+    def _check_step(self) -> None:
+        self._check_point()
+        super()._check_step()
 
     def eval(self) -> None:
         """Make the parameters the average, which is what has been learnt, in one pass over memory.
@@ -55,7 +62,7 @@ class _ScheduleFree(Update):
             group["averaged"] = averaged
 
 
-class ScheduleFreeSGD(_ScheduleFree):
+class ScheduleFreeSGD(ScheduleFree):
     """Gradient steps whose average takes the place of a schedule; see `mdbopt.ScheduleFreeSGD`.
 
     The state of a parameter has ``z``, ``weight_sum`` and ``step``. Call `eval` before the model is
@@ -125,7 +132,7 @@ class ScheduleFreeSGD(_ScheduleFree):
         return float(group["momentum"])
 
 
-class ScheduleFreeAdamW(_ScheduleFree):
+class ScheduleFreeAdamW(ScheduleFree):
     """AdamW's steps whose average takes the place of a schedule; see `mdbopt.ScheduleFreeAdamW`.
 
     The state of a parameter has ``z``, ``exp_avg_sq`` (v), ``weight_sum`` and ``step``. Call `eval`

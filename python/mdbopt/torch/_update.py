@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import chain
 from typing import Any, ClassVar
 
 import torch
@@ -24,6 +23,7 @@ from mdbopt.torch._hooks import (
 )
 from mdbopt.torch._parameters import arithmetic, checked_group, plain
 from mdbopt.torch._plan import Plan
+from mdbopt.torch._rows import check_sparse, is_sparse
 from mdbopt.torch._saved import fit_state, load_exactly
 from mdbopt.torch._sharded import Sharded, sharded
 from mdbopt.torch._together import Together
@@ -237,12 +237,15 @@ class Update(torch.optim.Optimizer):
             state.setdefault(name, torch.tensor(first, dtype=torch.float64))
         return (t if self._counts(optimizer, group) else 0), carried
 
-    def _check_gradient(self, param: Any, grad: Any) -> None:
+    def _check_gradient(self, param: Any, grad: Any, optimizer: Any) -> None:
         """Raise for a gradient that no step can be taken with."""
-        if grad.layout is not torch.strided:
+        where = f"{self._label}: gradient of {self._name_of(param)}"
+        if is_sparse(grad):
+            check_sparse(where, param, grad, optimizer)
+        elif grad.layout is not torch.strided:
             raise RuntimeError(
-                f"{self._label}: gradient of {self._name_of(param)}: expected a dense gradient, "
-                f"got layout {grad.layout}; sparse gradients are not supported"
+                f"{where}: expected a dense gradient, or sparse rows of layout torch.sparse_coo, "
+                f"got layout {grad.layout}"
             )
 
     def _name_of(self, param: Any) -> str:
@@ -324,7 +327,8 @@ class Update(torch.optim.Optimizer):
             When a gradient does not fit its parameter, arrays share memory, or an option is out of
             its range. Nothing has been written then.
         RuntimeError
-            For a sparse gradient.
+            For a sparse gradient where the rule, or the place of the parameter, takes none, or that
+            is not of whole rows.
         """
         if get_eval_frame_callback() is not None or observed(self):
             return _step_with_hooks(self, *args, **kwargs)
@@ -356,23 +360,48 @@ class Update(torch.optim.Optimizer):
             if plan is not None and not scaled and scalars is None:
                 norm = plan.step_alone(max_norm)
             if norm is None:
-                grads = None if plan is None else plan.gradients()
-                if plan is None or grads is None:
-                    groups = self.param_groups
-                    grads = [[param.grad for param in group["params"]] for group in groups]
-                    plan = self._plan = self._planned(grads)
+                plan, grads = self._plan_of_step()
                 scale = _number_of(given.get("grad_scale"), 1.0)
                 skip = _number_of(given.get("found_inf"), 0.0) != 0.0
                 norm = plan.step(grads, scale, skip, max_norm, scalars)
         except Exception:
-            self._plan = None
-            for param in chain.from_iterable(group["params"] for group in self.param_groups):
-                if param.grad is not None:
-                    self._check_gradient(param, param.grad)
+            self._explain()
             raise
         if self.max_norm is not None and not skip:
             self.total_norm = norm
         return not skip
+
+    def _check_step(self) -> None:
+        """Raise where `_take` would for what it is given, before anything is written.
+
+        DTensors are checked by their own step.
+        """
+        if self._sharded is not None:
+            return
+        try:
+            plan, grads = self._plan_of_step()
+            plan.check(grads)
+        except Exception:
+            self._explain()
+            raise
+
+    def _explain(self) -> None:
+        """Forget the plan of a step that was refused; name a gradient that is the reason."""
+        self._plan = None
+        for group in self.param_groups:
+            optimizer = self._optimizer_of(group)
+            for param in group["params"]:
+                if param.grad is not None:
+                    self._check_gradient(param, param.grad, optimizer)
+
+    def _plan_of_step(self) -> tuple[Plan, list[list[Any]]]:
+        """Give the plan of the next step, made anew where it is another, and its gradients."""
+        plan = self._plan
+        grads = None if plan is None else plan.gradients()
+        if plan is None or grads is None or not plan.takes(grads):
+            grads = [[param.grad for param in group["params"]] for group in self.param_groups]
+            plan = self._plan = self._planned(grads)
+        return plan, grads
 
     def _planned(self, grads: list[list[Any]]) -> Plan:
         """Plan a step; other shards, if there are any, are told where that is not possible."""

@@ -5,8 +5,9 @@ import weakref
 
 import pytest
 import torch
-from torch_cases import same
+from torch_cases import UPDATES, make, same
 
+import mdbopt
 import mdbopt.torch
 
 
@@ -43,6 +44,46 @@ def test_steps_in_the_backward_pass_are_those_after_it():
         optimizer.step()
     assert same(inside.parameters(), after.parameters())
     assert all(p.grad is None for p in inside.parameters())
+
+
+SCHEDULE_FREE = ("schedule_free_sgd", "schedule_free_adam")
+
+
+def sums_over_all(name, options):
+    kind = make(name, [torch.ones(1, requires_grad=True)], **options)
+    rule = kind._optimizer_of(kind.param_groups[0])._rule()
+    sums = next(each for each in mdbopt.rules() if each.name == rule)
+    return bool(sums.sums) and not sums.per_array and rule not in ("nadam", *SCHEDULE_FREE)
+
+
+BY_TENSOR = [each for each in UPDATES if not sums_over_all(*each)]
+
+
+@pytest.mark.parametrize(("name", "options"), BY_TENSOR)
+def test_groups_are_their_one_face(name, options):
+    """Schedules and states are of all, for rules that learn from each tensor by itself."""
+    inside, after = network(), network()
+    optimizers, _ = step_in_backward(lambda params, lr: make(name, params, **options), inside)
+    face = mdbopt.torch.Groups(optimizers.values())
+    optimizer = make(name, after.parameters(), **options)
+    schedules = [torch.optim.lr_scheduler.StepLR(each, 2, 0.5) for each in (face, optimizer)]
+    for t in range(5):
+        backward(inside, t)
+        face.step()
+        optimizer.zero_grad()
+        backward(after, t)
+        optimizer.step()
+        for schedule in schedules:
+            schedule.step()
+    assert same(inside.parameters(), after.parameters())
+    assert [group["lr"] for group in face.param_groups] == [optimizer.param_groups[0]["lr"]] * 4
+    loaded = make(name, after.parameters(), **options)
+    state = {**face.state_dict(), "param_groups": optimizer.state_dict()["param_groups"]}
+    loaded.load_state_dict(state)
+    optimizer.zero_grad()
+    backward(after, 9), backward(inside, 9)
+    loaded.step()
+    assert same(inside.parameters(), after.parameters())
 
 
 def left(kind, manner):

@@ -60,14 +60,14 @@ def test_parameters_that_share_memory():
 def test_sparse_gradients(warm):
     embedding = torch.nn.Embedding(4, 2, sparse=True)
     dense = torch.ones(2, requires_grad=True)
-    optimizer = make("AdamW", [("dense", dense), ("table", embedding.weight)])
+    optimizer = make("LAMB", [("dense", dense), ("table", embedding.weight)])
     if warm:
         dense.grad, embedding.weight.grad = torch.ones(2), torch.ones(4, 2)
         optimizer.step()
         optimizer.zero_grad()
     before = embedding.weight.detach().clone(), dense.detach().clone()
     (embedding(torch.tensor([1])).sum() + dense.sum()).backward()
-    with pytest.raises(RuntimeError, match="AdamW: gradient of 'table': expected a dense gradient"):
+    with pytest.raises(RuntimeError, match="LAMB: gradient of 'table': expected a dense gradient"):
         optimizer.step()
     assert torch.equal(embedding.weight.detach(), before[0])
     assert torch.equal(dense.detach(), before[1])
