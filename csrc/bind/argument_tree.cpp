@@ -74,6 +74,7 @@ void Leaves::read_all() {
   pointers_.clear();
   layouts_.clear();
   axes_.clear();
+  not_finite_.clear();
   decays_.clear();
   fingerprints_.clear();
   remembered_.clear();

@@ -154,6 +154,9 @@ void Leaves::arrange(const Path& path, Job& job, bool opened) {
     if (format == Format::kPlain || !written_[k]) continue;
     layout.stochastic = k == 0 ? trees_->stochastic : trees_->stochastic_state;
     if (format == Format::kRemainder) layout.low = found_[tree_of(kLow)].view.tensor.data;
+    if (is_codes(format)) {
+      layout.not_finite = &not_finite_.emplace_back(NotFinite{0, jobs.size(), k}).found;
+    }
   }
   pointers_.insert(pointers_.end(), data.begin(),
                    data.begin() + static_cast<std::ptrdiff_t>(count));

@@ -23,8 +23,9 @@ inline constexpr std::size_t kFormatCount = 5;  // that need to be opened
 struct CompiledFormat {
   using Open = void (*)(const void* stored, const void* low, std::size_t count, float* block);
   // Rounds to nearest without random bits, else stochastically by those of each element. Blocks are of a
-  // whole chunk, and what lies behind `count` in them may be changed.
-  using Close = void (*)(float* block, std::size_t count, const std::uint16_t* random, void* stored,
+  // whole chunk, and what lies behind `count` in them may be changed. False where the unit of a block of
+  // codes became NaN.
+  using Close = bool (*)(float* block, std::size_t count, const std::uint16_t* random, void* stored,
                          void* low);
   Open open;
   Close close;

@@ -20,7 +20,7 @@ struct HalfFormat {
 #pragma GCC ivdep
     for (std::size_t i = 0; i < count; ++i) block[i] = widen(from[i]);
   }
-  static void close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
+  static bool close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
                     void*) {
     auto* to = static_cast<Half*>(stored);
     if (random == nullptr) {
@@ -30,6 +30,7 @@ struct HalfFormat {
 #pragma GCC ivdep
       for (std::size_t i = 0; i < count; ++i) to[i] = Stochastic<Half>::of(block[i], random[i]);
     }
+    return true;
   }
 };
 
@@ -45,7 +46,7 @@ struct RemainderFormat {
   }
   // A tie goes away from 0, as the difference has to fit 16 bits. A NaN is the one whose halves are one,
   // too.
-  static void close(float* block, std::size_t count, const std::uint16_t*, void* stored,
+  static bool close(float* block, std::size_t count, const std::uint16_t*, void* stored,
                     void* low) {
     auto* high = static_cast<std::uint16_t*>(stored);
     auto* rest = static_cast<std::uint16_t*>(low);
@@ -57,6 +58,7 @@ struct RemainderFormat {
       high[i] = static_cast<std::uint16_t>((bits + 0x8000U) >> 16);
       rest[i] = static_cast<std::uint16_t>(bits);
     }
+    return true;
   }
 };
 
@@ -106,18 +108,21 @@ struct CodesFormat {
     }
   }
 
-  static void close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
+  static bool close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
                     void*) {
     static constexpr Halfway halfway;
     const std::uint16_t* added = random == nullptr ? halfway.added : random;
     auto* at = static_cast<std::uint8_t*>(stored);
     const std::size_t whole = blocks_of(count) * kBlock;
     for (std::size_t i = count; i < whole; ++i) block[i] = 0.0F;
+    bool finite = true;
     for (std::size_t begin = 0; begin < whole; begin += kBlock, at += kBlockBytes) {
       const std::uint32_t unit = codes::unit_of<Kind>(largest(block + begin));
       std::memcpy(at, &unit, sizeof unit);
       encode(block + begin, unit, added + begin, at + sizeof unit);
+      finite = finite && unit != codes::kNan;
     }
+    return finite;
   }
 };
 

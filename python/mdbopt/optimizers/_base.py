@@ -322,6 +322,14 @@ class Optimizer:
         RuntimeError
             When CUDA cannot be used, or for what went wrong in work queued there before.
 
+        Warns
+        -----
+        RuntimeWarning
+            With ``state_dtype="8bit"``, naming the arrays of the state in which blocks of 256
+            elements are NaN after this step, for one that was not finite: everything has been
+            written then, also where warnings are made errors. On a device nothing waits to see it;
+            `OptimizerState.not_finite` looks.
+
         Notes
         -----
         NaN and inf in a gradient go on into the parameters they belong to. `t` counts the steps of

@@ -175,6 +175,40 @@ class OptimizerState(Mapping[str, Any]):
 
         return _argument_tree.mapped(one, params)
 
+    def not_finite(self) -> list[str]:
+        """Name the arrays that hold NaN or inf, at the cost of reading all of them.
+
+        Returns
+        -------
+        list of str
+            Keys of the mapping, such as ``"m['w']"``. Of codes of 8 bits the units of the blocks
+            are read alone. Arrays on a device are waited for and copied.
+
+        Examples
+        --------
+        >>> import numpy as np, mdbopt
+        >>> x, g = np.ones(600, np.float32), np.ones(600, np.float32)
+        >>> g[300] = np.inf
+        >>> optimizer = mdbopt.AdamW(flush_subnormals=False)
+        >>> state = optimizer.init({"w": x})
+        >>> optimizer.step({"w": x}, {"w": g}, state)
+        True
+        >>> state.not_finite()
+        ["m['w']", "v['w']"]
+        """
+        formats = self._optimizer._formats()
+
+        def wild(name: str, array: str, keys: _argument_tree.Keys) -> bool:
+            stored = _argument_tree.leaf_at(self._arrays[array], keys)
+            numbers = _storage.magnitudes(name, stored, formats.get(array))
+            return not np.all(np.isfinite(numbers))
+
+        return [
+            name
+            for name, (array, keys) in self._places.items()
+            if array != "low" and wild(name, array, keys)
+        ]
+
     def __getitem__(self, name: str) -> Any:
         numbers = {"optimizer": type(self._optimizer).__name__, "t": self.t, **self._numbers()}
         if name in numbers:

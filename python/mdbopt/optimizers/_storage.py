@@ -9,6 +9,8 @@ whose low bits are an array ``low`` of uint16.
 from __future__ import annotations
 
 import math
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -72,6 +74,16 @@ def decoded(where: str, stored: Any, shape: tuple[int, ...], format_: str) -> ND
     return _core.decoded(format_, np.ascontiguousarray(array), size).reshape(shape)
 
 
+def magnitudes(where: str, stored: Any, format_: str | None) -> NDArray[Any]:
+    """Give the units of an array of codes, which say what is not finite, or all its numbers."""
+    if is_codes(format_):
+        blocks = Library(stored).to_host(stored, where)
+        return np.ascontiguousarray(blocks[:, :4]).view(np.float32)
+    if format_ is None:
+        return Library(stored).to_host(stored, where)
+    return decoded(where, stored, tuple(stored.shape), format_)
+
+
 def shape_of(shape: tuple[int, ...], format_: str | None) -> tuple[int, ...]:
     """Give the shape of the array that stores one of a shape."""
     if not is_codes(format_):
@@ -132,6 +144,19 @@ def encoded(values: NDArray[np.float32], format_: str) -> NDArray[Any]:
     """Give the array of a format that is nearest to float32 numbers."""
     stored = _core.encoded(format_, np.ascontiguousarray(values))
     return stored if is_codes(format_) else stored.reshape(values.shape)
+
+
+def warn_not_finite(optimizer: str, arrays: list[str]) -> None:
+    """Warn whoever calls the package that a step left NaN in blocks of some arrays."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("mdbopt."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(
+        f"{optimizer}: the step met NaN, inf or numbers beyond 3e38 in {', '.join(arrays)}, whose "
+        "blocks of 256 elements around them are NaN now",
+        RuntimeWarning,
+        stacklevel=level,
+    )
 
 
 def format_of(array: Any, name: str) -> str | None:
