@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../base/fold.h"
+
 namespace mdbopt {
 
 enum class Format : std::uint8_t {
@@ -42,6 +44,9 @@ struct CompiledFormats {
     return of[static_cast<std::size_t>(format)];
   }
 };
+
+// The streams of an element are rounded by bits of their own: of the elements so far from it in its chunk.
+inline constexpr std::size_t kApart = kChunk / (kMaxStreams + 2);
 
 // Of its array.
 constexpr Dtype stored_dtype(Format format) {

@@ -8,6 +8,7 @@
 #include "../base/block_codes.h"
 #include "../base/fold.h"
 #include "../base/half.h"
+#include "../base/remainder.h"
 #include "format.h"
 #include "rule.h"
 
@@ -37,26 +38,19 @@ struct HalfFormat {
 struct RemainderFormat {
   static void open(const void* stored, const void* low, std::size_t count, float* block) {
     const auto* high = static_cast<const std::uint16_t*>(stored);
-    const auto* rest = static_cast<const std::int16_t*>(low);
+    const auto* rest = static_cast<const std::uint16_t*>(low);
 #pragma GCC ivdep
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto difference = static_cast<std::uint32_t>(static_cast<std::int32_t>(rest[i]));
-      block[i] = half::float_of((static_cast<std::uint32_t>(high[i]) << 16) + difference);
-    }
+    for (std::size_t i = 0; i < count; ++i) block[i] = remainder::join(high[i], rest[i]);
   }
-  // A tie goes away from 0, as the difference has to fit 16 bits. A NaN is the one whose halves are one,
-  // too.
   static bool close(float* block, std::size_t count, const std::uint16_t*, void* stored,
                     void* low) {
     auto* high = static_cast<std::uint16_t*>(stored);
     auto* rest = static_cast<std::uint16_t*>(low);
 #pragma GCC ivdep
     for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t given = half::bits_of(block[i]);
-      const bool nan = (given & ~half::kSign) > half::kInfinity;
-      const std::uint32_t bits = nan ? codes::kNan : given;
-      high[i] = static_cast<std::uint16_t>((bits + 0x8000U) >> 16);
-      rest[i] = static_cast<std::uint16_t>(bits);
+      const remainder::Halves halves = remainder::split(block[i]);
+      high[i] = halves.high;
+      rest[i] = halves.low;
     }
     return true;
   }
@@ -126,7 +120,7 @@ struct CodesFormat {
   }
 };
 
-// The random bits of a chunk's elements, two of them from one number of 32 bits, and once more behind.
+// The random bits of a chunk's elements, those of shared16, and once more behind.
 struct Random {
   static void draw(std::uint64_t key, std::uint16_t* random) {
     constexpr std::size_t half_chunk = kChunk / 2;

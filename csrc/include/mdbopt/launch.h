@@ -35,7 +35,8 @@ struct Job {
   const void* step_sizes = nullptr;  // or in its place one for each, of the arithmetic's dtype
   void* copy = nullptr;              // a bfloat16 image of float32 parameters, written with them
   std::size_t variant = 0;           // which Variant of the launch it has
-  // By stream, then of step_sizes and copy; null: all lie as a walk takes them. On the CPU alone.
+  // By stream, then of step_sizes and copy; null: all lie as a walk takes them. On a device those of an
+  // Updater alone, of dense arrays in a format.
   const Layout* layouts = nullptr;
 };
 

@@ -284,7 +284,9 @@ class Optimizer:
         grads : the same structure
             Read. None in place of an array leaves its parameters and state as they are; None in
             ``params`` has None here. On the CPU with any strides and of any type that widens to the
-            parameter's without rounding: a narrower dtype, integers, a foreign byte order, lists.
+            parameter's without rounding: a narrower dtype, integers, a foreign byte order, lists;
+            of half-precision parameters float32, too. On a device half precision and float32 may
+            meet in the same way.
         state : OptimizerState
             Written in place.
         lr : float, array or nested structure, optional

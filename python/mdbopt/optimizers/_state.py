@@ -302,9 +302,9 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
     }
 
     formats = optimizer._formats()
-    for keys, leaf in _argument_tree.leaves(params) if formats else ():
+    for keys, _ in _argument_tree.leaves(params) if formats else ():
         where = f"{label}: params{_argument_tree.text(keys)}"
-        _storage.check_formats(where, leaf, kinds[keys], "x" in formats)
+        _storage.check_formats(where, kinds[keys], "x" in formats)
 
     def made(value: float | None, format_: str | None) -> Any:
         def one(keys: _argument_tree.Keys, leaf: Any) -> Any:
@@ -313,7 +313,8 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
             library = Library(leaf)
             arithmetic = "float64" if kinds[keys] == "float64" else "float32"
             if value is None and dtype_name(leaf) == "uint16":
-                leaf = library.from_numpy(_from_bits(library.to_numpy(leaf, "params"), dtype))
+                numbers = _from_bits(library.to_host(leaf, "params"), dtype)
+                leaf = library.from_host(numbers, leaf)
             try:
                 return library.full_like(leaf, arithmetic, value)
             except (AttributeError, NotImplementedError, RuntimeError) as error:
@@ -440,7 +441,7 @@ def _assign_stored(
         values = _storage.decoded(where, saved, shape, given)
     _check_range(where, name, values)
     if kind == given:
-        leaf[...] = Library(leaf).from_numpy(np.array(Library(saved).to_host(saved, where)))
+        leaf[...] = Library(leaf).from_host(np.array(Library(saved).to_host(saved, where)), leaf)
     else:
         _storage.assign(leaf, values, kind)
 
