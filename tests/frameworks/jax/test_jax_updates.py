@@ -407,12 +407,6 @@ def test_what_does_not_fit_is_refused(call, error, message):
         call(transformation, x, transformation.init(x))
 
 
-@pytest.mark.parametrize("option", [{"state_dtype": "8bit"}, {"master": "remainder"}])
-def test_states_in_other_formats_are_refused(option):
-    with pytest.raises(ValueError, match=r"Adam: \w+: expected None in mdbopt.jax, whose states"):
-        mdbopt.jax.adam(0.1, **option)
-
-
 @pytest.mark.parametrize("lr", [-1.0, np.nan, np.inf])
 def test_a_schedule_that_goes_wrong_is_refused_when_it_runs(lr):
     transformation = mdbopt.jax.adam(lambda count: jnp.where(count == 0, 0.1, lr))
