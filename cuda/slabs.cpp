@@ -52,7 +52,7 @@ std::size_t Slabs::scratch() const {
 
 void Slabs::lay_out(float* scratch) {
   if (!any()) return;
-  std::vector<Cut> cuts;
+  std::vector<Stretch> cuts;
   std::size_t chunk = 0, first = 0, index = 0;
   for (const Job& job : all_) {
     for (std::size_t begin = 0; begin < job.size;) {
@@ -71,7 +71,7 @@ void Slabs::lay_out(float* scratch) {
   if (!cuts.empty()) add_slab(cuts, first, scratch);
 }
 
-void Slabs::add_slab(std::span<const Cut> cuts, std::size_t first_chunk, float* scratch) {
+void Slabs::add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, float* scratch) {
   const std::size_t plane = std::min(chunks_, kSlabChunks) * kChunk;
   std::vector<void*> streams;
   streams.reserve(cuts.size() * rule_.stream_count);

@@ -48,12 +48,12 @@ class Slabs {
     std::size_t stored_count, blocks;
   };
   // Of a job, its elements from `begin`.
-  struct Cut {
+  struct Stretch {
     const Job* job;
     std::size_t index, begin, size;
   };
   bool opens(const Job& job, std::size_t k) const;
-  void add_slab(std::span<const Cut> cuts, std::size_t first_chunk, float* scratch);
+  void add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, float* scratch);
   template <class Row>
   std::size_t add_rows(const std::vector<Row>& rows);
 

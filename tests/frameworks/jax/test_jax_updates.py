@@ -361,13 +361,18 @@ def test_osgm_is_told_the_value():
 
 
 # --- what is refused -----------------------------------------------------------------------------
+def wide_gradients(transformation, x, state):
+    with jax.enable_x64(True):
+        transformation.update(x.astype(jnp.float64), state, x)
+
+
 REFUSED = [
     (lambda t, x, s: t.update({"w": x}, s, x), ValueError, "Adam: grads: expected PyTreeDef"),
     (lambda t, x, s: t.update(x[:2], s, x), ValueError, r"Adam: grads: expected shape \(3,\)"),
     (
-        lambda t, x, s: t.update(x, s, x.astype(jnp.bfloat16)),
+        lambda t, x, s: wide_gradients(t, x, s),
         TypeError,
-        "Adam: grads: expected dtype bfloat16",
+        "Adam: grads: expected dtype float32",
     ),
     (lambda t, x, s: t.init(jnp.arange(3)), TypeError, "Adam: params: .*got int32"),
     (lambda t, x, s: t.init({"w": 1.0}), TypeError, r"Adam: params\['w'\]: .*got float"),
