@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "device.h"
-#include "job_table.h"
+#include "device_table.h"
 #include "jobs.h"
 #include "memory.h"
 #include "optimizer_numbers.h"
 #include "queue.h"
 #include "results.h"
 #include "rule_table.h"
+#include "slabs.h"
 
 namespace mdbopt::cuda {
 namespace {
@@ -24,20 +25,23 @@ namespace {
 class Workspace {
  public:
   ~Workspace() { free(location_, memory_); }
-  double* of(std::size_t doubles, const Location& location) {
+  template <class Number>
+  Number* of(std::size_t count, const Location& location) {
     location_ = location;
-    if (doubles <= doubles_) return memory_;
-    void* larger = allocate(location, doubles * sizeof(double));
-    free(location_, memory_);
-    memory_ = static_cast<double*>(larger);
-    doubles_ = doubles;
-    return memory_;
+    const std::size_t bytes = count * sizeof(Number);
+    if (bytes > bytes_) {
+      void* larger = allocate(location, bytes);
+      free(location_, memory_);
+      memory_ = larger;
+      bytes_ = bytes;
+    }
+    return static_cast<Number*>(memory_);
   }
 
  private:
   Location location_;
-  double* memory_ = nullptr;
-  std::size_t doubles_ = 0;
+  void* memory_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 // Memory for the partial sums of a step, and what folding them needs; where sums are of each array,
@@ -52,7 +56,10 @@ struct Partials {
 std::vector<Job> gradients_of(std::span<const Job> jobs) {
   std::vector<Job> gradients;
   gradients.reserve(jobs.size());
-  for (const Job& job : jobs) gradients.push_back({job.streams + 1, job.size});
+  for (const Job& job : jobs) {
+    Job& gradient = gradients.emplace_back(Job{job.streams + 1, job.size});
+    if (job.layouts != nullptr) gradient.layouts = job.layouts + 1;
+  }
   return gradients;
 }
 
@@ -69,7 +76,11 @@ std::uint32_t set_carried(const DeviceStep& step, Carried* to) {
 class OnOneDevice final : public DeviceOptimizer {
  public:
   explicit OnOneDevice(const Location& location)
-      : location_(location), table_(location), gradients_(location) {
+      : location_(location),
+        table_(location),
+        gradients_(location),
+        cut_table_(location),
+        cut_gradients_(location) {
     const OnDevice scope(location.device);
     numbers_ = static_cast<OptimizerNumbers*>(allocate(location, sizeof(OptimizerNumbers)));
     check(cudaMemsetAsync(numbers_, 0, sizeof(OptimizerNumbers), stream_of(location)),
@@ -90,10 +101,14 @@ class OnOneDevice final : public DeviceOptimizer {
     const Description& rule = description_of(step.rule);
     const Jobs jobs(step.jobs, rule.stream_count, step.one_lr);
     const bool clips = step.max_norm > 0.0;
-    const Jobs gradients(clips ? gradients_of(step.jobs) : std::vector<Job>{}, 1, true);
+    const std::vector<Job> read_first = clips ? gradients_of(step.jobs) : std::vector<Job>{};
+    const Jobs gradients(read_first, 1, true);
+    Slabs slabs(step.jobs, rule, step.dtype, step.one_lr);
+    Slabs gradient_slabs(read_first, description_of(norm_rule()), step.dtype, true);
     // All that may fail comes before anything is queued.
-    const void* table = table_.of(jobs, location_);
-    const void* gradients_table = gradients_.of(gradients, location_);
+    const void* table = table_.of(jobs.table(), location_);
+    const void* gradients_table = gradients_.of(gradients.table(), location_);
+    lay_out(slabs, gradient_slabs);
     const std::size_t most = std::max({rule.gathered_count, rule.emitted_count, kNormSums});
     const bool sums = rule.sum_count() > 0 || clips;
     const std::size_t partial = sums ? jobs.chunks() * most : 0;
@@ -101,10 +116,10 @@ class OnOneDevice final : public DeviceOptimizer {
     const std::size_t own = rule.scope == Scope::kArray ? jobs.all().size() : 0;
     const std::size_t coefs = own * (kMaxCoefBytes / sizeof(double));
     double* workspace =
-        workspace_.of(coefs + partial + scratch + own * rule.sum_count(), location_);
+        workspace_.of<double>(coefs + partial + scratch + own * rule.sum_count(), location_);
     double* after = workspace + coefs;
     const Partials partials{after, after + partial, after + partial + scratch, workspace};
-    if (clips) look_at_norm(step.dtype, gradients, gradients_table, partials);
+    if (clips) look_at_norm(step.dtype, gradients, gradients_table, gradient_slabs, partials);
     const CompiledRule& row = compiled_rule(step.rule, step.dtype);
     prepare(step, rule, row, static_cast<double>(jobs.elements()));
     Run run{rule, row, {}, static_cast<double>(jobs.elements()), execution.stochastic};
@@ -114,6 +129,7 @@ class OnOneDevice final : public DeviceOptimizer {
       run.carried.numbers = each_;
       run.carried.count = set_carried(step, run.carried.each);
     }
+    if (slabs.any()) run.slabs = &slabs;
     walk(run, partials);
   }
 
@@ -167,7 +183,17 @@ class OnOneDevice final : public DeviceOptimizer {
     location_ = location;
   }
 
-  void look_at_norm(Dtype dtype, const Jobs& jobs, const void* table, const Partials& partials) {
+  // The norm is looked at before the step opens anything: both have the same scratch memory.
+  void lay_out(Slabs& slabs, Slabs& gradients) {
+    float* scratch = scratch_.of<float>(std::max(slabs.scratch(), gradients.scratch()), location_);
+    slabs.lay_out(scratch);
+    gradients.lay_out(scratch);
+    slabs.lie_at(cut_table_.of(slabs.rows(), location_));
+    gradients.lie_at(cut_gradients_.of(gradients.rows(), location_));
+  }
+
+  void look_at_norm(Dtype dtype, const Jobs& jobs, const void* table, const Slabs& slabs,
+                    const Partials& partials) {
     static const std::size_t norm = norm_rule();
     const CompiledRule& row = compiled_rule(norm, dtype);
     const Description& rule = description_of(norm);
@@ -176,13 +202,17 @@ class OnOneDevice final : public DeviceOptimizer {
     walk.partials = partials.sums;
     const double one = 1.0;
     row.prepare(&one, 0.0, walk.host_coef);
-    queue_walk(row.gather, kNormSums, walk, location_, rule.name);
+    const auto gather = [&] {
+      if (slabs.any()) return slabs.queue(row.gather, true, walk, location_);
+      queue_walk(row.gather, kNormSums, walk, location_, rule.name);
+    };
+    gather();
     queue_fold(rule.gathered, kNormSums, partials.sums, partials.scratch, jobs.chunks(),
                numbers_->norm.sums, nullptr, location_);
     queue_second_look(numbers_, location_);
     walk.coef = &numbers_->again_scale;
     walk.refused = &numbers_->again.refused;
-    queue_walk(row.gather, kNormSums, walk, location_, rule.name);
+    gather();
     queue_fold(rule.gathered, kNormSums, partials.sums, partials.scratch, jobs.chunks(),
                numbers_->again.sums, walk.refused, location_);
   }
@@ -224,8 +254,8 @@ class OnOneDevice final : public DeviceOptimizer {
   OptimizerNumbers* numbers_ = nullptr;
   double* each_ = nullptr;  // the numbers of each array
   std::size_t each_count_ = 0;
-  JobTable table_, gradients_;
-  Workspace workspace_;
+  DeviceTable table_, gradients_, cut_table_, cut_gradients_;
+  Workspace workspace_, scratch_;
   bool recorded_ = false;  // in a graph, that may be replayed at any time
 };
 

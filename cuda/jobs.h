@@ -4,6 +4,7 @@
 
 #include <mdbopt/tensor.h>
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,9 @@ class Jobs {
   // Of a table on the device; 0 where the launch carries all.
   std::size_t table_bytes() const;
   const std::vector<DeviceJob>& all() const { return jobs_; }
+  std::span<const std::byte> table() const {
+    return std::as_bytes(std::span(jobs_)).first(table_bytes());
+  }
   // Sets what a walk must know of its jobs; table: where they lie on the device.
   void describe(WalkArguments& walk, const void* table) const;
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fold.cuh"
+#include "slabs.h"
 
 namespace mdbopt::cuda {
 namespace {
@@ -109,8 +110,13 @@ void queue_run(const Run& run, const Location& location) {
                  walk.refused, location);
     }
   };
+  const auto queue = [&](WalkKernel kernel, bool gathers) {
+    if (run.slabs != nullptr) return run.slabs->queue(kernel, gathers, walk, location);
+    queue_walk(kernel, gathers ? rule.gathered_count : rule.emitted_count, walk, location,
+               rule.name);
+  };
   if (run.row.gather != nullptr) {
-    queue_walk(run.row.gather, rule.gathered_count, walk, location, rule.name);
+    queue(run.row.gather, true);
     fold(rule.gathered, rule.gathered_count, 0);
   }
   if (run.row.solve != nullptr) {
@@ -120,8 +126,7 @@ void queue_run(const Run& run, const Location& location) {
   }
   if (run.row.apply == nullptr) return;
   const bool stochastic = run.stochastic && run.row.apply_stochastic != nullptr;
-  queue_walk(stochastic ? run.row.apply_stochastic : run.row.apply, rule.emitted_count, walk,
-             location, rule.name);
+  queue(stochastic ? run.row.apply_stochastic : run.row.apply, false);
   if (rule.emitted_count == 0) return;
   fold(rule.emitted, rule.emitted_count, rule.gathered_count + rule.solved_count);
 }

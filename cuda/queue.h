@@ -38,6 +38,8 @@ void queue_fold(const Sum* sums, std::size_t count, double* partials, double* sc
 void queue_fold_each(const Sum* sums, std::size_t count, const WalkArguments& walk, double* to,
                      std::size_t apart, const Location& location);
 
+class Slabs;  // slabs.h
+
 // One rule over its jobs: gather, fold, solve, apply, fold.
 struct Run {
   const Description& rule;
@@ -53,6 +55,7 @@ struct Run {
   void* solved = nullptr;  // likewise the coefs, kMaxCoefBytes apart
   std::uint32_t* refused = nullptr;
   CarriedNumbers carried = {};
+  const Slabs* slabs = nullptr;  // where some arrays are in a format
 };
 void queue_run(const Run& run, const Location& location);
 

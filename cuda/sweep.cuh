@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "../csrc/engine/phase.h"
+#include "bisect.cuh"
 #include "prepare.cuh"
 #include "walk_arguments.h"
 
@@ -32,15 +33,7 @@ MDBOPT_INLINE const Coef& coef_at(const void* coefs, std::size_t j) {
 
 // The job that a chunk belongs to: the last that begins at or before it.
 __device__ inline const DeviceJob& job_of(const WalkArguments& walk, std::size_t chunk) {
-  const DeviceJob* jobs = jobs_of(walk);
-  std::uint32_t first = 0;
-  for (std::uint32_t count = walk.jobs; count > 1;) {
-    const std::uint32_t half = count / 2;
-    const bool later = jobs[first + half].first_chunk <= chunk;
-    first = later ? first + half : first;
-    count = later ? count - half : half;
-  }
-  return jobs[first];
+  return last_from(jobs_of(walk), walk.jobs, chunk, &DeviceJob::first_chunk);
 }
 
 // Consecutive elements that go between memory and registers together.

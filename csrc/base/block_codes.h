@@ -34,7 +34,7 @@ inline constexpr std::uint32_t kUnused =
     4;  // of those, the last ones, which no random bits are for
 inline constexpr std::uint32_t kToNearest = 1U << (kShift - 1);
 inline constexpr std::uint32_t kLeastUnit = 1U << 23;  // 2^-126
-inline constexpr std::uint32_t kNan = 0x7fc00000;
+using half::kNan;
 
 struct Signed {
   static constexpr std::uint32_t kLast = 127;
@@ -48,20 +48,17 @@ MDBOPT_INLINE std::uint32_t magnitude(float x) { return half::bits_of(x) & ~half
 // The unit's bits, by those of the block's largest magnitude.
 template <class Kind>
 MDBOPT_INLINE std::uint32_t unit_of(std::uint32_t largest) {
-  constexpr std::uint32_t one = 0x3f800000;
-  constexpr float last = __builtin_bit_cast(float, one + (Kind::kLast << kShift));
-  // Below the middle of the last two codes, with the 1 that was added in both of two units that follow each
-  // other.
-  constexpr float middle = last - last / 30.0F;
-  constexpr bool counts = middle - 2.0F < middle;
-  constexpr auto bits = __builtin_bit_cast(std::uint32_t, middle - 2.0F) - (counts ? 0U : 1U);
-  constexpr std::uint32_t exponents = (bits - one) >> 23;
+  // Whole numbers throughout: not every compiler for devices casts bits in constants.
+  constexpr std::uint32_t exponents = Kind::kLast >> (23 - kShift);  // from 1 to the last code
+  // Below the middle of the last two codes, 1.8125 · 2^exponents, with the 1 that was added in both of two
+  // units that follow each other, where that counts.
+  constexpr std::uint32_t added = exponents < 24 ? 1U << (24 - exponents) : 1U;
   // Carries into the exponent where the mantissa is above that.
-  constexpr std::uint32_t carry = 0x7fffff - (bits & 0x7fffff);
+  constexpr std::uint32_t carry = 0x7fffff - (0x680000 - added);
   const std::uint32_t exponent = (largest + carry) >> 23;
   const std::uint32_t unit = exponent > exponents ? (exponent - exponents) << 23 : kLeastUnit;
-  constexpr float greatest = __builtin_bit_cast(float, (254U - exponents) << 23);  // unit
-  constexpr auto most = __builtin_bit_cast(std::uint32_t, 0x1.cp127F - greatest);
+  // 1.75 · 2^127 without the greatest unit, 2^(127 − exponents).
+  constexpr std::uint32_t most = 0x7f600000 - (exponents < 24 ? 1U << (23 - exponents) : 0U);
   return largest <= most ? unit : kNan;
 }
 

@@ -37,7 +37,8 @@ MDBOPT_INLINE std::uint32_t bits_of(float x) { return __builtin_bit_cast(std::ui
 MDBOPT_INLINE float float_of(std::uint32_t bits) { return __builtin_bit_cast(float, bits); }
 
 inline constexpr std::uint32_t kSign = 0x80000000;
-inline constexpr std::uint32_t kInfinity = 0x7f800000;     // float32's inf
+inline constexpr std::uint32_t kInfinity = 0x7f800000;  // float32's inf
+inline constexpr std::uint32_t kNan = 0x7fc00000;
 inline constexpr std::uint32_t kBias = (127 - 15) << 23;   // between the exponents of both
 inline constexpr std::uint32_t kLeastNormal = 0x38800000;  // 2^-14, float16's least normal number
 inline constexpr std::uint32_t kTooLarge = 0x47800000;     // 2^16, beyond float16
@@ -147,6 +148,12 @@ MDBOPT_INLINE std::uint32_t random32(std::uint64_t chunk_key, std::uint32_t plac
 }
 MDBOPT_INLINE std::uint32_t random16(std::uint64_t chunk_key, std::uint32_t place) {
   return random32(chunk_key, place) >> 16;
+}
+// The same for arrays in a format, at half the price: two elements of a chunk share a number.
+MDBOPT_INLINE std::uint16_t shared16(std::uint64_t chunk_key, std::uint32_t place) {
+  constexpr std::uint32_t half_chunk = kChunk / 2;
+  const std::uint32_t both = random32(chunk_key, place % half_chunk);
+  return static_cast<std::uint16_t>(place < half_chunk ? both >> 16 : both);
 }
 
 }  // namespace mdbopt

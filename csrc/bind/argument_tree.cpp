@@ -102,6 +102,7 @@ void Leaves::read_all() {
   pointers_.clear();
   layouts_.clear();
   axes_.clear();
+  not_finite_.clear();
   decays_.clear();
   leaf_numbers_.clear();
   leaf_count_ = 0;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -109,6 +110,8 @@ class Leaves {
   std::size_t elements = 0;
   // Tensors of PyTorch that the caller sees written: params and copies.
   std::vector<pybind11::handle> counting_versions;
+  // The arrays of codes that got a unit of NaN since they were last asked for, as messages name them.
+  std::vector<std::string> take_not_finite();
   pybind11::handle first() const { return first_leaf_; }  // of the params
   // Of all arrays.
   Location location() const { return device_ < 0 ? Location{} : where_.location(); }
@@ -212,6 +215,12 @@ class Leaves {
   // inner vectors, here and below, which stay where they are when the outer one grows.
   std::vector<std::vector<Layout>> layouts_;
   std::vector<std::vector<std::int64_t>> axes_;
+  // Of arrays of codes; layouts lead into it.
+  struct NotFinite {
+    std::uint32_t found;
+    std::size_t leaf, tree;
+  };
+  std::deque<NotFinite> not_finite_;
   std::vector<PyObject*> held_;
   std::vector<Borrowed> borrowed_;  // those that a glance does not read
   std::vector<std::vector<std::int64_t>> strides_;

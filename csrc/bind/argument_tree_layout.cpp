@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "../engine/check.h"
+#include "codes.h"
 #include "nodes.h"
 
 namespace mdbopt::bind {
@@ -109,8 +110,7 @@ Format Leaves::format_of(std::size_t tree, Dtype stored, Dtype walked) const {
   if (tree < rule_->stream_count && trees_->formats[tree] != Format::kPlain) {
     return trees_->formats[tree];
   }
-  if (walked != Dtype::kFloat32 || !is_half(stored)) return Format::kPlain;
-  return stored == Dtype::kBFloat16 ? Format::kBFloat16 : Format::kFloat16;
+  return walked == Dtype::kFloat32 ? bind::format_of(stored) : Format::kPlain;
 }
 
 void Leaves::arrange(const Path& path, Job& job, bool opened) {
@@ -135,7 +135,11 @@ void Leaves::arrange(const Path& path, Job& job, bool opened) {
     Axes axes = is_codes(format) ? codes_of(tensor) : axes_of(found_[k], order, leading);
     data[k] = axes.data;
     if (is_dense(axes, width) && tensor.dtype == wanted) continue;
-    if (device_ >= 0) {
+    if (device_ >= 0 && k == 0 && by_number && !is_dense(axes, width)) {
+      throw Error(named(0, path) + " is not in row-major order, expected it on " +
+                  memory_name(device_) + ", as the state's arrays");
+    }
+    if (device_ >= 0 && (format == Format::kPlain || !is_dense(axes, width))) {
       throw Error(named(k, path) + " orders its elements in memory unlike " +
                   path.below(name_of(0)) + ", expected the same strides on " +
                   memory_name(device_));
@@ -154,6 +158,9 @@ void Leaves::arrange(const Path& path, Job& job, bool opened) {
     if (format == Format::kPlain || !written_[k]) continue;
     layout.stochastic = k == 0 ? trees_->stochastic : trees_->stochastic_state;
     if (format == Format::kRemainder) layout.low = found_[tree_of(kLow)].view.tensor.data;
+    if (is_codes(format) && device_ < 0) {
+      layout.not_finite = &not_finite_.emplace_back(NotFinite{0, jobs.size(), k}).found;
+    }
   }
   pointers_.insert(pointers_.end(), data.begin(),
                    data.begin() + static_cast<std::ptrdiff_t>(count));

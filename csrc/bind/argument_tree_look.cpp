@@ -88,14 +88,16 @@ std::array<std::int64_t, 2> axes_of_codes(std::size_t size) {
 
 }  // namespace
 
-// On the CPU gradients and step sizes may be of a narrower dtype, and gradients of the one that
-// half-precision parameters are computed in.
+// Gradients and, on the CPU, step sizes may be of a narrower dtype, and gradients of the one that half-precision
+// parameters are computed in.
 bool Leaves::fits(const Found& found, std::size_t tree, const Found& parameter) const {
   const View& view = found.view;
   const Dtype dtype = parameter.view.tensor.dtype;
   const Dtype wanted = expected(tree, dtype);
-  const bool read = (tree == kGrads || tree == tree_of(kRates)) && device_ < 0;
   const Dtype widest = tree == kGrads ? arithmetic_dtype(wanted) : wanted;
+  // A device opens half precision to float32, as a format.
+  const bool read = tree == kGrads ? device_ < 0 || widest == Dtype::kFloat32
+                                   : tree == tree_of(kRates) && device_ < 0;
   const bool fitting = view.tensor.dtype == wanted || (read && widens(view.tensor.dtype, widest));
   if (!fitting || (!view.tensor.writable && written_[tree]) ||
       view.tensor.location.device != device_ ||
@@ -162,10 +164,6 @@ std::vector<std::int64_t> Leaves::shape_of(std::size_t tree, const Found& parame
 void Leaves::check_formats(const Path& path) const {
   const Dtype dtype = found_[0].view.tensor.dtype;
   const bool master = trees_->formats[0] == Format::kRemainder;
-  if (device_ >= 0) {
-    throw Error(named(0, path) + " lives on " + memory_name(device_) +
-                ", expected the CPU for a state in another format");
-  }
   if (dtype == Dtype::kFloat64 || (master && dtype != Dtype::kBFloat16)) {
     throw TypeError(named(0, path) + " has dtype " + info(dtype).name + ", expected " +
                     (master ? "bfloat16, whose low bits the state holds"

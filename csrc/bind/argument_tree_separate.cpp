@@ -2,6 +2,7 @@
 #include <mdbopt/error.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "nodes.h"
 
@@ -170,6 +171,16 @@ std::string Leaves::named(const Range& range) const {
   };
   find(find, trees_->roots[0], trees_->roots[kGrads], Path{});
   return found;
+}
+
+std::vector<std::string> Leaves::take_not_finite() {
+  std::vector<std::string> names;
+  for (NotFinite& array : not_finite_) {
+    if (std::exchange(array.found, 0) != 0) {
+      names.push_back(named({nullptr, nullptr, array.leaf, array.tree}));
+    }
+  }
+  return names;
 }
 
 void Leaves::overlapping(const Range& a, const Range& b) const {

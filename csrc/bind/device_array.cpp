@@ -23,6 +23,9 @@ using namespace py::literals;
 namespace mdbopt::bind {
 namespace {
 
+// Numbers, and what states are stored in.
+constexpr Accepted kMovable{true, Dtype::kUint16, false, true};
+
 // From the device into NumPy's memory, waiting until it is there.
 void fetch(const Location& location, py::array& into, const void* from) {
   const auto bytes = static_cast<std::size_t>(into.nbytes());
@@ -42,7 +45,7 @@ py::array to_numpy(const DeviceArray& self) {
 py::object to_device(const py::array& array, int device, std::int64_t stream) {
   require_usable(device);
   const Location location{device, stream_numbered(stream, "stream")};
-  const Borrowed host = borrow(array, "array", {true, {}});
+  const Borrowed host = borrow(array, "array", kMovable);
   if (!host.row_major()) throw Error("array is not in row-major (C) order; pass a copy");
   DeviceArray made{nullptr, host.tensor.dtype, host.shape};
   made.memory = std::make_shared<DeviceMemory>(location, made.bytes());
@@ -110,7 +113,7 @@ py::object device_view(const Tensor& tensor, py::object owner) {
 
 py::object to_host(py::handle array, const std::string& what) {
   CallStream where;
-  const Borrowed borrowed = borrow(array, what, {true, {}}, &where);
+  const Borrowed borrowed = borrow(array, what, kMovable, &where);
   if (borrowed.tensor.location.on_cpu()) throw Error(what + " lives on the CPU, expected a device");
   const auto width = static_cast<py::ssize_t>(info(borrowed.tensor.dtype).bytes);
   std::vector<py::ssize_t> strides;

@@ -37,8 +37,9 @@ std::vector<std::int64_t> row_major_strides(const std::vector<std::int64_t>& sha
 
 DLDataType dlpack_dtype(Dtype dtype) {
   const auto bits = static_cast<std::uint8_t>(8 * info(dtype).bytes);
-  const auto code = static_cast<std::uint8_t>(dtype == Dtype::kBFloat16 ? kDLBfloat : kDLFloat);
-  return {code, bits, 1};
+  const bool whole = dtype == Dtype::kUint8 || dtype == Dtype::kUint16;
+  const auto code = dtype == Dtype::kBFloat16 ? kDLBfloat : whole ? kDLUInt : kDLFloat;
+  return {static_cast<std::uint8_t>(code), bits, 1};
 }
 
 // A tensor and what it points to.

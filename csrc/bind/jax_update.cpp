@@ -2,14 +2,16 @@
 //
 // Operands: numbers of this step by the names in `told` (float32 or float64), the count of steps (int32), the
 // optimizer's own numbers (the bits of a double as two uint32, each), then parameters, gradients and each
-// of the rule's arrays, one after the other, for all leaves. Results: the same without the numbers of
-// this step and the gradients.
+// of the rule's arrays, one after the other, for all leaves; then, where parameters have low bits, those. Results:
+// the same without the numbers of this step and the gradients.
 #include <mdbopt/error.h>
 #include <mdbopt/updater.h>
 
 #include <algorithm>
 #include <limits>
 
+#include "../engine/layout.h"
+#include "codes.h"
 #include "jax.h"
 
 namespace mdbopt::bind {
@@ -47,7 +49,12 @@ std::vector<std::string> words_of(std::string_view text) {
 class XlaStep {
  public:
   XlaStep(const XlaArrays& arrays, const XlaOptions& given)
-      : arrays_(arrays), given_(given), updater_(update_options(given)) {}
+      : arrays_(arrays), given_(given), updater_(update_options(given)) {
+    for (const std::string& name : words_of(given.get<std::string_view>("formats"))) {
+      formats_.push_back(name == "plain" ? Format::kPlain : format_named(name));
+      formatted_ = formatted_ || formats_.back() != Format::kPlain;
+    }
+  }
 
   void take() {
     double lr = given_.get<double>("lr");
@@ -116,7 +123,9 @@ class XlaStep {
     const std::size_t width = updater_.rule().stream_count;
     const auto decays =
         given_.get<ffi::Span<const double>>("decays", ffi::Span<const double>(nullptr, 0));
+    const bool master = formats_[0] == Format::kRemainder;
     streams_.resize(leaves * width);
+    layouts_.reserve(leaves);
     for (std::size_t k = 0; k < leaves; ++k) {
       streams_[k * width] = arrays_.carried(operand_ + k, result_ + k);
       streams_[k * width + 1] = arrays_.operand(operand_ + leaves + k).untyped_data();
@@ -124,24 +133,52 @@ class XlaStep {
         streams_[k * width + s] =
             arrays_.carried(operand_ + s * leaves + k, result_ + (s - 1) * leaves + k);
       }
+      void* low = master ? arrays_.carried(operand_ + width * leaves + k,
+                                           result_ + (width - 1) * leaves + k)
+                         : nullptr;
       const ffi::AnyBuffer x = arrays_.operand(operand_ + k);
       if (x.element_count() == 0) continue;
-      Updater::Group group{dtype_of(x)};
+      const Dtype dtype = dtype_of(x);
+      const Dtype gradient = dtype_of(arrays_.operand(operand_ + leaves + k));
+      const bool opened = formatted_ || gradient != dtype;
+      Updater::Group group{opened ? arithmetic_dtype(dtype) : dtype};
       if (decays.size() > 0) group.decay = decays.begin()[k];
       const auto found = std::find(groups_.begin(), groups_.end(), group);
       Job job{streams_.data() + k * width, x.element_count(), lr};
       job.array = k;
       job.variant = static_cast<std::size_t>(found - groups_.begin());
+      if (opened) job.layouts = lay_out(job, dtype, gradient, low);
       if (found == groups_.end()) groups_.push_back(group);
       jobs_.push_back(job);
     }
+  }
+
+  // Of a job that is walked as float32, all arrays dense.
+  const Layout* lay_out(const Job& job, Dtype dtype, Dtype gradient, void* low) {
+    std::vector<Layout>& layouts = layouts_.emplace_back(formats_.size() + 2);
+    for (std::size_t k = 0; k < formats_.size(); ++k) {
+      Format format = formats_[k];
+      if (k < 2 && format == Format::kPlain) format = format_of(k == 0 ? dtype : gradient);
+      if (format == Format::kPlain) continue;
+      Layout& layout = layouts[k];
+      layout.data = job.streams[k];
+      layout.dtype = stored_dtype(format);
+      layout.format = format;
+      layout.stochastic =
+          k == 0 ? given_.get<bool>("stochastic") : given_.get<bool>("stochastic_state");
+    }
+    layouts[0].low = low;
+    return layouts.data();
   }
 
   const XlaArrays& arrays_;
   const XlaOptions& given_;
   Updater updater_;
   std::size_t operand_ = 0, result_ = 0;
+  std::vector<Format> formats_;  // by stream
+  bool formatted_ = false;
   std::vector<void*> streams_;
+  std::vector<std::vector<Layout>> layouts_;  // by job that has any
   std::vector<Updater::Group> groups_;
   std::vector<Job> jobs_;
 };

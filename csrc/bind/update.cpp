@@ -215,6 +215,10 @@ py::object Update::stepped(const py::object& params, const py::object& grads, co
     norm = updater_.step(leaves_.groups, leaves_.jobs, call);
   }
   count_versions(leaves_.counting_versions);
+  if (const auto arrays = leaves_.take_not_finite(); !arrays.empty()) {
+    py::module_::import("mdbopt.optimizers._storage")
+        .attr("warn_not_finite")(trees_.optimizer, arrays);
+  }
   if (max_norm > 0.0 && (call.norm || call.location.on_cpu())) {
     return py::float_(call.norm.value_or(norm));
   }

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../base/fold.h"
+
 namespace mdbopt {
 
 enum class Format : std::uint8_t {
@@ -23,8 +25,9 @@ inline constexpr std::size_t kFormatCount = 5;  // that need to be opened
 struct CompiledFormat {
   using Open = void (*)(const void* stored, const void* low, std::size_t count, float* block);
   // Rounds to nearest without random bits, else stochastically by those of each element. Blocks are of a
-  // whole chunk, and what lies behind `count` in them may be changed.
-  using Close = void (*)(float* block, std::size_t count, const std::uint16_t* random, void* stored,
+  // whole chunk, and what lies behind `count` in them may be changed. False where the unit of a block of
+  // codes became NaN.
+  using Close = bool (*)(float* block, std::size_t count, const std::uint16_t* random, void* stored,
                          void* low);
   Open open;
   Close close;
@@ -41,6 +44,9 @@ struct CompiledFormats {
     return of[static_cast<std::size_t>(format)];
   }
 };
+
+// The streams of an element are rounded by bits of their own: of the elements so far from it in its chunk.
+inline constexpr std::size_t kApart = kChunk / (kMaxStreams + 2);
 
 // Of its array.
 constexpr Dtype stored_dtype(Format format) {

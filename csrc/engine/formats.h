@@ -8,6 +8,7 @@
 #include "../base/block_codes.h"
 #include "../base/fold.h"
 #include "../base/half.h"
+#include "../base/remainder.h"
 #include "format.h"
 #include "rule.h"
 
@@ -20,7 +21,7 @@ struct HalfFormat {
 #pragma GCC ivdep
     for (std::size_t i = 0; i < count; ++i) block[i] = widen(from[i]);
   }
-  static void close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
+  static bool close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
                     void*) {
     auto* to = static_cast<Half*>(stored);
     if (random == nullptr) {
@@ -30,33 +31,28 @@ struct HalfFormat {
 #pragma GCC ivdep
       for (std::size_t i = 0; i < count; ++i) to[i] = Stochastic<Half>::of(block[i], random[i]);
     }
+    return true;
   }
 };
 
 struct RemainderFormat {
   static void open(const void* stored, const void* low, std::size_t count, float* block) {
     const auto* high = static_cast<const std::uint16_t*>(stored);
-    const auto* rest = static_cast<const std::int16_t*>(low);
+    const auto* rest = static_cast<const std::uint16_t*>(low);
 #pragma GCC ivdep
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto difference = static_cast<std::uint32_t>(static_cast<std::int32_t>(rest[i]));
-      block[i] = half::float_of((static_cast<std::uint32_t>(high[i]) << 16) + difference);
-    }
+    for (std::size_t i = 0; i < count; ++i) block[i] = remainder::join(high[i], rest[i]);
   }
-  // A tie goes away from 0, as the difference has to fit 16 bits. A NaN is the one whose halves are one,
-  // too.
-  static void close(float* block, std::size_t count, const std::uint16_t*, void* stored,
+  static bool close(float* block, std::size_t count, const std::uint16_t*, void* stored,
                     void* low) {
     auto* high = static_cast<std::uint16_t*>(stored);
     auto* rest = static_cast<std::uint16_t*>(low);
 #pragma GCC ivdep
     for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t given = half::bits_of(block[i]);
-      const bool nan = (given & ~half::kSign) > half::kInfinity;
-      const std::uint32_t bits = nan ? codes::kNan : given;
-      high[i] = static_cast<std::uint16_t>((bits + 0x8000U) >> 16);
-      rest[i] = static_cast<std::uint16_t>(bits);
+      const remainder::Halves halves = remainder::split(block[i]);
+      high[i] = halves.high;
+      rest[i] = halves.low;
     }
+    return true;
   }
 };
 
@@ -106,22 +102,25 @@ struct CodesFormat {
     }
   }
 
-  static void close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
+  static bool close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
                     void*) {
     static constexpr Halfway halfway;
     const std::uint16_t* added = random == nullptr ? halfway.added : random;
     auto* at = static_cast<std::uint8_t*>(stored);
     const std::size_t whole = blocks_of(count) * kBlock;
     for (std::size_t i = count; i < whole; ++i) block[i] = 0.0F;
+    bool finite = true;
     for (std::size_t begin = 0; begin < whole; begin += kBlock, at += kBlockBytes) {
       const std::uint32_t unit = codes::unit_of<Kind>(largest(block + begin));
       std::memcpy(at, &unit, sizeof unit);
       encode(block + begin, unit, added + begin, at + sizeof unit);
+      finite = finite && unit != codes::kNan;
     }
+    return finite;
   }
 };
 
-// The random bits of a chunk's elements, two of them from one number of 32 bits, and once more behind.
+// The random bits of a chunk's elements, those of shared16, and once more behind.
 struct Random {
   static void draw(std::uint64_t key, std::uint16_t* random) {
     constexpr std::size_t half_chunk = kChunk / 2;

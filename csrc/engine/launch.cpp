@@ -58,9 +58,6 @@ std::size_t width_of(const Stream& stream, Dtype dtype) {
   return info(stored_dtype(stream.storage, dtype)).bytes;
 }
 
-// The streams of an element are rounded by bits of their own: of the elements so far from it in its chunk.
-constexpr std::size_t kApart = kChunk / (kMaxStreams + 2);
-
 bool any_stochastic(const Description& rule, const Job& job) {
   return std::any_of(job.layouts, job.layouts + rule.stream_count,
                      [](const Layout& layout) { return layout.stochastic; });

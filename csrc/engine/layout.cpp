@@ -82,6 +82,7 @@ void load(const Layout& layout, std::size_t begin, std::size_t count, Dtype dtyp
     case Dtype::kFloat16:
       return load_from<Float16>(layout, begin, count, dtype, block);
     case Dtype::kUint8:  // codes, which a format opens
+    case Dtype::kUint16:
       return;
   }
 }

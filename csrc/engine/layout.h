@@ -23,6 +23,8 @@ struct Layout {
   Format format = Format::kPlain;
   bool stochastic = false;  // how what the format cannot hold is rounded
   void* low = nullptr;      // the dense second half of kRemainder
+  // Set to 1, by any thread, where a step makes a unit of codes NaN; may be null.
+  std::uint32_t* not_finite = nullptr;
 
   // Whether its elements lie one after the other in the order of the walk.
   bool dense() const {

@@ -2,6 +2,7 @@
 #include "opening.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "../base/block_codes.h"
 #include "../base/fold.h"
@@ -40,9 +41,12 @@ void close_chunk(const Layout& layout, const CompiledFormats& formats, std::size
   if (layout.format == Format::kPlain) return store(layout, begin, count, block);
   std::uint16_t dense[kChunk];
   const bool there = layout.dense();
-  formats[layout.format].close(
+  const bool finite = formats[layout.format].close(
       static_cast<float*>(block), count, layout.stochastic ? random : nullptr,
       there ? place(layout, begin) : static_cast<void*>(dense), low_of(layout, begin));
+  if (!finite && layout.not_finite != nullptr) {
+    std::atomic_ref(*layout.not_finite).store(1, std::memory_order_relaxed);
+  }
   if (!there) store(layout, begin, count, dense);
 }
 

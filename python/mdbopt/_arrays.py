@@ -106,15 +106,19 @@ class Library:
         """View the array as NumPy or, from a device, copy it."""
         return _core.to_host(array, name) if is_device(array) else self.to_numpy(array, name)
 
+    def from_host(self, source: NDArray[Any], like: Any) -> Any:
+        """Hand a fresh NumPy array to the library, where another array of it lives."""
+        device = device_of(like)
+        if device is None:
+            return self.from_numpy(source)
+        with _current(like):
+            stream = _core.current_stream(like, device)
+            return self.from_device(_core.to_device(source, device, stream))
+
     def assign(self, array: Any, source: NDArray[Any]) -> None:
         """Fill an array of the library with a fresh one of NumPy's, of its shape and dtype."""
-        device = device_of(array)
-        if device is None:
-            array[...] = self.from_numpy(source)
-        else:
-            with _current(array):
-                stream = _core.current_stream(array, device)
-                array[...] = self.from_device(_core.to_device(source, device, stream))
+        with _current(array):
+            array[...] = self.from_host(source, array)
 
     def full_like(self, array: Any, dtype: str, value: float | None) -> Any:
         """Make an array of the library, laid out as another: of one value, or (None) its copy."""

@@ -7,11 +7,15 @@
 #include <cmath>
 #include <string>
 
+#include "base/block_codes.h"
 #include "device_arrays.h"
+#include "engine/layout.h"
 #include "runtime/device.h"
 
 using mdbopt::Description;
+using mdbopt::Format;
 using mdbopt::Job;
+using mdbopt::Layout;
 using mdbopt::Role;
 using mdbopt::Updater;
 
@@ -99,6 +103,60 @@ void every_update(const Location& location, bool brief) {
       same_steps(rule, dtype, location, 0.0, false);
       same_steps(rule, dtype, location, 1.0, false);
       if (is_half(dtype)) same_steps(rule, dtype, location, 0.5, true);
+    }
+  }
+}
+
+// Moments in codes and gradients of half precision, rounded at random, with a bound of their norm.
+void states_in_formats(const Location& location) {
+  const std::size_t rule = mdbopt::find_rule("adam");
+  const std::size_t streams = mdbopt::rule_description(rule).stream_count;
+  constexpr Format kFormats[] = {Format::kRemainder, Format::kBFloat16, Format::kSignedCodes,
+                                 Format::kUnsignedCodes};
+  check::Random random(5);
+  std::vector<Bytes> host;
+  std::vector<OnDevice> there;
+  const auto add = [&](Bytes bytes) {
+    host.push_back(std::move(bytes));
+    there.emplace_back(location, host.back(), 0);
+  };
+  for (const std::size_t size : kSizes) {
+    for (std::size_t k = 0; k < 2; ++k) add(numbers(random, Dtype::kBFloat16, size, k == 1));
+    for (std::size_t k = 0; k < 2; ++k) add(Bytes(mdbopt::blocks_of(size) * mdbopt::kBlockBytes));
+    add(Bytes(size * sizeof(std::uint16_t)));
+  }
+  const std::size_t each = streams + 1;
+  for (const bool on_device : {false, true}) {
+    std::vector<void*> at;
+    std::vector<std::vector<Layout>> layouts;
+    std::vector<Job> jobs;
+    at.reserve(host.size());
+    layouts.reserve(kSizes.size());
+    for (std::size_t j = 0; j < kSizes.size(); ++j) {
+      std::vector<Layout>& own = layouts.emplace_back(streams + 2);
+      const auto data = [&](std::size_t k) -> void* {
+        return on_device ? there[j * each + k].data() : host[j * each + k].data();
+      };
+      for (std::size_t k = 0; k < streams; ++k) {
+        at.push_back(data(k));
+        if (kSizes[j] == 0) continue;
+        own[k] = {data(k), mdbopt::stored_dtype(kFormats[k]), 0, nullptr, nullptr, kFormats[k],
+                  true};
+      }
+      own[0].low = data(streams);
+      Job& job = jobs.emplace_back(Job{at.data() + j * streams, kSizes[j], 0.1});
+      job.layouts = own.data();
+    }
+    Updater updater(options_of(rule, false));
+    for (int t = 1; t <= 3; ++t) {
+      Updater::Call call{2.0, t == 2 ? 0.5 : 0.0};
+      if (on_device) call.location = location;
+      updater.step(Dtype::kFloat32, jobs, call);
+    }
+  }
+  for (std::size_t k = 0; k < host.size(); ++k) {
+    if (there[k].bytes(host[k].size()) != host[k]) {
+      check::fail(__FILE__, __LINE__) << "in formats: array " << k << " differs\n";
     }
   }
 }
@@ -204,6 +262,7 @@ int main(int count, char**) {
   }
   const Location location{0, nullptr};
   every_update(location, brief);
+  states_in_formats(location);
   huge_gradients_are_clipped(location);
   a_norm_is_given_on_both_sides(location);
   numbers_are_read_when_the_step_runs(location);

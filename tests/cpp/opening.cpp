@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "base/block_codes.h"
@@ -119,11 +120,35 @@ void a_launch_over_codes() {
   CHECK(v == expected);
 }
 
+// What the arrays of a launch are told of their blocks, by each thread of several.
+void a_launch_tells_of_nan() {
+  static const std::size_t rule = mdbopt::find_rule("signum");
+  const mdbopt::Description& signum = mdbopt::rule_description(rule);
+  const std::size_t size = 50'000;
+  std::vector<double> scalars;
+  for (std::size_t k = 0; k < signum.scalar_count; ++k) scalars.push_back(0.5);
+  for (const bool wild : {false, true}) {
+    Floats x = numbers(1, size, false), g = numbers(2, size, false);
+    if (wild) g[40'000] = std::numeric_limits<float>::infinity();
+    Bytes m = room(Format::kSignedCodes, size);
+    std::uint32_t found = 0;
+    Layout layouts[mdbopt::kMaxStreams + 2];
+    layouts[2] = {m.data(), Dtype::kUint8, 0, nullptr, nullptr, Format::kSignedCodes};
+    layouts[2].not_finite = &found;
+    void* streams[] = {x.data(), g.data(), m.data()};
+    Job job{streams, size, 0.1};
+    job.layouts = layouts;
+    mdbopt::launch(rule, Dtype::kFloat32, {&job, 1}, scalars.data(), nullptr, {nullptr, 3});
+    CHECK_EQUAL(found, std::uint32_t{wild});
+  }
+}
+
 }  // namespace
 
 int main() {
   arrays_of_any_size();
   backends_agree();
   a_launch_over_codes();
+  a_launch_tells_of_nan();
   return check::result();
 }

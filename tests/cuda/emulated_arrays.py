@@ -248,7 +248,7 @@ def from_dlpack(producer):
     _set_name(capsule, _USED)
     tensor = managed.tensor
     assert (tensor.device_type, tensor.device_id) == (CUDA, device)
-    name = {4: "bfloat16", 2: f"float{tensor.bits}"}[tensor.code]
+    name = {4: "bfloat16", 2: f"float{tensor.bits}", 1: f"uint{tensor.bits}"}[tensor.code]
     dtype = np.dtype(name)
     shape = tuple(tensor.shape[k] for k in range(tensor.ndim))
     strides = tuple(tensor.strides[k] * dtype.itemsize for k in range(tensor.ndim))

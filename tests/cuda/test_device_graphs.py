@@ -35,6 +35,7 @@ def recorded(library, step):
             step()
         yield graph.replay
         return
+    mdbopt.cuda.synchronize()  # states were made on the default stream
     with library.new_stream() as stream:
         step()
         if library.name == "cupy":
@@ -65,6 +66,8 @@ OPTIMIZERS = {
     "learned": (mdbopt.HypergradientSGD(lr=0.1, hyper_lr=1e-3), {}),
     "summed": (mdbopt.AdaGradNorm(lr=0.1), {}),
     "summed by array": (mdbopt.LAMB(lr=0.1), {"max_norm": 0.5}),
+    "in 8 bits": (mdbopt.AdamW(lr=0.1, state_dtype="8bit"), {"max_norm": 0.5}),
+    "summed by array, in bfloat16": (mdbopt.LAMB(lr=0.1, state_dtype="bfloat16"), {}),
 }
 
 

@@ -23,12 +23,22 @@ def refused(error, text, call, *untouched):
 @pytest.mark.parametrize("options", [{"state_dtype": "8bit"}, {"state_dtype": "bfloat16"}])
 def test_states_in_a_format(library, options):
     near = library.array(np.full(4, 7.0, np.float32))
-    text = "AdamW: params: lives on a device, expected the CPU for a state in a format"
     optimizer = mdbopt.AdamW(1.0, **options)
-    refused(ValueError, text, lambda: optimizer.init(near), near)
     here = optimizer.init(np.zeros(4, np.float32))
     text = "AdamW: state.m lives on the CPU, expected cuda:0"
     refused(ValueError, text, lambda: optimizer.step(near, near, here), near)
+    rows = library.array(np.full((3, 4), 7.0, np.float32))
+    columns = library.array(np.asfortranarray(np.full((3, 4), 7.0, np.float32)))
+    if "8bit" in options.values():
+        text = (
+            "AdamW: params is not in row-major order, expected it on cuda:0, as the state's arrays"
+        )
+        g = library.array(np.asfortranarray(np.ones((3, 4), np.float32)))
+        state = optimizer.init(columns)
+    else:
+        text = "AdamW: grads orders its elements in memory unlike params, expected the same strides"
+        g, state = rows, optimizer.init(columns)
+    refused(ValueError, text, lambda: optimizer.step(columns, g, state), columns, rows)
 
 
 def test_cpu_and_device_do_not_mix(library):
@@ -235,7 +245,7 @@ def test_out_of_memory(emulated, failing):
 
 
 def test_what_only_the_cpu_has_for_optimizers(library):
-    """Mixed dtypes, decays of each array, narrower gradients: one of each on a device."""
+    """Mixed dtypes, decays of each array, narrower step sizes: one of each on a device."""
     one, other = np.full(3, 7, np.float32), np.full(4, 7.0)
     x, y, z = library.array(one), library.array(other), library.array(other.astype(np.float32))
     adamw = mdbopt.AdamW()
@@ -249,8 +259,10 @@ def test_what_only_the_cpu_has_for_optimizers(library):
     grads = [library.array(one), library.array(np.ones(4, np.float32))]
     text = "AdamW: weight_decay[1]: expected the one number of all arrays on cuda:0"
     refused(ValueError, text, step([x, z], grads, weight_decay=[0.1, 0.2]), x, z)
+    wide = library.array(one.astype(np.float64))
+    refused(TypeError, "AdamW: grads has dtype float64, expected float32", step(x, wide), x)
     half = library.array(one.astype(np.float16))
-    refused(TypeError, "AdamW: grads has dtype float16, expected float32", step(x, half), x)
+    refused(TypeError, "AdamW: lr has dtype float16, expected float32", step(x, x, lr=half), x)
     assert step([x, z], grads, weight_decay=[0.1, 0.1])()
 
 

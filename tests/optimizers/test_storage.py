@@ -166,7 +166,8 @@ def test_nan_shows_in_its_block_alone(bad):
     state = optimizer.init(params)
     optimizer.step(params, g, state)
     g[300] = bad
-    optimizer.step(params, g, state)
+    with pytest.warns(RuntimeWarning, match=r"AdamW: .* in state\.m, state\.v, whose blocks"):
+        optimizer.step(params, g, state)
     for name in ("m", "v"):
         wild = np.isnan(state.decoded(name))
         assert np.all(wild[256:512])
@@ -176,6 +177,63 @@ def test_nan_shows_in_its_block_alone(bad):
     assert np.flatnonzero(~np.isfinite(params)).tolist() == [300]
     with pytest.raises(ValueError, match="saved: 'm': expected finite values"):
         optimizer.restore(params, dict(state))
+
+
+_REST = "state.v['w'][1], whose blocks of 256 elements around them are NaN now"
+
+
+def wild_step(**options):
+    """Step a tree whose second array meets a NaN in a later chunk, and keep what is said."""
+    optimizer = mdbopt.AdamW(**ADAM, state_dtype="8bit", **options)
+    sizes = {"w": (3, 9000), "b": (5, 600)}
+    params = {name: [np.ones(n, np.float32) for n in each] for name, each in sizes.items()}
+    g = copy.deepcopy(params)
+    g["w"][0] = None
+    state = optimizer.init(params)
+    optimizer.step(params, g, state)
+    assert state.not_finite() == []
+    g["w"][1][7000] = np.nan
+    with pytest.warns(RuntimeWarning) as told:
+        optimizer.step(params, g, state)
+    return params, g, state, [str(each.message) for each in told], told[0].filename
+
+
+def test_a_step_says_which_arrays_are_not_finite():
+    for backend in BACKENDS:
+        for threads in (1, 2, 5):
+            params, g, state, told, filename = wild_step(backend=backend, threads=threads)
+            words = "AdamW: the step met NaN, inf or numbers beyond 3e38 in state.m['w'][1], "
+            assert told == [words + _REST]
+            assert filename == __file__
+            assert state.not_finite() == ["m['w'][1]", "v['w'][1]"]
+    # Each step says it anew, a plan's too, as long as it is so; what is not stepped is not told.
+    with pytest.warns(RuntimeWarning, match=r"in state\.m\['w'\]\[1\], state\.v\['w'\]"):
+        state._optimizer.plan(params, g, state).step()
+    g["w"][1] = None
+    state._optimizer.step(params, g, state)
+    state.m["w"][1][:] = 0
+    assert state.not_finite() == ["v['w'][1]"]
+
+
+def test_a_warning_that_is_an_error_leaves_the_step_taken():
+    optimizer = mdbopt.AdamW(**ADAM, state_dtype="8bit")
+    params, g = np.ones(300, np.float32), np.full(300, np.nan, np.float32)
+    state = optimizer.init(params)
+    with pytest.raises(RuntimeWarning, match="the step met NaN"):
+        optimizer.step(params, g, state)
+    assert state.t == 1
+    assert np.all(np.isnan(params))
+
+
+@pytest.mark.parametrize("state_dtype", [None, "bfloat16"])
+def test_other_formats_show_it_in_the_element(state_dtype):
+    optimizer = mdbopt.AdamW(**ADAM, state_dtype=state_dtype)
+    params, g = [np.ones(300, np.float32) for _ in range(2)], gradients(2, shapes=[(300,)] * 2)
+    g[1][7] = np.inf
+    state = optimizer.init(params)
+    optimizer.step(params, g, state)
+    assert state.not_finite() == ["m[1]", "v[1]"]
+    assert np.flatnonzero(~np.isfinite(state.decoded("m")[1])).tolist() == [7]
 
 
 def test_what_might_be_rounded_to_inf_is_nan():

@@ -8,8 +8,9 @@
 
 namespace mdbopt {
 
-// Order is the order of columns in a backend's table. kUint8 is for storage in codes alone, and no rule's.
-enum class Dtype : std::uint8_t { kFloat64, kFloat32, kBFloat16, kFloat16, kUint8 };
+// Order is the order of columns in a backend's table. Those without a sign are no rule's: they are for storage,
+// in codes or as the bits of something else.
+enum class Dtype : std::uint8_t { kFloat64, kFloat32, kBFloat16, kFloat16, kUint8, kUint16 };
 inline constexpr std::size_t kDtypeCount = 4;  // that rules take
 
 struct DtypeInfo {
@@ -17,8 +18,8 @@ struct DtypeInfo {
   std::size_t bytes;
 };
 
-inline constexpr DtypeInfo kDtypes[kDtypeCount + 1] = {
-    {"float64", 8}, {"float32", 4}, {"bfloat16", 2}, {"float16", 2}, {"uint8", 1}};
+inline constexpr DtypeInfo kDtypes[kDtypeCount + 2] = {
+    {"float64", 8}, {"float32", 4}, {"bfloat16", 2}, {"float16", 2}, {"uint8", 1}, {"uint16", 2}};
 
 constexpr const DtypeInfo& info(Dtype dtype) { return kDtypes[static_cast<std::size_t>(dtype)]; }
 

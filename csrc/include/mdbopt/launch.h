@@ -39,7 +39,8 @@ struct Job {
   std::size_t variant = 0;           // which Variant of the launch it has
   // Which of the arrays that numbers are kept of; by default, that of its place among the jobs.
   std::size_t array = kInOrder;
-  // By stream, then of step_sizes and copy; null: all lie as a walk takes them. On the CPU alone.
+  // By stream, then of step_sizes and copy; null: all lie as a walk takes them. On a device those of an
+  // Updater alone, of dense arrays in a format.
   const Layout* layouts = nullptr;
 
   std::size_t array_at(std::size_t place) const { return array == kInOrder ? place : array; }

@@ -14,6 +14,14 @@ import optax
 from mdbopt import _core, optimizers
 from mdbopt.jax._ffi import call
 from mdbopt.optimizers._base import Optimizer
+from mdbopt.optimizers._storage import (
+    check_formats,
+    decoded,
+    encoded,
+    format_of,
+    joined,
+    shape_of,
+)
 
 # It stands for a number that is known when the step runs, and is valid for every hyperparameter.
 _PLACEHOLDER = 0.5
@@ -32,7 +40,8 @@ class UpdateState(NamedTuple):
         dtype only where it is enabled. `number` reads them.
     arrays : dict of pytrees
         Arrays like the parameters, by their names in `mdbopt.OptimizerState`: float64 for float64
-        parameters, else float32.
+        parameters, else float32, or as ``state_dtype`` says: bfloat16, or uint8 of shape (blocks,
+        260) for each array. With ``master``, ``low`` among them, of uint16.
     """
 
     count: Any
@@ -68,6 +77,78 @@ class UpdateState(NamedTuple):
             return float(held)
         values = np.ascontiguousarray(held).view(np.float64)[..., 0]
         return values if values.ndim else float(values)
+
+    def decoded(self, name: str, params: Any) -> Any:
+        """Give an array of the state as numbers, whatever it is stored as.
+
+        Parameters
+        ----------
+        name : str
+            A key of ``arrays``, such as ``"m"``.
+        params : pytree of arrays
+            Those of the state, which say the shapes.
+
+        Returns
+        -------
+        pytree of numpy.ndarray
+            Of float32, or float64 for float64 parameters; copies.
+
+        Raises
+        ------
+        KeyError
+            When the state has no such array.
+
+        Examples
+        --------
+        >>> import jax.numpy as jnp, mdbopt.jax
+        >>> x = jnp.ones(3)
+        >>> transformation = mdbopt.jax.adagrad(0.1, initial=0.5, state_dtype="8bit")
+        >>> transformation.init(x).decoded("sum_of_squares", x)
+        array([0.5, 0.5, 0.5], dtype=float32)
+        """
+
+        def one(x: Any, stored: Any) -> Any:
+            array = np.asarray(stored)
+            format_ = format_of(array, name)
+            if format_ is None:
+                return np.array(array)
+            bits = array.view(np.uint16) if format_ == "bfloat16" else array
+            return decoded(name, bits, x.shape, format_)
+
+        return jax.tree.map(one, params, self.arrays[name])
+
+    def master(self, params: Any) -> Any:
+        """Give the float32 numbers that bfloat16 parameters and their low bits make up.
+
+        Parameters
+        ----------
+        params : pytree of arrays
+            Those of the state.
+
+        Returns
+        -------
+        pytree of numpy.ndarray
+            Of float32; copies.
+
+        Raises
+        ------
+        KeyError
+            When the optimizer keeps no ``master``.
+
+        Examples
+        --------
+        >>> import jax.numpy as jnp, mdbopt.jax
+        >>> x = jnp.ones(3, jnp.bfloat16)
+        >>> transformation = mdbopt.jax.sgd(1e-4, master="remainder")
+        >>> x, state = transformation.step(x, jnp.ones(3), transformation.init(x))
+        >>> x, state.master(x)
+        (Array([1, 1, 1], dtype=bfloat16), array([0.9999, 0.9999, 0.9999], dtype=float32))
+        """
+
+        def one(x: Any, low: Any) -> Any:
+            return joined(np.asarray(x).view(np.uint16), np.asarray(low))
+
+        return jax.tree.map(one, params, self.arrays["low"])
 
 
 class UpdateTransformation(optax.GradientTransformationExtraArgs):
@@ -123,12 +204,6 @@ class _Update:
             if name != "weight_decay" or not _is_tree(decay)
         }
         self._optimizer = kind(self._known("lr", lr), **known)
-        for name in ("state_dtype", "master"):
-            if getattr(self._optimizer, name) is not None:
-                raise ValueError(
-                    f"{self._name}: {name}: expected None in mdbopt.jax, whose states are float32, "
-                    f"got {getattr(self._optimizer, name)!r}"
-                )
         if self._optimizer.decay != "adamw":
             raise ValueError(
                 f"{self._name}: decay: expected 'adamw' in mdbopt.jax, whose schedules have no "
@@ -143,7 +218,7 @@ class _Update:
         self._max_norm = None if bound is None else self._optimizer._bound(bound)
         self._attributes = self._find_attributes()
         started = _core.Update(
-            self._optimizer._options(), self._name, dict.fromkeys(self._optimizer._arrays())
+            self._optimizer._options(), self._name, dict.fromkeys(self._arrays())
         )
         self._numbers = started.numbers()
 
@@ -183,6 +258,10 @@ class _Update:
             "maximize": np.bool_(options["maximize"]),
             "seed": np.uint64(options["seed"]).view(np.int64),  # JAX refuses the larger half
             "stochastic": np.bool_(options["stochastic"]),
+            "formats": ",".join(
+                options["formats"].get(name, "plain") for name, *_ in rule["streams"]
+            ),
+            "stochastic_state": np.bool_(options["stochastic_state"]),
             "flush_subnormals": np.bool_(options["flush_subnormals"]),
             "threads": np.int64(options["threads"]),
             "lr": np.float64(self._optimizer.lr),
@@ -193,6 +272,17 @@ class _Update:
             attributes["max_norm"] = np.float64(self._max_norm)
         return attributes
 
+    def _arrays(self) -> dict[str, float | None]:
+        """Give the arrays of a state in the order of the call, and what they hold at first."""
+        arrays = self._optimizer._arrays()
+        return {**arrays, "low": 0.0} if self._optimizer.master else arrays
+
+    def _form(self, name: str, leaf: Any) -> tuple[Any, tuple[int, ...]]:
+        """Give the dtype and the shape of an array of a state for a parameter."""
+        format_ = "remainder" if name == "low" else self._optimizer._formats().get(name)
+        dtypes = {None: _state_dtype(leaf), "bfloat16": jnp.bfloat16, "remainder": jnp.uint16}
+        return dtypes.get(format_, jnp.uint8), shape_of(jnp.shape(leaf), format_)
+
     @property
     def _kept(self) -> list[str]:
         """Name the numbers beside the core's; parameters are never written in place here."""
@@ -202,19 +292,24 @@ class _Update:
     def init(self, params: Any) -> UpdateState:
         """Make the state for some parameters."""
         self._check_leaves("params", params)
+        self._check_formats(params)
 
-        def made(value: float | None) -> Callable[[Any], Any]:
+        def made(name: str, value: float | None) -> Callable[[Any], Any]:
             def one(leaf: Any) -> Any:
-                dtype = _state_dtype(leaf)
+                dtype, shape = self._form(name, leaf)
                 if value is None:
                     return jnp.array(leaf, dtype, copy=True)
-                return jnp.full_like(leaf, value, dtype)
+                if dtype != jnp.uint8:
+                    return jnp.full_like(leaf, value, dtype)
+                if value == 0.0:
+                    return jnp.zeros(shape, dtype)
+                same = np.full(jnp.shape(leaf), value, np.float32)
+                return jnp.asarray(encoded(same, self._optimizer._formats()[name]))
 
             return one
 
         arrays = {
-            name: jax.tree.map(made(value), params)
-            for name, value in self._optimizer._arrays().items()
+            name: jax.tree.map(made(name, value), params) for name, value in self._arrays().items()
         }
         leaves = len(jax.tree.leaves(params))
         numbers = {}
@@ -231,6 +326,11 @@ class _Update:
         self, grads: Any, state: UpdateState, params: Any = None, **extra: Any
     ) -> tuple[Any, UpdateState]:
         """Give what is to be added to the parameters, and the state after the step."""
+        if self._optimizer.master is not None:
+            raise ValueError(
+                f"{self._name}: update: expected step, which writes the parameters, with "
+                "master='remainder': their low bits belong to the very numbers of the last step"
+            )
         params = self._params_like(grads) if params is None else params
         new, state = self._stepped(params, grads, state, extra)
         return jax.tree.map(jnp.subtract, new, params), state
@@ -259,8 +359,19 @@ class _Update:
                     f"{type(leaf).__name__ if dtype is None else dtype}"
                 )
 
-    def _check_like(self, which: str, tree: Any, params: Any) -> list[Any]:
-        """Raise unless a tree has the parameters' structure and shapes; give its leaves."""
+    def _check_formats(self, params: Any) -> None:
+        """Raise for parameters whose state cannot be in the format of the options."""
+        if not self._optimizer._formats():
+            return
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+            where = f"{self._name}: params{jax.tree_util.keystr(path)}"
+            check_formats(where, str(leaf.dtype), self._optimizer.master is not None)
+
+    def _check_like(self, which: str, tree: Any, params: Any, name: str | None = None) -> list[Any]:
+        """Raise unless a tree has the parameters' structure and shapes; give its leaves.
+
+        Shapes are those of an array of a state where its name is given.
+        """
         expected, found = jax.tree.structure(params), jax.tree.structure(tree)
         if found != expected:
             raise ValueError(f"{self._name}: {which}: expected {expected} (as params), got {found}")
@@ -268,40 +379,43 @@ class _Update:
         for (path, like), leaf in zip(
             jax.tree_util.tree_leaves_with_path(params), leaves, strict=True
         ):
-            if jnp.shape(leaf) != jnp.shape(like):
+            shape = jnp.shape(like) if name is None else self._form(name, like)[1]
+            if jnp.shape(leaf) != shape:
                 raise ValueError(
                     f"{self._name}: {which}{jax.tree_util.keystr(path)}: expected shape "
-                    f"{jnp.shape(like)} (as params), got {jnp.shape(leaf)}"
+                    f"{shape} (as params), got {jnp.shape(leaf)}"
                 )
         return leaves
 
     def _gradients(self, grads: Any, params: Any) -> list[Any]:
-        """Give the gradients in the parameters' dtypes, which hold them without rounding."""
+        """Give the gradients in the parameters' dtypes, or those that these are computed in."""
         leaves = self._check_like("grads", grads, params)
         self._check_leaves("grads", grads)
         for k, ((path, x), g) in enumerate(
             zip(jax.tree_util.tree_leaves_with_path(params), leaves, strict=True)
         ):
-            if jnp.promote_types(g.dtype, x.dtype) != x.dtype:
+            if jnp.promote_types(g.dtype, x.dtype) == x.dtype:
+                leaves[k] = jnp.asarray(g, x.dtype)
+            elif jnp.promote_types(g.dtype, _state_dtype(x)) != _state_dtype(x):
                 raise TypeError(
                     f"{self._name}: grads{jax.tree_util.keystr(path)}: expected dtype {x.dtype} "
-                    f"(as params) or one that widens to it, got {g.dtype}"
+                    f"(as params) or one that widens to {jnp.dtype(_state_dtype(x))}, got {g.dtype}"
                 )
-            leaves[k] = jnp.asarray(g, x.dtype)
         return leaves
 
     def _stepped(
         self, params: Any, grads: Any, state: Any, extra: Mapping[str, Any]
     ) -> tuple[Any, UpdateState]:
         found = list(state.arrays) if isinstance(state, UpdateState) else type(state).__name__
-        if isinstance(found, str) or set(found) != set(self._optimizer._arrays()):
+        if isinstance(found, str) or set(found) != set(self._arrays()):
             raise TypeError(f"{self._name}: state: expected the state that init makes, got {found}")
         self._check_leaves("params", params)
+        self._check_formats(params)
         xs = jax.tree.leaves(params)
         gs = self._gradients(grads, params)
         arrays = {
-            name: self._check_like(f"state.{name}", state.arrays[name], params)
-            for name in self._optimizer._arrays()
+            name: self._check_like(f"state.{name}", state.arrays[name], params, name)
+            for name in self._arrays()
         }
         self._check_state(state, params)
         value = self._value(extra)
@@ -326,7 +440,7 @@ class _Update:
                 jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(tree), strict=True
             ):
                 where = f"{name}{jax.tree_util.keystr(path)}"
-                expected[where] = (leaf, _state_dtype(x), jnp.shape(x))
+                expected[where] = (leaf, *self._form(name, x))
         for where, (leaf, dtype, shape) in expected.items():
             if getattr(leaf, "dtype", None) != dtype or leaf.shape != shape:
                 raise TypeError(
@@ -367,7 +481,7 @@ class _Update:
         value: Any,
     ) -> tuple[Any, UpdateState]:
         # JAX has sorted the dicts by their names.
-        arrays = {name: arrays[name] for name in self._optimizer._arrays()}
+        arrays = {name: arrays[name] for name in self._arrays()}
         numbers = {name: state.numbers[name] for name in (*self._numbers, *self._kept)}
         if "value" in self._kept:
             kept = numbers.pop("value")

@@ -58,7 +58,7 @@ Every optimizer takes
   up with the probability of what falls away, by random bits that follow from ``seed``, the step and
   the element's place, whatever the number of threads;
 * ``state_dtype``: None, ``"bfloat16"`` or ``"8bit"``: what the averages of float32 and
-  half-precision parameters are stored in, on the CPU; ``state_rounding``, ``"stochastic"`` or
+  half-precision parameters are stored in; ``state_rounding``, ``"stochastic"`` or
   ``"nearest"``, how they are rounded to it;
 * ``master``: None, or ``"remainder"`` for bfloat16 parameters whose state keeps the low 16 bits of
   their float32 numbers, exactly;

@@ -289,7 +289,9 @@ class Optimizer:
         grads : the same structure
             Read. None in place of an array leaves its parameters and state as they are; None in
             ``params`` has None here. On the CPU with any strides and of any type that widens to the
-            parameter's without rounding: a narrower dtype, integers, a foreign byte order, lists.
+            parameter's without rounding: a narrower dtype, integers, a foreign byte order, lists;
+            of half-precision parameters float32, too. On a device half precision and float32 may
+            meet in the same way.
         state : OptimizerState
             Written in place.
         lr : float, array or nested structure, optional
@@ -334,6 +336,14 @@ class Optimizer:
             also for unlike dtypes, decays and strides. Nothing has been written then.
         RuntimeError
             When CUDA cannot be used, or for what went wrong in work queued there before.
+
+        Warns
+        -----
+        RuntimeWarning
+            With ``state_dtype="8bit"``, naming the arrays of the state in which blocks of 256
+            elements are NaN after this step, for one that was not finite: everything has been
+            written then, also where warnings are made errors. On a device nothing waits to see it;
+            `OptimizerState.not_finite` looks.
 
         Notes
         -----

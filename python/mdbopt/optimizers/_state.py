@@ -184,6 +184,40 @@ class OptimizerState(Mapping[str, Any]):
 
         return _argument_tree.mapped(one, params)
 
+    def not_finite(self) -> list[str]:
+        """Name the arrays that hold NaN or inf, at the cost of reading all of them.
+
+        Returns
+        -------
+        list of str
+            Keys of the mapping, such as ``"m['w']"``. Of codes of 8 bits the units of the blocks
+            are read alone. Arrays on a device are waited for and copied.
+
+        Examples
+        --------
+        >>> import numpy as np, mdbopt
+        >>> x, g = np.ones(600, np.float32), np.ones(600, np.float32)
+        >>> g[300] = np.inf
+        >>> optimizer = mdbopt.AdamW(flush_subnormals=False)
+        >>> state = optimizer.init({"w": x})
+        >>> optimizer.step({"w": x}, {"w": g}, state)
+        True
+        >>> state.not_finite()
+        ["m['w']", "v['w']"]
+        """
+        formats = self._optimizer._formats()
+
+        def wild(name: str, array: str, keys: _argument_tree.Keys) -> bool:
+            stored = _argument_tree.leaf_at(self._arrays[array], keys)
+            numbers = _storage.magnitudes(name, stored, formats.get(array))
+            return not np.all(np.isfinite(numbers))
+
+        return [
+            name
+            for name, (array, keys) in self._places.items()
+            if array != "low" and wild(name, array, keys)
+        ]
+
     def __getitem__(self, name: str) -> Any:
         numbers = {"optimizer": type(self._optimizer).__name__, "t": self.t, **self._numbers()}
         if name in numbers:
@@ -291,9 +325,9 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
     }
 
     formats = optimizer._formats()
-    for keys, leaf in _argument_tree.leaves(params) if formats else ():
+    for keys, _ in _argument_tree.leaves(params) if formats else ():
         where = f"{label}: params{_argument_tree.text(keys)}"
-        _storage.check_formats(where, leaf, kinds[keys], "x" in formats)
+        _storage.check_formats(where, kinds[keys], "x" in formats)
 
     def made(value: float | None, format_: str | None) -> Any:
         def one(keys: _argument_tree.Keys, leaf: Any) -> Any:
@@ -302,7 +336,8 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
             library = Library(leaf)
             arithmetic = "float64" if kinds[keys] == "float64" else "float32"
             if value is None and dtype_name(leaf) == "uint16":
-                leaf = library.from_numpy(_from_bits(library.to_numpy(leaf, "params"), dtype))
+                numbers = _from_bits(library.to_host(leaf, "params"), dtype)
+                leaf = library.from_host(numbers, leaf)
             try:
                 return library.full_like(leaf, arithmetic, value)
             except (AttributeError, NotImplementedError, RuntimeError) as error:
@@ -461,7 +496,7 @@ def _assign_stored(
         values = _storage.decoded(where, saved, shape, given)
     _check_range(where, name, values)
     if kind == given:
-        leaf[...] = Library(leaf).from_numpy(np.array(Library(saved).to_host(saved, where)))
+        leaf[...] = Library(leaf).from_host(np.array(Library(saved).to_host(saved, where)), leaf)
     else:
         _storage.assign(leaf, values, kind)
 

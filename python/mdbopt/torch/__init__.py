@@ -61,7 +61,7 @@ elsewhere. Every update takes
   would, in the same pass; ``optimizer.total_norm`` is what it was. Set it as an attribute later;
 * ``rounding``, ``seed``, ``flush_subnormals``, ``backend``, ``threads``: see `mdbopt.optimizers`;
 * ``state_dtype``, ``state_rounding``, ``master``: averages in 8 bits or bfloat16, and bfloat16
-  parameters with all digits of float32, on the CPU; see `mdbopt.optimizers`;
+  parameters with all digits of float32; see `mdbopt.optimizers`;
 * ``reducer``: how steps meet those of other processes, where each tensor is a piece of a longer
   one, see `mdbopt.distributed`. DTensors, as FSDP2 has them, make their own from their mesh;
 * ``foreach``, ``fused``, ``capturable``: taken from calls that were written for torch.optim, where

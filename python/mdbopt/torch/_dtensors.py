@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from mdbopt.optimizers._storage import BLOCK, shape_of
 
 
 def is_dtensor(value: Any) -> bool:
@@ -52,17 +55,38 @@ def local_gradient(where: Callable[[Any], str], param: Any, grad: Any) -> Any:
 
 
 def like(param: Any, piece: Any) -> Any:
-    """Make the DTensor whose pieces are cut as a parameter's, of this process's piece."""
+    """Make the DTensor whose pieces are cut as a parameter's, of this process's piece.
+
+    That of codes has the rows of all pieces, as `check_codes` has seen to.
+    """
     from torch.distributed.tensor import DTensor
 
+    shape, stride = param.shape, param.stride()
+    if "uint8" in str(piece.dtype):
+        shape, stride = type(shape)(shape_of(tuple(shape), "signed")), piece.stride()
     return DTensor.from_local(
-        piece,
-        param.device_mesh,
-        param.placements,
-        run_check=False,
-        shape=param.shape,
-        stride=param.stride(),
+        piece, param.device_mesh, param.placements, run_check=False, shape=shape, stride=stride
     )
+
+
+def check_codes(where: str, param: Any) -> None:
+    """Raise for a DTensor whose pieces are not as many whole blocks of codes, in its own order."""
+    along = [
+        size
+        for size, placement in zip(param.device_mesh.shape, param.placements, strict=True)
+        if not placement.is_replicate()
+    ]
+    pieces = math.prod(along)
+    first = all(p.is_replicate() or p.is_shard(0) for p in param.placements)
+    even = pieces == 1 or (
+        first and param.shape[0] % pieces == 0 and param.numel() % (pieces * BLOCK) == 0
+    )
+    if not even:
+        raise ValueError(
+            f"{where}: has shape {tuple(param.shape)} and placements {param.placements}, expected "
+            f"pieces alike of whole rows and a multiple of {BLOCK} elements each for a state in 8 "
+            "bits"
+        )
 
 
 class Layout(NamedTuple):

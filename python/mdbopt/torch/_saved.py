@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from mdbopt.optimizers._storage import converted, format_of
+from mdbopt.torch._dtensors import is_dtensor, like, local
 from mdbopt.torch._parameters import arithmetic
 
 # What a state has one number of; none of its tensors is called so.
@@ -50,6 +51,14 @@ def unwrapped(value: Any) -> Any:
     return value.tensor.detach().clone() if isinstance(value, _Kept) else value
 
 
+def _in_format(name: str, tensor: Any, given: str | None, kind: str | None, param: Any) -> Any:
+    """Convert a tensor of a state, the piece of one where the parameter is cut."""
+    if given == kind or not is_dtensor(param):
+        return converted(name, tensor, given, kind, param)
+    piece = converted(name, local(tensor), given, kind, local(param.detach()))
+    return like(param, piece)
+
+
 def fit_state(
     state: dict[str, Any], param: Any, streams: dict[str, str], formats: dict[str, str]
 ) -> None:
@@ -65,7 +74,7 @@ def fit_state(
         stream = streams.get(name, name)
         kind, given = formats.get(stream), format_of(tensor, stream)
         if name in streams and stream != "low" and (kind is not None or given is not None):
-            state[name] = converted(name, tensor, given, kind, param)
+            state[name] = _in_format(name, tensor, given, kind, param)
             continue
         if name not in COUNTS and tensor.is_floating_point():
             tensor = tensor.to(device=param.device, dtype=arithmetic(param))

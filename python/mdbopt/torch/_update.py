@@ -13,8 +13,8 @@ from mdbopt._shards import words_of
 from mdbopt.optimizers._base import Optimizer
 from mdbopt.optimizers._cautious import Cautious
 from mdbopt.optimizers._hints import unknown_option
-from mdbopt.optimizers._storage import check_formats, low_like, stored_like
-from mdbopt.torch._dtensors import is_dtensor
+from mdbopt.optimizers._storage import check_formats, is_codes, low_like, stored_like
+from mdbopt.torch._dtensors import check_codes, is_dtensor
 from mdbopt.torch._hooks import (
     get_eval_frame_callback,
     observed,
@@ -300,9 +300,9 @@ class Update(torch.optim.Optimizer):
             named = isinstance(item, tuple)
             param = item[1] if named else item
             where = f"{self._label}: {repr(item[0]) if named else f'params[{i}]'}"
-            if is_dtensor(param):
-                raise TypeError(f"{where}: is a DTensor, expected a plain tensor for a format")
-            check_formats(where, param, dtype_name(param), "x" in formats)
+            check_formats(where, dtype_name(param), "x" in formats)
+            if is_dtensor(param) and any(map(is_codes, formats.values())):
+                check_codes(where, param)
 
     def _all_params(self) -> list[Any]:
         return [param for group in self.param_groups for param in group["params"]]

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import torch_rank as one  # noqa: E402
 from processes import by_torch, made_once, succeeded  # noqa: E402
-from torch_rank import ALIGNED, SEARCHES, UNEVEN, UPDATES  # noqa: E402
+from torch_rank import ALIGNED, EIGHT, SEARCHES, STORED, UNEVEN, UPDATES  # noqa: E402
 
 import mdbopt.torch  # noqa: E402
 
@@ -67,6 +67,24 @@ def test_updates_have_the_bits_of_one_process(told):
 @pytest.mark.parametrize("case", ["all whole", "square", "both cut"])
 def test_replicated_dimensions_of_a_mesh_count_once(told, case):
     check_updates([said[case] for said in told], alone(ALIGNED, UPDATES[:6]), torch.equal)
+
+
+@pytest.mark.parametrize("case", ["stored", "stored, replicated"])
+def test_states_in_formats_have_the_bits_of_one_process(told, case):
+    check_updates([said[case] for said in told], alone(ALIGNED, STORED), torch.equal)
+
+
+def test_states_of_one_tensor_are_rounded_at_random_as_in_one_process(told):
+    expected = alone(ALIGNED[:1], [("AdamW", EIGHT)])
+    check_updates([said["stored at random"] for said in told], expected, torch.equal)
+
+
+@pytest.mark.parametrize("case", ["low bits", "reloaded"])
+def test_low_bits_and_states_of_another_format_are_those_of_one_process(told, case):
+    make = one.with_low_bits if case == "low bits" else one.reloaded
+    expected = make(lambda whole: whole)
+    for said in told:
+        assert all(map(torch.equal, said[case], expected))
 
 
 def test_tensors_that_are_cut_along_other_dimensions_count_once(told):
@@ -181,6 +199,10 @@ ON_ALL = {
     "some whole": "ValueError: Guarded: params: expected DTensors that are cut along the same",
     "reducer of some": "ValueError: AdamW: reducer: expected None for DTensors of which some are",
     "sums of some": "ValueError: NormalizedGD: params: expected DTensors that are cut along the",
+    **{
+        f"codes of {name}": f"ValueError: AdamW: params[0]: has shape {shape} and placements"
+        for name, shape in (("rows", (7, 512)), ("elements", (4, 65)), ("columns", (8, 512)))
+    },
     "groups": "TypeError: AdamW: params: expected DTensors alone or plain tensors alone",
     "plain state": "TypeError: AdamW: state of 'w': exp_avg: expected a DTensor with placements",
     "disagreeing": "RuntimeError: eps: expected the same on every shard, got 1e-08 on shard 0",

@@ -41,6 +41,12 @@ UPDATES = [
     ("DiagonalHypergradient", {"lr": 0.01, "mode": "weights"}),
     ("OSGM", {"lr": 0.01}),
 ]
+EIGHT, NEAREST = {"lr": 0.05, "state_dtype": "8bit"}, {"state_rounding": "nearest"}
+STORED = [
+    ("AdamW", {**EIGHT, **NEAREST}),
+    ("AdamW", {**EIGHT, **NEAREST, "max_norm": 0.5}),
+    ("AMSGrad", {"lr": 0.05, "state_dtype": "bfloat16", **NEAREST}),
+]
 SEARCHES = ["Guarded", "Box", "Ellipsoid", "Simplex", "Backtracking"]
 
 
@@ -109,6 +115,36 @@ def updates(shapes, mesh, placements, cases=UPDATES, **how):
             }
         )
     return told
+
+
+def master_of(param, low):
+    """Give the float32 numbers that a bfloat16 tensor and its low bits make up."""
+    high = param.detach().view(torch.int16).to(torch.int32) << 16
+    return (high + low.view(torch.int16).to(torch.int32)).view(torch.float32)
+
+
+def with_low_bits(place):
+    """Step bfloat16 parameters whose state keeps low bits; give their float32 numbers, whole."""
+    params = [place(whole).requires_grad_() for whole in starts(ALIGNED, torch.bfloat16)]
+    optimizer = stepped("AdamW", {**EIGHT, **NEAREST, "master": "remainder"}, params)
+    masters = []
+    for p in params:
+        low = optimizer.state[p]["low"]
+        if isinstance(p, DTensor):
+            piece = master_of(p.to_local(), low.to_local())
+            masters.append(whole_of(DTensor.from_local(piece, p.device_mesh, p.placements)))
+        else:
+            masters.append(master_of(p, low))
+    return masters
+
+
+def reloaded(place):
+    """Step with states in 8 bits, and load them into an optimizer that keeps float32."""
+    params = [place(whole).requires_grad_() for whole in starts(ALIGNED)]
+    saved = stepped("AdamW", {**EIGHT, **NEAREST}, params).state_dict()
+    plain = mdbopt.torch.AdamW(params, lr=0.05)
+    plain.load_state_dict(copy.deepcopy(saved))
+    return [whole_of(plain.state[p]["exp_avg"]) for p in params]
 
 
 def by_reducer():
@@ -284,6 +320,16 @@ def refused(mesh):
 
     told["sums of some"] = words(of_some_whole)
 
+    for name, shape, placement in (
+        ("rows", (7, 512), 0),
+        ("elements", (4, 65), 0),
+        ("columns", (8, 512), 1),
+    ):
+        uneven = cut(torch.ones(shape), mesh, [Shard(placement)])
+        told[f"codes of {name}"] = words(
+            lambda uneven=uneven: mdbopt.torch.AdamW([uneven], state_dtype="8bit")
+        )
+
     def other_group():
         optimizer = mdbopt.torch.AdamW([shard])
         told["groups"] = words(lambda: optimizer.add_param_group({"params": [torch.ones(2)]}))
@@ -368,6 +414,11 @@ def main():
     told["square"] = updates(ALIGNED, square, [[Replicate(), Shard(0)]] * 2, UPDATES[:6])
     told["both cut"] = updates(ALIGNED, square, [[Shard(0), Shard(0)]] * 2, UPDATES[:6])
     placed = [[Shard(0), Shard(0)], [Shard(0), Replicate()]]
+    told["stored"] = updates(ALIGNED, mesh, [[Shard(0)]] * 2, STORED)
+    told["stored, replicated"] = updates(ALIGNED, square, [[Replicate(), Shard(0)]] * 2, STORED)
+    told["stored at random"] = updates(ALIGNED[:1], mesh, [[Shard(0)]], [("AdamW", EIGHT)])
+    place = lambda whole: cut(whole, mesh, [Shard(0)])  # noqa: E731
+    told["low bits"], told["reloaded"] = with_low_bits(place), reloaded(place)
     told["cut apart"] = updates(ALIGNED, square, placed, UPDATES[:5])
     torch.save(told, folder / f"told-{dist.get_rank()}.pt")
     dist.destroy_process_group()

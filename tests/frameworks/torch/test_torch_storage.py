@@ -124,3 +124,23 @@ def test_what_is_refused():
         mdbopt.torch.SGD([torch.ones(3, requires_grad=True)], lr=0.1, state_dtype="8bit")
     with pytest.raises(ValueError, match=r"state_dtype: expected one of"):
         mdbopt.torch.AdamW([torch.ones(3, requires_grad=True)], state_dtype="int8")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no CUDA device")
+@pytest.mark.parametrize("options", BOTH)
+def test_steps_on_a_device_have_the_bits_of_the_cpu(options):
+    net = model(dtype_of(options))
+    there = copy.deepcopy(net).cuda()
+    ours, theirs = (optimizer_of(n, options, flush_subnormals=False) for n in (net, there))
+    for step in range(3):
+        trained(net, ours, first=step, steps=1)
+        for near, far in zip(there.parameters(), net.parameters(), strict=True):
+            near.grad = far.grad.cuda()
+        theirs.step()
+    again = optimizer_of(there, options)
+    again.load_state_dict(copy.deepcopy(theirs.state_dict()))
+    for near, far in zip(there.parameters(), net.parameters(), strict=True):
+        assert torch.equal(near.detach().cpu(), far.detach())
+        for name, value in ours.state[far].items():
+            assert torch.equal(theirs.state[near][name].cpu(), value)
+            assert torch.equal(again.state[near][name].cpu(), value)

@@ -1,0 +1,25 @@
+// bisect – what a place of several arrays, numbered through, belongs to.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace mdbopt::cuda {
+
+// The last of `count` items, at least one, that begins at or before a place.
+template <class Item>
+__device__ inline const Item& last_from(const Item* items, std::uint32_t count, std::size_t place,
+                                        std::size_t Item::* first_place) {
+  std::uint32_t first = 0;
+  for (std::uint32_t left = count; left > 1;) {
+    const std::uint32_t half = left / 2;
+    const bool later = items[first + half].*first_place <= place;
+    first = later ? first + half : first;
+    left = later ? left - half : half;
+  }
+  return items[first];
+}
+
+}  // namespace mdbopt::cuda
