@@ -26,7 +26,8 @@ CONFIGURE = cmake --preset release -B $(TREE) -DMDBOPT_PYTHON=ON -DPython_EXECUT
 NATIVE = -DMDBOPT_NATIVE=OFF
 
 .PHONY: help demo test check bench docs lint format stubs clean prerequisites release example compile-cuda check-threads \
-  bench-cpp google-benchmark studies cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks
+  bench-cpp google-benchmark studies cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks \
+  check-clang check-aarch64
 .NOTPARALLEL:
 
 help:
@@ -63,7 +64,7 @@ test: $(VENV)/.with-test
 	$(PYTEST) -m 'not slow and not gpu'
 
 # pytest comes last: its closing line is the one to read.
-check: $(VENV)/.with-test check-release example check-asan check-threads compile-cuda
+check: $(VENV)/.with-test check-release example check-asan check-threads check-clang check-aarch64 compile-cuda
 	$(PYTEST) -m 'slow or gpu'
 
 # Large libraries stay out of .venv, and what JAX's headers add to the extension out of build/release: an
@@ -92,6 +93,30 @@ check-threads: $(VENV)/.build
 	@cmake --preset tsan --log-level=WARNING >/dev/null
 	@cmake --build --preset tsan --target groups launch pool program reduction updater
 	ctest --preset tsan --tests-regex '^(groups|launch|pool|program|reduction|updater)$$'
+
+# Another compiler, and another processor in an emulator: they warn of nothing, and compute the same bits.
+# Left out where they are not installed; CLANG= leaves clang out.
+CLANG ?= $(firstword $(foreach name,clang++ $(foreach version,22 21 20 19 18 17 16,clang++-$(version)), \
+  $(shell echo __clang_major__ | $(name) -E -P - 2>/dev/null | awk -v name=$(name) '$$1 >= 16 { print name }')))
+check-clang: check-release
+	@if [ -n "$(CLANG)" ]; then \
+	  cmake --preset release -B build/clang -DCMAKE_CXX_COMPILER=$(CLANG) -DMDBOPT_PYTHON=ON -DMDBOPT_NATIVE=ON \
+	    -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" --log-level=WARNING >/dev/null \
+	  && cmake --build build/clang --target _core rule_bits \
+	  && build/release/rule_bits >build/bits.txt && build/clang/rule_bits | cmp - build/bits.txt \
+	  && echo "mdbopt: every rule has the same bits with $(CXX) and $(CLANG)"; \
+	else echo 'mdbopt: no clang 16 or newer here, nothing is compiled with it'; fi
+
+check-aarch64: check-release
+	@if command -v aarch64-linux-gnu-g++ >/dev/null && command -v qemu-aarch64 >/dev/null; then \
+	  cmake --preset release -B build/aarch64 --toolchain cmake/aarch64.cmake --log-level=WARNING >/dev/null \
+	  && cmake --build build/aarch64 --target fold half launch layout opening reduction rule_bits search updater \
+	  && ctest --test-dir build/aarch64 --output-on-failure \
+	    --tests-regex '^(fold|half|launch|layout|opening|reduction|rule_bits|search|updater)$$' \
+	  && build/release/rule_bits >build/bits.txt \
+	  && qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/rule_bits | cmp - build/bits.txt \
+	  && echo 'mdbopt: every rule has the same bits on aarch64 and here'; \
+	else echo 'mdbopt: no aarch64-linux-gnu-g++ or no qemu-aarch64 here, that processor is left out'; fi
 
 example: release
 	@cmake --build --preset release --target mdbopt_core -- --quiet

@@ -184,6 +184,7 @@ def test_one_version():
     declared = re.search(r'^version = "(.+)"$', text, re.MULTILINE)[1]
     import mdbopt
 
+    assert f"\nversion: {declared}\n" in (ROOT / "CITATION.cff").read_text()
     assert version("mdbopt") == declared
     assert mdbopt.__version__ == declared
     for library in libraries():

@@ -77,6 +77,16 @@ def test_another_word_for_cuda(configure):
     assert "MDBOPT_CUDA is perhaps, expected OFF, ON or AUTO" in said
 
 
+@pytest.mark.parametrize("compiler", ["clang++-14", "clang++-15", "g++-10"])
+def test_a_compiler_that_is_too_old(configure, compiler):
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    status, said, plan = configure(f"CMAKE_CXX_COMPILER={compiler}")
+    assert status != 0
+    assert re.search(r"mdbopt: (Clang|GNU) \S+ \(\S+\) is too old, use GCC 11", said), said
+    assert not plan
+
+
 def test_instruction_sets(configure):
     def compiled(plan):
         return set(re.findall(r"backend_(\w+)\.cpp\.o", plan))

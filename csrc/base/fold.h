@@ -20,6 +20,13 @@
 // linker for all.
 #define MDBOPT_INLINE MDBOPT_HOST_DEVICE inline __attribute__((always_inline))
 
+// Before a loop whose rounds are independent of each other: compilers need not look for arrays that overlap.
+#ifdef __clang__
+#define MDBOPT_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define MDBOPT_INDEPENDENT _Pragma("GCC ivdep")
+#endif
+
 namespace mdbopt {
 
 inline constexpr std::size_t kChunk = 1024;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <utility>
 
 #include "../engine/check.h"
 #include "codes.h"
@@ -35,9 +36,7 @@ std::vector<std::size_t> order_of(const Found& parameter,
   for (std::size_t k = 0; k < strides.size(); ++k) {
     if (parameter.view.shape[k] != 1) order.push_back(k);
   }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return std::abs(strides[a]) > std::abs(strides[b]);
-  });
+  std::ranges::sort(order, {}, [&](std::size_t k) { return std::pair(-std::abs(strides[k]), k); });
   return order;
 }
 

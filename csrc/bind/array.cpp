@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "dlpack.h"
 #include "numpy.h"
@@ -59,8 +60,7 @@ bool in_order(const Borrowed& array, const Borrowed* order) {
 std::vector<std::size_t> axes_of(const Borrowed& array) {
   std::vector<std::size_t> axes(array.shape.size());
   std::iota(axes.begin(), axes.end(), std::size_t{0});
-  std::stable_sort(axes.begin(), axes.end(),
-                   [&](auto a, auto b) { return array.strides[a] > array.strides[b]; });
+  std::ranges::sort(axes, {}, [&](std::size_t k) { return std::pair(-array.strides[k], k); });
   return axes;
 }
 

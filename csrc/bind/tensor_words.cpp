@@ -237,8 +237,9 @@ bool TensorWords::keep(const char* tensor, Kept& kept) const {
 }
 
 bool TensorWords::alike(const char* tensor, const Kept& kept) const {
-  bool same = (at(tensor, keys_) == kept.keys) & (at(tensor, rank_) == kept.rank) &
-              (static_cast<unsigned char>(tensor[dtype_]) == kept.dtype);
+  const bool keys = at(tensor, keys_) == kept.keys, rank = at(tensor, rank_) == kept.rank;
+  const bool dtype = static_cast<unsigned char>(tensor[dtype_]) == kept.dtype;
+  bool same = keys & rank & dtype;
   const char* sizes = tensor + rank_ + kWord;
   const char* strides = sizes + kMostAxes * kWord;
   for (std::size_t k = 0; same && k < kept.rank; ++k) {

@@ -1,4 +1,6 @@
 // backend_avx2 – the sweeps compiled for AVX2.
+#ifdef __x86_64__  // macOS compiles a file for several processors at once
+
 #include "../rules/rules.h"
 #include "formats.h"
 #include "sweep.h"
@@ -11,3 +13,5 @@ extern const Backend kBackend;
 const Backend kBackend{"avx2", supported, Table<Rules>::rows, &kFormats};
 
 }  // namespace mdbopt::avx2
+
+#endif

@@ -1,4 +1,6 @@
 // backend_avx512 – the sweeps compiled for AVX-512 (F, DQ, VL, BW).
+#ifdef __x86_64__  // macOS compiles a file for several processors at once
+
 #include "../rules/rules.h"
 #include "formats.h"
 #include "sweep.h"
@@ -14,3 +16,5 @@ extern const Backend kBackend;
 const Backend kBackend{"avx512", supported, Table<Rules>::rows, &kFormats};
 
 }  // namespace mdbopt::avx512
+
+#endif

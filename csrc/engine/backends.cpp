@@ -11,6 +11,12 @@
 
 namespace mdbopt {
 
+// Where macOS is compiled for several processors at once, the others have the baseline alone.
+#ifndef __x86_64__
+#undef MDBOPT_BACKENDS
+#define MDBOPT_BACKENDS MDBOPT_BACKEND(baseline)
+#endif
+
 // MDBOPT_BACKENDS, of the build, is MDBOPT_BACKEND(name) for each that is compiled, best first.
 #define MDBOPT_BACKEND(isa)      \
   namespace isa {                \

@@ -18,17 +18,17 @@ template <class Half>
 struct HalfFormat {
   static void open(const void* stored, const void*, std::size_t count, float* block) {
     const auto* from = static_cast<const Half*>(stored);
-#pragma GCC ivdep
+    MDBOPT_INDEPENDENT
     for (std::size_t i = 0; i < count; ++i) block[i] = widen(from[i]);
   }
   static bool close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
                     void*) {
     auto* to = static_cast<Half*>(stored);
     if (random == nullptr) {
-#pragma GCC ivdep
+      MDBOPT_INDEPENDENT
       for (std::size_t i = 0; i < count; ++i) to[i] = Nearest<Half>::of(block[i]);
     } else {
-#pragma GCC ivdep
+      MDBOPT_INDEPENDENT
       for (std::size_t i = 0; i < count; ++i) to[i] = Stochastic<Half>::of(block[i], random[i]);
     }
     return true;
@@ -39,14 +39,14 @@ struct RemainderFormat {
   static void open(const void* stored, const void* low, std::size_t count, float* block) {
     const auto* high = static_cast<const std::uint16_t*>(stored);
     const auto* rest = static_cast<const std::uint16_t*>(low);
-#pragma GCC ivdep
+    MDBOPT_INDEPENDENT
     for (std::size_t i = 0; i < count; ++i) block[i] = remainder::join(high[i], rest[i]);
   }
   static bool close(float* block, std::size_t count, const std::uint16_t*, void* stored,
                     void* low) {
     auto* high = static_cast<std::uint16_t*>(stored);
     auto* rest = static_cast<std::uint16_t*>(low);
-#pragma GCC ivdep
+    MDBOPT_INDEPENDENT
     for (std::size_t i = 0; i < count; ++i) {
       const remainder::Halves halves = remainder::split(block[i]);
       high[i] = halves.high;
@@ -72,7 +72,7 @@ struct CodesFormat {
       std::uint32_t unit;
       std::memcpy(&unit, at, sizeof unit);
       const std::uint8_t* code = at + sizeof unit;
-#pragma GCC ivdep
+      MDBOPT_INDEPENDENT
       for (std::size_t i = 0; i < kBlock; ++i) {
         block[begin + i] = codes::decode(Kind{}, code[i], unit);
       }
@@ -95,7 +95,7 @@ struct CodesFormat {
 
   static void encode(const float* block, std::uint32_t unit, const std::uint16_t* added,
                      std::uint8_t* code) {
-#pragma GCC ivdep
+    MDBOPT_INDEPENDENT
     for (std::size_t i = 0; i < kBlock; ++i) {
       const std::uint32_t bits = static_cast<std::uint32_t>(added[i]) << codes::kUnused;
       code[i] = codes::encode(Kind{}, block[i], unit, bits);
@@ -124,7 +124,7 @@ struct CodesFormat {
 struct Random {
   static void draw(std::uint64_t key, std::uint16_t* random) {
     constexpr std::size_t half_chunk = kChunk / 2;
-#pragma GCC ivdep
+    MDBOPT_INDEPENDENT
     for (std::size_t i = 0; i < half_chunk; ++i) {
       const std::uint32_t both = random32(key, static_cast<std::uint32_t>(i));
       random[i] = static_cast<std::uint16_t>(both >> 16);

@@ -22,7 +22,7 @@ struct Halves {
   using Form = HalfFormat<Half>;
 
   static void draw(std::uint64_t chunk_key, std::uint16_t* random) {
-#pragma GCC ivdep
+    MDBOPT_INDEPENDENT
     for (std::size_t i = 0; i < kChunk; ++i) {
       random[i] = static_cast<std::uint16_t>(random16(chunk_key, static_cast<std::uint32_t>(i)));
     }

@@ -61,7 +61,7 @@ struct CpuSweep {
     const std::size_t size = span.end - span.begin;
     for (std::size_t i = 0; i < size; i += kLanes) {
       const Real* lr = span.each ? span.lr + i : span.lr;
-#pragma GCC ivdep
+      MDBOPT_INDEPENDENT
       for (std::size_t lane = 0; lane < kLanes; ++lane) {
         Values v{{(Phase::template kReads<K> ? static_cast<Real>(widen(std::get<K>(at)[i + lane]))
                                              : Real(0))...},
@@ -80,7 +80,7 @@ struct CpuSweep {
   MDBOPT_INLINE static void write_copy(const Job& job, std::size_t begin, std::size_t count) {
     const auto* x = static_cast<const float*>(job.streams[0]) + begin;
     auto* copy = static_cast<BFloat16*>(job.copy) + begin;
-#pragma GCC ivdep
+    MDBOPT_INDEPENDENT
     for (std::size_t lane = 0; lane < count; ++lane) copy[lane] = Nearest<BFloat16>::of(x[lane]);
   }
 

@@ -149,7 +149,8 @@ struct Composite : ScaleOnly {
     sums[1] = (c.scale * v[kGTrial]) * s + change;
     sums[2] = v[kS] * (c.scale * v[kPg]);
     sums[3] = v[kS] * (c.scale * v[kPgTrial]);
-    sums[4] = select((v[kPgTrial] == 0.0) & (v[kPg] != 0.0), 1.0, 0.0);
+    const bool open = v[kPg] != 0.0, closed = v[kPgTrial] == 0.0;
+    sums[4] = select(open & closed, 1.0, 0.0);
   }
 };
 

@@ -133,7 +133,7 @@ void many_chunks(const Location& location, bool brief) {
   check::Random random(2);
   const std::size_t norm = mdbopt::find_rule("norm");
   const std::size_t each = mdbopt::find_rule("normalized_gd_array");
-  for (std::size_t chunks : {2048, 2049, 4097}) {
+  for (std::size_t chunks : {2048U, 2049U, 4097U}) {
     if (brief && chunks != 2049) continue;
     const std::size_t size = mdbopt::kChunk * (chunks - 1) + 5;
     same_on_device(Call(random, norm, Dtype::kFloat32, {size}, false), location, 0, false);

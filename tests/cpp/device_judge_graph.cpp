@@ -94,7 +94,7 @@ int main() {
     return 77;
   }
   for (const Set& set : kSets) recorded(cuda, set.name, options_of(set));
-  for (const std::size_t memory : {1, 3, 5, 10}) {
+  for (const std::size_t memory : {1U, 3U, 5U, 10U}) {
     Options options;
     options.memory = memory;
     recorded(cuda, "guarded, " + std::to_string(memory) + " pairs", options);

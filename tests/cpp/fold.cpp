@@ -29,7 +29,7 @@ void lanes_fold_in_a_tree() {
 void chunks_fold_in_pairs() {
   check::Random random(2);
   for (std::size_t count = 0; count < 70; ++count) {
-    for (const std::size_t stride : {1, 3}) {
+    for (const std::size_t stride : {1U, 3U}) {
       const std::vector<double> leaves = random.numbers(count);
       std::vector<double> partials = random.numbers(count * stride);
       for (std::size_t i = 0; i < count; ++i) partials[i * stride] = leaves[i];

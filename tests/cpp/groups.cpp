@@ -66,7 +66,7 @@ void check_sums(const Labels& labels, const std::vector<double>& values) {
   const Groups groups(labels);
   const auto wanted = members(labels, values);
   CHECK_EQUAL(groups.count(), wanted.size());
-  for (std::size_t threads : {1, 3}) {
+  for (std::size_t threads : {1U, 3U}) {
     const Execution how{nullptr, threads};
     Buffer sums = filled(groups.count(), 7.0);
     sum_groups(groups.partition(), buffer(values).doubles(), sums.doubles(), how);
@@ -108,7 +108,7 @@ void singletons_are_the_identity() {
 
 void random_partitions() {
   check::Random random(2);
-  for (std::uint64_t count : {1, 2, 40, 3000}) {
+  for (std::uint64_t count : {1U, 2U, 40U, 3000U}) {
     const std::vector<double> values = random.numbers(30000);
     Labels labels(values.size());
     for (auto& label : labels) label = static_cast<std::int64_t>(random.bits() % count) - 20;
@@ -119,8 +119,9 @@ void random_partitions() {
 // One group over k chunks: every shape of the tree up to ten, and more than a warp folds at once.
 void large_groups() {
   check::Random random(3);
-  for (std::size_t chunks : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 31, 32, 33, 65, 96, 97}) {
-    for (std::size_t more : {0, 1, 500}) {
+  for (std::size_t chunks :
+       {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 10U, 31U, 32U, 33U, 65U, 96U, 97U}) {
+    for (std::size_t more : {0U, 1U, 500U}) {
       const std::size_t size = 1024 * chunks + more;
       check_sums(Labels(size, -1), random.numbers(size));
     }

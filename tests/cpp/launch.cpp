@@ -37,7 +37,7 @@ std::vector<Execution> executions() {
   std::vector<Execution> all;
   for (std::size_t k = 0; k < mdbopt::backend_count(); ++k) {
     if (!mdbopt::backend_at(k).supported()) continue;
-    for (std::size_t threads : {1, 2, 7}) all.push_back({&mdbopt::backend_at(k), threads});
+    for (std::size_t threads : {1U, 2U, 7U}) all.push_back({&mdbopt::backend_at(k), threads});
   }
   return all;
 }

@@ -34,8 +34,8 @@ void every_part_is_loaded_and_stored() {
   const std::int64_t shape[] = {3, 5, 7};
   const std::int64_t strides[] = {-800, 24, 120};
   const Layout layout{memory.data() + 1000, Dtype::kFloat64, 3, shape, strides};
-  for (std::size_t begin : {0, 1, 6, 7, 8, 34, 35, 50, 104}) {
-    for (std::size_t count : {0, 1, 2, 7, 13, 1}) {
+  for (std::size_t begin : {0U, 1U, 6U, 7U, 8U, 34U, 35U, 50U, 104U}) {
+    for (std::size_t count : {0U, 1U, 2U, 7U, 13U, 1U}) {
       if (begin + count > 105) continue;
       Values block(count);
       mdbopt::load(layout, begin, count, Dtype::kFloat64, block.data());
@@ -91,7 +91,7 @@ void a_launch_over_layouts() {
   void* streams[] = {x.data(), &g.back(), m.data(), v.data()};
   void* dense[] = {dense_x.data(), dense_g.data(), dense_m.data(), dense_v.data()};
   const double scalars[] = {1, 0.9, 0.999, 1e-8, 0, 1, 0, 0.1, 0, 1};
-  for (std::size_t threads : {1, 3}) {
+  for (std::size_t threads : {1U, 3U}) {
     Job job{streams, 2500, 0.1};
     job.layouts = layouts;
     const Job plain{dense, 2500, 0.1};

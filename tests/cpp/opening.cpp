@@ -43,7 +43,7 @@ Floats numbers(std::uint64_t seed, std::size_t size, bool positive) {
 // Rounded to nearest what was rounded is as it was, whatever its size.
 void arrays_of_any_size() {
   for (const Format format : kStates) {
-    for (std::size_t size : {0, 1, 255, 256, 257, 1023, 1024, 1025, 3000}) {
+    for (std::size_t size : {0U, 1U, 255U, 256U, 257U, 1023U, 1024U, 1025U, 3000U}) {
       const Floats values = numbers(size + 1, size, format == Format::kUnsignedCodes);
       Bytes stored = room(format, size), again = stored;
       mdbopt::encode(format, values.data(), size, stored.data());

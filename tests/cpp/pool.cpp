@@ -38,7 +38,7 @@ class Counts {
 };
 
 void each_part_runs_once() {
-  for (std::size_t parts : {0, 1, 2, 3, 2}) {
+  for (std::size_t parts : {0U, 1U, 2U, 3U, 2U}) {
     Counts counts(parts);
     parallel(parts, [&](std::size_t part) { counts.add(part); });
     CHECK(counts.all(1));
@@ -47,7 +47,7 @@ void each_part_runs_once() {
 
 // After the others: workers stay, and each costs a little from then on.
 void many_parts() {
-  for (std::size_t parts : {7, 40, 5, 2}) {
+  for (std::size_t parts : {7U, 40U, 5U, 2U}) {
     Counts counts(parts);
     parallel(parts, [&](std::size_t part) { counts.add(part); });
     CHECK(counts.all(1));

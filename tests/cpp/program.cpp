@@ -99,12 +99,12 @@ mdbopt::Program program_of(Control& control, Data& data) {
 }
 
 void same_bits_as_one_by_one() {
-  for (std::size_t n : {1, 1023, 1025, 100003}) {
+  for (std::size_t n : {1U, 1023U, 1025U, 100003U}) {
     Data wanted(n);
     const std::vector<double> sums = one_by_one(wanted);
     for (std::size_t k = 0; k < mdbopt::backend_count(); ++k) {
       if (!mdbopt::backend_at(k).supported()) continue;
-      for (std::size_t threads : {1, 2, 7}) {
+      for (std::size_t threads : {1U, 2U, 7U}) {
         Data data(n);
         Control control{};
         mdbopt::ProgramRunner{program_of(control, data)}.run({}, {&mdbopt::backend_at(k), threads});

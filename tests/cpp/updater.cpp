@@ -323,7 +323,7 @@ void scalars_that_are_set_stay() {
 void a_step_allocates_nothing() {
   for (std::size_t rule : updates()) {
     Updater::Options options = options_of(mdbopt::rule_description(rule).name);
-    for (std::size_t threads : {1, 3}) {
+    for (std::size_t threads : {1U, 3U}) {
       options.execution.threads = threads;
       Updater updater(options);
       Arrays arrays(rule, {50000, 0, 7, 1024});
