@@ -27,7 +27,7 @@ NATIVE = -DMDBOPT_NATIVE=OFF
 
 .PHONY: help demo test check bench docs lint format stubs clean prerequisites release example compile-cuda check-threads \
   bench-cpp google-benchmark studies cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks \
-  check-clang check-aarch64
+  check-portable check-clang check-aarch64
 .NOTPARALLEL:
 
 help:
@@ -47,6 +47,8 @@ help:
 	@echo 'make format    rewrite the sources in the house look'
 	@echo 'make stubs     write python/mdbopt/_core.pyi anew'
 	@echo 'make check-X   C++ tests alone, X = release, debug, asan or tsan'
+	@echo 'make check-portable'
+	@echo '               the bits of every rule with clang, and on aarch64 under qemu, where these are installed'
 	@echo 'make cuda      build with the kernels for GPUs, in build/cuda'
 	@echo 'make clean     remove the environments and everything built'
 	@echo 'PYTHON=python3.12 and CXX=clang++ choose other tools'
@@ -64,7 +66,7 @@ test: $(VENV)/.with-test
 	$(PYTEST) -m 'not slow and not gpu'
 
 # pytest comes last: its closing line is the one to read.
-check: $(VENV)/.with-test check-release example check-asan check-threads check-clang check-aarch64 compile-cuda
+check: $(VENV)/.with-test check-release example check-asan check-threads compile-cuda
 	$(PYTEST) -m 'slow or gpu'
 
 # Large libraries stay out of .venv, and what JAX's headers add to the extension out of build/release: an
@@ -98,6 +100,9 @@ check-threads: $(VENV)/.build
 # Left out where they are not installed; CLANG= leaves clang out.
 CLANG ?= $(firstword $(foreach name,clang++ $(foreach version,22 21 20 19 18 17 16,clang++-$(version)), \
   $(shell echo __clang_major__ | $(name) -E -P - 2>/dev/null | awk -v name=$(name) '$$1 >= 16 { print name }')))
+# Other compilers and processors: minutes of compiling, left to the workflows.
+check-portable: check-clang check-aarch64
+
 check-clang: check-release
 	@if [ -n "$(CLANG)" ]; then \
 	  cmake --preset release -B build/clang -DCMAKE_CXX_COMPILER=$(CLANG) -DMDBOPT_PYTHON=ON -DMDBOPT_NATIVE=ON \
