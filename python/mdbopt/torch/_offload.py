@@ -373,7 +373,7 @@ def _checked_kind(kind: Any) -> type[Update]:
 def _check_sums(kind: type[Update], rule: str) -> None:
     """Raise for a rule whose sums are over all parameters, of which a bucket has some."""
     known = next(each for each in _core.rules() if each["name"] == rule)
-    if known["sums"] and not known["per_array"] and rule != "nadam":
+    if known["folds"] and not known["per_array"]:
         raise ValueError(
             f"Offload: optimizer: expected a rule without sums over all parameters, got "
             f"{kind.__name__}"

@@ -208,10 +208,4 @@ class Sharded:
             )
 
 
-def _sums(rule: dict[str, Any]) -> bool:
-    """Tell whether a rule takes sums over elements; one with a scalar's name only carries that."""
-    scalars = {name for name, *_ in rule["scalars"]}
-    return any(name not in scalars for name, _ in rule["sums"])
-
-
-_SUMMING = frozenset(rule["name"] for rule in _core.rules() if rule["update"] and _sums(rule))
+_SUMMING = frozenset(rule["name"] for rule in _core.rules() if rule["update"] and rule["folds"])

@@ -198,7 +198,10 @@ ON_ALL = {
     "partial Guarded": "TypeError: Guarded: params[1]: has placements (Partial(sum),), expected",
     "some whole": "ValueError: Guarded: params: expected DTensors that are cut along the same",
     "reducer of some": "ValueError: AdamW: reducer: expected None for DTensors of which some are",
-    "sums of some": "ValueError: NormalizedGD: params: expected DTensors that are cut along the",
+    **{
+        f"sums of some: {name}": f"ValueError: {name}: params: expected DTensors that are cut along"
+        for name in ("NormalizedGD", "OSGM")
+    },
     **{
         f"codes of {name}": f"ValueError: AdamW: params[0]: has shape {shape} and placements"
         for name, shape in (("rows", (7, 512)), ("elements", (4, 65)), ("columns", (8, 512)))

@@ -313,12 +313,13 @@ def refused(mesh):
         lambda: mdbopt.torch.AdamW([shard, whole], reducer=Reducer.torch())
     )
 
-    def of_some_whole():
-        optimizer = mdbopt.torch.NormalizedGD([shard, whole])
+    def of_some_whole(name):
+        optimizer = getattr(mdbopt.torch, name)([shard, whole])
         shard.grad, whole.grad = shard.clone(), whole.clone()
         optimizer.step()
 
-    told["sums of some"] = words(of_some_whole)
+    for name in ("NormalizedGD", "OSGM"):
+        told[f"sums of some: {name}"] = words(lambda name=name: of_some_whole(name))
 
     for name, shape, placement in (
         ("rows", (7, 512), 0),
