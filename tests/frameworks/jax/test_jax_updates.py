@@ -58,8 +58,8 @@ def test_every_optimizer_is_here():
     assert {kind.__name__ for kind, _ in _FACTORIES.values()} == set(mdbopt.optimizers.__all__)
     assert set(FACTORIES) <= set(mdbopt.jax.__all__)
     assert set(mdbopt.jax.__all__) == set(dir(mdbopt.jax))
-    with pytest.raises(AttributeError, match="no attribute 'novograd'"):
-        mdbopt.jax.novograd  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'shampoo'"):
+        mdbopt.jax.shampoo  # noqa: B018
 
 
 @pytest.mark.parametrize("name", SAME_RULES)
