@@ -224,6 +224,17 @@ def carry_set(v, s, _put):
     return {"b": v["b_old"] / left}, ()
 
 
+def finish(v, s, put):
+    reach, share = s["max_update"] * v["lr"], s["l1"] * v["lr"]
+    x = v["x"]
+    if s["max_update"] != 0.0:
+        x = maximum(minimum(x, v["before"] + reach), v["before"] - reach)
+    if s["l1"] != 0.0:
+        x = x - maximum(minimum(x, share), -share)
+    x = put("x", x)
+    return {"x": x, "average": s["beta"] * v["average"] + (1.0 - s["beta"]) * x}, ()
+
+
 def learn_from_points(v, s, _put):
     y = s["scale"] * v["g_trial"] - s["scale"] * v["g"]
     return learn({**v, "s": v["x_trial"] - v["x"], "y": y}, s["cut"] * (y * y), UNLIMITED)
@@ -502,6 +513,14 @@ ROWS = (
             dict.fromkeys(("b_old", "l2_before", "l2_now", "b"), POSITIVE),
             ({"unit": 0.3, "most": 100.0}, {"unit": 40.0, "most": 3.0}),
             apply=carry_set,
+        ),
+        "finish": Row(
+            {"x": SIGNED, "before": SIGNED, "lr": POSITIVE, "average": SIGNED},
+            (
+                {"max_update": 0.3, "l1": 0.7, "beta": 0.9},
+                {"max_update": 0.0, "l1": 0.0, "beta": 0.0},
+            ),
+            apply=finish,
         ),
         "norm": Row({"a": SIGNED}, SCALED, gather=norm),
         "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),
