@@ -67,6 +67,8 @@ Updater::Options options_of(const py::dict& given, const std::string& optimizer,
   options.finish.l1 = given["l1"].cast<double>();
   const auto average = given["average"].cast<std::optional<double>>();
   if (average) options.finish.average = *average;
+  options.finish.cautious = given["cautious"].cast<bool>();
+  options.finish.cautious_weight_decay = given["cautious_weight_decay"].cast<bool>();
   if (const py::object reducer = given["reducer"]; !reducer.is_none()) {
     const auto* known = dynamic_cast<const CallableReducer*>(before.get());
     options.reducer = known != nullptr && known->is(reducer) ? before : reducer_of(reducer);

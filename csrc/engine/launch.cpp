@@ -38,8 +38,8 @@ struct Stage {
 // What follows an update on each chunk.
 struct Finishing {
   const CompiledRule* row;  // by dtype
-  Coef coef;
-  bool bounds, averages;
+  const Coef* coefs;        // by variant
+  bool looks_back, holds_back, averages;
 };
 
 // One pass over memory: every stage on a chunk before the next chunk.
@@ -78,7 +78,7 @@ class Finisher {
  public:
   // Of a job of this dtype; without a finish nothing is done.
   Finisher(const Finishing* finishing, const Job& job, Dtype dtype)
-      : finishing_(finishing), dtype_(dtype) {
+      : finishing_(finishing), dtype_(dtype), variant_(job.variant) {
     if (finishing_ == nullptr) return;
     if (dtype == Dtype::kFloat64) {
       std::fill_n(reinterpret_cast<double*>(lr_), kChunk, job.lr);
@@ -92,21 +92,23 @@ class Finisher {
 
   // Keeps x as the update finds it.
   void keep(const Job& part) {
-    if (!finishing_->bounds) return;
+    if (!finishing_->looks_back) return;
     std::memcpy(before_, part.streams[0], part.size * info(dtype_).bytes);
   }
   void finish(const Job& part, void* average) {
     void* x = part.streams[0];
     const void* lr = part.step_sizes != nullptr ? part.step_sizes : lr_;
-    void* streams[] = {x, finishing_->bounds ? before_ : x, const_cast<void*>(lr),
+    void* streams[] = {x, finishing_->looks_back ? before_ : x,
+                       finishing_->holds_back ? part.streams[1] : x, const_cast<void*>(lr),
                        finishing_->averages ? average : average_};
     const CompiledRule& sweep = finishing_->row[static_cast<std::size_t>(dtype_)];
-    sweep.apply({streams, part.size}, 0, 1, 0, {&finishing_->coef, 0}, nullptr);
+    sweep.apply({streams, part.size}, 0, 1, 0, {finishing_->coefs + variant_, 0}, nullptr);
   }
 
  private:
   const Finishing* finishing_;
   Dtype dtype_;
+  std::size_t variant_;
   alignas(64) unsigned char before_[kChunk * sizeof(double)];
   alignas(64) unsigned char lr_[kChunk * sizeof(double)];       // where all elements have one
   alignas(64) unsigned char average_[kChunk * sizeof(double)];  // where none is kept
@@ -415,6 +417,13 @@ std::size_t pass_bytes(std::span<const PassWalk> walks, Dtype dtype) {
 
 }  // namespace
 
+std::size_t scalar_named(const Description& rule, const char* name) {
+  for (std::size_t k = 0; k < rule.scalar_count; ++k) {
+    if (std::strcmp(rule.scalars[k].name, name) == 0) return k;
+  }
+  return DeviceStep::kNone;
+}
+
 Traffic& traffic() {
   thread_local Traffic counted{};
   return counted;
@@ -451,12 +460,45 @@ std::size_t apply_bytes(const Description& rule, Dtype dtype) {
 
 namespace {
 
-Finishing finishing_of(const Finish& finish, const Backend& backend) {
-  static const std::size_t rule = find_rule("finish");
-  Finishing finishing{backend.table[rule], {}, finish.bounds(), finish.averages()};
-  const double scalars[] = {finish.max_update, finish.l1, finish.averages() ? finish.average : 0.0};
-  finishing.row[0].prepare(scalars, 0.0, &finishing.coef);
-  return finishing;
+// The decay that a finish takes over from an update which holds back, and the gradient as that sees it.
+Coef finish_coef(const CompiledRule& sweep, const Finish& finish, const Description& rule,
+                 const double* scalars) {
+  const auto of_update = [&](const char* name) {
+    const std::size_t k = scalar_named(rule, name);
+    return finish.holds_back() && k != DeviceStep::kNone ? scalars[k] : 0.0;
+  };
+  const double own[] = {finish.max_update,
+                        finish.l1,
+                        finish.averages() ? finish.average : 0.0,
+                        finish.cautious ? 1.0 : 0.0,
+                        finish.cautious_weight_decay ? 1.0 : 0.0,
+                        of_update("weight_decay"),
+                        of_update("l2"),
+                        of_update("grad_scale")};
+  Coef coef;
+  sweep.prepare(own, 0.0, &coef);
+  return coef;
+}
+
+Finishing finishing_of(const Finish& finish, const Backend& backend, const Description& rule,
+                       std::span<const Variant> variants) {
+  static const std::size_t row = find_rule("finish");
+  thread_local std::vector<Coef> coefs;
+  coefs.clear();
+  for (const Variant& variant : variants)
+    coefs.push_back(finish_coef(backend.table[row][0], finish, rule, variant.scalars));
+  return {backend.table[row], coefs.data(), finish.bounds() || finish.holds_back(),
+          finish.holds_back(), finish.averages()};
+}
+
+// Makes the coef of a variant, of an update whose finish holds back without its decay.
+bool prepare_variant(const CompiledRule& sweep, const Description& rule, const Finish& finish,
+                     const double* scalars, double n, Coef* coef) {
+  if (!finish.holds_back()) return sweep.prepare(scalars, n, coef);
+  double own[kMaxScalars];
+  std::copy_n(scalars, rule.scalar_count, own);
+  own[scalar_named(rule, "weight_decay")] = 0.0;
+  return sweep.prepare(own, n, coef);
 }
 
 // Solves for each job by itself, from a coef for each variant to one for each job.
@@ -504,7 +546,8 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
   }
   std::fill_n(sums, sum_count, 0.0);
   for (std::size_t k = 0; k < variants.size(); ++k) {
-    if (!sweep.prepare(variants[k].scalars, n, &coefs[k])) return false;
+    if (!prepare_variant(sweep, description, finish, variants[k].scalars, n, &coefs[k]))
+      return false;
   }
   Pass pass{&description,
             {},
@@ -551,7 +594,7 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
     pass.stages = {&stage, 1};
     Finishing finishing;
     if (finish.any()) {
-      finishing = finishing_of(finish, backend);
+      finishing = finishing_of(finish, backend, description, variants);
       pass.finishing = &finishing;
     }
     if (finish.averages()) traffic().bytes += average_bytes(jobs, variants);

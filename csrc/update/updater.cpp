@@ -17,13 +17,6 @@ namespace {
 
 constexpr std::size_t kNone = DeviceStep::kNone;
 
-std::size_t scalar_named(const Description& rule, const char* name) {
-  for (std::size_t k = 0; k < rule.scalar_count; ++k) {
-    if (std::strcmp(rule.scalars[k].name, name) == 0) return k;
-  }
-  return kNone;
-}
-
 }  // namespace
 
 Updater::Updater(Options options) {
@@ -83,6 +76,8 @@ void Updater::meet(std::span<const Group> groups, std::span<const Job> jobs, con
       {"maximize", options_.maximize ? 1.0 : 0.0},
       {"rounding", options_.execution.stochastic ? 1.0 : 0.0},
       {"seed", static_cast<double>(options_.seed)},
+      {"cautious", options_.finish.cautious ? 1.0 : 0.0},
+      {"cautious_weight_decay", options_.finish.cautious_weight_decay ? 1.0 : 0.0},
       {"average", options_.finish.average},
       {"l1", options_.finish.l1},
       {"max_update", options_.finish.max_update},
@@ -142,7 +137,8 @@ double Updater::step(std::span<const Group> groups, std::span<const Job> jobs, c
   double norm = 0.0;
   try {
     if (options_.finish.any() && !call.location.on_cpu()) {
-      throw Error(options_.name + ": average, l1, max_update: expected none for parameters on " +
+      throw Error(options_.name +
+                  ": average, l1, max_update, cautious: expected none for parameters on " +
                   memory_name(call.location.device) + ", as steps are finished on the CPU alone");
     }
     if (reduction_ != nullptr) meet(groups, jobs, call);

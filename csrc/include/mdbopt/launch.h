@@ -58,9 +58,13 @@ struct Finish {
   double l1 = 0.0;
   // The weight of the average so far, a stream behind the rule's, of Storage::kState; < 0: there is none.
   double average = -1.0;
+  // No step where its direction and the gradient differ in sign, no decay where its direction and x do: of
+  // updates by Update::move, whose decoupled decay the finish takes over.
+  bool cautious = false, cautious_weight_decay = false;
   bool bounds() const { return max_update > 0.0; }
+  bool holds_back() const { return cautious || cautious_weight_decay; }
   bool averages() const { return average >= 0.0; }
-  bool any() const { return bounds() || l1 > 0.0 || averages(); }
+  bool any() const { return bounds() || l1 > 0.0 || averages() || holds_back(); }
 };
 
 // Runs `rule` over all jobs as if they were one array whose chunks are numbered through, and writes

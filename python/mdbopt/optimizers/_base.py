@@ -20,6 +20,15 @@ from mdbopt.optimizers._rows import Touched, why_not_by_rows
 from mdbopt.optimizers._state import OptimizerState, fresh, not_a_state, restored
 from mdbopt.optimizers._storage import EXACT, NOT_NEGATIVE, STATE_DTYPES
 
+# What follows a step where nothing does.
+_NOTHING = {
+    "max_update": None,
+    "l1": 0.0,
+    "average": None,
+    "cautious": False,
+    "cautious_weight_decay": False,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
@@ -117,9 +126,10 @@ class Optimizer:
     def _refuse_finish(self, why: str) -> None:
         """Raise for anything that is to follow a step."""
         for name, value in self._finish().items():
-            absent = Optimizer.__dataclass_fields__[name].default
-            if value != absent:
-                raise ValueError(f"{self._where(name)}: expected {absent} {why}, got {value}")
+            if value != _NOTHING[name]:
+                absent = type(self).__dataclass_fields__[name].default
+                given = getattr(self, name)
+                raise ValueError(f"{self._where(name)}: expected {absent} {why}, got {given!r}")
 
     def _set(self, name: str, value: Any) -> None:
         """Keep a hyperparameter as a plain number, whatever kind of number came."""
@@ -213,10 +223,10 @@ class Optimizer:
         """Give the numbers of a state that no rule knows."""
         return {} if self.average is None else {"averaged": 0.0}
 
-    def _finish(self) -> dict[str, float | None]:
+    def _finish(self) -> dict[str, Any]:
         """Give what follows a step in its pass."""
         l1 = self.l1 if self._SHRINKS else 0.0
-        return {"max_update": self.max_update, "l1": l1, "average": self.average}
+        return {**_NOTHING, "max_update": self.max_update, "l1": l1, "average": self.average}
 
     def _options(self) -> dict[str, Any]:
         decay = "weight_decay" if self.decoupled else "l2"

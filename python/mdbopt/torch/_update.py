@@ -11,7 +11,7 @@ from mdbopt import _checks, _core
 from mdbopt._arrays import dtype_name
 from mdbopt._shards import words_of
 from mdbopt.optimizers._base import Optimizer
-from mdbopt.optimizers._cautious import Cautious
+from mdbopt.optimizers._cautious import HeldBack
 from mdbopt.optimizers._hints import unknown_option
 from mdbopt.optimizers._storage import check_formats, is_codes, low_like, stored_like
 from mdbopt.torch._dtensors import check_codes, is_dtensor
@@ -81,7 +81,7 @@ class Update(torch.optim.Optimizer):
         **others: Any,
     ) -> None:
         self._label = type(self).__name__
-        if issubclass(self._OPTIMIZER, Cautious):
+        if issubclass(self._OPTIMIZER, HeldBack):
             for name, absent in (("cautious", None), ("cautious_weight_decay", False)):
                 defaults[name] = others.pop(name, absent)
         self._check_others(others, defaults)
