@@ -224,6 +224,23 @@ def carry_set(v, s, _put):
     return {"b": v["b_old"] / left}, ()
 
 
+def finish(v, s, put):
+    reach, share = s["max_update"] * v["lr"], s["l1"] * v["lr"]
+    x, step = v["x"], v["x"] - v["before"]
+    if s["cautious"] != 0.0:
+        g = s["grad_scale"] * v["g"] + s["l2"] * v["before"]
+        x = np.where(step * g >= 0.0, v["before"], x)
+    if s["weight_decay"] != 0.0:
+        away = (step * v["before"] > 0.0) & (s["cautious_weight_decay"] != 0.0)
+        x = np.where(away, x, x - v["lr"] * s["weight_decay"] * v["before"])
+    if s["max_update"] != 0.0:
+        x = maximum(minimum(x, v["before"] + reach), v["before"] - reach)
+    if s["l1"] != 0.0:
+        x = x - maximum(minimum(x, share), -share)
+    x = put("x", x)
+    return {"x": x, "average": s["beta"] * v["average"] + (1.0 - s["beta"]) * x}, ()
+
+
 def learn_from_points(v, s, _put):
     y = s["scale"] * v["g_trial"] - s["scale"] * v["g"]
     return learn({**v, "s": v["x_trial"] - v["x"], "y": y}, s["cut"] * (y * y), UNLIMITED)
@@ -502,6 +519,21 @@ ROWS = (
             dict.fromkeys(("b_old", "l2_before", "l2_now", "b"), POSITIVE),
             ({"unit": 0.3, "most": 100.0}, {"unit": 40.0, "most": 3.0}),
             apply=carry_set,
+        ),
+        "finish": Row(
+            {"x": SIGNED, "before": SIGNED, "g": SIGNED, "lr": POSITIVE, "average": SIGNED},
+            tuple(
+                {"max_update": bound, "l1": l1, "beta": beta}
+                | {"cautious": mask, "cautious_weight_decay": hold, "weight_decay": decay}
+                | {"l2": l2, "grad_scale": scale}
+                for bound, l1, beta, mask, hold, decay, l2, scale in (
+                    (0.3, 0.7, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0),
+                    (0.0, 0.0, 0.0, 1.0, 0.0, 0.3, 0.0, -0.5),
+                    (0.4, 0.0, 0.5, 0.0, 1.0, 0.3, 0.1, 1.0),
+                    (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0),
+                )
+            ),
+            apply=finish,
         ),
         "norm": Row({"a": SIGNED}, SCALED, gather=norm),
         "dot": Row({"a": SIGNED, "b": SIGNED}, gather=lambda v, _s: (v["a"] * v["b"],)),

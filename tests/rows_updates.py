@@ -641,6 +641,7 @@ REFUSED_ROOTS = {"eps": NOT_NEGATIVE, "eps_root": NOT_NEGATIVE}
 HELD_BACK = {"cautious": 1.0, "cautious_weight_decay": 1.0}
 HOLDING_BACK = {"cautious": "mask", "cautious_weight_decay": True}
 REFUSED_CAUTION = {"cautious": ("none", "", 3, b"mask", True), "cautious_weight_decay": BOOL}
+REFUSED_MASK = REFUSED_CAUTION | {"cautious": (*REFUSED_CAUTION["cautious"], "scaled")}
 REFUSED_ADAM = REFUSED_AVERAGES | REFUSED_ROOTS | {"bias_correction": BOOL}
 REFUSED_CAUTIOUS_ADAM = REFUSED_ADAM | REFUSED_CAUTION
 
@@ -698,7 +699,9 @@ CASES = {
     "SignDescent-momentum": Case(
         mdbopt.SignDescent, WITH_MOMENTUM, "sign_descent_momentum", WITH_MOMENTUM, X_PREV
     ),
-    "Signum": Case(mdbopt.Signum, {}, "signum", WITH_MOMENTUM, refused=REFUSED_MOMENTUM),
+    "Signum": Case(
+        mdbopt.Signum, {}, "signum", WITH_MOMENTUM, refused=REFUSED_MOMENTUM | REFUSED_MASK
+    ),
     "Signum-0.5": Case(mdbopt.Signum, {"momentum": 0.5}, "signum", {"momentum": 0.5}),
     "Lion": Case(mdbopt.Lion, {}, "lion", LION[0], refused=REFUSED_AVERAGES | REFUSED_CAUTION),
     "Lion-cautious": Case(
@@ -732,7 +735,7 @@ CASES = {
         "nadam",
         NADAM_OPTIONS,
         numbers={"mu_product": 1.0},
-        refused=REFUSED_AVERAGES | REFUSED_ROOTS | {"momentum_decay": NOT_NEGATIVE},
+        refused=REFUSED_AVERAGES | REFUSED_ROOTS | REFUSED_MASK | {"momentum_decay": NOT_NEGATIVE},
     ),
     "NAdam-fast": Case(mdbopt.NAdam, NADAM_FAST, "nadam", NADAM_FAST, numbers={"mu_product": 1.0}),
     "RAdam": Case(
@@ -763,7 +766,7 @@ CASES = {
         {},
         "adamax",
         {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
-        refused=REFUSED_AVERAGES | {"eps": NOT_NEGATIVE},
+        refused=REFUSED_AVERAGES | REFUSED_MASK | {"eps": NOT_NEGATIVE},
     ),
     "Adamax-fast": Case(
         mdbopt.Adamax,
@@ -776,7 +779,7 @@ CASES = {
         {},
         "adam_second_moment",
         ADAM_OPTIONS | {"eps": 1e-16, "eps_root": 1e-16, "belief": 1.0},
-        refused=REFUSED_ADAM,
+        refused=REFUSED_ADAM | REFUSED_MASK,
     ),
     "AdaBelief-flat": Case(
         mdbopt.AdaBelief, FLAT_OPTIONS, "adam_second_moment", FLAT | {"belief": 1.0}
@@ -787,7 +790,7 @@ CASES = {
         "adam_second_moment",
         ADAM_OPTIONS | {"eps": 1e-3, "additive": 1.0},
         {"v": 1e-6},
-        refused=REFUSED_ADAM | {"initial": NOT_NEGATIVE},
+        refused=REFUSED_ADAM | REFUSED_MASK | {"initial": NOT_NEGATIVE},
     ),
     "Yogi-flat": Case(
         mdbopt.Yogi,
@@ -811,6 +814,7 @@ CASES = {
         ADEMAMIX_OPTIONS | {"weight_decay": 0.01},
         refused=REFUSED_AVERAGES
         | REFUSED_ROOTS
+        | REFUSED_MASK
         | {
             "beta3": FRACTION,
             "alpha": NOT_NEGATIVE,
@@ -824,7 +828,11 @@ CASES = {
         ADEMAMIX_FAST | {"warmup": 3.0, "weight_decay": 0.0},
     ),
     "LaProp": Case(
-        mdbopt.LaProp, {}, "laprop", ADAM_OPTIONS | {"eps": 1e-15}, refused=REFUSED_ADAM
+        mdbopt.LaProp,
+        {},
+        "laprop",
+        ADAM_OPTIONS | {"eps": 1e-15},
+        refused=REFUSED_ADAM | REFUSED_MASK,
     ),
     "LaProp-flat": Case(mdbopt.LaProp, FLAT_OPTIONS, "laprop", FLAT),
     "ADOPT": Case(
@@ -832,7 +840,7 @@ CASES = {
         {},
         "laprop",
         {"beta1": 0.9, "beta2": 0.9999, "eps": 1e-6, "delayed": 1.0},
-        refused=REFUSED_AVERAGES | {"eps": NOT_NEGATIVE},
+        refused=REFUSED_AVERAGES | REFUSED_MASK | {"eps": NOT_NEGATIVE},
     ),
     "ADOPT-fast": Case(
         mdbopt.ADOPT,

@@ -118,7 +118,7 @@ void Leaves::read_all() {
   visit(roots(), Path{});
   if (groups.empty()) groups.push_back({});
   for (std::size_t k = 0; k < jobs.size(); ++k) {
-    jobs[k].streams = pointers_.data() + k * rule_->stream_count;
+    jobs[k].streams = pointers_.data() + k * stream_count();
   }
   check_separate();
   can_recall_ = recallable_;
@@ -127,12 +127,15 @@ void Leaves::read_all() {
 // What each tree must bring for parameters of a dtype, and that all live with the first one.
 void Leaves::expect(const Tensor& parameter) {
   device_ = parameter.location.device;
-  const std::size_t count = rule_->stream_count;
+  const std::size_t count = stream_count();
+  const auto storage_of = [&](std::size_t k) {
+    return k < rule_->stream_count ? rule_->streams[k].storage : Storage::kState;
+  };
   for (std::size_t d = 0; d < kDtypeCount; ++d) {
     const auto dtype = static_cast<Dtype>(d);
     for (std::size_t k = 0; k < count; ++k) {
       const Format format = trees_->formats[k];
-      expected_[d][k] = stored_dtype(rule_->streams[k].storage, dtype);
+      expected_[d][k] = stored_dtype(storage_of(k), dtype);
       if (is_codes(format)) expected_[d][k] = Dtype::kUint8;
       if (format == Format::kBFloat16) expected_[d][k] = Dtype::kBFloat16;
     }
@@ -140,7 +143,9 @@ void Leaves::expect(const Tensor& parameter) {
     expected_[d][tree_of(kRates)] = arithmetic_dtype(dtype);
     expected_[d][tree_of(kCopy)] = expected_[d][tree_of(kLow)] = Dtype::kBFloat16;
   }
-  for (std::size_t k = 0; k < count; ++k) written_[k] = rule_->streams[k].role != Role::kIn;
+  for (std::size_t k = 0; k < count; ++k) {
+    written_[k] = k >= rule_->stream_count || rule_->streams[k].role != Role::kIn;
+  }
   written_[tree_of(kRates)] = false;
   written_[tree_of(kCopy)] = written_[tree_of(kLow)] = true;
 }
@@ -297,7 +302,7 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
   }
   // Half-precision parameters of a gradient of another dtype are stored so, and walked as float32.
   const bool wide = is_half(dtype) && found_[kGrads].view.tensor.dtype != dtype;
-  const bool opened = wide || trees_->formatted();
+  const bool opened = wide || trees_->formatted() || (is_half(dtype) && trees_->finished);
   if (trees_->formatted()) check_formats(path);
   Job job{nullptr, parameter.view.tensor.size};
   job.array = arrays_++;
@@ -333,7 +338,7 @@ void Leaves::leaf(const Nodes& nodes, const Path& path) {
 
 void Leaves::add_job(const Path& path, Job job, bool walked, bool opened) {
   if (walked && !opened) {
-    for (std::size_t k = 0; k < rule_->stream_count; ++k) {
+    for (std::size_t k = 0; k < stream_count(); ++k) {
       pointers_.push_back(found_[k].view.tensor.data);
     }
     if (found_[tree_of(kRates)].given) job.step_sizes = found_[tree_of(kRates)].view.tensor.data;

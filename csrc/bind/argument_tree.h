@@ -33,8 +33,9 @@ struct Path {
 // params, but that a missing gradient (None) leaves out what stands there, and that a step size or a
 // decay may be a number for all below it. None among the params is nothing.
 struct ArgumentTrees {
-  std::string optimizer;           // in messages
-  std::vector<std::string> names;  // of params, grads and the state's streams
+  std::string optimizer;  // in messages
+  std::vector<std::string>
+      names;  // of params, grads, the state's streams and, behind them, an average
   std::vector<pybind11::object> roots;
   pybind11::object lr, copy, decay;  // None when absent
   // For each of the params the runs of rows that are stepped, an array of int64 with a Run in each row, or
@@ -44,6 +45,7 @@ struct ArgumentTrees {
   // Of the streams, where it is not that of the dtype; how what they store is rounded; and the low bits of
   // the params, a tree as those of the state.
   std::vector<Format> formats;
+  bool finished = false;  // whether a finish follows the update, which takes no half precision
   bool stochastic = false, stochastic_state = false;
   pybind11::object low;
 
@@ -121,7 +123,9 @@ class Leaves {
   struct Nodes;
   // What comes beside the rule's streams, by place behind them.
   enum Beside : std::size_t { kRates, kCopy, kLow, kDecay, kRows };
-  std::size_t tree_of(Beside beside) const { return rule_->stream_count + beside; }
+  std::size_t tree_of(Beside beside) const { return stream_count() + beside; }
+  // Of the rule, and of an average behind them.
+  std::size_t stream_count() const { return trees_->roots.size(); }
   // The memory of one array, and which it is: the tree-th of a leaf.
   struct Range {
     const char* begin;
@@ -203,15 +207,15 @@ class Leaves {
   bool hold_ = true;
   CallStream where_;
   int device_ = -1;                               // of all arrays
-  Dtype expected_[kDtypeCount][kMaxStreams + 3];  // by the parameter's dtype and tree
-  bool written_[kMaxStreams + 3];
+  Dtype expected_[kDtypeCount][kMaxStreams + 4];  // by the parameter's dtype and tree
+  bool written_[kMaxStreams + 4];
   Dtype expected(std::size_t tree, Dtype dtype) const {
     return expected_[static_cast<std::size_t>(dtype)][tree];
   }
   Dtype dtype_of(const Job& job) const { return groups[job.variant].dtype; }
-  Found found_[kMaxStreams + 3];  // of the leaf that is being read: by stream, then Beside
+  Found found_[kMaxStreams + 4];  // of the leaf that is being read: by stream, then Beside
   std::vector<void*> pointers_;
-  // Of jobs that have layouts: by stream, then of lr and copy; and their axes. Pointers lead into the
+  // Of jobs that have layouts: by stream, that of an average among them, then of lr and copy; and their axes. Pointers lead into the
   // inner vectors, here and below, which stay where they are when the outer one grows.
   std::vector<std::vector<Layout>> layouts_;
   std::vector<std::vector<std::int64_t>> axes_;

@@ -106,14 +106,14 @@ bool repeats(const Axes& axes, std::size_t width) {
 
 // What opens an array of a dtype for a walk over another.
 Format Leaves::format_of(std::size_t tree, Dtype stored, Dtype walked) const {
-  if (tree < rule_->stream_count && trees_->formats[tree] != Format::kPlain) {
+  if (tree < stream_count() && trees_->formats[tree] != Format::kPlain) {
     return trees_->formats[tree];
   }
   return walked == Dtype::kFloat32 ? bind::format_of(stored) : Format::kPlain;
 }
 
 void Leaves::arrange(const Path& path, Job& job, bool opened) {
-  const std::size_t count = rule_->stream_count;
+  const std::size_t count = stream_count();
   const Found& parameter = found_[0];
   const Dtype dtype = parameter.view.tensor.dtype;
   const bool by_number = trees_->by_number();
@@ -121,7 +121,7 @@ void Leaves::arrange(const Path& path, Job& job, bool opened) {
   // Elements that are found by their number are walked in its order.
   if (by_number) leading.assign(leading.size(), 0);
   const std::vector<std::size_t> order = order_of(parameter, leading);
-  std::array<void*, kMaxStreams + 2> data{};
+  std::array<void*, kMaxStreams + 3> data{};
   std::vector<Layout> layouts(count + 2);
   for (std::size_t k = 0; k < count + 2; ++k) {
     if (!found_[k].given) continue;

@@ -71,7 +71,7 @@ void Leaves::look(Found& found, py::handle object, std::size_t tree, const Path&
 // What a tree's arrays may be of, where numbers stand for other numbers.
 Accepted Leaves::accepting(std::size_t tree) const {
   Accepted accepted = accepted_;
-  const bool of_state = tree > kGrads && tree < rule_->stream_count;
+  const bool of_state = tree > kGrads && tree < stream_count();
   const Format format = of_state ? trees_->formats[tree] : Format::kPlain;
   accepted.codes = is_codes(format);
   const bool halves = tree == tree_of(kCopy) || tree == tree_of(kLow);
@@ -171,7 +171,7 @@ void Leaves::check_formats(const Path& path) const {
   }
   for (std::size_t k = 2; k <= tree_of(kLow); ++k) {
     const bool by_number =
-        k == tree_of(kLow) || (k < rule_->stream_count && is_codes(trees_->formats[k]));
+        k == tree_of(kLow) || (k < stream_count() && is_codes(trees_->formats[k]));
     if (by_number && found_[k].given && found_[k].strides != nullptr) {
       throw Error(named(k, path) + " is not in row-major order, expected the array of init");
     }

@@ -44,7 +44,7 @@ bool Leaves::read_again(std::span<const char* const> gradients, std::span<const 
     const double lr = rates[leaf];
     if (!std::isfinite(lr) || lr < 0.0 || decays_[leaf] != decays[leaf]) return false;
     jobs[leaf].lr = lr;
-    for (std::size_t k = 0; k < rule_->stream_count; ++k, ++at) {
+    for (std::size_t k = 0; k < stream_count(); ++k, ++at) {
       const TensorFingerprint& known = fingerprints_[at].tensor;
       if (k != kGrads) {
         if (!known.still(remembered_[at])) return false;

@@ -74,7 +74,7 @@ void Leaves::check_rows(const Path& path) const {
 // A job for each run. What was found of the leaf is narrowed to its rows meanwhile.
 void Leaves::add_rows(const Path& path, const Job& job, const std::optional<double>& decay,
                       bool walked, bool opened) {
-  const std::size_t count = rule_->stream_count + 3;
+  const std::size_t count = stream_count() + 3;
   const std::vector<Found> whole(found_, found_ + count);
   const std::int64_t row_size = elements_of_row(whole[0]);
   const double one = decay.value_or(trees_->one_decay);

@@ -18,7 +18,7 @@ const Layout* Leaves::layout_of(const Range& range) const {
 }
 
 const void* Leaves::memory_of(const Job& job, std::size_t tree) const {
-  if (tree < rule_->stream_count) return job.streams[tree];
+  if (tree < stream_count()) return job.streams[tree];
   if (tree == tree_of(kRates)) return job.step_sizes;
   if (tree == tree_of(kCopy)) return job.copy;
   return job.layouts == nullptr ? nullptr : job.layouts[0].low;
@@ -85,7 +85,7 @@ void Leaves::remember_memory() {
     const auto dtype = static_cast<std::uintptr_t>(dtype_of(job));
     memory_.insert(memory_.end(), {job.size, dtype, address(job.step_sizes), address(job.copy)});
     if (job.layouts == nullptr) continue;
-    for (std::size_t k = 0; k < rule_->stream_count + 2; ++k) {
+    for (std::size_t k = 0; k < stream_count() + 2; ++k) {
       const Layout& layout = job.layouts[k];
       memory_.push_back(address(layout.data));
       memory_.push_back(address(layout.low));

@@ -5,7 +5,7 @@
 
 namespace mdbopt::bind {
 
-inline constexpr std::size_t kMostTrees = kMaxStreams + 5;
+inline constexpr std::size_t kMostTrees = kMaxStreams + 6;
 inline constexpr std::size_t kGrads = 1;
 
 inline bool is_sequence(PyObject* node) { return PyList_Check(node) || PyTuple_Check(node); }
@@ -27,7 +27,7 @@ std::vector<double> numbers_of(const Found& found, const Location& location);
 // are absent.
 struct Leaves::Nodes {
   PyObject* at[kMostTrees];
-  std::size_t count;  // of the rule's streams
+  std::size_t count;  // of the rule's streams and an average
   PyObject*& lr() { return at[count]; }
   PyObject*& copy() { return at[count + 1]; }
   PyObject*& low() { return at[count + 2]; }

@@ -62,6 +62,13 @@ Updater::Options options_of(const py::dict& given, const std::string& optimizer,
   options.execution.threads = given["threads"].cast<std::size_t>();
   const auto backend = given["backend"].cast<std::optional<std::string>>();
   if (backend) options.execution.backend = &find_backend(backend->c_str());
+  const auto max_update = given["max_update"].cast<std::optional<double>>();
+  if (max_update) options.finish.max_update = *max_update;
+  options.finish.l1 = given["l1"].cast<double>();
+  const auto average = given["average"].cast<std::optional<double>>();
+  if (average) options.finish.average = *average;
+  options.finish.cautious = given["cautious"].cast<bool>();
+  options.finish.cautious_weight_decay = given["cautious_weight_decay"].cast<bool>();
   if (const py::object reducer = given["reducer"]; !reducer.is_none()) {
     const auto* known = dynamic_cast<const CallableReducer*>(before.get());
     options.reducer = known != nullptr && known->is(reducer) ? before : reducer_of(reducer);
@@ -97,14 +104,20 @@ Update::Update(const py::dict& options, const std::string& optimizer, const py::
         format_named(format.cast<std::string>());
   }
   if (trees_.formats[0] == Format::kRemainder) trees_.low = state["low"];
-  round_as(options);
+  read_as(options);
   for (std::size_t k = 2; k < rule.stream_count; ++k) {
     trees_.names.push_back(std::string("state.") + rule.streams[k].name);
     trees_.roots.push_back(state[rule.streams[k].name]);
   }
+  if (updater_.options().finish.averages()) {
+    trees_.names.emplace_back("state.average");
+    trees_.roots.push_back(state["average"]);
+    trees_.formats.push_back(Format::kPlain);
+  }
 }
 
-void Update::round_as(const py::dict& options) {
+void Update::read_as(const py::dict& options) {
+  trees_.finished = updater_.options().finish.any();
   trees_.stochastic = options["stochastic"].cast<bool>();
   trees_.stochastic_state = options["stochastic_state"].cast<bool>();
 }
@@ -122,7 +135,7 @@ struct Update::Borrow {
 void Update::configure(const py::dict& options) {
   const Alone alone(busy_, trees_.optimizer);
   updater_.configure(options_of(options, trees_.optimizer, updater_.options().reducer));
-  round_as(options);
+  read_as(options);
   decays_ = options["decays"];
 }
 

@@ -55,7 +55,7 @@ class Update {
                            double max_norm, const pybind11::object& copy,
                            const pybind11::object& scalars, const pybind11::object& there,
                            const pybind11::object& weight_decay, const std::optional<double>& norm);
-  void round_as(const pybind11::dict& options);
+  void read_as(const pybind11::dict& options);
   void read();
   bool list_trees();
   void read_there(const pybind11::dict& there, Updater::Call& call,

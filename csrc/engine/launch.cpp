@@ -3,6 +3,7 @@
 #include "launch.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "../base/fold.h"
@@ -34,6 +35,13 @@ struct Stage {
   }
 };
 
+// What follows an update on each chunk.
+struct Finishing {
+  const CompiledRule* row;  // by dtype
+  const Coef* coefs;        // by variant
+  bool looks_back, holds_back, averages;
+};
+
 // One pass over memory: every stage on a chunk before the next chunk.
 struct Pass {
   const Description* rule;  // null for several stages
@@ -45,7 +53,9 @@ struct Pass {
   std::uint64_t key;
   bool flush_subnormals;
   const CompiledFormats* formats;
-  std::size_t each = 0;  // sums are of each job, and lie so far apart; 0: they are of all
+  std::size_t each = 0;    // sums are of each job, and lie so far apart; 0: they are of all
+  std::size_t beside = 0;  // streams of a job behind the rule's
+  const Finishing* finishing = nullptr;
 
   PassArguments arguments(const Stage& stage) const { return {stage.coefs, key}; }
   PassArguments arguments(const Stage& stage, const Job& job) const {
@@ -58,35 +68,81 @@ std::size_t width_of(const Stream& stream, Dtype dtype) {
   return info(stored_dtype(stream.storage, dtype)).bytes;
 }
 
-bool any_stochastic(const Description& rule, const Job& job) {
-  return std::any_of(job.layouts, job.layouts + rule.stream_count,
+bool any_stochastic(const Description& rule, const Layout* layouts) {
+  return std::any_of(layouts, layouts + rule.stream_count,
                      [](const Layout& layout) { return layout.stochastic; });
 }
+
+// Finishes the chunks of a job, each behind its update, while they are in the first cache.
+class Finisher {
+ public:
+  // Of a job of this dtype; without a finish nothing is done.
+  Finisher(const Finishing* finishing, const Job& job, Dtype dtype)
+      : finishing_(finishing), dtype_(dtype), variant_(job.variant) {
+    if (finishing_ == nullptr) return;
+    if (dtype == Dtype::kFloat64) {
+      std::fill_n(reinterpret_cast<double*>(lr_), kChunk, job.lr);
+    } else {
+      std::fill_n(reinterpret_cast<float*>(lr_), kChunk, static_cast<float>(job.lr));
+    }
+    if (!finishing_->averages) std::memset(average_, 0, sizeof average_);
+  }
+  explicit operator bool() const { return finishing_ != nullptr; }
+  bool averages() const { return finishing_ != nullptr && finishing_->averages; }
+
+  // Keeps x as the update finds it.
+  void keep(const Job& part) {
+    if (!finishing_->looks_back) return;
+    std::memcpy(before_, part.streams[0], part.size * info(dtype_).bytes);
+  }
+  void finish(const Job& part, void* average) {
+    void* x = part.streams[0];
+    const void* lr = part.step_sizes != nullptr ? part.step_sizes : lr_;
+    void* streams[] = {x, finishing_->looks_back ? before_ : x,
+                       finishing_->holds_back ? part.streams[1] : x, const_cast<void*>(lr),
+                       finishing_->averages ? average : average_};
+    const CompiledRule& sweep = finishing_->row[static_cast<std::size_t>(dtype_)];
+    sweep.apply({streams, part.size}, 0, 1, 0, {finishing_->coefs + variant_, 0}, nullptr);
+  }
+
+ private:
+  const Finishing* finishing_;
+  Dtype dtype_;
+  std::size_t variant_;
+  alignas(64) unsigned char before_[kChunk * sizeof(double)];
+  alignas(64) unsigned char lr_[kChunk * sizeof(double)];       // where all elements have one
+  alignas(64) unsigned char average_[kChunk * sizeof(double)];  // where none is kept
+};
+
+constexpr Layout kNoLayouts[kMaxStreams + 3] = {};
 
 // A job's chunks [first, last), each through blocks of what does not lie as the sweep takes it.
 void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size_t last,
                   std::size_t before) {
-  alignas(64) unsigned char blocks[kMaxStreams + 2][kChunk * sizeof(double)];
+  alignas(64) unsigned char blocks[kMaxStreams + 3][kChunk * sizeof(double)];
   const Stage& stage = pass.stages.front();
   const Description& rule = *pass.rule;
   const Dtype dtype = pass.variants[job.variant].dtype;
   const bool gathers = stage.phase == &CompiledRule::gather;
-  const std::size_t step_sizes = rule.stream_count;
-  const std::size_t copy = rule.stream_count + 1;
-  const bool draws = !gathers && any_stochastic(rule, job);
+  const Layout* layouts = job.layouts != nullptr ? job.layouts : kNoLayouts;
+  const std::size_t average = rule.stream_count;
+  const std::size_t step_sizes = rule.stream_count + pass.beside;
+  const std::size_t copy = step_sizes + 1;
+  const bool draws = !gathers && any_stochastic(rule, layouts);
   alignas(64) std::uint16_t random[2 * kChunk];
+  Finisher finisher(gathers ? nullptr : pass.finishing, job, dtype);
   for (std::size_t chunk = first; chunk < last; ++chunk) {
     const std::size_t begin = chunk * kChunk;
     const std::size_t count = std::min(kChunk, job.size - begin);
     const auto block_of = [&](std::size_t k, void* dense, Dtype stored, bool reads) -> void* {
       if (dense == nullptr) return nullptr;
-      const Layout& layout = job.layouts[k];
+      const Layout& layout = layouts[k];
       if (layout.data == nullptr) return static_cast<char*>(dense) + begin * info(stored).bytes;
       if (reads) open_chunk(layout, *pass.formats, begin, count, stored, blocks[k]);
       return blocks[k];
     };
     const auto put_back = [&](std::size_t k) {
-      close_chunk(job.layouts[k], *pass.formats, begin, count, random + k * kApart, blocks[k]);
+      close_chunk(layouts[k], *pass.formats, begin, count, random + k * kApart, blocks[k]);
     };
     void* streams[kMaxStreams];
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
@@ -100,15 +156,32 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
                                  arithmetic_dtype(dtype), !gathers || rule.gathers_lr);
       part.copy = block_of(copy, job.copy, Dtype::kBFloat16, false);
     }
+    // Of x as it is in the end.
+    void* const image = part.copy;
+    if (finisher) {
+      finisher.keep(part);
+      part.copy = nullptr;
+    }
     stage.sweep(dtype)(part, 0, 1, before + chunk, pass.arguments(stage, job),
                        stage.partials + (before + chunk) * stage.sum_count);
     if (gathers) continue;
+    if (finisher) {
+      void* kept = finisher.averages()
+                       ? block_of(average, job.streams[average], arithmetic_dtype(dtype), true)
+                       : nullptr;
+      finisher.finish(part, kept);
+      if (kept == blocks[average]) put_back(average);
+      if (image != nullptr) {
+        (*pass.formats)[Format::kBFloat16].close(static_cast<float*>(streams[0]), count, nullptr,
+                                                 image, nullptr);
+      }
+    }
     if (draws) pass.formats->draw(mix64(pass.key + before + chunk), random);
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
-      const bool writes = rule.streams[k].role != Role::kIn && job.layouts[k].data != nullptr;
+      const bool writes = rule.streams[k].role != Role::kIn && layouts[k].data != nullptr;
       if (writes) put_back(k);
     }
-    if (part.copy == blocks[copy]) put_back(copy);
+    if (image == blocks[copy]) put_back(copy);
   }
 }
 
@@ -121,7 +194,7 @@ void walk_jobs(const Pass& pass, std::size_t first, std::size_t last) {
     const std::size_t count = chunks_of(job.size);
     const std::size_t from = std::max(first, offset);
     const std::size_t to = std::min(last, offset + count);
-    if (from < to && job.layouts != nullptr) {
+    if (from < to && (job.layouts != nullptr || pass.finishing != nullptr)) {
       walk_layouts(pass, job, from - offset, to - offset, offset);
     } else if (from < to) {
       const CompiledRule::Walk own =
@@ -180,6 +253,14 @@ std::size_t extra_bytes(const Description& rule, std::span<const Job> jobs,
   for (const Job& job : jobs) {
     if (job.copy != nullptr && !gathers) bytes += job.size * info(Dtype::kBFloat16).bytes;
   }
+  return bytes;
+}
+
+// What an average that is read and written adds to it.
+std::size_t average_bytes(std::span<const Job> jobs, std::span<const Variant> variants) {
+  std::size_t bytes = 0;
+  for (const Job& job : jobs)
+    bytes += 2 * job.size * info(arithmetic_dtype(variants[job.variant].dtype)).bytes;
   return bytes;
 }
 
@@ -336,6 +417,13 @@ std::size_t pass_bytes(std::span<const PassWalk> walks, Dtype dtype) {
 
 }  // namespace
 
+std::size_t scalar_named(const Description& rule, const char* name) {
+  for (std::size_t k = 0; k < rule.scalar_count; ++k) {
+    if (std::strcmp(rule.scalars[k].name, name) == 0) return k;
+  }
+  return DeviceStep::kNone;
+}
+
 Traffic& traffic() {
   thread_local Traffic counted{};
   return counted;
@@ -372,6 +460,47 @@ std::size_t apply_bytes(const Description& rule, Dtype dtype) {
 
 namespace {
 
+// The decay that a finish takes over from an update which holds back, and the gradient as that sees it.
+Coef finish_coef(const CompiledRule& sweep, const Finish& finish, const Description& rule,
+                 const double* scalars) {
+  const auto of_update = [&](const char* name) {
+    const std::size_t k = scalar_named(rule, name);
+    return finish.holds_back() && k != DeviceStep::kNone ? scalars[k] : 0.0;
+  };
+  const double own[] = {finish.max_update,
+                        finish.l1,
+                        finish.averages() ? finish.average : 0.0,
+                        finish.cautious ? 1.0 : 0.0,
+                        finish.cautious_weight_decay ? 1.0 : 0.0,
+                        of_update("weight_decay"),
+                        of_update("l2"),
+                        of_update("grad_scale")};
+  Coef coef;
+  sweep.prepare(own, 0.0, &coef);
+  return coef;
+}
+
+Finishing finishing_of(const Finish& finish, const Backend& backend, const Description& rule,
+                       std::span<const Variant> variants) {
+  static const std::size_t row = find_rule("finish");
+  thread_local std::vector<Coef> coefs;
+  coefs.clear();
+  for (const Variant& variant : variants)
+    coefs.push_back(finish_coef(backend.table[row][0], finish, rule, variant.scalars));
+  return {backend.table[row], coefs.data(), finish.bounds() || finish.holds_back(),
+          finish.holds_back(), finish.averages()};
+}
+
+// Makes the coef of a variant, of an update whose finish holds back without its decay.
+bool prepare_variant(const CompiledRule& sweep, const Description& rule, const Finish& finish,
+                     const double* scalars, double n, Coef* coef) {
+  if (!finish.holds_back()) return sweep.prepare(scalars, n, coef);
+  double own[kMaxScalars];
+  std::copy_n(scalars, rule.scalar_count, own);
+  own[scalar_named(rule, "weight_decay")] = 0.0;
+  return sweep.prepare(own, n, coef);
+}
+
 // Solves for each job by itself, from a coef for each variant to one for each job.
 bool solve_each(const CompiledRule& sweep, std::span<const Job> jobs, std::span<const Coef> coefs,
                 double* sums, std::size_t each, const Reduction* reduction,
@@ -389,7 +518,7 @@ bool solve_each(const CompiledRule& sweep, std::span<const Job> jobs, std::span<
 }  // namespace
 
 bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const Job> jobs,
-            double* sums, const Execution& execution) {
+            double* sums, const Execution& execution, const Finish& finish) {
   if (!execution.location.on_cpu()) {
     DeviceLibrary::Call call{rule, jobs, variants.front().scalars, sums};
     launch_on_device(variants.front().dtype, {&call, 1}, execution);
@@ -417,7 +546,8 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
   }
   std::fill_n(sums, sum_count, 0.0);
   for (std::size_t k = 0; k < variants.size(); ++k) {
-    if (!sweep.prepare(variants[k].scalars, n, &coefs[k])) return false;
+    if (!prepare_variant(sweep, description, finish, variants[k].scalars, n, &coefs[k]))
+      return false;
   }
   Pass pass{&description,
             {},
@@ -428,7 +558,8 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
             0,
             false,
             backend.formats,
-            each ? description.sum_count() : 0};
+            each ? description.sum_count() : 0,
+            finish.averages() ? std::size_t{1} : 0};
   if (sweep.gather != nullptr) {
     Stage stage{row,
                 &CompiledRule::gather,
@@ -461,6 +592,12 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
                 execution.stochastic,
                 own};
     pass.stages = {&stage, 1};
+    Finishing finishing;
+    if (finish.any()) {
+      finishing = finishing_of(finish, backend, description, variants);
+      pass.finishing = &finishing;
+    }
+    if (finish.averages()) traffic().bytes += average_bytes(jobs, variants);
     traffic().bytes += extra_bytes(description, jobs, variants, false);
     double* emitted = sums + description.gathered_count + description.solved_count;
     run(pass, walk_bytes(description, jobs, variants, false), execution, &emitted);

@@ -13,6 +13,7 @@
 #include "descent.h"
 #include "direction.h"
 #include "distance.h"
+#include "finish.h"
 #include "ftrl.h"
 #include "gradient_descent.h"
 #include "laprop.h"
@@ -65,6 +66,6 @@ using Rules = RuleList<
     Adadelta, LaProp, Adan, AdEMAMix, ScheduleFreeSgd, ScheduleFreeAdam, Proximal<LinearProximal>,
     Proximal<UniformProximal>, Orthant, Composite, SignDescentL1, SignDescentL1Momentum,
     CautiousAdam, CautiousLion, CautiousAdamScaled, CautiousLionScaled, MagnitudeAwareAdam, Ftrl,
-    DistanceOverGradients, Prodigy, NovoGrad>;
+    DistanceOverGradients, Prodigy, NovoGrad, Finish>;
 
 }  // namespace mdbopt::MDBOPT_ISA

@@ -17,13 +17,6 @@ namespace {
 
 constexpr std::size_t kNone = DeviceStep::kNone;
 
-std::size_t scalar_named(const Description& rule, const char* name) {
-  for (std::size_t k = 0; k < rule.scalar_count; ++k) {
-    if (std::strcmp(rule.scalars[k].name, name) == 0) return k;
-  }
-  return kNone;
-}
-
 }  // namespace
 
 Updater::Updater(Options options) {
@@ -83,6 +76,11 @@ void Updater::meet(std::span<const Group> groups, std::span<const Job> jobs, con
       {"maximize", options_.maximize ? 1.0 : 0.0},
       {"rounding", options_.execution.stochastic ? 1.0 : 0.0},
       {"seed", static_cast<double>(options_.seed)},
+      {"cautious", options_.finish.cautious ? 1.0 : 0.0},
+      {"cautious_weight_decay", options_.finish.cautious_weight_decay ? 1.0 : 0.0},
+      {"average", options_.finish.average},
+      {"l1", options_.finish.l1},
+      {"max_update", options_.finish.max_update},
       {"max_norm", call.max_norm}};
   for (std::size_t k = 0; k < description.scalar_count; ++k)
     facts.emplace_back(description.scalars[k].name, options_.scalars[k]);
@@ -138,6 +136,11 @@ double Updater::step(std::span<const Group> groups, std::span<const Job> jobs, c
   }
   double norm = 0.0;
   try {
+    if (options_.finish.any() && !call.location.on_cpu()) {
+      throw Error(options_.name +
+                  ": average, l1, max_update, cautious: expected none for parameters on " +
+                  memory_name(call.location.device) + ", as steps are finished on the CPU alone");
+    }
     if (reduction_ != nullptr) meet(groups, jobs, call);
     meet_arrays(jobs);
     move_to(call.location);
@@ -212,7 +215,7 @@ void Updater::launch_each(std::span<const Group> groups, std::span<const Job> jo
   const std::size_t count = rule().sum_count();
   const std::span<const Variant> variants = variants_of(groups, jobs, apart);
   sums.resize(jobs.size() * count);
-  launch(options_.rule, variants, apart, sums.data(), execution);
+  launch(options_.rule, variants, apart, sums.data(), execution, options_.finish);
   for (Number& number : numbers_) {
     for (std::size_t k = 0; k < jobs.size(); ++k)
       number.each[jobs[k].array_at(k)] = sums[k * count + number.sum];
@@ -239,9 +242,9 @@ double Updater::step_on_cpu(std::span<const Group> groups, std::span<const Job> 
   double sums_of_all[kMaxSums];
   double* sums = rule().scope == Scope::kAll ? sums_of_all : nullptr;
   if (groups.size() == 1 && !groups[0].decay) {
-    launch(options_.rule, groups[0].dtype, jobs, values_.data(), sums, execution);
+    launch(options_.rule, groups[0].dtype, jobs, values_.data(), sums, execution, options_.finish);
   } else {
-    launch(options_.rule, variants_of(groups), jobs, sums, execution);
+    launch(options_.rule, variants_of(groups), jobs, sums, execution, options_.finish);
   }
   for (Number& number : numbers_) number.value = sums[number.sum];
   return total;

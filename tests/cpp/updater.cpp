@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <new>
+#include <utility>
 
 #include "check.h"
 
@@ -323,11 +324,36 @@ void scalars_that_are_set_stay() {
   CHECK_BITS(arrays.x()[0], x_prev);
 }
 
+// Bounded, shrunk and averaged; another time held back, with the decay behind.
+void what_follows_a_step() {
+  double x = 3.0, g = 10.0, average = 3.0;
+  void* streams[] = {&x, &g, &average};
+  const Job job{streams, 1, 0.5};
+  Updater::Options options = options_of("sgd", {{"weight_decay", 0.0}, {"l2", 0.0}});
+  options.finish.max_update = 2.0;
+  options.finish.l1 = 0.5;
+  options.finish.average = 0.5;
+  Updater(options).step(Dtype::kFloat64, {&job, 1}, {});
+  CHECK_EQUAL(x, 1.75);
+  CHECK_EQUAL(average, 2.375);
+
+  double m = -100.0;  // against the gradient
+  void* of_signum[] = {&x, &g, &m};
+  const Job held{of_signum, 1, 0.5};
+  x = 3.0;
+  options = options_of("signum", {{"momentum", 0.5}, {"weight_decay", 0.5}, {"l2", 0.0}});
+  options.finish.cautious = true;
+  Updater(options).step(Dtype::kFloat64, {&held, 1}, {});
+  CHECK_EQUAL(x, 2.25);
+  CHECK_EQUAL(m, -45.0);
+}
+
 void a_step_allocates_nothing() {
   for (std::size_t rule : updates()) {
     Updater::Options options = options_of(mdbopt::rule_description(rule).name);
-    for (std::size_t threads : {1U, 3U}) {
+    for (const auto& [threads, l1] : {std::pair{1U, 0.0}, {3U, 0.0}, {3U, 0.1}}) {
       options.execution.threads = threads;
+      options.finish.l1 = l1;
       Updater updater(options);
       Arrays arrays(rule, {50000, 0, 7, 1024});
       const std::vector<Job>& jobs = arrays.jobs(1e-3);
@@ -359,6 +385,7 @@ int main() {
   hyperparameters_are_replaced();
   what_is_refused();
   scalars_that_are_set_stay();
+  what_follows_a_step();
   a_step_allocates_nothing();
   return check::result();
 }

@@ -259,6 +259,7 @@ def test_without_a_reducer_nothing_is_given():
 # --- updates -------------------------------------------------------------------------------------
 OPTIMIZERS = {
     "AdamW, bounded": (mdbopt.AdamW(lr=0.1), {"max_norm": 1.0}),
+    "AdamW, finished": (mdbopt.AdamW(lr=0.1, max_update=0.5, l1=0.3, average=0.9), {}),
     "Lion": (mdbopt.Lion(lr=0.1), {}),
     "NormalizedGD": (mdbopt.NormalizedGD(lr=0.1, momentum=0.5), {}),
     "AdaGradNorm": (mdbopt.AdaGradNorm(lr=0.1), {}),

@@ -148,7 +148,8 @@ def test_unknown_options_say_what_was_meant(name):
 
 
 def test_options_that_mean_nothing_list_what_there_is():
-    with pytest.raises(TypeError, match=r"^SGD: unknown option 'betas'; the options are backend"):
+    text = r"^SGD: unknown option 'betas'; the options are average, backend"
+    with pytest.raises(TypeError, match=text):
         mdbopt.SGD(betas=(0.9, 0.9))
 
 

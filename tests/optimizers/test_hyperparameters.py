@@ -25,6 +25,9 @@ COMMON = {
     "state_dtype": tuple(word for word in WORD if word is not None),
     "state_rounding": WORD,
     "master": tuple(word for word in WORD if word is not None),
+    "max_update": (0, -1e-9, math.nan, math.inf, "0", True, 1j),
+    "average": tuple(value for value in FRACTION if value is not None),
+    "l1": NOT_NEGATIVE,
     "seed": (-1, 1.5, 2**64, "0", None, True, math.nan),
     "flush_subnormals": BOOL,
     "backend": ("sse9", 3, True),
@@ -47,7 +50,7 @@ def test_every_hyperparameter_has_a_row():
     assert sorted(OWN) == sorted(optimizers.__all__) == sorted(CLASSES)
     for label, own in OWN.items():
         names = [field.name for field in dataclasses.fields(getattr(mdbopt, label))]
-        assert sorted(names) == sorted([*COMMON, *own])
+        assert sorted(names) == sorted({*COMMON, *own})
 
 
 @pytest.mark.parametrize("label", OWN)

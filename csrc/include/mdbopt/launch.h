@@ -39,7 +39,7 @@ struct Job {
   std::size_t variant = 0;           // which Variant of the launch it has
   // Which of the arrays that numbers are kept of; by default, that of its place among the jobs.
   std::size_t array = kInOrder;
-  // By stream, then of step_sizes and copy; null: all lie as a walk takes them. On a device those of an
+  // By stream, that of an average behind the rule's, then of step_sizes and copy; null: all lie as a walk takes them. On a device those of an
   // Updater alone, of dense arrays in a format.
   const Layout* layouts = nullptr;
 
@@ -52,18 +52,34 @@ struct Variant {
   const double* scalars;
 };
 
+// What follows an update in its pass, chunk by chunk, on the CPU; csrc/rules/finish.h has the formulas.
+struct Finish {
+  double max_update = 0.0;  // over the step size; 0: no bound
+  double l1 = 0.0;
+  // The weight of the average so far, a stream behind the rule's, of Storage::kState; < 0: there is none.
+  double average = -1.0;
+  // No step where its direction and the gradient differ in sign, no decay where its direction and x do: of
+  // updates by Update::move, whose decoupled decay the finish takes over.
+  bool cautious = false, cautious_weight_decay = false;
+  bool bounds() const { return max_update > 0.0; }
+  bool holds_back() const { return cautious || cautious_weight_decay; }
+  bool averages() const { return average >= 0.0; }
+  bool any() const { return bounds() || l1 > 0.0 || averages() || holds_back(); }
+};
+
 // Runs `rule` over all jobs as if they were one array whose chunks are numbered through, and writes
 // the gathered sums, what solve made of them, then the emitted ones, to `sums`, unless that is null.
 // A rule of Scope::kArray has them of each job by itself, one job's after the other's.
 // Returns false when the rule refused: then no stream was written and emitted sums are 0. Trusts
 // its arguments, and that what solve makes does not depend on the variant; allocates only when a call
-// needs more chunks or variants than any before it on this thread.
+// needs more chunks or variants than any before it on this thread. `finish` is for updates of float32 and
+// float64, and of half precision that layouts open to float32.
 bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const Job> jobs,
-            double* sums, const Execution& execution);
+            double* sums, const Execution& execution, const Finish& finish = {});
 inline bool launch(std::size_t rule, Dtype dtype, std::span<const Job> jobs, const double* scalars,
-                   double* sums, const Execution& execution) {
+                   double* sums, const Execution& execution, const Finish& finish = {}) {
   const Variant one{dtype, scalars};
-  return launch(rule, {&one, 1}, jobs, sums, execution);
+  return launch(rule, {&one, 1}, jobs, sums, execution, finish);
 }
 
 // The rules in the order of the tables.

@@ -9,7 +9,8 @@
 // takes sums; the first step, and one whose arrays have other sizes, in any case.
 //
 // Contract. The arrays are the caller's: a job's streams are x, the gradient and the rule's state, dense, in
-// the order of its description, with state zeroed before the first step. An updater holds numbers only. One
+// the order of its description, with state zeroed before the first step; behind them the average of a finish
+// that has one, x before the first step. An updater holds numbers only. One
 // thread at a time may use it.
 #pragma once
 
@@ -40,6 +41,7 @@ class Updater {
     std::uint64_t seed = 0;                 // of the random bits of execution.stochastic
     Execution execution;                    // its key is made anew at each step
     std::shared_ptr<Reducer> reducer = {};  // arrays are shards; null: they are whole
+    Finish finish = {};                     // what follows each step, on the CPU alone
   };
   struct Number {
     const char* name;

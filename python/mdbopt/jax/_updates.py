@@ -209,6 +209,7 @@ class _Update:
                 f"{self._name}: decay: expected 'adamw' in mdbopt.jax, whose schedules have no "
                 f"highest lr, got {self._optimizer.decay!r}"
             )
+        self._optimizer._refuse_finish("in mdbopt.jax, as optax.chain appends transformations")
         self._decay = decay if _is_tree(decay) else None
         if self._decay is not None:
             for leaf in jax.tree.leaves(self._decay):

@@ -62,6 +62,14 @@ Every optimizer takes
   ``"nearest"``, how they are rounded to it;
 * ``master``: None, or ``"remainder"`` for bfloat16 parameters whose state keeps the low 16 bits of
   their float32 numbers, exactly;
+* ``max_update`` c > 0, or None: each element of the parameters stays within lr·c of where the step
+  found it, decay included;
+* ``l1`` λ ≥ 0, in units of the gradient: behind the step x ← sign(x)·max(|x| − lr·λ, 0), the
+  proximal step of λ‖x‖₁, which leaves exact zeros. `FTRL` has its own, in closed form;
+* ``average`` β in [0, 1), or None: the state keeps ``average`` ← β·average + (1 − β)·x, which
+  begins as the parameters of `init`; `Optimizer.eval` puts it in their place and `Optimizer.train`
+  takes it back. These three follow a step in this order and in the same pass, on the CPU; not for
+  `OSGM` and the schedule-free;
 * ``flush_subnormals``: numbers below the normal range (1.2e-38 in float32) count as 0. A moment
   whose gradient has become 0 shrinks until it stands still there, where arithmetic is 14 to 20
   times slower; what is lost is far below ``eps``. False keeps them, as NumPy would;

@@ -70,7 +70,7 @@ class AdaGrad(Optimizer):
         return {"eps": self.eps, "eps_root": self.eps_root}
 
     def _arrays(self) -> dict[str, float | None]:
-        return {"sum_of_squares": self.initial}
+        return {**super()._arrays(), "sum_of_squares": self.initial}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ class AdaGradNorm(AdaGrad):
         return {**super()._scalars(), "sum_of_squares": self.initial}
 
     def _arrays(self) -> dict[str, float | None]:
-        return {}
+        return Optimizer._arrays(self)  # without that of AdaGrad
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mdbopt.optimizers._base import Optimizer
-from mdbopt.optimizers._cautious import Cautious
+from mdbopt.optimizers._cautious import Cautious, HeldBack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +188,7 @@ class AMSGrad(AdamAverages):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NAdam(Optimizer):
+class NAdam(HeldBack):
     """Adam with Nesterov's look ahead, by a momentum that warms up.
 
     μ(t) = β₁·(1 − ½·0.96^(t·momentum_decay)), and mu_product is the product of μ(1) to μ(t). With
@@ -207,6 +207,10 @@ class NAdam(Optimizer):
         How fast the momentum grows, ≥ 0, per step; with 0 it stays β₁/2.
     decoupled : bool, default False
         Weight decay is L2 unless it is True, as PyTorch's ``decoupled_weight_decay``.
+    cautious : {"mask"}, optional
+        As for `Adam`, on the CPU.
+    cautious_weight_decay : bool, default False
+        As for `Adam`, on the CPU.
     **common
         See `mdbopt.optimizers`.
 
@@ -311,7 +315,7 @@ class RAdam(Adam):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Adamax(Optimizer):
+class Adamax(HeldBack):
     """Adam divided by the largest gradient of late in place of a root.
 
     m ← β₁·m + (1 − β₁)·g and u ← max(β₂·u, |g| + eps); with m̂ = m/(1 − β₁ᵗ), x ← x − lr·m̂/u.
@@ -327,6 +331,10 @@ class Adamax(Optimizer):
         becomes NaN, 0/0.
     decoupled : bool, default False
         Weight decay is L2, as in PyTorch, unless it is True.
+    cautious : {"mask"}, optional
+        As for `Adam`, on the CPU.
+    cautious_weight_decay : bool, default False
+        As for `Adam`, on the CPU.
     **common
         See `mdbopt.optimizers`.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mdbopt import _checks
-from mdbopt.optimizers._base import Optimizer
+from mdbopt.optimizers._cautious import HeldBack
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdEMAMix(Optimizer):
+class AdEMAMix(HeldBack):
     """AdamW whose numerator has a second average of gradients, of a much longer memory.
 
     m, v, m̂ and v̂ as for `Adam`, and m_slow ← β₃·m_slow + (1 − β₃)·g, which is not corrected; then
@@ -31,6 +31,10 @@ class AdEMAMix(Optimizer):
         As for `Adam`.
     weight_decay : float, default 1e-2
         In units of 1/lr.
+    cautious : {"mask"}, optional
+        As for `Adam`, on the CPU.
+    cautious_weight_decay : bool, default False
+        As for `Adam`, on the CPU.
     **common
         See `mdbopt.optimizers`.
 

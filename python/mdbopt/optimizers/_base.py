@@ -20,6 +20,15 @@ from mdbopt.optimizers._rows import Touched, why_not_by_rows
 from mdbopt.optimizers._state import OptimizerState, fresh, not_a_state, restored
 from mdbopt.optimizers._storage import EXACT, NOT_NEGATIVE, STATE_DTYPES
 
+# What follows a step where nothing does.
+_NOTHING = {
+    "max_update": None,
+    "l1": 0.0,
+    "average": None,
+    "cautious": False,
+    "cautious_weight_decay": False,
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
@@ -36,6 +45,9 @@ class Optimizer:
     state_dtype: str | None = None
     state_rounding: str = "stochastic"
     master: str | None = None
+    max_update: float | None = None
+    l1: float = 0.0
+    average: float | None = None
     backend: str | None = None
     threads: int | None = None
     reducer: Callable[..., Any] | None = None
@@ -44,6 +56,10 @@ class Optimizer:
     _DECAYS: ClassVar[tuple[str, ...]] = ("adamw", "adamc", "independent")
     # Whether decoupled decay is a factor of x that rows may have missed.
     _MAKES_UP: ClassVar[bool] = True
+    # Why nothing may follow a step; empty where it may.
+    _NOT_FINISHED: ClassVar[str] = ""
+    # Whether `l1` shrinks parameters behind a step; else the rule knows it.
+    _SHRINKS: ClassVar[bool] = True
     # What a state's arrays hold before the first step; None is a copy of the parameters.
     _START: ClassVar[Mapping[str, float | None]] = {}
 
@@ -68,6 +84,7 @@ class Optimizer:
             self._check_bool(name)
         self._check_decay()
         self._check_storage()
+        self._check_finish()
         if self.backend is not None:
             _checks.choice(self._where("backend"), self.backend, _backends())
         if self.threads is not None:
@@ -96,6 +113,23 @@ class Optimizer:
         _checks.choice(self._where("state_rounding"), self.state_rounding, ROUNDINGS)
         if self.master is not None:
             _checks.choice(self._where("master"), self.master, ("remainder",))
+
+    def _check_finish(self) -> None:
+        if self.max_update is not None:
+            self._check("max_update", least=0.0, strict=True)
+        self._check("l1", least=0.0)
+        if self.average is not None:
+            self._check_fraction("average")
+        if self._NOT_FINISHED:
+            self._refuse_finish(self._NOT_FINISHED)
+
+    def _refuse_finish(self, why: str) -> None:
+        """Raise for anything that is to follow a step."""
+        for name, value in self._finish().items():
+            if value != _NOTHING[name]:
+                absent = type(self).__dataclass_fields__[name].default
+                given = getattr(self, name)
+                raise ValueError(f"{self._where(name)}: expected {absent} {why}, got {given!r}")
 
     def _set(self, name: str, value: Any) -> None:
         """Keep a hyperparameter as a plain number, whatever kind of number came."""
@@ -161,7 +195,8 @@ class Optimizer:
     def _arrays(self) -> dict[str, float | None]:
         """Give the arrays of a state in the order of the rule, and what they hold at first."""
         streams = next(r for r in _core.rules() if r["name"] == self._rule())["streams"]
-        return {name: self._START.get(name, 0.0) for name, *_ in streams[2:]}
+        arrays = {name: self._START.get(name, 0.0) for name, *_ in streams[2:]}
+        return arrays if self.average is None else {**arrays, "average": None}
 
     def _formats(self) -> dict[str, str]:
         """Give the formats of the arrays that have one, those of the parameters among them."""
@@ -186,7 +221,12 @@ class Optimizer:
 
     def _extra(self) -> dict[str, float]:
         """Give the numbers of a state that no rule knows."""
-        return {}
+        return {} if self.average is None else {"averaged": 0.0}
+
+    def _finish(self) -> dict[str, Any]:
+        """Give what follows a step in its pass."""
+        l1 = self.l1 if self._SHRINKS else 0.0
+        return {**_NOTHING, "max_update": self.max_update, "l1": l1, "average": self.average}
 
     def _options(self) -> dict[str, Any]:
         decay = "weight_decay" if self.decoupled else "l2"
@@ -202,6 +242,7 @@ class Optimizer:
             "stochastic": self.rounding == "stochastic",
             "formats": self._formats(),
             "stochastic_state": self.state_rounding == "stochastic",
+            **self._finish(),
             "flush_subnormals": self.flush_subnormals,
             "threads": self.threads or 0,
             "backend": self.backend,
@@ -331,9 +372,10 @@ class Optimizer:
         ------
         TypeError, ValueError
             When structures or shapes differ, a dtype would be rounded, an array is read-only, what
-            is written overlaps itself or something else, arrays live apart, or the state is of
-            another optimizer, of other parameters, or being stepped by another thread. On a device
-            also for unlike dtypes, decays and strides. Nothing has been written then.
+            is written overlaps itself or something else, arrays live apart, the parameters are the
+            average (see `eval`), or the state is of another optimizer, of other parameters, or
+            being stepped by another thread. On a device also for unlike dtypes, decays and strides.
+            Nothing has been written then.
         RuntimeError
             When CUDA cannot be used, or for what went wrong in work queued there before.
 
@@ -367,6 +409,8 @@ class Optimizer:
         there when the step runs, unchecked. A CUDA graph can record the step after one outside of
         the recording; other numbers are then those of the recording, and no norm is returned.
         """
+        if self.average is not None:
+            self._check_not_averaged(state)
         return self._take_step(
             params,
             grads,
@@ -380,6 +424,77 @@ class Optimizer:
             norm,
             rows,
         )
+
+    def _check_not_averaged(self, state: Any) -> None:
+        if getattr(state, "_extra", {}).get("averaged"):
+            raise ValueError(
+                f"{self._where('params')}: expected the point where gradients are taken, got the "
+                "average; train() goes back"
+            )
+
+    def eval(self, params: Any, state: OptimizerState) -> None:
+        """Make parameters their average, for evaluation; the state keeps them meanwhile.
+
+        Parameters
+        ----------
+        params
+            As for `step`; written in place: half precision is rounded to nearest.
+        state : OptimizerState
+            Of an optimizer with ``average``. Remembers it, as ``state.averaged``, and keeps a copy
+            of the parameters, ``state.parameters``; both are saved. Nothing is done where
+            ``averaged`` is 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When there is no ``average``, or the parameters are none of this state.
+
+        Examples
+        --------
+        >>> import numpy as np, mdbopt
+        >>> x = np.array([1.0, -2.0])
+        >>> optimizer = mdbopt.SGD(lr=1.0, average=0.5)
+        >>> state = optimizer.init(x)
+        >>> optimizer.step(x, np.array([1.0, 0.0]), state)
+        True
+        >>> optimizer.eval(x, state)
+        >>> x, state.parameters
+        (array([ 0.5, -2. ]), array([ 0., -2.]))
+        >>> optimizer.train(x, state)
+        >>> x
+        array([ 0., -2.])
+        """
+        self._check_average("eval", state)
+        state._show_average(_foreign.plain(params))
+
+    def train(self, params: Any, state: OptimizerState) -> None:
+        """Take the parameters back, exactly, from where `eval` put their average.
+
+        Parameters
+        ----------
+        params
+            As for `step`; written in place.
+        state : OptimizerState
+            Nothing is done where ``state.averaged`` is 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `eval`.
+        """
+        self._check_average("train", state)
+        state._hide_average(_foreign.plain(params))
+
+    def _check_average(self, what: str, state: Any) -> None:
+        if self.average is None:
+            raise ValueError(
+                f"{type(self).__name__}: {what}: expected an optimizer with an average, got "
+                "average=None"
+            )
+        if state.__class__ is not OptimizerState:
+            raise not_a_state(self, state)
+        if state._optimizer is not self:
+            state._adopt(self)
 
     def _take_step(
         self,
@@ -492,7 +607,9 @@ class Optimizer:
         if state.__class__ is not OptimizerState:
             raise not_a_state(self, state)
         trees = _foreign.plain(params), _foreign.plain(grads)
-        return Plan(self, *trees, state, type(self).step is Optimizer.step)
+        # With an average `step` looks whether the parameters are it.
+        direct = type(self).step is Optimizer.step and self.average is None
+        return Plan(self, *trees, state, direct)
 
     def _positive(self, name: str, value: Any) -> float:
         return self._number(name, value, strict=True)

@@ -68,6 +68,8 @@ class FTRL(Optimizer):
 
     _MAKES_UP: ClassVar = False
 
+    _SHRINKS: ClassVar = False
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("beta", least=0.0)

@@ -260,23 +260,26 @@ class Groups:
         return Plan(self, _foreign.plain(params), _foreign.plain(grads), state, False)
 
     def eval(self, params: Any, state: GroupsState) -> None:
-        """Make the arrays of schedule-free groups their average; see `ScheduleFreeSGD.eval`."""
-        for optimizer, part, own in self._schedule_free(params, state):
+        """Make the arrays of groups that keep an average the average; see `Optimizer.eval`.
+
+        They are those with ``average`` and the schedule-free (`ScheduleFreeSGD.eval`).
+        """
+        for optimizer, part, own in self._averaging(params, state):
             optimizer.eval(part, own)
 
     def train(self, params: Any, state: GroupsState) -> None:
-        """Take the arrays of schedule-free groups back; see `ScheduleFreeSGD.train`."""
-        for optimizer, part, own in self._schedule_free(params, state):
+        """Take the arrays back from what `eval` made them; see `Optimizer.train`."""
+        for optimizer, part, own in self._averaging(params, state):
             optimizer.train(part, own)
 
-    def _schedule_free(
+    def _averaging(
         self, params: Any, state: GroupsState
-    ) -> Iterator[tuple[ScheduleFree, Any, OptimizerState]]:
+    ) -> Iterator[tuple[Optimizer, Any, OptimizerState]]:
         _check_state(state)
         params = _foreign.plain(params)
         state.check_structure(params)
         for (optimizer, _), mask, own in zip(self.members, state._masks, state.states, strict=True):
-            if isinstance(optimizer, ScheduleFree):
+            if optimizer.average is not None or isinstance(optimizer, ScheduleFree):
                 yield optimizer, selected(mask, params), own
 
     def _each(self, name: str, given: Any) -> Sequence[Any]:

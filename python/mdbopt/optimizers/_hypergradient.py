@@ -291,6 +291,7 @@ class OSGM(Optimizer):
     eps: float = 1e-12
 
     _START: ClassVar = {"x_prev": None, "p": 1.0}
+    _NOT_FINISHED: ClassVar = "since a step may be taken back"
 
     def __post_init__(self) -> None:
         super().__post_init__()

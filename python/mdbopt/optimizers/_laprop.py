@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mdbopt.optimizers._adam import AdamAverages
-from mdbopt.optimizers._base import Optimizer
+from mdbopt.optimizers._cautious import HeldBack
 
 
 @dataclass(frozen=True, kw_only=True)
-class LaProp(AdamAverages):
+class LaProp(AdamAverages, HeldBack):
     """Adam that averages gradients after they were divided by the root, not before.
 
     v ← β₂·v + (1 − β₂)·g² and m ← β₁·m + (1 − β₁)·g/(√(v̂ + eps_root) + eps); with m̂ and v̂ as for
@@ -27,6 +27,10 @@ class LaProp(AdamAverages):
         As for `Adam`.
     decoupled : bool, default True
         Whether decay multiplies the parameters instead of being added to the gradient.
+    cautious : {"mask"}, optional
+        As for `Adam`, on the CPU.
+    cautious_weight_decay : bool, default False
+        As for `Adam`, on the CPU.
     **common
         See `mdbopt.optimizers`.
 
@@ -64,7 +68,7 @@ class LaProp(AdamAverages):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ADOPT(Optimizer):
+class ADOPT(HeldBack):
     """Averages of gradients that were divided by the root of the squares before them.
 
     In the first step v ← g², and x stays. Then m ← β₁·m + (1 − β₁)·s with s = g/max(√v, eps), kept
@@ -79,6 +83,10 @@ class ADOPT(Optimizer):
         Dimensionless.
     eps : float, default 1e-6
         The least divisor, in units of the gradient.
+    cautious : {"mask"}, optional
+        As for `Adam`, on the CPU.
+    cautious_weight_decay : bool, default False
+        As for `Adam`, on the CPU.
     **common
         See `mdbopt.optimizers`.
 

@@ -22,6 +22,7 @@ class ScheduleFree(Optimizer):
 
     _START: ClassVar = {"z": None}
     _DECAYS: ClassVar = ("adamw",)  # there is no schedule
+    _NOT_FINISHED: ClassVar = "since parameters lie between z and an average of their own"
 
     def __post_init__(self) -> None:
         super().__post_init__()

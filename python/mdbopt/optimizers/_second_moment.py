@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mdbopt.optimizers._adam import AdamAverages
+from mdbopt.optimizers._cautious import HeldBack
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaBelief(AdamAverages):
+class AdaBelief(AdamAverages, HeldBack):
     """Adam divided by how far gradients are from what was expected of them.
 
     m ← β₁·m + (1 − β₁)·g and v ← β₂·v + (1 − β₂)·(g − m)² + eps_root, with the new m; with m̂ and v̂
@@ -28,6 +29,10 @@ class AdaBelief(AdamAverages):
         Whether averages are corrected for their start at 0.
     decoupled : bool, default True
         Whether decay multiplies the parameters instead of being added to the gradient.
+    cautious : {"mask"}, optional
+        As for `Adam`, on the CPU.
+    cautious_weight_decay : bool, default False
+        As for `Adam`, on the CPU.
     **common
         See `mdbopt.optimizers`.
 
@@ -71,7 +76,7 @@ class AdaBelief(AdamAverages):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Yogi(AdamAverages):
+class Yogi(AdamAverages, HeldBack):
     """Adam whose v grows and falls by (1 − β₂)·g² a step, and so forgets large gradients slowly.
 
     v ← v − (1 − β₂)·sign(v − g²)·g² takes the place of the average in `Adam`.
@@ -92,6 +97,10 @@ class Yogi(AdamAverages):
         Whether averages are corrected as if they had started at 0.
     decoupled : bool, default True
         Whether decay multiplies the parameters instead of being added to the gradient.
+    cautious : {"mask"}, optional
+        As for `Adam`, on the CPU.
+    cautious_weight_decay : bool, default False
+        As for `Adam`, on the CPU.
     **common
         See `mdbopt.optimizers`.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from mdbopt import _checks
-from mdbopt.optimizers._base import HeavyBall, Optimizer
-from mdbopt.optimizers._cautious import Cautious
+from mdbopt.optimizers._base import HeavyBall
+from mdbopt.optimizers._cautious import Cautious, HeldBack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class SignDescent(HeavyBall):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signum(Optimizer):
+class Signum(HeldBack):
     """The sign of averaged gradients: m ← momentum·m + (1 − momentum)·g, x ← x − lr·sign(m).
 
     Parameters
@@ -81,6 +81,10 @@ class Signum(Optimizer):
         Step of each coordinate, in units of the parameters.
     momentum : float in [0, 1), default 0.9
         Dimensionless.
+    cautious : {"mask"}, optional
+        As for `Adam`, on the CPU.
+    cautious_weight_decay : bool, default False
+        As for `Adam`, on the CPU.
     **common
         See `mdbopt.optimizers`.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mdbopt import _checks, _core
 from mdbopt._arrays import Library, dtype_name, is_device, real_value
-from mdbopt.optimizers import _argument_tree, _storage
+from mdbopt.optimizers import _argument_tree, _average, _storage
 from mdbopt.optimizers._storage import NOT_NEGATIVE
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -19,6 +19,9 @@ DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 class Hyperparameters(Protocol):
     """What a state asks of the optimizer that it belongs to."""
+
+    @property
+    def average(self) -> float | None: ...
 
     def _rule(self) -> str: ...
 
@@ -61,11 +64,8 @@ class OptimizerState(Mapping[str, Any]):
         self._extra = optimizer._extra()
         # The step that touched each row last, of arrays that were stepped by rows.
         self._row_t: dict[_argument_tree.Keys, NDArray[np.int64]] = {}
-        self._places = {
-            f"{name}{_argument_tree.text(keys)}": (name, keys)
-            for name, tree in arrays.items()
-            for keys, _ in _argument_tree.leaves(tree)
-        }
+        self._places: dict[str, tuple[str, _argument_tree.Keys]] = {}
+        self._find_places()
         self._core = _core.Update(
             optimizer._options(),
             type(optimizer).__name__,
@@ -76,6 +76,13 @@ class OptimizerState(Mapping[str, Any]):
         for name, value in self._core.numbers().items():
             if isinstance(value, tuple):
                 self._core.set_numbers(name, [starts.get(name, 0.0)] * len(shapes))
+
+    def _find_places(self) -> None:
+        self._places = {
+            f"{name}{_argument_tree.text(keys)}": (name, keys)
+            for name, tree in self._arrays.items()
+            for keys, _ in _argument_tree.leaves(tree)
+        }
 
     @property
     def t(self) -> int:
@@ -118,6 +125,11 @@ class OptimizerState(Mapping[str, Any]):
                 f"{label}: state: holds {', '.join(self._arrays) or 'no arrays'}, which does not "
                 "fit these options; expected a state made with them"
             )
+        if (former.average is None) != (optimizer.average is None):
+            raise ValueError(
+                f"{label}: average: expected {former.average} as of the state, which was made with "
+                f"it, got {optimizer.average}"
+            )
         if former._formats() != optimizer._formats():
             raise ValueError(
                 f"{label}: state: stored as {_in_words(former)}, expected {_in_words(optimizer)} "
@@ -125,6 +137,46 @@ class OptimizerState(Mapping[str, Any]):
             )
         self._core.configure(optimizer._options())
         self._optimizer = optimizer
+
+    def _set_aside(self, params: Any) -> None:
+        """Keep copies of the parameters, in whose place the average is put."""
+        self._arrays[_average.ASIDE] = _average.copies(params)
+        self._extra["averaged"] = 1.0
+        self._find_places()
+
+    def _show_average(self, params: Any) -> None:
+        """Put the average in the place of the parameters, unless it is there."""
+        if self._extra["averaged"]:
+            return
+        self._check_writable(params)
+        self._set_aside(params)
+        _average.put(params, self._arrays["average"], self._dtype)
+
+    def _hide_average(self, params: Any) -> None:
+        """Put the parameters back in their place, unless they are there."""
+        if not self._extra["averaged"]:
+            return
+        self._check_writable(params)
+        _average.put(params, self._arrays.pop(_average.ASIDE), self._dtype)
+        self._extra["averaged"] = 0.0
+        self._find_places()
+
+    def _check_writable(self, params: Any) -> None:
+        """Raise for parameters that are not of this state, or may not be written."""
+        label = f"{type(self._optimizer).__name__}: params"
+        found = {
+            keys: tuple(getattr(leaf, "shape", ())) for keys, leaf in _argument_tree.leaves(params)
+        }
+        if found.keys() != self._shapes.keys():
+            raise ValueError(f"{label}: are built in another way than those of the state")
+        for keys, shape in found.items():
+            where = f"{label}{_argument_tree.text(keys)}"
+            if shape != self._shapes[keys]:
+                raise ValueError(f"{where}: has shape {shape}, expected {self._shapes[keys]}")
+            leaf = _argument_tree.leaf_at(params, keys)
+            parameter_dtype(where, leaf, self._dtype)
+            if not getattr(getattr(leaf, "flags", None), "writeable", True):
+                raise ValueError(f"{where}: is read-only, expected a writable array")
 
     def decoded(self, name: str) -> Any:
         """Return an array of the state as numbers, whatever it is stored as.
@@ -371,6 +423,8 @@ def restored(
     if not isinstance(saved, Mapping):
         raise TypeError(f"{label}: saved: expected a mapping, got {type(saved).__name__}")
     state = fresh(optimizer, params, dtype)
+    if any(str(name).startswith(_average.ASIDE) for name in saved) and "average" in state._arrays:
+        state._set_aside(params)
     # Parameters that had no low bits are what they stand for.
     lows = {name for name, (array, _) in state._places.items() if array == "low"}
     expected = set(state)
@@ -404,6 +458,9 @@ def restored(
         leaf = _argument_tree.leaf_at(state._arrays[array], keys)
         where = f"{label}: saved: {name!r}"
         shape = state._shapes[keys]
+        if array == _average.ASIDE:
+            _assign_parameters(where, saved[name], leaf)
+            continue
         if array == "low":
             Library(leaf).assign(leaf, _saved_bits(where, saved[name], shape))
             continue
@@ -421,8 +478,26 @@ def restored(
         if name in given:
             where, count = f"{label}: saved: {name!r}", state._shapes[keys][0]
             state._row_t[keys] = _saved_rows(where, saved[name], count, steps)
+    aside = _average.ASIDE in state._arrays
+    if "average" in state._arrays and numbers["averaged"] != float(aside):
+        raise ValueError(
+            f"{label}: saved: 'averaged': expected 1 with the parameters that the average stands "
+            f"for and 0 without, got {numbers['averaged']}"
+        )
     state._set_numbers(steps, numbers)
     return state
+
+
+def _assign_parameters(where: str, given: Any, leaf: Any) -> None:
+    """Fill parameters that were set aside from saved ones of their dtype, or raise."""
+    if dtype_name(given) != dtype_name(leaf):
+        raise TypeError(f"{where}: has dtype {dtype_name(given)}, expected {dtype_name(leaf)}")
+    if tuple(given.shape) != tuple(leaf.shape):
+        raise ValueError(f"{where}: has shape {tuple(given.shape)}, expected {tuple(leaf.shape)}")
+    if Library(given).name == Library(leaf).name:
+        leaf[...] = given
+    else:
+        Library(leaf).assign(leaf, np.array(Library(given).to_host(given, where)))
 
 
 def _saved_rows(where: str, given: Any, count: int, t: int) -> NDArray[np.int64]:

@@ -12,7 +12,6 @@ import torch
 from mdbopt import _checks
 from mdbopt.torch._clip import norm_of, scale_within
 from mdbopt.torch._saved import load_exactly
-from mdbopt.torch._schedule_free import ScheduleFree
 from mdbopt.torch._update import Update
 
 
@@ -174,18 +173,18 @@ class Groups(torch.optim.Optimizer):
         for member in self.members:
             member._check_step()
 
-    # -- schedule-free members --------------------------------------------------------------------
+    # -- members with an average ------------------------------------------------------------------
 
     def eval(self) -> None:
-        """Make the parameters of schedule-free members the average; see their `eval`."""
+        """Make the parameters of members that keep an average the average; see their `eval`."""
         for member in self.members:
-            if isinstance(member, ScheduleFree):
+            if member._averages():
                 member.eval()
 
     def train(self) -> None:
-        """Take the average of schedule-free members back; see their `train`."""
+        """Take the parameters of members that keep an average back; see their `train`."""
         for member in self.members:
-            if isinstance(member, ScheduleFree):
+            if member._averages():
                 member.train()
 
     # -- saved states -----------------------------------------------------------------------------

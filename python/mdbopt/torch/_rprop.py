@@ -18,7 +18,7 @@ class Rprop(Update):
     Parameters
     ----------
     params, **common
-        See `mdbopt.torch`.
+        See `mdbopt.torch`; ``max_update`` and ``l1`` are relative to one step, as weight decay.
     lr : float or tensor of one number, default 1e-2
         The first step size, in units of the parameters.
     etas : (float, float), default (0.5, 1.2)

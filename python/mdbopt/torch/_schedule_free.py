@@ -18,6 +18,9 @@ class ScheduleFree(Update):
     def _momentum(self, group: dict[str, Any]) -> float:
         raise NotImplementedError
 
+    def _averages(self) -> bool:
+        return True
+
     def _check_point(self) -> None:
         if any(group.get("averaged") for group in self.param_groups):
             raise ValueError(
@@ -28,10 +31,6 @@ class ScheduleFree(Update):
     def _step(self, closure: Callable[[], Any] | None = None) -> Any:
         self._check_point()
         return super()._step(closure)
-
-    def _check_step(self) -> None:
-        self._check_point()
-        super()._check_step()
 
     def eval(self) -> None:
         """Make the parameters the average, which is what has been learnt, in one pass over memory.

@@ -11,7 +11,7 @@ from mdbopt import _checks, _core
 from mdbopt._arrays import dtype_name
 from mdbopt._shards import words_of
 from mdbopt.optimizers._base import Optimizer
-from mdbopt.optimizers._cautious import Cautious
+from mdbopt.optimizers._cautious import HeldBack
 from mdbopt.optimizers._hints import unknown_option
 from mdbopt.optimizers._storage import check_formats, is_codes, low_like, stored_like
 from mdbopt.torch._dtensors import check_codes, is_dtensor
@@ -71,6 +71,9 @@ class Update(torch.optim.Optimizer):
         state_dtype: str | None = None,
         state_rounding: str = "stochastic",
         master: str | None = None,
+        max_update: float | None = None,
+        l1: float = 0.0,
+        average: float | None = None,
         max_norm: float | None = None,
         backend: str | None = None,
         threads: int | None = None,
@@ -78,7 +81,7 @@ class Update(torch.optim.Optimizer):
         **others: Any,
     ) -> None:
         self._label = type(self).__name__
-        if issubclass(self._OPTIMIZER, Cautious):
+        if issubclass(self._OPTIMIZER, HeldBack):
             for name, absent in (("cautious", None), ("cautious_weight_decay", False)):
                 defaults[name] = others.pop(name, absent)
         self._check_others(others, defaults)
@@ -91,7 +94,10 @@ class Update(torch.optim.Optimizer):
             state_dtype=state_dtype,
             state_rounding=state_rounding,
             master=master,
+            max_update=max_update,
+            average=average,
         )
+        defaults.setdefault("l1", l1)  # FTRL has its own
         if max_norm is not None:
             max_norm = _checks.real(f"{self._label}: max_norm", max_norm, least=0.0, strict=True)
         if reducer is not None:
@@ -105,6 +111,7 @@ class Update(torch.optim.Optimizer):
         }
         self._plan: Plan | None = None
         self._sharded: Sharded | None = None
+        self._shown = False  # whether parameters are their average
         super().__init__(params, defaults)
 
     def _check_others(self, others: dict[str, Any], defaults: dict[str, Any]) -> None:
@@ -118,7 +125,7 @@ class Update(torch.optim.Optimizer):
             "max_norm",
             "backend",
         )
-        stored = ("state_dtype", "state_rounding", "master")
+        stored = ("state_dtype", "state_rounding", "master", "max_update", "l1", "average")
         for name, value in others.items():
             if name not in _IMPLEMENTATIONS:
                 known = {*defaults, *common, *stored, "threads", "reducer"}
@@ -221,7 +228,7 @@ class Update(torch.optim.Optimizer):
             if stream == "low":
                 state[name] = low_like(param)
                 continue
-            fresh = True
+            fresh = fresh or stream != "average"
             value = self._start(stream, arrays[stream], group)
             state[name] = _filled(param, value, formats.get(stream))
         t = int(step)
@@ -346,7 +353,16 @@ class Update(torch.optim.Optimizer):
         """Take a step, unless it is to be skipped: then False."""
         return self._take(None)
 
+    def _check_point(self) -> None:
+        """Raise where the parameters are their average."""
+        if self._shown:
+            raise ValueError(
+                f"{self._label}: params: expected the point where gradients are taken, got the "
+                "average; train() goes back"
+            )
+
     def _take(self, scalars: dict[str, float] | None) -> bool:
+        self._check_point()
         if self._sharded is not None:
             return self._sharded.take(self, scalars)
         given = self.__dict__
@@ -376,6 +392,7 @@ class Update(torch.optim.Optimizer):
 
         DTensors are checked by their own step.
         """
+        self._check_point()
         if self._sharded is not None:
             return
         try:
@@ -412,6 +429,60 @@ class Update(torch.optim.Optimizer):
             if reducer is not None and not (self._plan and self._plan.fail(words_of(error))):
                 Together(reducer).fail(error)
             raise
+
+    @torch.no_grad()
+    def eval(self) -> None:
+        """Make parameters of groups with ``average`` their average, for evaluation.
+
+        Half precision is rounded to nearest. What they were is ``"parameters"`` of their states
+        meanwhile, and is saved. Each group says by ``"averaged"`` whether it is the average;
+        nothing is done where it is. Parameters that have taken no step stay.
+
+        Raises
+        ------
+        ValueError
+            When no group has an average.
+        """
+        for group in self._averaging("eval"):
+            if group.get("averaged", False):
+                continue
+            for param in group["params"]:
+                state = self.state.get(param, {})
+                if "average" in state:
+                    state["parameters"] = param.detach().clone()
+                    param.copy_(state["average"])
+            group["averaged"] = True
+        self._shown = True
+
+    @torch.no_grad()
+    def train(self) -> None:
+        """Take the parameters back, exactly, from where `eval` put their average.
+
+        Raises
+        ------
+        ValueError
+            When no group has an average.
+        """
+        for group in self._averaging("train"):
+            for param in group["params"]:
+                state = self.state.get(param, {})
+                if "parameters" in state:
+                    param.copy_(state.pop("parameters"))
+            group["averaged"] = False
+        self._shown = False
+
+    def _averages(self) -> bool:
+        """Tell whether there is an average that `eval` shows."""
+        return any(group["average"] is not None for group in self.param_groups)
+
+    def _averaging(self, what: str) -> list[dict[str, Any]]:
+        """List the groups that keep an average; raise where there is none."""
+        found = [group for group in self.param_groups if group["average"] is not None]
+        if not found:
+            raise ValueError(
+                f"{self._label}: {what}: expected a group with an average, got average=None"
+            )
+        return found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue from a saved state, of this class or of torch.optim's class of the same rule.
@@ -451,6 +522,7 @@ class Update(torch.optim.Optimizer):
                 if param in self.state:
                     fit_state(self.state[param], param, streams, formats)
         self._sharded = sharded(self, self._all_params())
+        self._shown = any(group.get("averaged") for group in self.param_groups)
 
 
 def _plain_step(optimizer: Update, *args: Any, **kwargs: Any) -> Any:

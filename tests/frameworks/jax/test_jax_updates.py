@@ -398,6 +398,22 @@ REFUSED = [
     (lambda t, x, s: mdbopt.jax.adam(x), TypeError, "Adam: lr: expected a real number"),
     (lambda t, x, s: mdbopt.jax.adam(0.1, max_norm=0.0), ValueError, "Adam: max_norm: expected"),
     (
+        lambda t, x, s: mdbopt.jax.adam(0.1, max_update=1.0),
+        ValueError,
+        "Adam: max_update: expected None in mdbopt.jax, .*got 1.0",
+    ),
+    (lambda t, x, s: mdbopt.jax.adam(0.1, l1=1.0), ValueError, "Adam: l1: expected 0.0 in mdbopt"),
+    (
+        lambda t, x, s: mdbopt.jax.adam(0.1, average=0.5),
+        ValueError,
+        "Adam: average: expected None in mdbopt.jax, .*got 0.5",
+    ),
+    (
+        lambda t, x, s: mdbopt.jax.nadam(0.1, cautious="mask"),
+        ValueError,
+        "NAdam: cautious: expected None in mdbopt.jax, .*got 'mask'",
+    ),
+    (
         lambda t, x, s: mdbopt.jax.adamw(0.1).update(x, s),
         ValueError,
         "AdamW: params: .*weight decay depends on, got None",
