@@ -23,7 +23,8 @@ namespace mdbopt::MDBOPT_ISA {
 
 // The fold of lanes of which those from `count` on are as they were when they were kept. Static and out of
 // line, so that it is compiled once and no other instruction set's is taken.
-[[gnu::noinline]] static double folded(Fold fold, double* lanes, const double* kept, std::size_t count) {
+[[gnu::noinline]] static double folded(Fold fold, double* lanes, const double* kept,
+                                       std::size_t count) {
   for (std::size_t lane = count; lane < kLanes; ++lane) lanes[lane] = kept[lane];
   return fold == Fold::kAdd ? fold_lanes(Fold::kAdd, lanes) : fold_lanes(Fold::kMax, lanes);
 }
