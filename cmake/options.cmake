@@ -55,6 +55,6 @@ function(mdbopt_instruction_set name)
   target_sources(mdbopt_core PRIVATE ${source})
   set_source_files_properties(${source} PROPERTIES
     SKIP_UNITY_BUILD_INCLUSION ON
-    COMPILE_OPTIONS "${optimised};-fno-math-errno;-fno-trapping-math;-ffp-contract=off;-fopenmp-simd;${ARGN}"
+    COMPILE_OPTIONS "${optimised};-fno-math-errno;-fno-trapping-math;-ffp-contract=off;${ARGN}"
     COMPILE_DEFINITIONS MDBOPT_ISA=${name})
 endfunction()

@@ -21,6 +21,31 @@
 
 namespace mdbopt::MDBOPT_ISA {
 
+// The fold of lanes of which those from `count` on are as they were when they were kept. Static and out of
+// line, so that it is compiled once and no other instruction set's is taken.
+[[gnu::noinline]] static double folded(Fold fold, double* lanes, const double* kept,
+                                       std::size_t count) {
+  for (std::size_t lane = count; lane < kLanes; ++lane) lanes[lane] = kept[lane];
+  return fold == Fold::kAdd ? fold_lanes(Fold::kAdd, lanes) : fold_lanes(Fold::kMax, lanes);
+}
+
+[[gnu::noinline]] static void write_copy(const Job& job, std::size_t begin, std::size_t count) {
+  const auto* x = static_cast<const float*>(job.streams[0]) + begin;
+  auto* copy = static_cast<BFloat16*>(job.copy) + begin;
+  MDBOPT_INDEPENDENT
+  for (std::size_t lane = 0; lane < count; ++lane) copy[lane] = Nearest<BFloat16>::of(x[lane]);
+}
+
+// For every dtype.
+template <class Rule>
+static bool prepare(const double* scalars, double n, void* coef) {
+  return make_coef<Rule>(scalars, n, *static_cast<typename Rule::Coef*>(coef));
+}
+template <class Rule>
+static bool solve(double* sums, double n, void* coef) {
+  return Rule::solve(sums, n, *static_cast<typename Rule::Coef*>(coef));
+}
+
 template <class Rule, class T>
 struct CpuSweep {
   using Coef = typename Rule::Coef;
@@ -49,9 +74,11 @@ struct CpuSweep {
     ((lanes.value[K][lane] = combine(Phase::template kFold<K>, lanes.value[K][lane], sums[K])),
      ...);
   }
+  // By value, for nothing may get the address of what the loops add to.
   template <class Phase, std::size_t... K>
-  static void fold(Lanes<Phase>& lanes, double* partials, std::index_sequence<K...>) {
-    ((partials[K] = fold_lanes(Phase::template kFold<K>, lanes.value[K])), ...);
+  MDBOPT_INLINE static void fold(Lanes<Phase> lanes, const Lanes<Phase> kept, std::size_t count,
+                                 double* partials, std::index_sequence<K...>) {
+    ((partials[K] = folded(Phase::template kFold<K>, lanes.value[K], kept.value[K], count)), ...);
   }
 
   template <class Phase, std::size_t... K>
@@ -73,24 +100,6 @@ struct CpuSweep {
               : void()),
          ...);
         add(lanes, lane, sums, std::make_index_sequence<Phase::kSums>{});
-      }
-    }
-  }
-
-  MDBOPT_INLINE static void write_copy(const Job& job, std::size_t begin, std::size_t count) {
-    const auto* x = static_cast<const float*>(job.streams[0]) + begin;
-    auto* copy = static_cast<BFloat16*>(job.copy) + begin;
-    MDBOPT_INDEPENDENT
-    for (std::size_t lane = 0; lane < count; ++lane) copy[lane] = Nearest<BFloat16>::of(x[lane]);
-  }
-
-  // Takes back what lanes count, count + 1, … were given since they were kept.
-  template <class Phase>
-  MDBOPT_INLINE static void leave_out(Lanes<Phase>& lanes, const Lanes<Phase>& kept,
-                                      std::size_t count) {
-    for (std::size_t k = 0; k < Phase::kSums; ++k) {
-      for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        lanes.value[k][lane] = lane < count ? lanes.value[k][lane] : kept.value[k][lane];
       }
     }
   }
@@ -117,7 +126,8 @@ struct CpuSweep {
       const std::size_t begin = chunk * kChunk;
       const std::size_t end = begin + kChunk < job.size ? begin + kChunk : job.size;
       const std::size_t rest = end % kLanes;
-      Lanes<Phase> lanes{}, kept;
+      Lanes<Phase> lanes{}, kept{};
+      std::size_t count = kLanes;
       Span span{job.streams, begin, end - rest, lr, step_sizes != nullptr};
       if (span.each) span.lr = step_sizes + begin;
       // The whole blocks, then what is left. Nothing gets the address of `lanes`, so that they may stay
@@ -126,17 +136,16 @@ struct CpuSweep {
         walk_span<Phase>(span, c, lanes, Positions{});
         if (staged || rest == 0) break;
         kept = lanes;
+        count = rest;
         if (span.each) std::memcpy(lr, step_sizes + span.end, rest * sizeof(Real));
         span = {tail.take(job.streams, span.end, rest), 0, kLanes, lr, false};
       }
-      if (rest != 0) {
-        tail.give(job.streams, end - rest, rest);
-        leave_out(lanes, kept, rest);
-      }
+      if (rest != 0) tail.give(job.streams, end - rest, rest);
       if constexpr (kMayCopy<Rule, T, Phase>) {
         if (job.copy != nullptr) write_copy(job, begin, end - begin);
       }
-      fold(lanes, partials + chunk * Phase::kSums, std::make_index_sequence<Phase::kSums>{});
+      fold(lanes, kept, count, partials + chunk * Phase::kSums,
+           std::make_index_sequence<Phase::kSums>{});
     }
   }
 
@@ -157,20 +166,13 @@ struct CpuSweep {
     }
   }
 
-  static bool prepare(const double* scalars, double n, void* coef) {
-    return make_coef<Rule>(scalars, n, *static_cast<Coef*>(coef));
-  }
-  static bool solve(double* sums, double n, void* coef) {
-    return Rule::solve(sums, n, *static_cast<Coef*>(coef));
-  }
-
   static constexpr CompiledRule compiled() {
-    CompiledRule rule{prepare, nullptr, nullptr, nullptr, nullptr};
+    CompiledRule rule{prepare<Rule>, nullptr, nullptr, nullptr, nullptr};
     using Applied = Apply<Rule, float, false>;
     if constexpr (Has<Rule, T>::kGather) {
       rule.gather = walk_of<Gather<Rule, T>, Gather<Rule, float>>();
     }
-    if constexpr (Has<Rule, T>::kSolve) rule.solve = solve;
+    if constexpr (Has<Rule, T>::kSolve) rule.solve = solve<Rule>;
     if constexpr (Has<Rule, T>::kApply) rule.apply = walk_of<Apply<Rule, T, false>, Applied>();
     if constexpr (Has<Rule, T>::kStochastic) {
       rule.apply_stochastic = walk_of<Apply<Rule, T, true>, Applied>();
