@@ -148,15 +148,16 @@ def test_all_codes_stand_for_themselves():
 
 
 def test_stochastic_codes_are_right_on_average():
-    x = np.geomspace(1e-3, 1.0, 256).astype(np.float32)
+    x, blocks, steps = np.geomspace(1e-3, 1.0, 256).astype(np.float32), 200, 20
     optimizer = mdbopt.Signum(lr=0.0, momentum=0.0, state_dtype="8bit")
-    params, total = np.zeros(256, np.float32), np.zeros(256)
+    params, g, total = np.zeros(256 * blocks, np.float32), np.tile(x, blocks), np.zeros(256)
     state = optimizer.init(params)
-    for _ in range(4000):
-        optimizer.step(params, x, state)
-        total += state.decoded("m")
+    for _ in range(steps):
+        optimizer.step(params, g, state)
+        total += state.decoded("m").reshape(blocks, 256).sum(axis=0, dtype=np.float64)
     # Steps of an eighth, and so errors of at most 1/16 in the root mean square of one draw.
-    assert np.all(np.abs(total / 4000 / x - 1.0) < 6 / 16 / np.sqrt(4000))
+    draws = blocks * steps
+    assert np.all(np.abs(total / draws / x - 1.0) < 6 / 16 / np.sqrt(draws))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
