@@ -53,9 +53,11 @@ ARROWS = {
     "backends": HOST | {"rules"},
     "pool": HOST | {"pool"},
     "check": HOST | {"check"},
+    "finisher": HOST - {"layout"},
     "program": {"backend", "group_sum"},
     "device": HOST - {"fold"} | {"<execution>", "program"},
-    "launch": HOST | {"<execution>", "half", "pool", "flush", "device", "opening", "reduction"},
+    "launch": HOST | {"<execution>", "half", "pool", "finisher", "flush", "device", "opening"}
+    | {"reduction"},
     "reduction": {"<error>", "<launch>", "<reducer>", "fold"},
     "partition": {"<execution>", "group_sum", "device", "launch", "pool", "reduction"},
     "runner": {"<execution>", "program", "launch", "partition"},

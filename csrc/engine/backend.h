@@ -50,4 +50,7 @@ struct Backend {
 std::size_t backend_count();
 const Backend& backend_at(std::size_t index);
 
+// The place of a scalar among those of a rule; kMaxScalars where it has none of that name.
+std::size_t scalar_named(const Description& rule, const char* name);
+
 }  // namespace mdbopt

@@ -78,6 +78,13 @@ std::size_t find_rule(const char* name) {
   throw Error("unknown rule '" + std::string(name) + "'; mdbopt.rules() lists them");
 }
 
+std::size_t scalar_named(const Description& rule, const char* name) {
+  for (std::size_t k = 0; k < rule.scalar_count; ++k) {
+    if (std::strcmp(rule.scalars[k].name, name) == 0) return k;
+  }
+  return kMaxScalars;
+}
+
 std::size_t backend_count() { return kBackendCount; }
 
 const Backend& backend_at(std::size_t index) { return *kBackends[index]; }

@@ -3,12 +3,12 @@
 #include "launch.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "../base/fold.h"
 #include "../base/half.h"
 #include "../runtime/device.h"
+#include "finisher.h"
 #include "flush.h"
 #include "opening.h"
 #include "pool.h"
@@ -33,13 +33,6 @@ struct Stage {
     const CompiledRule& sweep = row[static_cast<std::size_t>(dtype)];
     return stochastic && sweep.apply_stochastic != nullptr ? sweep.apply_stochastic : sweep.*phase;
   }
-};
-
-// What follows an update on each chunk.
-struct Finishing {
-  const CompiledRule* row;  // by dtype
-  const Coef* coefs;        // by variant
-  bool looks_back, holds_back, averages;
 };
 
 // One pass over memory: every stage on a chunk before the next chunk.
@@ -72,47 +65,6 @@ bool any_stochastic(const Description& rule, const Layout* layouts) {
   return std::any_of(layouts, layouts + rule.stream_count,
                      [](const Layout& layout) { return layout.stochastic; });
 }
-
-// Finishes the chunks of a job, each behind its update, while they are in the first cache.
-class Finisher {
- public:
-  // Of a job of this dtype; without a finish nothing is done.
-  Finisher(const Finishing* finishing, const Job& job, Dtype dtype)
-      : finishing_(finishing), dtype_(dtype), variant_(job.variant) {
-    if (finishing_ == nullptr) return;
-    if (dtype == Dtype::kFloat64) {
-      std::fill_n(reinterpret_cast<double*>(lr_), kChunk, job.lr);
-    } else {
-      std::fill_n(reinterpret_cast<float*>(lr_), kChunk, static_cast<float>(job.lr));
-    }
-    if (!finishing_->averages) std::memset(average_, 0, sizeof average_);
-  }
-  explicit operator bool() const { return finishing_ != nullptr; }
-  bool averages() const { return finishing_ != nullptr && finishing_->averages; }
-
-  // Keeps x as the update finds it.
-  void keep(const Job& part) {
-    if (!finishing_->looks_back) return;
-    std::memcpy(before_, part.streams[0], part.size * info(dtype_).bytes);
-  }
-  void finish(const Job& part, void* average) {
-    void* x = part.streams[0];
-    const void* lr = part.step_sizes != nullptr ? part.step_sizes : lr_;
-    void* streams[] = {x, finishing_->looks_back ? before_ : x,
-                       finishing_->holds_back ? part.streams[1] : x, const_cast<void*>(lr),
-                       finishing_->averages ? average : average_};
-    const CompiledRule& sweep = finishing_->row[static_cast<std::size_t>(dtype_)];
-    sweep.apply({streams, part.size}, 0, 1, 0, {finishing_->coefs + variant_, 0}, nullptr);
-  }
-
- private:
-  const Finishing* finishing_;
-  Dtype dtype_;
-  std::size_t variant_;
-  alignas(64) unsigned char before_[kChunk * sizeof(double)];
-  alignas(64) unsigned char lr_[kChunk * sizeof(double)];       // where all elements have one
-  alignas(64) unsigned char average_[kChunk * sizeof(double)];  // where none is kept
-};
 
 constexpr Layout kNoLayouts[kMaxStreams + 3] = {};
 
@@ -417,13 +369,6 @@ std::size_t pass_bytes(std::span<const PassWalk> walks, Dtype dtype) {
 
 }  // namespace
 
-std::size_t scalar_named(const Description& rule, const char* name) {
-  for (std::size_t k = 0; k < rule.scalar_count; ++k) {
-    if (std::strcmp(rule.scalars[k].name, name) == 0) return k;
-  }
-  return DeviceStep::kNone;
-}
-
 Traffic& traffic() {
   thread_local Traffic counted{};
   return counted;
@@ -459,47 +404,6 @@ std::size_t apply_bytes(const Description& rule, Dtype dtype) {
 }
 
 namespace {
-
-// The decay that a finish takes over from an update which holds back, and the gradient as that sees it.
-Coef finish_coef(const CompiledRule& sweep, const Finish& finish, const Description& rule,
-                 const double* scalars) {
-  const auto of_update = [&](const char* name) {
-    const std::size_t k = scalar_named(rule, name);
-    return finish.holds_back() && k != DeviceStep::kNone ? scalars[k] : 0.0;
-  };
-  const double own[] = {finish.max_update,
-                        finish.l1,
-                        finish.averages() ? finish.average : 0.0,
-                        finish.cautious ? 1.0 : 0.0,
-                        finish.cautious_weight_decay ? 1.0 : 0.0,
-                        of_update("weight_decay"),
-                        of_update("l2"),
-                        of_update("grad_scale")};
-  Coef coef;
-  sweep.prepare(own, 0.0, &coef);
-  return coef;
-}
-
-Finishing finishing_of(const Finish& finish, const Backend& backend, const Description& rule,
-                       std::span<const Variant> variants) {
-  static const std::size_t row = find_rule("finish");
-  thread_local std::vector<Coef> coefs;
-  coefs.clear();
-  for (const Variant& variant : variants)
-    coefs.push_back(finish_coef(backend.table[row][0], finish, rule, variant.scalars));
-  return {backend.table[row], coefs.data(), finish.bounds() || finish.holds_back(),
-          finish.holds_back(), finish.averages()};
-}
-
-// Makes the coef of a variant, of an update whose finish holds back without its decay.
-bool prepare_variant(const CompiledRule& sweep, const Description& rule, const Finish& finish,
-                     const double* scalars, double n, Coef* coef) {
-  if (!finish.holds_back()) return sweep.prepare(scalars, n, coef);
-  double own[kMaxScalars];
-  std::copy_n(scalars, rule.scalar_count, own);
-  own[scalar_named(rule, "weight_decay")] = 0.0;
-  return sweep.prepare(own, n, coef);
-}
 
 // Solves for each job by itself, from a coef for each variant to one for each job.
 bool solve_each(const CompiledRule& sweep, std::span<const Job> jobs, std::span<const Coef> coefs,

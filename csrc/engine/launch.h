@@ -44,9 +44,6 @@ Traffic& traffic();
 // elsewhere than in launch.
 void count_traffic(std::size_t rule, Dtype dtype, std::span<const Job> jobs, bool norm);
 
-// The place of a scalar among those of a rule; DeviceStep::kNone where it has none of that name.
-std::size_t scalar_named(const Description& rule, const char* name);
-
 // Bytes read and written per element by one gather or apply of the rule.
 std::size_t gather_bytes(const Description& rule, Dtype dtype);
 std::size_t apply_bytes(const Description& rule, Dtype dtype);

@@ -76,8 +76,10 @@ struct CpuSweep {
   }
   // By value, for nothing may get the address of what the loops add to.
   template <class Phase, std::size_t... K>
-  MDBOPT_INLINE static void fold(Lanes<Phase> lanes, const Lanes<Phase> kept, std::size_t count,
-                                 double* partials, std::index_sequence<K...>) {
+  MDBOPT_INLINE static void fold([[maybe_unused]] Lanes<Phase> lanes,
+                                 [[maybe_unused]] const Lanes<Phase> kept,
+                                 [[maybe_unused]] std::size_t count,
+                                 [[maybe_unused]] double* partials, std::index_sequence<K...>) {
     ((partials[K] = folded(Phase::template kFold<K>, lanes.value[K], kept.value[K], count)), ...);
   }
 
