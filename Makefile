@@ -129,7 +129,7 @@ example: release
 	@cmake -G Ninja -S examples/cpp -B build/example -DCMAKE_PREFIX_PATH="$(CURDIR)/build/prefix" \
 	  -DCMAKE_BUILD_TYPE=Release --log-level=WARNING >/dev/null
 	@cmake --build build/example -- --quiet
-	@for program in quadratic logistic adamw norm; do echo $$program; build/example/$$program || exit 1; done
+	@for program in quadratic logistic adamw norm rules; do echo $$program; build/example/$$program || exit 1; done
 
 bench: $(VENV)/.with-data,plot
 	$(BIN)/python bench/run.py $(ARGS)
