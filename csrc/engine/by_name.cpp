@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <sstream>
 #include <string_view>
 
 #include "check.h"
@@ -64,9 +64,9 @@ std::vector<std::size_t> places(const Description& rule, const char* kind, const
 }
 
 std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
+  std::ostringstream text;
+  text << value;
+  return text.str();
 }
 
 }  // namespace
