@@ -21,6 +21,9 @@ Updater::Options options_by_name(const std::string& rule, const Scalars& scalars
   options.rule = find_rule(rule.c_str());
   const Description& description = rule_description(options.rule);
   if (!description.update) throw Error(rule + ": is no update, expected of run");
+  if (options.finish.averages())
+    throw Error(rule +
+                ": finish: expected no average, whose stream Updater takes behind the rule's");
   Scalars all = scalars;
   for (const auto& [name, value] : scalars) {
     if (name == "t" || name == "grad_scale")

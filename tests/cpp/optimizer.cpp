@@ -121,6 +121,9 @@ void what_is_refused() {
   CHECK_THROWS(mdbopt::Error, "adam: scalar 't' belongs to a step",
                Optimizer("adam", {{"t", 1.0}}));
   CHECK_THROWS(mdbopt::Error, "osgm: scalar 'hyper_lr' is missing", Optimizer("osgm"));
+  mdbopt::Updater::Options options;
+  options.finish.average = 0.5;
+  CHECK_THROWS(mdbopt::Error, "adam: finish: expected no average", Optimizer("adam", {}, options));
   Optimizer adam("adam");
   CHECK_THROWS(mdbopt::Error, "adam: expected arrays by add", adam.step(0.1));
   Values x{1.0, 2.0}, g{1.0}, m{5.0, 5.0};

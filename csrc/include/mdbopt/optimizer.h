@@ -28,8 +28,8 @@ namespace mdbopt {
 
 class Optimizer {
  public:
-  // Of `options` how it runs: maximize, seed, execution, reducer, decay; its name, rule and scalars come
-  // from the names. Throws Error when the rule is unknown or no update, when it has no such scalar, when one without
+  // Of `options` how it runs: maximize, seed, execution, reducer, decay, a finish without an average; its name,
+  // rule and scalars come from the names. Throws Error when the rule is unknown or no update, when it has no such scalar, when one without
   // a default is missing, and for t and grad_scale, which belong to a step.
   explicit Optimizer(const std::string& rule, const Scalars& scalars = {},
                      Updater::Options options = {});
