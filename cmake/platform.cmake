@@ -43,3 +43,16 @@ function(mdbopt_for_x86_64 variable)
     set(${variable} "${${variable}}" PARENT_SCOPE)
   endif()
 endfunction()
+
+# mdbopt_find_python(): ends CMake where there is no Python of 3.10 or newer with its headers.
+macro(mdbopt_find_python)
+  find_package(Python 3.10 QUIET COMPONENTS Interpreter Development.Module)
+  if(NOT Python_Interpreter_FOUND OR Python_VERSION VERSION_LESS 3.10)
+    message(FATAL_ERROR "mdbopt: Python 3.10 or newer is missing (${Python_EXECUTABLE} is ${Python_VERSION}): install "
+      "one, or name it by -DPython_EXECUTABLE=…")
+  endif()
+  if(NOT Python_Development.Module_FOUND)
+    message(FATAL_ERROR "mdbopt: Python.h of ${Python_EXECUTABLE} is missing (on Debian or Ubuntu: sudo apt install "
+      "python3-dev)")
+  endif()
+endmacro()

@@ -32,6 +32,9 @@ ARROWS = {
     "<reducer>": set(),
     "<search>": {"<options>", "<tensor>"},
     "<updater>": {"<launch>", "<reducer>", "<tensor>"},
+    "<by_name>": {"<launch>", "<tensor>"},
+    "<optimizer>": {"<by_name>", "<updater>"},
+    "nearest": set(),
     "fold": {"<description>"},
     "flush": set(),
     "<error>": set(),
@@ -50,10 +53,11 @@ ARROWS = {
     "halves": {"<launch>", "backend", "fold", "formats", "half", "phase"},
     "backend_": {"formats", "rules", "sweep"},
     # The list of rules, for their descriptions; no rule by name.
-    "backends": HOST | {"rules"},
+    "backends": HOST | {"nearest", "rules"},
     "pool": HOST | {"pool"},
     "check": HOST | {"check"},
     "finisher": HOST - {"layout"},
+    "by_name": {"<by_name>", "<error>", "check", "launch"},
     "program": {"backend", "group_sum"},
     "device": HOST - {"fold"} | {"<execution>", "program"},
     "launch": HOST | {"<execution>", "half", "pool", "finisher", "flush", "device", "opening"}
@@ -66,7 +70,9 @@ ARROWS = {
     | {"<options>", "<search>"}
     | {"<execution>", "check", "program", "group_sum", "launch", "device", "partition", "runner"}
     | {"reduction", "rules", "search/"},
-    "update/": HOST | {"<updater>"} | {"half", "launch", "device", "power", "reduction", "update/"},
+    "update/": HOST
+    | {"<optimizer>", "<updater>"}
+    | {"check", "half", "launch", "device", "power", "reduction", "update/"},
     "bind/": HOST - {"backend", "fold"}
     | {"<options>", "<reducer>", "<updater>"}
     | {"block_codes", "check", "format", "half", "launch", "device", "opening", "reduction"}

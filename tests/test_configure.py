@@ -87,6 +87,40 @@ def test_a_compiler_that_is_too_old(configure, compiler):
     assert not plan
 
 
+def test_python_without_its_headers(configure, tmp_path):
+    status, said, plan = configure(f"Python_INCLUDE_DIR={tmp_path}")
+    assert status != 0
+    assert f"mdbopt: Python.h of {sys.executable} is missing (on Debian or Ubuntu: sudo" in said
+    assert not plan
+
+
+def test_a_python_that_is_too_old(configure, tmp_path):
+    """A stand-in that answers CMake's first question, the version, as Python 3.9 would."""
+    old = tmp_path / "python3.9"
+    old.write_text(f"""#!{sys.executable}
+import sys
+sys.version_info = (3, 9, 18, "final", 0)
+sys.hexversion = 0x030912F0
+sys.version = "3.9.18 (main)"
+exec(sys.argv[2])
+""")
+    old.chmod(0o755)
+    status, said, plan = configure(f"Python_EXECUTABLE={old}")
+    assert status != 0
+    assert f"mdbopt: Python 3.10 or newer is missing ({old} is 3.9.18)" in said
+    assert not plan
+
+
+def test_a_python_without_the_headers_of_pybind11(configure, tmp_path):
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    status, said, plan = configure(f"Python_EXECUTABLE={bare}/bin/python")
+    assert status != 0
+    expected = f"pybind11.h is missing; for {bare}/bin/python: pip install pybind11 apache-tvm-ffi"
+    assert expected in said
+    assert not plan
+
+
 def test_instruction_sets(configure):
     def compiled(plan):
         return set(re.findall(r"backend_(\w+)\.cpp\.o", plan))

@@ -1,7 +1,9 @@
 """The package as a whole: what it offers, and what importing it brings in."""
 
+import re
 import subprocess
 import sys
+from importlib.metadata import metadata
 
 import numpy as np
 
@@ -40,3 +42,13 @@ def test_no_search_is_another():
     kinds = [mdbopt.Backtracking, mdbopt.Box, mdbopt.Simplex, mdbopt.Ellipsoid, mdbopt.Guarded]
     for kind in kinds:
         assert [k for k in kinds if isinstance(kind(), k)] == [kind]
+
+
+def test_the_long_description_holds_where_no_file_lies_beside_it():
+    """A package index shows it alone: whatever it links to has an address of its own."""
+    text = metadata("mdbopt").get_payload() or metadata("mdbopt")["Description"]
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert links
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "`docs/installing.md`" in text
+    assert "convergence.png" not in text

@@ -66,6 +66,8 @@ def test_what_the_readme_shows_comes_out(capsys, tmp_path, monkeypatch):
     ("name", "least"), [("add_an_update", 10), ("add_a_proposer", 6), ("add_a_set", 6)]
 )
 def test_pages_on_adding_show_what_stands_in_the_files(name, least):
+    if not (ROOT / "csrc").is_dir():
+        pytest.skip("no csrc/ beside the tests")
     page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     text, runs = "", 0
     for found in DIFF.finditer(page):

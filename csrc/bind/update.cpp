@@ -12,6 +12,7 @@
 
 #include "../engine/check.h"
 #include "../runtime/device.h"
+#include "../update/start.h"
 #include "bind.h"
 #include "codes.h"
 #include "constructor.h"
@@ -297,6 +298,8 @@ void Update::read_there(const py::dict& there, Updater::Call& call,
 }
 
 void bind_update(py::module_& module) {
+  module.def("state_start", &start_of, "stream"_a,
+             "What a stream of a state holds before the first step; None: the parameters.");
   py::class_<Update> update(module, "Update", "An optimizer at work on one state.");
   define_init(update, &make_update, "options"_a, "optimizer"_a, "state"_a, "dtype"_a = py::none());
   update.def("configure", &Update::configure, "options"_a)

@@ -5,7 +5,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "../base/nearest.h"
 #include "../rules/rules.h"
 #include "backend.h"
 
@@ -75,7 +78,10 @@ std::size_t find_rule(const char* name) {
   for (std::size_t rule = 0; rule < rule_count(); ++rule) {
     if (std::strcmp(AllDescriptions::all[rule].name, name) == 0) return rule;
   }
-  throw Error("unknown rule '" + std::string(name) + "'; mdbopt.rules() lists them");
+  std::vector<std::string_view> names;
+  for (const Description& rule : AllDescriptions::all) names.push_back(rule.name);
+  throw Error("no rule '" + std::string(name) + "'; the nearest of " +
+              std::to_string(rule_count()) + " are " + nearest_names(name, std::move(names)));
 }
 
 std::size_t scalar_named(const Description& rule, const char* name) {

@@ -1,7 +1,6 @@
 // norm – one kernel over an array: the sum of squares and the largest magnitude, in one pass.
-#include <mdbopt/launch.h>
+#include <mdbopt/by_name.h>
 
-#include <cmath>
 #include <cstdio>
 #include <vector>
 
@@ -10,15 +9,12 @@ int main() {
   std::vector<double> a(n, 3.0);
   a[n / 2] = -4.0;
 
-  const std::size_t norm = mdbopt::find_rule("norm");
-  void* streams[] = {a.data()};
-  const mdbopt::Job job{streams, n};
-  const double scale[] = {1.0};
-  double sums[2];  // norm2, max
+  std::puts(mdbopt::signature(mdbopt::find_rule("norm")).c_str());
   mdbopt::Execution execution;
   execution.threads = 2;  // the bits are the same for any number
-  mdbopt::launch(norm, mdbopt::Dtype::kFloat64, {&job, 1}, scale, sums, execution);
+  const mdbopt::Outcome norm =
+      mdbopt::run("norm", {{"a", mdbopt::tensor_of(a)}}, {{"scale", 1.0}}, execution);
 
-  std::printf("|a|^2 = %.0f, max|a| = %.0f\n", sums[0], sums[1]);
-  return sums[0] == 9.0 * (static_cast<double>(n) - 1.0) + 16.0 && sums[1] == 4.0 ? 0 : 1;
+  std::printf("|a|^2 = %.0f, max|a| = %.0f\n", norm["norm2"], norm["max"]);
+  return norm["norm2"] == 9.0 * (static_cast<double>(n) - 1.0) + 16.0 && norm["max"] == 4.0 ? 0 : 1;
 }

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import decimal
 import importlib
+import itertools
 import math
 import numbers
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -31,6 +32,11 @@ def _home(kind: type) -> str:
     roots = [_HOMES.get(root, root) for root in roots]
     makers = (root for root in roots if hasattr(sys.modules.get(root), "from_dlpack"))
     return next(makers, roots[0])
+
+
+def is_array(leaf: Any) -> bool:
+    """Tell whether an object is an array of some library, of a single number perhaps."""
+    return any(hasattr(type(leaf), name) for name in ("__dlpack__", "__array__", "shape"))
 
 
 def device_of(array: Any) -> int | None:
@@ -201,12 +207,46 @@ def _plain(name: str, array: Any, widen: bool) -> NDArray[Any]:
     try:
         made = np.asarray(array)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f"{name}: expected an array of real numbers, got {type(array).__name__}: {error}"
-        ) from error
+        raise _no_array(name, array, f": {error}") from error
     if made.dtype.kind == "O" and made.ndim == 0:
-        raise TypeError(f"{name}: expected an array of real numbers, got {type(array).__name__}")
+        raise _no_array(name, array)
     return made
+
+
+def _no_array(name: str, given: Any, reason: str = "") -> TypeError:
+    """Word the error for what is no array; parameters in several arrays are told the way."""
+    more = _way_of_several(given) or reason
+    return TypeError(f"{name}: expected an array of real numbers, got {type(given).__name__}{more}")
+
+
+def _way_of_several(given: Any) -> str:
+    """Name the way of a container or model whose arrays are to be minimised over; else nothing."""
+    leaf = _first_array(given)
+    if leaf is None and not isinstance(given, Mapping):
+        return ""
+    home = _home(type(leaf))
+    if home == "torch":
+        return "; parameters of PyTorch go to mdbopt.torch.Guarded(list(model.parameters()))"
+    if home == "jax.numpy":
+        return "; a tree of JAX's arrays goes to mdbopt.jax.guarded().init(tree)"
+    return (
+        "; several arrays become one by np.concatenate([np.ravel(a) for a in arrays]), which fun "
+        "takes apart by np.split"
+    )
+
+
+def _first_array(given: Any, depth: int = 8) -> Any:
+    """Give the first array in nested containers, or of a model; None where there is none."""
+    if is_array(given):
+        return given
+    if callable(getattr(given, "parameters", None)):
+        given = given.parameters()
+    if isinstance(given, Mapping):
+        given = given.values()
+    if depth == 0 or isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        return None
+    found = (_first_array(item, depth - 1) for item in itertools.islice(given, 100))
+    return next((leaf for leaf in found if leaf is not None), None)
 
 
 def _of_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
@@ -214,6 +254,8 @@ def _of_objects(name: str, array: NDArray[Any]) -> NDArray[Any]:
     items = array.ravel().tolist()
     for place, item in enumerate(items):
         if not isinstance(item, (numbers.Real, decimal.Decimal, np.bool_)):
+            if is_array(item):
+                raise _no_array(name, items)
             raise TypeError(
                 f"{name}: expected real numbers, got {type(item).__name__} {item!r} as element "
                 f"{place}"

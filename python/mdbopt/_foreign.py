@@ -9,15 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdbopt import _core
-from mdbopt._arrays import is_device
+from mdbopt._arrays import is_array, is_device
 
 # The largest whole number up to which all are numbers of a dtype.
 _WHOLE = {"float64": 2**53, "float32": 2**24, "bfloat16": 2**8, "float16": 2**11}
-
-
-def is_array(leaf: Any) -> bool:
-    """Tell whether an object is an array of some library, of a single number perhaps."""
-    return any(hasattr(type(leaf), name) for name in ("__dlpack__", "__array__", "shape"))
 
 
 def holds_arrays(given: Any) -> bool:

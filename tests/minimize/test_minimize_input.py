@@ -2,6 +2,7 @@
 
 import decimal
 import fractions
+import re
 
 import numpy as np
 import pytest
@@ -41,6 +42,46 @@ def test_other_forms_of_x0_give_the_same_run(x0):
     assert result.x.dtype == np.float64
     np.testing.assert_array_equal(result.x, expected.x)
     assert result.nfev == expected.nfev
+
+
+SEVERAL = {
+    "dict": lambda: {"w": np.ones((2, 2)), "b": np.ones(2)},
+    "dict of numbers": lambda: {"a": 1.0, "b": 2.0},
+    "list": lambda: [np.ones((2, 2)), np.ones(2)],
+    "tuple": lambda: (np.ones(3), {"b": np.ones(2)}),
+    "nested": lambda: [[np.ones(2)], [np.ones(1)]],
+    "generator": lambda: (np.ones(k) for k in (1, 2)),
+    "objects": lambda: np.array([np.ones(1), np.ones(2)], object),
+}
+STARTS = {
+    "minimize": lambda given: minimize(unreachable, given),
+    "diagnose": lambda given: mdbopt.diagnose(unreachable, given),
+    "init": lambda given: mdbopt.Guarded().init(given, 1.0, X0),
+}
+ONE = "several arrays become one by np.concatenate([np.ravel(a) for a in arrays]), which fun takes "
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_several_arrays_are_told_the_way(kind, start):
+    given = SEVERAL[kind]()
+    with pytest.raises(TypeError) as caught:
+        STARTS[start](given)
+    said = str(caught.value)
+    assert re.match(r"x0?: expected an array of real numbers, got \w+; several", said), said
+    assert ONE in said
+    assert "\n" not in said
+
+
+def test_the_way_that_is_told_works():
+    arrays = [np.full((2, 2), 3.0), np.ones(2)]
+
+    def fun(x):
+        w, b = np.split(x, [4])
+        return float(w @ w + b @ b), 2 * np.concatenate([w, b])
+
+    result = mdbopt.minimize(fun, np.concatenate([np.ravel(a) for a in arrays]), jac=True)
+    assert result.success
 
 
 def test_boolean_x0_is_zeros_and_ones():

@@ -8,6 +8,8 @@
 #include <mdbopt/dtype.h>
 
 #include <cstddef>
+#include <ranges>
+#include <type_traits>
 
 namespace mdbopt {
 
@@ -28,6 +30,19 @@ struct Tensor {
   bool writable = true;
   Location location = {};
 };
+
+// A view of a vector, an array or a span of double or float on the CPU; read-only if its elements are const.
+template <std::ranges::contiguous_range Range>
+  requires std::ranges::borrowed_range<Range> && std::ranges::sized_range<Range>
+Tensor tensor_of(Range&& range) {
+  using Element = std::remove_reference_t<std::ranges::range_reference_t<Range>>;
+  using Number = std::remove_const_t<Element>;
+  static_assert(std::is_same_v<Number, double> || std::is_same_v<Number, float>,
+                "expected double or float; a Tensor of another dtype is made with its pointer");
+  return {const_cast<Number*>(std::ranges::data(range)), std::ranges::size(range),
+          std::is_same_v<Number, double> ? Dtype::kFloat64 : Dtype::kFloat32,
+          !std::is_const_v<Element>};
+}
 
 // A number of one step: known to the host, or read from the device when the step runs.
 struct DeviceNumber {

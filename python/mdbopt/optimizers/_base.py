@@ -60,8 +60,6 @@ class Optimizer:
     _NOT_FINISHED: ClassVar[str] = ""
     # Whether `l1` shrinks parameters behind a step; else the rule knows it.
     _SHRINKS: ClassVar[bool] = True
-    # What a state's arrays hold before the first step; None is a copy of the parameters.
-    _START: ClassVar[Mapping[str, float | None]] = {}
 
     def __new__(cls, *given: Any, **options: Any) -> Optimizer:
         for lr in (*given[:1], options.get("lr")):
@@ -193,9 +191,12 @@ class Optimizer:
         return {}
 
     def _arrays(self) -> dict[str, float | None]:
-        """Give the arrays of a state in the order of the rule, and what they hold at first."""
+        """Give the arrays of a state in the order of the rule, and what they hold at first.
+
+        None stands for a copy of the parameters.
+        """
         streams = next(r for r in _core.rules() if r["name"] == self._rule())["streams"]
-        arrays = {name: self._START.get(name, 0.0) for name, *_ in streams[2:]}
+        arrays = {name: _core.state_start(name) for name, *_ in streams[2:]}
         return arrays if self.average is None else {**arrays, "average": None}
 
     def _formats(self) -> dict[str, str]:
@@ -640,7 +641,6 @@ class HeavyBall(Optimizer):
     momentum: float = 0.0
 
     _RULE: ClassVar[str]
-    _START: ClassVar = {"x_prev": None}
 
     def __post_init__(self) -> None:
         super().__post_init__()

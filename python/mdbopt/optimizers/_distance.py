@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from mdbopt.optimizers._base import Optimizer
 
@@ -54,8 +53,6 @@ class DoG(Optimizer):
     lr: float = field(default=1.0, kw_only=False)
     initial: float = 1e-6
     eps: float = 1e-8
-
-    _START: ClassVar = {"x0": None}
 
     def __post_init__(self) -> None:
         super().__post_init__()

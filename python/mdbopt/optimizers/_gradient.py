@@ -64,8 +64,6 @@ class SGD(Optimizer):
     nesterov: bool = False
     heavy_ball: bool = False
 
-    _START: ClassVar = {"x_prev": None}
-
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check_fraction("momentum")

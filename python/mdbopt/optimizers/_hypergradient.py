@@ -217,8 +217,6 @@ class DiagonalHypergradient(Optimizer):
     hyper_lr: float = 0.05
     mode: str = "log"
 
-    _START: ClassVar = {"p": 1.0}
-
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check("hyper_lr", least=0.0)
@@ -290,7 +288,6 @@ class OSGM(Optimizer):
     hyper_lr: float = 0.5
     eps: float = 1e-12
 
-    _START: ClassVar = {"x_prev": None, "p": 1.0}
     _NOT_FINISHED: ClassVar = "since a step may be taken back"
 
     def __post_init__(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from mdbopt.optimizers._base import Optimizer
 
@@ -87,8 +86,6 @@ class Prodigy(Optimizer):
     growth_rate: float | None = None
     bias_correction: bool = False
     safeguard_warmup: bool = False
-
-    _START: ClassVar = {"x0": None}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 
@@ -62,8 +61,6 @@ class Rprop(Optimizer):
     lr: float = field(default=1e-2, kw_only=False)
     etas: Sequence[float] = (0.5, 1.2)
     step_sizes: Sequence[float] = (1e-6, 50.0)
-
-    _START: ClassVar = {"eta": 1.0}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -20,7 +20,6 @@ class ScheduleFree(Optimizer):
 
     warmup: int = 0
 
-    _START: ClassVar = {"z": None}
     _DECAYS: ClassVar = ("adamw",)  # there is no schedule
     _NOT_FINISHED: ClassVar = "since parameters lie between z and an average of their own"
 

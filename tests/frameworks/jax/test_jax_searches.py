@@ -365,3 +365,14 @@ def test_what_only_a_run_can_see_is_refused_there(call, message):
     # JAX has two words for it, by whether it was waited for.
     with pytest.raises((ValueError, jax.errors.JaxRuntimeError), match=message):
         jax.block_until_ready(call(mdbopt.jax.guarded(memory=8), jnp.ones(3)))
+
+
+def test_minimize_names_the_search_for_a_tree():
+    tree = {"w": jnp.ones((2, 2)), "b": jnp.ones(2)}
+    way = "mdbopt.jax.guarded().init(tree)"
+    for given in (tree, list(tree.values())):
+        with pytest.raises(TypeError) as caught:
+            mdbopt.minimize(lambda x: (0.0, x), given, jac=True)
+        assert str(caught.value).startswith("x0: expected an array of real numbers, got ")
+        assert way in str(caught.value)
+    assert eval(way, {"mdbopt": mdbopt, "tree": tree}).evaluations == 0

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch_cases import SEARCHES, make, parameters
 
+import mdbopt.torch
+
 
 @pytest.fixture(params=["AdamW", "SGD", *SEARCHES])
 def name(request):
@@ -153,3 +155,19 @@ def test_searches_take_one_group_of_one_dtype():
         make("Guarded", [x, torch.ones(2, dtype=torch.float64, requires_grad=True)])
     with pytest.raises(TypeError, match="has dtype bfloat16, expected one of float64, float32"):
         make("Guarded", [torch.ones(2, dtype=torch.bfloat16, requires_grad=True)])
+
+
+NET = torch.nn.Linear(2, 1)
+
+
+@pytest.mark.parametrize(
+    "given", [NET, list(NET.parameters()), NET.parameters(), dict(NET.named_parameters())]
+)
+def test_minimize_names_the_search_for_parameters(given):
+    with pytest.raises(TypeError) as caught:
+        mdbopt.minimize(lambda x: (0.0, x), given, jac=True)
+    assert str(caught.value).startswith("x0: expected an array of real numbers, got ")
+    way = "mdbopt.torch.Guarded(list(model.parameters()))"
+    assert way in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert eval(way, {"mdbopt": mdbopt, "model": NET}).param_groups
