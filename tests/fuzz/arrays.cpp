@@ -210,6 +210,7 @@ DLPackExchangeAPI g_functions{};
 
 void define() {
   const py::object scope = py::module_::import("types").attr("ModuleType")("fuzzed");
+  scope.inc_ref();  // its classes stay
   py::class_<Lender>(scope, "Lender")
       .def("__dlpack__", &capsule_of)
       .def("__dlpack_device__", &device_of);
@@ -296,6 +297,15 @@ void run(const py::object& object, const Lender& lender, const Accepted& accepte
   });
 }
 
+// Python's object owns the lender, so that none is taken for an earlier one at its place.
+template <class Kind>
+void lend(FuzzedDataProvider& input, const Accepted& accepted) {
+  auto* lender = new Kind(input);
+  const py::object object = py::cast(lender, py::return_value_policy::take_ownership);
+  require(object.ptr() != nullptr && PyErr_Occurred() == nullptr, "no error left behind");
+  run(object, *lender, accepted, input);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
@@ -311,13 +321,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (input.ConsumeBool()) accepted.bits = Dtype::kBFloat16;
   accepted.any_layout = input.ConsumeBool();
   accepted.codes = input.ConsumeBool();
-  if (input.ConsumeBool()) {
-    Exchanged lender(input);
-    run(py::cast(&lender, py::return_value_policy::reference), lender, accepted, input);
-  } else {
-    Lender lender(input);
-    run(py::cast(&lender, py::return_value_policy::reference), lender, accepted, input);
-  }
+  if (input.ConsumeBool())
+    lend<Exchanged>(input, accepted);
+  else
+    lend<Lender>(input, accepted);
   require(g_alive == 0, "no capsule kept");
   return 0;
 }
