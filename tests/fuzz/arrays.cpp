@@ -259,7 +259,10 @@ void check_numbers(const py::array& array, const Lender& lender) {
           "as many numbers as are described");
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     double value = 0.0;  // which need not be aligned
-    std::memcpy(&value, wide.data() + i, sizeof value);
+    std::memcpy(
+        &value,
+        static_cast<const char*>(static_cast<const py::array&>(wide).data()) + i * sizeof value,
+        sizeof value);
     require(value == numbers[i] || (std::isnan(value) && std::isnan(numbers[i])),
             "the numbers that are described");
   }
@@ -290,7 +293,8 @@ void run(const py::object& object, const Lender& lender, const Accepted& accepte
     const std::vector<double> numbers = lender.numbers();
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       double value = 0.0;  // which need not be aligned
-      std::memcpy(&value, static_cast<const double*>(taken.tensor.data) + i, sizeof value);
+      std::memcpy(&value, static_cast<const char*>(taken.tensor.data) + i * sizeof value,
+                  sizeof value);
       require(fuzz::same_bits(value, numbers[i]) || std::isnan(numbers[i]),
               "the numbers that are described");
     }
