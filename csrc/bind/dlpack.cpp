@@ -290,6 +290,8 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
   }
   if (tensor.data == nullptr && size > 0) return false;
   if (library.words != nullptr && library.words->negative(object)) return false;
+  const auto start = reinterpret_cast<std::uintptr_t>(tensor.data);
+  if (tensor.byte_offset > std::numeric_limits<std::uintptr_t>::max() - start) return false;
   char* data = static_cast<char*>(tensor.data) + tensor.byte_offset;
   const std::uintptr_t within = info(*known).bytes - 1;
   if ((reinterpret_cast<std::uintptr_t>(data) & within) != 0) return false;
