@@ -27,7 +27,7 @@ NATIVE = -DMDBOPT_NATIVE=OFF
 
 .PHONY: help demo test check bench docs lint format stubs clean prerequisites release example compile-cuda check-threads \
   bench-cpp google-benchmark studies cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks \
-  check-portable check-clang check-aarch64 wheel test-wheel
+  check-portable check-clang check-aarch64 check-binding-threads fuzz wheel test-wheel
 .NOTPARALLEL:
 
 help:
@@ -47,6 +47,9 @@ help:
 	@echo 'make format    rewrite the sources in the house look'
 	@echo 'make stubs     write python/mdbopt/_core.pyi anew'
 	@echo 'make check-X   C++ tests alone, X = release, debug, asan or tsan'
+	@echo 'make check-binding-threads'
+	@echo '               the extension under the thread sanitizer, used by many threads of Python'
+	@echo 'make fuzz      fuzzers, FUZZ_SECONDS=60 in all, where there is a clang with libFuzzer'
 	@echo 'make check-portable'
 	@echo '               the bits of every rule with clang, and on aarch64 under qemu, where these are installed'
 	@echo 'make cuda      build with the kernels for GPUs, in build/cuda'
@@ -69,7 +72,7 @@ test: $(VENV)/.with-test
 	$(PYTEST) -m 'not slow and not gpu'
 
 # pytest comes last: its closing line is the one to read.
-check: $(VENV)/.with-test check-release example check-asan check-threads compile-cuda
+check: $(VENV)/.with-test check-release example check-asan check-threads check-binding-threads fuzz compile-cuda
 	$(PYTEST) -m 'slow or gpu'
 
 # Large libraries stay out of .venv, and what JAX's headers add to the extension out of build/release: an
@@ -98,6 +101,39 @@ check-threads: $(VENV)/.build
 	@cmake --preset tsan --log-level=WARNING >/dev/null
 	@cmake --build --preset tsan --target groups launch pool program reduction updater
 	ctest --preset tsan --tests-regex '^(groups|launch|pool|program|reduction|updater)$$'
+
+# The extension under the thread sanitizer, used by many threads of Python. Without site, which would put the installed
+# package in front of this one.
+THREADS_PACKAGE := build/tsan/package
+check-binding-threads: $(VENV)/.with-test
+	@cmake --preset tsan -DMDBOPT_PYTHON=ON -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" --log-level=WARNING >/dev/null
+	@cmake --build --preset tsan --target _core
+	@rm -rf $(THREADS_PACKAGE) && mkdir -p $(THREADS_PACKAGE) && cp -R python/mdbopt $(THREADS_PACKAGE)/
+	@cmake --install build/tsan --prefix $(THREADS_PACKAGE) --component python >/dev/null
+	@library=$$($(CXX) -print-file-name=libtsan.so); if [ -e "$$library" ]; then \
+	  LD_PRELOAD="$$library" TSAN_OPTIONS="suppressions=tests/python_threads.supp:exitcode=66" \
+	  PYTHONPATH="$(THREADS_PACKAGE):$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')" \
+	  $(BIN)/python -S tests/python_threads.py $(THREADS_SECONDS); \
+	else echo 'mdbopt: no libtsan.so of $(CXX) here, the threads of Python are left out'; fi
+
+# Random and hostile input, guided by what it reaches, for FUZZ_SECONDS in all. What is found is in build/fuzz/found, and
+# what led to new code in build/fuzz/corpus.
+FUZZ_SECONDS ?= 60
+LIBFUZZER = $(CLANG) -x c++ -fsanitize=fuzzer - -o /dev/null 2>/dev/null
+fuzz: $(VENV)/.with-test
+	@if [ -n "$(CLANG)" ] \
+	  && echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, decltype(sizeof 0)) { return 0; }' | $(LIBFUZZER); then \
+	  cmake --preset fuzz -DCMAKE_CXX_COMPILER=$(CLANG) -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
+	    --log-level=WARNING >/dev/null \
+	  && cmake --build build/fuzz --target fuzzers && mkdir -p build/fuzz/found \
+	  && set -- build/fuzz/tests/fuzz/fuzz_* && for program; do \
+	    name=$${program##*fuzz_}; mkdir -p build/fuzz/corpus/$$name; \
+	    $$program -max_total_time=$$(($(FUZZ_SECONDS) / $$#)) -max_len=512 -timeout=60 -verbosity=0 -print_final_stats=1 \
+	      -artifact_prefix=build/fuzz/found/$$name- build/fuzz/corpus/$$name tests/fuzz/seeds/$$name \
+	      >build/fuzz/$$name.log 2>&1 || { tail -60 build/fuzz/$$name.log; exit 1; }; \
+	    echo "mdbopt: fuzz_$$name ran $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$name.log) inputs"; \
+	  done; \
+	else echo 'mdbopt: no clang with libFuzzer here, nothing is fuzzed'; fi
 
 # Another compiler, and another processor in an emulator: they warn of nothing, and compute the same bits.
 # Left out where they are not installed; CLANG= leaves clang out.

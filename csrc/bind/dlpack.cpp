@@ -144,13 +144,15 @@ struct Lent {
 
   void* data() const { return static_cast<char*>(tensor->data) + tensor->byte_offset; }
   std::vector<std::int64_t> shape() const { return {tensor->shape, tensor->shape + tensor->ndim}; }
-  std::vector<std::int64_t> strides() const {  // in elements
-    if (tensor->strides != nullptr) return {tensor->strides, tensor->strides + tensor->ndim};
-    std::vector<std::int64_t> row_major(static_cast<std::size_t>(tensor->ndim));
-    std::int64_t stride = 1;
-    for (std::size_t k = row_major.size(); k-- > 0; stride *= tensor->shape[k])
-      row_major[k] = stride;
-    return row_major;
+  // In elements. Where there are not two to step between, a stride may be any number, and is 1 here.
+  std::vector<std::int64_t> strides() const {
+    std::vector<std::int64_t> all(static_cast<std::size_t>(tensor->ndim));
+    std::int64_t row_major = 1;
+    for (std::size_t k = all.size(); k-- > 0; row_major *= tensor->shape[k]) {
+      const std::int64_t stride = tensor->strides != nullptr ? tensor->strides[k] : row_major;
+      all[k] = tensor->shape[k] < 2 ? 1 : stride;
+    }
+    return all;
   }
 };
 
@@ -280,6 +282,7 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
     return false;
   std::int64_t size = 1;
   if (tensor.ndim < 0 || tensor.ndim > kMostAxes) return false;
+  if (tensor.ndim > 0 && tensor.shape == nullptr) return false;
   for (int k = tensor.ndim; k-- > 0;) {
     const std::int64_t length = tensor.shape[k];
     const bool dense = tensor.strides == nullptr || tensor.strides[k] == size;
@@ -287,6 +290,8 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
   }
   if (tensor.data == nullptr && size > 0) return false;
   if (library.words != nullptr && library.words->negative(object)) return false;
+  const auto start = reinterpret_cast<std::uintptr_t>(tensor.data);
+  if (tensor.byte_offset > std::numeric_limits<std::uintptr_t>::max() - start) return false;
   char* data = static_cast<char*>(tensor.data) + tensor.byte_offset;
   const std::uintptr_t within = info(*known).bytes - 1;
   if ((reinterpret_cast<std::uintptr_t>(data) & within) != 0) return false;

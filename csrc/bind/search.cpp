@@ -6,7 +6,6 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +21,7 @@
 #include "search_arrays.h"
 #include "search_fields.h"
 #include "search_layout.h"
+#include "worker.h"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -109,7 +109,10 @@ class SearchState {
   py::list names() {
     catch_up();
     Names names;
-    search_->fields(names);
+    {
+      const Looking looking(worker_, refuse_worker);
+      search_->fields(names);
+    }
     if (!search_->location().on_cpu()) names.all.append("device");
     return names.all;
   }
@@ -173,7 +176,10 @@ class SearchState {
   // What waits for a device does so without the interpreter's lock.
   template <class Question>
   auto asked(Question question) {
-    if (!search_->on_device()) return question(*search_);
+    if (!search_->on_device()) {
+      const Looking looking(worker_, refuse_worker);
+      return question(*search_);
+    }
     decltype(question(*search_)) answer{};
     alone([&] { answer = question(*search_); });
     return answer;
@@ -249,8 +255,9 @@ class SearchState {
   };
 
   // What a gradient comes as; on a device, which to ask for x would wait for, as it is.
-  std::optional<Wanted> like_x() const {
+  std::optional<Wanted> like_x() {
     if (!search_->location().on_cpu()) return {};
+    const Looking looking(worker_, refuse_worker);
     const Buffer& x = search_->x();
     return Wanted{x.dtype(), x.size(), " (as x)", &kRowMajor};
   }
@@ -261,7 +268,10 @@ class SearchState {
 
   py::dict saved_by(Saver saver) {
     catch_up();
-    search_->fields(saver);
+    {
+      const Looking looking(worker_, refuse_worker);
+      search_->fields(saver);
+    }
     const Location location = search_->location();
     if (location.on_cpu()) return saver.saved;
     std::int64_t device = location.device;
@@ -273,14 +283,11 @@ class SearchState {
     return saver.saved;
   }
 
+  static void refuse_worker() { throw Error("state: another thread is working on this state"); }
   // While no other thread works on this state.
   template <class Body>
   void kept(Body body) {
-    if (busy_.exchange(true)) throw Error("state: another thread is working on this state");
-    struct Leave {
-      std::atomic<bool>& busy;
-      ~Leave() { busy = false; }
-    } leave{busy_};
+    const Alone alone(worker_, refuse_worker);
     body();
   }
   // The same without the interpreter's lock, where that is worth it.
@@ -301,7 +308,7 @@ class SearchState {
   std::shared_ptr<CallStream>
       where_;  // of the last call: it holds the stream that the search is on
   std::unique_ptr<Search> search_;
-  std::atomic<bool> busy_{false};
+  Worker worker_;
 };
 
 using Labels = py::array_t<std::int64_t, py::array::c_style>;

@@ -26,22 +26,6 @@ using namespace py::literals;
 namespace mdbopt::bind {
 namespace {
 
-// Clears a flag that was found clear; refuses when it was set.
-class Alone {
- public:
-  Alone(std::atomic<bool>& busy, const std::string& optimizer) : busy_(busy) {
-    if (busy_.exchange(true)) {
-      throw Error(optimizer + ": state: another thread is stepping it, expected one at a time");
-    }
-  }
-  ~Alone() { busy_ = false; }
-  Alone(const Alone&) = delete;
-  Alone& operator=(const Alone&) = delete;
-
- private:
-  std::atomic<bool>& busy_;
-};
-
 // `before`: the reducer that there is already, which shards have met by.
 Updater::Options options_of(const py::dict& given, const std::string& optimizer,
                             const std::shared_ptr<Reducer>& before = nullptr) {
@@ -133,8 +117,15 @@ struct Update::Borrow {
   }
 };
 
+auto Update::refuse_worker() const {
+  return [this] {
+    throw Error(trees_.optimizer +
+                ": state: another thread is stepping it, expected one at a time");
+  };
+}
+
 void Update::configure(const py::dict& options) {
-  const Alone alone(busy_, trees_.optimizer);
+  const Alone alone(worker_, refuse_worker());
   updater_.configure(options_of(options, trees_.optimizer, updater_.options().reducer));
   read_as(options);
   decays_ = options["decays"];
@@ -145,7 +136,7 @@ py::object Update::step(const py::object& params, const py::object& grads, const
                         const py::object& scalars, const py::object& there,
                         const py::object& weight_decay, const std::optional<double>& norm,
                         const py::object& rows) {
-  const Alone alone(busy_, trees_.optimizer);
+  const Alone alone(worker_, refuse_worker());
   trees_.rows = rows;
   try {
     return stepped(params, grads, lr, grad_scale, skip, max_norm, copy, scalars, there,
@@ -158,7 +149,7 @@ py::object Update::step(const py::object& params, const py::object& grads, const
 
 double Update::norm(const py::object& params, const py::object& grads, double grad_scale,
                     const py::object& rows) {
-  const Alone alone(busy_, trees_.optimizer);
+  const Alone alone(worker_, refuse_worker());
   const Borrow borrowed{*this};
   trees_.roots[0] = params;
   trees_.roots[1] = grads;
@@ -173,14 +164,35 @@ double Update::norm(const py::object& params, const py::object& grads, double gr
 py::object Update::step_again(std::span<const char* const> gradients, std::span<const double> rates,
                               std::span<const double> decays, double max_norm,
                               const py::list& params) {
-  const Alone alone(busy_, trees_.optimizer);
+  const Alone alone(worker_, refuse_worker());
   if (!leaves_.read_again(gradients, rates, decays)) return {};
   const double norm = updater_.step(leaves_.groups, leaves_.jobs, {1.0, max_norm});
   count_versions(params);
   return max_norm > 0.0 ? py::object(py::float_(norm)) : py::bool_(true);
 }
 
+std::uint64_t Update::t() {
+  const Looking looking(worker_, refuse_worker());
+  return updater_.t();
+}
+
+void Update::set_t(std::uint64_t t) {
+  const Looking looking(worker_, refuse_worker());
+  updater_.set_t(t);
+}
+
+void Update::set_number(const std::string& name, double value) {
+  const Looking looking(worker_, refuse_worker());
+  updater_.set_number(name, value);
+}
+
+void Update::set_numbers(const std::string& name, const std::vector<double>& values) {
+  const Looking looking(worker_, refuse_worker());
+  updater_.set_number(name, std::span<const double>(values));
+}
+
 py::dict Update::numbers() {
+  const Looking looking(worker_, refuse_worker());
   py::dict numbers;
   const bool each = updater_.keeps_each();
   for (const Updater::Number& number : updater_.numbers()) {
@@ -308,9 +320,7 @@ void bind_update(py::module_& module) {
            "weight_decay"_a = py::none(), "norm"_a = py::none(), "rows"_a = py::none())
       .def("norm", &Update::norm, "params"_a, "grads"_a, "grad_scale"_a = 1.0,
            "rows"_a = py::none())
-      .def_property(
-          "t", [](Update& self) { return self.updater().t(); },
-          [](Update& self, std::uint64_t t) { self.updater().set_t(t); })
+      .def_property("t", &Update::t, &Update::set_t)
       .def(
           "fail",
           [](Update& self, const std::string& words, bool bounds) {

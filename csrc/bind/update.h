@@ -4,13 +4,14 @@
 #include <mdbopt/updater.h>
 #include <pybind11/pybind11.h>
 
-#include <atomic>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "argument_tree.h"
+#include "worker.h"
 
 namespace mdbopt::bind {
 
@@ -40,16 +41,18 @@ class Update {
                               const pybind11::list& params);
 
   Updater& updater() { return updater_; }
+  // These throw Error while another thread steps.
+  std::uint64_t t();
+  void set_t(std::uint64_t t);
   pybind11::dict numbers();
-  void set_number(const std::string& name, double value) { updater_.set_number(name, value); }
+  void set_number(const std::string& name, double value);
   // Of each array.
-  void set_numbers(const std::string& name, const std::vector<double>& values) {
-    updater_.set_number(name, std::span<const double>(values));
-  }
+  void set_numbers(const std::string& name, const std::vector<double>& values);
 
  private:
   struct Borrow;
 
+  auto refuse_worker() const;
   pybind11::object stepped(const pybind11::object& params, const pybind11::object& grads,
                            const pybind11::object& lr, double grad_scale, bool skip,
                            double max_norm, const pybind11::object& copy,
@@ -68,7 +71,7 @@ class Update {
   Accepted accepted_{true, {}, true};
   ArgumentTrees trees_;
   Leaves leaves_;
-  std::atomic<bool> busy_{false};
+  Worker worker_;
 };
 
 }  // namespace mdbopt::bind

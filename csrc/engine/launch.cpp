@@ -294,7 +294,7 @@ void run(Pass pass, std::size_t bytes, const Execution& execution, double* const
   thread_local std::vector<double> partials;
   const std::span<Stage> stages = pass.stages;
   const Size size = size_of(pass.jobs);
-  std::size_t needed = 0;
+  std::size_t needed = kMaxSums;  // sums of no chunk have a place, too
   for (const Stage& stage : stages) needed += size.chunks * stage.sum_count;
   if (partials.size() < needed) partials.resize(needed);
   double* next = partials.data();
@@ -445,7 +445,9 @@ bool launch(std::size_t rule, std::span<const Variant> variants, std::span<const
   const std::size_t sum_count = description.sum_count() * (each ? jobs.size() : 1);
   thread_local std::vector<double> unwanted;
   if (sums == nullptr) {
-    if (unwanted.size() < sum_count) unwanted.resize(sum_count);
+    // Some also where there is no job, since what is emitted lies behind them.
+    const std::size_t room = std::max(sum_count, kMaxSums);
+    if (unwanted.size() < room) unwanted.resize(room);
     sums = unwanted.data();
   }
   std::fill_n(sums, sum_count, 0.0);

@@ -117,9 +117,16 @@ class Pairs {
   }
 
  private:
+  // Of both arrays or, should memory end, of neither.
   void add_slot() {
+    Buffer y = runner_.zeros(Dtype::kFloat32);
     s_.push_back(runner_.zeros(Dtype::kFloat32));
-    y_.push_back(runner_.zeros(Dtype::kFloat32));
+    try {
+      y_.push_back(std::move(y));
+    } catch (...) {
+      s_.pop_back();
+      throw;
+    }
   }
   // Of tables by slot, for so many slots: it doubles, so that they are seldom copied.
   std::size_t table_size(std::size_t slots) const {
@@ -130,14 +137,24 @@ class Pairs {
   void reach(std::size_t at) {
     if (at >= s_.size()) make_room(at + 1);
   }
+  // A control may point at the tables: they move once nothing can fail any more.
   void make_room(std::size_t slots) {
-    while (s_.size() < slots) add_slot();
     const std::size_t size = table_size(slots);
-    if (size > curvature_.size()) {
-      curvature_ = grown(curvature_, size, 0.0);
-      scale_ = grown(scale_, size, 1.0);
-      s_at_.resize(size);
-      y_at_.resize(size);
+    const bool grows = size > curvature_.size();
+    Buffer curvature, scale;
+    std::vector<void*> s_at, y_at;
+    if (grows) {
+      curvature = grown(curvature_, size, 0.0);
+      scale = grown(scale_, size, 1.0);
+      s_at.resize(size);
+      y_at.resize(size);
+    }
+    while (s_.size() < slots) add_slot();
+    if (grows) {
+      curvature_.swap(curvature);
+      scale_.swap(scale);
+      s_at_.swap(s_at);
+      y_at_.swap(y_at);
     }
     for (std::size_t slot = 0; slot < s_.size(); ++slot) {
       s_at_[slot] = s_[slot].data();

@@ -127,14 +127,20 @@ class LbfgsWalks final : public Proposer {
     for (std::size_t row = 0; row < before; ++row) {
       std::copy_n(sy_.doubles() + row * before, before, sy.doubles() + row * slots);
     }
-    sy_.swap(sy);
-    for (Buffer* table : {&sg_, &fresh_sy_, &fresh_sg_}) *table = grown(*table, slots, 0.0);
+    Buffer sg = grown(sg_, slots, 0.0);
+    Buffer fresh_sy = grown(fresh_sy_, slots, 0.0), fresh_sg = grown(fresh_sg_, slots, 0.0);
     alpha_.resize(slots);
     yq_.resize(slots);
     constexpr auto kFive = static_cast<std::size_t>(kBundle);
-    fives_ = (slots - 1) / kFive;
-    bundles_.resize(fives_ + std::min(slots - 1, kFive - 1));
-    for (std::size_t k = 0; k < bundles_.size(); ++k) bundles_[k].pairs = k < fives_ ? kBundle : 1;
+    const std::size_t fives = (slots - 1) / kFive;
+    bundles_.resize(fives + std::min(slots - 1, kFive - 1));
+    for (std::size_t k = 0; k < bundles_.size(); ++k) bundles_[k].pairs = k < fives ? kBundle : 1;
+    // Last, once nothing can fail: the number of slots is theirs.
+    fives_ = fives;
+    sy_.swap(sy);
+    sg_.swap(sg);
+    fresh_sy_.swap(fresh_sy);
+    fresh_sg_.swap(fresh_sg);
   }
 
   Buffer sy_, sg_, fresh_sy_, fresh_sg_;  // by slot of the ring

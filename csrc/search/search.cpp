@@ -222,7 +222,9 @@ void Search::fail(const char* words) noexcept {
 
 void Search::prepare() {
   const bool first = judging_.program.control == nullptr;
-  if (!(outgrown() || first)) return;
+  // It stays so where memory ends before the program is made.
+  unlinked_ = outgrown() || unlinked_;
+  if (!unlinked_) return;
   Judgement& j = judgement_;
   if (lies_on_device() && first) {
     if (spare_x_.size() == 0) spare_x_ = runner_.zeros();
@@ -236,10 +238,20 @@ void Search::prepare() {
   j.trial_stays = lies_on_device();
   judging_.program = {{}, runner_.dtype, groups().partition(), control};
   link(judging_.program, control);
-  if (!lies_on_device()) return;
+  if (!lies_on_device()) {
+    unlinked_ = false;
+    return;
+  }
   there_ = device_library().load(judging_.program, location());
   there_->write(control, &j, control_bytes_);
   send();
+  unlinked_ = false;
+}
+
+// Where memory ended among its walks, some arrays are written and others are not. Shards have an error of their own.
+void Search::check_whole() const {
+  if (!half_done_ || reduction_ != nullptr) return;
+  throw Error("state: memory ended within a judgement, which is half done; make a new search");
 }
 
 void Search::work(Told told) {
@@ -249,7 +261,9 @@ void Search::work(Told told) {
       there_->run(told, {told.f}, location());
       fetch();
     } else {
+      half_done_ = true;
       judging_.run(told, *execution_);
+      half_done_ = false;
       adopt();
     }
     if (!judgement_.unfinished) return;
@@ -369,6 +383,7 @@ void Search::begin(const Tensor& x, double f, const Tensor& g, const Heritage& h
 const Buffer& Search::propose() {
   if (judgement_.now.evaluations == 0)
     throw Error("propose: the search has no point yet; call init first");
+  check_whole();
   if (ended(now())) {
     throw Error("propose: the search has ended (converged() is true)");
   }
@@ -391,6 +406,7 @@ void Search::take(const Tensor& g) {
 
 bool Search::judge(double f, const Tensor& g) {
   with_shards([&] {
+    check_whole();
     if (proposed_ == 0) throw Error("judge: no point is proposed; call propose first");
     check_fits(g);
     catch_up();
@@ -442,6 +458,7 @@ void Search::active(std::int8_t* out) {
 }
 
 void Search::fields(Fields& fields) {
+  check_whole();
   catch_up();
   Numbers& n = judgement_.now;
   const bool noise = options_.noise_f > 0.0 || options_.noise_g > 0.0;

@@ -187,6 +187,7 @@ class Search {
   void begin(const Tensor& x, double f, const Tensor& g, const Heritage& heritage);
   void check_fits(const Heritage& heritage) const;
   void prepare();
+  void check_whole() const;
   // Runs the program as long as it leaves something to do.
   void work(Told told);
   void fetch();
@@ -204,6 +205,8 @@ class Search {
   bool on_device_ = false;
   bool stale_ = false;  // the device knows better
   std::int64_t proposed_ = 0;
+  bool unlinked_ = true;    // the steps are to be made
+  bool half_done_ = false;  // a judgement has thrown among its walks
 };
 
 // A search by options.method. Throws Error, naming the option, when an option has no meaning.

@@ -37,6 +37,10 @@ Updater& Updater::operator=(Updater&&) noexcept = default;
 void Updater::copy_norm(void* to) { device_optimizer_->copy_norm(to); }
 
 void Updater::configure(Options options) {
+  if (options.rule >= rule_count()) {
+    throw Error(options.name + ": rule: expected a number below " + std::to_string(rule_count()) +
+                ", got " + std::to_string(options.rule));
+  }
   const Description& description = rule_description(options.rule);
   if (!description.update) throw Error(std::string(description.name) + ": not an update rule");
   if (options.rule != options_.rule) {
@@ -48,15 +52,22 @@ void Updater::configure(Options options) {
                 std::to_string(description.scalar_count) + " scalars, got " +
                 std::to_string(options.scalars.size()));
   }
+  const std::size_t decay_scalar = scalar_named(description, options.decay.c_str());
+  if (decay_scalar == kNone) {
+    throw Error(std::string(description.name) + ": decay: expected the name of a scalar, got '" +
+                options.decay + "'");
+  }
+  // Nothing is replaced before all that can fail is done.
+  std::vector<double> values = options.scalars;
+  std::unique_ptr<Reduction> reduction;
+  const bool same = reduction_ != nullptr && reduction_->reducer() == options.reducer;
+  if (options.reducer != nullptr && !same) reduction = std::make_unique<Reduction>(options.reducer);
   options_ = std::move(options);
-  values_ = options_.scalars;
+  values_ = std::move(values);
   t_scalar_ = scalar_named(description, "t");
   grad_scale_scalar_ = scalar_named(description, "grad_scale");
-  decay_scalar_ = scalar_named(description, options_.decay.c_str());
-  if (options_.reducer == nullptr)
-    reduction_.reset();
-  else if (reduction_ == nullptr || reduction_->reducer() != options_.reducer)
-    reduction_ = std::make_unique<Reduction>(options_.reducer);
+  decay_scalar_ = decay_scalar;
+  if (!same) reduction_ = std::move(reduction);
   options_.execution.reduction = reduction_.get();
 }
 
@@ -203,6 +214,8 @@ void Updater::meet_arrays(std::span<const Job> jobs) {
   for (std::size_t k = 0; k < jobs.size(); ++k) arrays = std::max(arrays, jobs[k].array_at(k) + 1);
   if (arrays == known) return;
   fetch();
+  // All or none has them, should memory end.
+  for (Number& number : numbers_) number.each.reserve(arrays);
   for (Number& number : numbers_) number.each.resize(arrays, number.value);
   send();
 }
@@ -349,6 +362,7 @@ void Updater::set_number(const std::string& name, double value) {
 
 void Updater::set_number(const std::string& name, std::span<const double> each) {
   fetch();
+  for (Number& number : numbers_) number.each.reserve(each.size());
   for (Number& number : numbers_) {
     if (name == number.name)
       number.each.assign(each.begin(), each.end());

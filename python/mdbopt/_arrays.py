@@ -92,7 +92,12 @@ class Library:
             return array
         if hasattr(array, "__dlpack__") and not isinstance(array, np.generic):
             return _core.as_numpy(array, name)
-        return np.asarray(array)
+        try:
+            return np.asarray(array)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(
+                f"{name}: expected an array, got {type(array).__name__}: {error}"
+            ) from error
 
     def from_numpy(self, array: NDArray[Any]) -> Any:
         """Hand a fresh NumPy array to the library; one that takes none gets it as it is."""

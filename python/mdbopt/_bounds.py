@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -70,6 +69,7 @@ def _rows(bounds: Any, size: int | None) -> NDArray[np.float64]:
         except ValueError:
             raise _miscounted(shape[0], max(side.size for side in sides)) from None
     pairs = []
+    pair = bounds  # until the first is taken out of it
     try:
         for pair in bounds:
             lower, upper = pair
@@ -80,9 +80,9 @@ def _rows(bounds: Any, size: int | None) -> NDArray[np.float64]:
                 )
             )
     except (TypeError, ValueError):
-        came = reprlib.repr(bounds)
-        if isinstance(bounds, Iterable):
-            came = f"{reprlib.repr(pair)} for variable {len(pairs)}"
+        came = reprlib.repr(pair)
+        if pair is not bounds:
+            came += f" for variable {len(pairs)}"
         raise ValueError(
             "bounds: expected a scipy.optimize.Bounds or one pair (lower, upper) for each "
             f"variable, got {came}"

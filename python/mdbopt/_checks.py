@@ -36,6 +36,11 @@ def whole(name: str, value: Any, *, least: int, below: float = math.inf) -> int:
     return int(value)
 
 
+def threads(name: str, value: Any) -> int:
+    """Return how many threads a call may run on, or raise."""
+    return whole(name, value, least=1, below=2**31)
+
+
 # More than any run takes.
 NO_LIMIT = sys.maxsize
 
@@ -47,6 +52,14 @@ def limit(name: str, value: Any, *, least: int, default: int) -> int:
     if isinstance(value, float) and value == math.inf:
         return NO_LIMIT
     return min(whole(name, value, least=least), NO_LIMIT)
+
+
+def truth(name: str, value: Any) -> bool:
+    """Return what counts as true or false, or raise."""
+    try:
+        return bool(value)
+    except (TypeError, ValueError, RuntimeError):  # an array of several elements, say
+        raise TypeError(f"{name}: expected True or False, got {type(value).__name__}") from None
 
 
 def function(name: str, value: Any) -> Any:

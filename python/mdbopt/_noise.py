@@ -48,12 +48,16 @@ def noise_levels(noise: Any) -> tuple[float, float] | None:
             f"noise: expected a number or a pair of them, got {noise!r}; mdbopt.minimize alone "
             f"takes {ESTIMATE!r}"
         )
-    if np.ndim(noise) == 0:
+    try:
+        shape = np.shape(noise)
+    except ValueError:  # lists in a list, of several lengths
+        shape = None
+    if shape == ():
         levels = _checks.real("noise", noise, least=0.0), 0.0
-    elif np.shape(noise) != (2,):
+    elif shape != (2,):
+        came = type(noise).__name__ if shape is None else f"the shape {shape}"
         raise ValueError(
-            "noise: expected a number, or a pair of those of f and of the gradient, got the shape "
-            f"{np.shape(noise)}"
+            f"noise: expected a number, or a pair of those of f and of the gradient, got {came}"
         )
     else:
         f, g = (_checks.real("noise", level, least=0.0) for level in noise)

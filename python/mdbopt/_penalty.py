@@ -33,7 +33,7 @@ def penalty_numbers(
     """
     if l1 is None:
         return None
-    if np.ndim(l1) == 0:
+    if not isinstance(l1, (list, tuple)) and np.ndim(l1) == 0:
         return _checks.real("l1", l1, least=0.0) or None
     numbers = real_array("l1", l1).astype(np.float64)
     least = 0 if sharded else 1

@@ -303,6 +303,15 @@ void hyperparameters_are_replaced() {
 
 void what_is_refused() {
   CHECK_THROWS(mdbopt::Error, "dot: not an update rule", Updater(options_of("dot")));
+  for (const std::size_t beyond : {std::size_t{0}, std::numeric_limits<std::size_t>::max() / 2}) {
+    Updater::Options none = options_of("sgd");
+    none.rule = mdbopt::rule_count() + beyond;
+    CHECK_THROWS(mdbopt::Error, "Own: rule: expected a number below ", Updater{none});
+  }
+  Updater::Options undecayed = options_of("sgd");
+  undecayed.decay = "beta1";
+  CHECK_THROWS(mdbopt::Error, "sgd: decay: expected the name of a scalar, got 'beta1'",
+               Updater{undecayed});
   Updater::Options few = options_of("adagrad_norm");
   few.scalars.pop_back();
   CHECK_THROWS(mdbopt::Error, "adagrad_norm: expected 6 scalars, got 5", Updater{few});

@@ -13,8 +13,9 @@
 // device's. A search copies x and g and owns its arrays, which live where x does: on a device no array
 // of x's size ever crosses to the host, only a few sums. It never proposes a point that is not finite,
 // never moves to a point where f or g is not finite, and keeps f(x) bit for bit as it was told. An
-// argument that does not fit is an Error that names it, and leaves the search as it was. One thread at a
-// time may use a search; different searches may run side by side.
+// argument that does not fit is an Error that names it, and leaves the search as it was. Where memory ends
+// (std::bad_alloc), the call may be made again, unless it was a judgement that had begun to write: then what
+// follows is an Error. One thread at a time may use a search; different searches may run side by side.
 #pragma once
 
 #include <mdbopt/options.h>

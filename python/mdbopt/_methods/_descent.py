@@ -52,7 +52,7 @@ class Descent:
         if self.backend is not None:
             _checks.choice("backend", self.backend, [name for name, *_ in _core.backends()])
         if self.threads is not None:
-            threads = _checks.whole("threads", self.threads, least=1)
+            threads = _checks.threads("threads", self.threads)
             object.__setattr__(self, "threads", threads)
 
     def _new(self) -> Any:

@@ -55,6 +55,6 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     digest = str(entries.pop("digest", ""))
     if digest != _digest(entries):
         raise ValueError(f"resume: {os.fspath(path)} is damaged: its digest does not match")
-    if int(entries.pop("format")) != FORMAT:
+    if str(entries.pop("format", "")) != str(FORMAT):
         raise ValueError(f"resume: {os.fspath(path)} has another format than {FORMAT}")
     return {name: value.item() if value.ndim == 0 else value for name, value in entries.items()}

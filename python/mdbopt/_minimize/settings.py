@@ -101,7 +101,8 @@ def read_options(
     maxfun = given.pop("maxfun", None)
     if maxfun is not None:
         maxfun = _checks.limit("maxfun", maxfun, least=1, default=DEFAULT_LIMIT)
-    show, return_all = bool(given.pop("disp", False)), bool(given.pop("return_all", False))
+    show = _checks.truth("disp", given.pop("disp", False))
+    return_all = _checks.truth("return_all", given.pop("return_all", False))
     if by_differences(jac) and given.get("reducer") is not None:
         raise ValueError(
             "jac: expected True or a callable with a reducer, as no shard can find its gradient by "

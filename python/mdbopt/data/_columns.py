@@ -190,7 +190,11 @@ def not_labels(frame: Frame, place: int) -> str:
 
 def _first_word(frame: Frame, place: int) -> str:
     column = frame.columns[place]
-    row = next(k for k, cell in enumerate(column) if not _is_number(frame, cell))
+    words = (k for k, cell in enumerate(column) if not _is_number(frame, cell))
+    # pandas takes fewer characters for white space around a number than Python does.
+    row = next(words, None)
+    if row is None:
+        row = next(k for k, cell in enumerate(column) if cell is not None)
     return f"column {frame.called(place)} holds {column[row]!r} ({frame.place(row)})"
 
 

@@ -61,7 +61,7 @@ class Kernel:
             known = ", ".join(self._scalars) or "none"
             raise TypeError(f"{name}: unknown scalar {next(iter(scalars))!r}; expected {known}")
         if threads is not None:
-            threads = _checks.whole(f"{name}: threads", threads, least=1)
+            threads = _checks.threads(f"{name}: threads", threads)
         if backend is not None and not isinstance(backend, str):
             raise TypeError(f"{name}: backend: expected a name, got {type(backend).__name__}")
         return self._result(

@@ -86,7 +86,7 @@ class Optimizer:
         if self.backend is not None:
             _checks.choice(self._where("backend"), self.backend, _backends())
         if self.threads is not None:
-            self._set("threads", _checks.whole(self._where("threads"), self.threads, least=1))
+            self._set("threads", _checks.threads(self._where("threads"), self.threads))
         if self.reducer is not None:
             _checks.function(self._where("reducer"), self.reducer)
 

@@ -560,6 +560,8 @@ def _assign_stored(
     shape: tuple[int, ...],
 ) -> None:
     """Fill an array of a state, in one format or none, from one that was saved in another."""
+    if not hasattr(saved, "shape"):
+        saved = Library(saved).to_host(saved, where)
     expected = _storage.shape_of(shape, given)
     if tuple(saved.shape) != expected:
         raise ValueError(f"{where}: has shape {tuple(saved.shape)}, expected {expected}")

@@ -47,11 +47,11 @@ class Search:
         options: dict[str, Any] = {}
         if self.gamma is not None:
             options["gamma"] = _checks.real("gamma", self.gamma, least=0.0, strict=True)
-        if self.initial_scale != "auto":
-            scale = self.initial_scale
-            if isinstance(scale, str):
-                raise ValueError(f'initial_scale: expected a number or "auto", got {scale!r}')
+        scale = self.initial_scale
+        if not isinstance(scale, str):
             options["initial_scale"] = _checks.real("initial_scale", scale, least=0.0, strict=True)
+        elif scale != "auto":
+            raise ValueError(f'initial_scale: expected a number or "auto", got {scale!r}')
         if self.forward is not None:
             options["forward"] = _checks.real("forward", self.forward, least=1.0)
         options["cocoercive"] = _checks.choice("cut", self.cut, CUTS) == "cocoercive"
@@ -68,7 +68,7 @@ class Search:
                 "backend", self.backend, [name for name, *_ in _core.backends()]
             )
         if self.threads is not None:
-            options["threads"] = _checks.whole("threads", self.threads, least=1)
+            options["threads"] = _checks.threads("threads", self.threads)
         if self.reducer is not None:
             options["reducer"] = _checks.function("reducer", self.reducer)
         return options

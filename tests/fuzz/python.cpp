@@ -1,0 +1,35 @@
+// python – a fuzzer whose inputs go to `one_input` of a module beside this file, which raises
+// what is a finding; its `prepare` comes first.
+#include <cstddef>
+#include <cstdint>
+
+#include "interpreter.h"
+
+namespace py = pybind11;
+
+namespace {
+PyObject* g_one_input = nullptr;
+}
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  fuzz::start_python();
+  try {
+    const py::module_ module = py::module_::import(MDBOPT_FUZZ_MODULE);
+    module.attr("prepare")();
+    py::object function = module.attr("one_input");
+    g_one_input = function.release().ptr();
+  } catch (py::error_already_set& error) {
+    fuzz::unexpected(error);
+  }
+  fuzz::trace_lines();
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  try {
+    py::handle{g_one_input}(py::bytes(reinterpret_cast<const char*>(data), size));
+  } catch (py::error_already_set& error) {
+    fuzz::unexpected(error);
+  }
+  return 0;
+}

@@ -1,0 +1,217 @@
+"""Saved states and checkpoints that were changed: refused by name, or they go on."""
+
+import functools
+import os
+import tempfile
+
+import numpy as np
+from scipy.optimize import OptimizeWarning
+from source import Source, refused, require, show
+
+import mdbopt
+from mdbopt._minimize import checkpoint
+
+CURVATURES = np.array([1.0, 3.0, 10.0, 0.1, 30.0])
+SEARCHES = [
+    mdbopt.Guarded(), mdbopt.Guarded(memory=3, proposer="lbfgs"), mdbopt.Guarded(proposer="cg"),
+    mdbopt.Guarded(proposer="nesterov", groups=[0, 1, 0, 1, 2]),
+    mdbopt.Guarded(bounds=[(-2, 2)] * 5, l1=0.1),
+    mdbopt.Box(), mdbopt.Box(groups=[0, 1, 0, 1, 2]), mdbopt.Simplex(), mdbopt.Backtracking(),
+    mdbopt.Ellipsoid(), mdbopt.Ellipsoid(refine=2, candidate="plain"), mdbopt.Guarded(noise=1e-3),
+]  # fmt: skip
+FORMATS = [{}, {"state_dtype": "8bit"}, {"state_dtype": "bfloat16"}]
+
+
+def evaluate(x):
+    wide = x.astype(np.float64)
+    with np.errstate(all="ignore"):
+        f = float(0.5 * np.sum(CURVATURES * (wide - 1.0) ** 2))
+        return f, (CURVATURES * (wide - 1.0)).astype(x.dtype)
+
+
+def parameters(dtype):
+    return {"a": [np.ones(5, dtype), np.ones((2, 3), dtype)], "b": np.ones((), dtype)}
+
+
+def gradients(params):
+    return {"a": [a * 0.5 for a in params["a"]], "b": params["b"] * 2.0}
+
+
+@functools.cache
+def optimizers():
+    """Return (an optimizer, dtype, a state of it as it is saved) for each kind and format."""
+    made = []
+    for name in mdbopt.optimizers.__all__:
+        for options in FORMATS:
+            dtype = np.float32 if options else np.float64
+            try:
+                optimizer = getattr(mdbopt, name)(**options)
+                params = parameters(dtype)
+                state = optimizer.init(params)
+            except (TypeError, ValueError):
+                continue
+            for _ in range(2):
+                optimizer.step(params, gradients(params), state)
+            made.append((optimizer, dtype, dict(state)))
+    return made
+
+
+@functools.cache
+def searches():
+    """Return (a search, a state of it as it is saved) for each kind."""
+    made = []
+    for search in SEARCHES:
+        for dtype in (np.float64, np.float32):
+            x = np.zeros(5, dtype)
+            state = search.init(x, *evaluate(x))
+            for _ in range(4):
+                search.judge(state, *evaluate(search.propose(state)))
+            made.append((search, dict(state)))
+    return made
+
+
+def run(method, most, **files):
+    options = {"maxfun": most}
+    return mdbopt.minimize(evaluate, np.zeros(5), method=method, jac=True, options=options, **files)
+
+
+@functools.cache
+def checkpoints():
+    """Return (a method, the entries of a checkpoint of its) for each."""
+    made = []
+    for method in mdbopt.methods():
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "run.npz")
+            run(method, 12, checkpoint=path)
+            with np.load(path) as file:
+                entries = {name: file[name] for name in file.files if name != "digest"}
+            made.append((method, entries))
+    return made
+
+
+NAMES = ["m", "t", "more", "x", "", "m['a'][0]", "row_t['a'][0]", "row_t['b']", 3]
+DTYPES = ["f2", "f4", "f8", "i8", "u1", "u2", ">f8", "c16", "O", "U8"]
+
+
+def changed(source, saved):
+    """Return (a copy of what was saved with some entries changed, their names)."""
+    saved, names = dict(saved), set()
+    for _ in range(1 + source.below(3)):
+        kind = source.below(12)
+        name = source.pick(sorted(saved, key=str) if saved and kind != 1 else NAMES)
+        names.add(name)
+        if kind == 0:
+            saved.pop(name, None)
+        elif kind == 2 and saved:
+            saved[name] = saved[source.pick(sorted(saved, key=str))]
+        elif kind > 6 and isinstance(saved.get(name), np.ndarray):
+            saved[name] = array_like(source, saved[name])
+        else:
+            saved[name] = source.value()
+    return saved, names
+
+
+def array_like(source, value):
+    """Return an array of a state with one number, its shape or its dtype changed."""
+    kind = source.below(5)
+    real = value.dtype.kind in "fui"
+    if kind == 0:
+        empty = value[:0] if value.ndim else value
+        return source.pick([empty, value[None], value.T, value.tolist()])
+    with np.errstate(all="ignore"):
+        if kind == 1 and real:
+            return np.nan_to_num(value).astype(source.pick(DTYPES))
+        value = value.copy()
+        if real and value.size:
+            number = source.real() if value.dtype.kind == "f" else source.byte()
+            value.flat[source.below(value.size)] = number
+    return value
+
+
+def of_optimizer(source):
+    optimizer, dtype, saved = source.pick(optimizers())
+    saved, names = changed(source, saved)
+    show(f"{optimizer!r}.restore({saved})")
+    params = parameters(dtype)
+    given = saved if not source.seldom(64) else source.value()
+    try:
+        state = optimizer.restore(params, given)
+    except (TypeError, ValueError) as error:
+        return refused(error, {"saved"}, f"restore of {type(optimizer).__name__}, {names}")
+    for _ in range(2):
+        try:
+            optimizer.step(params, gradients(params), state)
+        except RuntimeWarning as warning:
+            require("8 bits" in str(warning) or "NaN" in str(warning), "a warning of NaN in 8 bits")
+        except ValueError as error:
+            refused(error, {"t: "}, "a step of a state at its last step")
+    dict(state)
+    return None
+
+
+def of_search(source):
+    search, saved = source.pick(searches())
+    saved, names = changed(source, saved)
+    show(f"{search!r}.restore({saved})")
+    given = saved if not source.seldom(64) else source.value()
+    try:
+        state = search.restore(given)
+    except (TypeError, ValueError) as error:
+        return refused(error, {"state", "saved"}, f"restore of {search}, {names}")
+    for _ in range(6):
+        if search.converged(state):
+            break
+        y = search.propose(state)
+        require(y.shape == state.x.shape, "a proposal of x's shape")
+        require(np.isfinite(y).all(), "a finite proposal")
+        if y.size != 5:
+            break
+        search.judge(state, *evaluate(y))
+    dict(state)
+    return None
+
+
+def of_checkpoint(source):
+    method, entries = source.pick(checkpoints())
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "run.npz")
+        if source.seldom(4):
+            np.savez(path, digest=np.array(checkpoint._digest(entries)), **entries)
+            with open(path, "rb") as file:
+                content = bytearray(file.read())
+            for _ in range(1 + source.below(4)):
+                content[source.below(len(content))] = source.byte()
+            with open(path, "wb") as file:
+                file.write(content[: source.below(len(content))] if source.below(2) else content)
+        else:
+            entries, _ = changed(source, entries)
+            arrays = {str(name) or "_": _savable(value) for name, value in entries.items()}
+            arrays = {name: array for name, array in arrays.items() if array.dtype.kind not in "OM"}
+            arrays.pop("file", None)
+            show(f"{method}: {arrays}")
+            np.savez(path, digest=np.array(checkpoint._digest(arrays)), **arrays)
+        try:
+            run(method, 20, resume=path)
+        except OptimizeWarning:
+            pass
+        except (TypeError, ValueError) as error:
+            refused(error, {"resume", "state"}, f"resume of {method}")
+
+
+def _savable(value):
+    """Return an array that a checkpoint may hold."""
+    plain = isinstance(value, (np.ndarray, str, int, float, bool))
+    try:
+        return np.asarray(value, dtype=None if plain else "f8")
+    except Exception:  # whatever there is that is no array
+        return np.zeros(2)
+
+
+def prepare():
+    """Make what inputs start from."""
+    return optimizers(), searches(), checkpoints()
+
+
+def one_input(data):
+    source = Source(data)
+    source.pick([of_optimizer, of_search, of_checkpoint])(source)

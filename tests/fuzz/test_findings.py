@@ -1,0 +1,80 @@
+"""What the fuzzers found: each is refused by the name of the argument, or works."""
+
+import re
+
+import numpy as np
+import pytest
+from arrays import Producer
+
+import mdbopt
+from mdbopt import _core, data, kernels
+from mdbopt._minimize import checkpoint
+
+UNEVEN = [[1.0], [2.0, 3.0], 4.0]
+
+
+def objective(x):
+    return float(x @ x), 2.0 * x
+
+
+def minimize(**arguments):
+    return mdbopt.minimize(objective, np.ones(3), jac=True, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("initial_scale", lambda: mdbopt.Box(initial_scale=np.ones(2))),
+        ("initial_scale", lambda: mdbopt.Box(initial_scale=None)),
+        ("bounds", lambda: mdbopt.Box(bounds=np.array(1.0))),
+        ("bounds", lambda: minimize(bounds=iter([1.0]))),
+        ("l1", lambda: mdbopt.Box(l1=UNEVEN)),
+        ("noise", lambda: mdbopt.Guarded(noise=UNEVEN)),
+        ("disp", lambda: minimize(options={"disp": np.ones(2)})),
+        ("return_all", lambda: minimize(options={"return_all": np.ones(2)})),
+        ("threads", lambda: mdbopt.AdamW(threads=2**64)),
+        ("threads", lambda: mdbopt.Guarded(threads=2**64)),
+        ("threads", lambda: minimize(method="gd", options={"threads": 2**64})),
+        ("threads", lambda: kernels.norm(np.ones(3), threads=2**64)),
+    ],
+)
+def test_an_option_is_refused_by_its_name(name, call):
+    with pytest.raises((TypeError, ValueError), match=rf"{name}: "):
+        call()
+
+
+@pytest.mark.parametrize("formats", [{}, {"state_dtype": "8bit"}, {"state_dtype": "bfloat16"}])
+@pytest.mark.parametrize("value", [1.0, None, "1", (), UNEVEN, str])
+def test_what_is_no_array_in_a_saved_state(formats, value):
+    x = np.ones(3, np.float32)
+    optimizer = mdbopt.AdamW(**formats)
+    saved = {**optimizer.init(x), "m": value}
+    with pytest.raises((TypeError, ValueError), match=r"AdamW: saved: 'm'"):
+        optimizer.restore(x, saved)
+
+
+@pytest.mark.parametrize("format_", [None, np.ones(2), "2.0"])
+def test_a_checkpoint_of_no_format(tmp_path, format_):
+    path = tmp_path / "run.npz"
+    minimize(checkpoint=path)
+    with np.load(path) as file:
+        entries = {name: file[name] for name in file.files if name not in ("digest", "format")}
+    if format_ is not None:
+        entries["format"] = np.asarray(format_)
+    np.savez(path, digest=np.array(checkpoint._digest(entries)), **entries)
+    with pytest.raises(ValueError, match=re.escape(f"resume: {path} has another format")):
+        minimize(resume=path)
+
+
+def test_a_word_that_python_takes_for_a_number(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"\n\n;\x1e1")
+    with pytest.raises(ValueError, match=r"table\.csv"):
+        data.load(path)
+
+
+@pytest.mark.parametrize("stride", [2**63 - 1, -(2**63), 0])
+def test_the_stride_of_one_element_says_nothing(stride):
+    lent = Producer(np.array([3.0]), strides=[stride])
+    np.testing.assert_array_equal(_core.as_numpy(lent, "x"), [3.0])
+    assert kernels.norm(lent).norm2 == 9.0
