@@ -60,7 +60,8 @@ ARROWS = {
     "by_name": {"<by_name>", "<error>", "check", "launch"},
     "program": {"backend", "group_sum"},
     "device": HOST - {"fold"} | {"<execution>", "program"},
-    "launch": HOST | {"<execution>", "half", "pool", "finisher", "flush", "device", "opening"}
+    "launch": HOST
+    | {"<execution>", "half", "pool", "finisher", "flush", "device", "opening"}
     | {"reduction"},
     "reduction": {"<error>", "<launch>", "<reducer>", "fold"},
     "partition": {"<execution>", "group_sum", "device", "launch", "pool", "reduction"},
