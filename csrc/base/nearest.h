@@ -25,13 +25,15 @@ inline std::size_t letters_apart(std::string_view a, std::string_view b) {
 }
 
 // At most three of them, the nearest first, those as near in their own order: "'adam', 'nadam', 'adamax'".
-inline std::string nearest_names(std::string_view name, std::vector<std::string_view> names) {
-  std::stable_sort(names.begin(), names.end(), [&](std::string_view a, std::string_view b) {
-    return letters_apart(name, a) < letters_apart(name, b);
-  });
+inline std::string nearest_names(std::string_view name,
+                                 const std::vector<std::string_view>& names) {
+  std::vector<std::pair<std::size_t, std::size_t>> order;
+  for (std::size_t k = 0; k < names.size(); ++k)
+    order.emplace_back(letters_apart(name, names[k]), k);
+  std::sort(order.begin(), order.end());
   std::string text;
   for (std::size_t k = 0; k < std::min<std::size_t>(3, names.size()); ++k)
-    text += (k > 0 ? ", '" : "'") + std::string(names[k]) + "'";
+    text += (k > 0 ? ", '" : "'") + std::string(names[order[k].second]) + "'";
   return text;
 }
 

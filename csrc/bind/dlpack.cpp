@@ -126,13 +126,18 @@ void check_extent(const DLTensor& tensor, const std::string& what) {
            !__builtin_add_overflow(reach, far, &reach);
   }
   if (!fits) refuse("a shape or strides beyond all memory", "bytes that can be counted");
-  if (empty) return;
+  if (tensor.data == nullptr && empty) return;
   if (tensor.data == nullptr) throw TypeError(what + " has no memory, expected an array that has");
   if (tensor.byte_offset >
       std::numeric_limits<std::uintptr_t>::max() - reinterpret_cast<std::uintptr_t>(tensor.data)) {
     refuse("an offset of " + std::to_string(tensor.byte_offset) + " bytes",
            "one within its memory");
   }
+}
+
+// Null stays null, whatever the offset: arrays without elements may have no memory.
+char* memory_of(const DLTensor& tensor) {
+  return tensor.data == nullptr ? nullptr : static_cast<char*>(tensor.data) + tensor.byte_offset;
 }
 
 // An array as its library lends it.
@@ -142,7 +147,7 @@ struct Lent {
   bool writable = false;
   Location location;
 
-  void* data() const { return static_cast<char*>(tensor->data) + tensor->byte_offset; }
+  void* data() const { return memory_of(*tensor); }
   std::vector<std::int64_t> shape() const { return {tensor->shape, tensor->shape + tensor->ndim}; }
   // In elements. Where there are not two to step between, a stride may be any number, and is 1 here.
   std::vector<std::int64_t> strides() const {
@@ -292,7 +297,7 @@ bool glance_exchange(py::handle object, View& view, const Accepted& accepted, Ca
   if (library.words != nullptr && library.words->negative(object)) return false;
   const auto start = reinterpret_cast<std::uintptr_t>(tensor.data);
   if (tensor.byte_offset > std::numeric_limits<std::uintptr_t>::max() - start) return false;
-  char* data = static_cast<char*>(tensor.data) + tensor.byte_offset;
+  char* data = memory_of(tensor);
   const std::uintptr_t within = info(*known).bytes - 1;
   if ((reinterpret_cast<std::uintptr_t>(data) & within) != 0) return false;
   if (device && !where->shares(object, tensor.device.device_id)) return false;
