@@ -64,8 +64,9 @@ Every optimizer takes
   their float32 numbers, exactly;
 * ``max_update`` c > 0, or None: each element of the parameters stays within lr·c of where the step
   found it, decay included;
-* ``l1`` λ ≥ 0, in units of the gradient: behind the step x ← sign(x)·max(|x| − lr·λ, 0), the
-  proximal step of λ‖x‖₁, which leaves exact zeros. `FTRL` has its own, in closed form;
+* ``l1`` λ ≥ 0, in the units of what lr multiplies: behind the step x ← sign(x)·max(|x| − lr·λ, 0),
+  the proximal step of λ‖x‖₁, which leaves exact zeros. Behind an update that scales the gradient it
+  is decoupled, as AdamW's decay is. `FTRL` has its own, in closed form;
 * ``average`` β in [0, 1), or None: the state keeps ``average`` ← β·average + (1 − β)·x, which
   begins as the parameters of `init`; `Optimizer.eval` puts it in their place and `Optimizer.train`
   takes it back. These three follow a step in this order and in the same pass, on the CPU; not for
