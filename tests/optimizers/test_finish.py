@@ -549,3 +549,23 @@ def test_an_average_is_read_and_written_in_the_same_walk(dtype, more):
     walks, plain = moved(dtype)
     assert moved(dtype, max_update=1.0, l1=0.5) == (walks, plain)
     assert moved(dtype, average=0.9) == (walks, plain + more)
+
+
+def test_gradient_descent_with_l1_goes_to_the_minimum_with_it():
+    random = np.random.default_rng(0)
+    a, b = random.standard_normal((30, 8)), random.standard_normal(30)
+    found = mdbopt.minimize(
+        lambda x: (0.5 * np.sum((a @ x - b) ** 2), a.T @ (a @ x - b)),
+        np.zeros(8),
+        jac=True,
+        l1=5.0,
+        tol=1e-10,
+    )
+    x = np.zeros(8)
+    optimizer = mdbopt.SGD(1.0 / np.linalg.norm(a, 2) ** 2, l1=5.0)
+    state = optimizer.init(x)
+    for _ in range(1000):
+        optimizer.step(x, a.T @ (a @ x - b), state)
+    assert 0 < np.count_nonzero(x) < 8
+    assert np.array_equal(x == 0.0, found.x == 0.0)
+    np.testing.assert_allclose(x, found.x, rtol=1e-7, atol=1e-12)
