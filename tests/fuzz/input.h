@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fuzzer/FuzzedDataProvider.h>
+#include <mdbopt/error.h>
 
 #include <bit>
 #include <cstdint>
@@ -30,6 +31,16 @@ inline bool seldom(FuzzedDataProvider& input, int often) {
 
 inline bool same_bits(double a, double b) {
   return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+}
+
+// Runs one of libFuzzer's inputs; an error of the library is an answer.
+inline int run_input(const std::uint8_t* data, std::size_t size, void (*run)(FuzzedDataProvider&)) {
+  FuzzedDataProvider input(data, size);
+  try {
+    run(input);
+  } catch (const mdbopt::Error&) {
+  }
+  return 0;
 }
 
 // libFuzzer keeps the input of what aborts.

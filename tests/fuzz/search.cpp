@@ -206,10 +206,5 @@ void run(FuzzedDataProvider& input) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  FuzzedDataProvider input(data, size);
-  try {
-    run(input);
-  } catch (const mdbopt::Error&) {
-  }
-  return 0;
+  return fuzz::run_input(data, size, run);
 }

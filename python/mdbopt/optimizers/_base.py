@@ -492,6 +492,10 @@ class Optimizer:
                 f"{type(self).__name__}: {what}: expected an optimizer with an average, got "
                 "average=None"
             )
+        self._take_over(state)
+
+    def _take_over(self, state: Any) -> None:
+        """Refuse what is no state of this optimizer; make a state of an equal one this one's."""
         if state.__class__ is not OptimizerState:
             raise not_a_state(self, state)
         if state._optimizer is not self:

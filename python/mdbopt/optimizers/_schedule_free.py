@@ -11,7 +11,7 @@ from mdbopt import _checks, _foreign
 from mdbopt._arrays import Library, dtype_name, is_device
 from mdbopt.optimizers import _argument_tree
 from mdbopt.optimizers._base import Optimizer
-from mdbopt.optimizers._state import OptimizerState, not_a_state
+from mdbopt.optimizers._state import OptimizerState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +98,7 @@ class ScheduleFree(Optimizer):
         self._swap(params, state, 1.0 - self._momentum(), 0.0)
 
     def _swap(self, params: Any, state: OptimizerState, share: float, averaged: float) -> None:
-        if state.__class__ is not OptimizerState:
-            raise not_a_state(self, state)
-        if state._optimizer is not self:
-            state._adopt(self)
+        self._take_over(state)
         if state._extra["averaged"] == averaged:
             return
         t = state.t
