@@ -23,6 +23,8 @@ MODULES = [
 CURVATURES = np.linspace(1.0, 30.0, MANY)
 OPTIMIZERS = ["AdamW", "SGD", "Prodigy", "NovoGrad", "OSGM", "LAMB", "ScheduleFreeAdamW", "Lion"]
 SEARCHES = ["Guarded", "Box", "Ellipsoid", "Simplex", "Backtracking"]
+# Another thread works on the state, has judged the point that was proposed, or has ended the search.
+REFUSED = ("another thread", "no point is proposed", "the search has ended")
 
 
 def evaluate(x):
@@ -88,7 +90,7 @@ class Owned:
         try:
             chance.choice([self.step, self.ask, self.judge, self.look])()
         except ValueError as error:
-            if "another thread" not in str(error) and "nothing is proposed" not in str(error):
+            if not any(words in str(error) for words in REFUSED):
                 raise
 
     def step(self):
