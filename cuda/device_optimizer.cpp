@@ -1,6 +1,6 @@
 // device_optimizer – a step as a sequence of kernels that read all numbers on the device.
 //
-//   [norm, fold, (once more)]  prepare  [gather, fold, solve]  apply  [fold]
+//   [norm, fold, (once more)]  prepare  [gather, fold, solve]  apply, [what follows it]  [fold]
 //
 // Every kernel after prepare does nothing where the step was skipped or refused.
 #include "device_optimizer.h"
@@ -103,7 +103,7 @@ class OnOneDevice final : public DeviceOptimizer {
     const bool clips = step.max_norm > 0.0;
     const std::vector<Job> read_first = clips ? gradients_of(step.jobs) : std::vector<Job>{};
     const Jobs gradients(read_first, 1, true);
-    Slabs slabs(step.jobs, rule, step.dtype, step.one_lr);
+    Slabs slabs(step.jobs, rule, step.dtype, step.one_lr, step.following, numbers_->following);
     Slabs gradient_slabs(read_first, description_of(norm_rule()), step.dtype, true);
     // All that may fail comes before anything is queued.
     const void* table = table_.of(jobs.table(), location_);
@@ -122,6 +122,7 @@ class OnOneDevice final : public DeviceOptimizer {
     if (clips) look_at_norm(step.dtype, gradients, gradients_table, gradient_slabs, partials);
     const CompiledRule& row = compiled_rule(step.rule, step.dtype);
     prepare(step, rule, row, static_cast<double>(jobs.elements()));
+    if (step.following != nullptr) prepare(*step.following, step.dtype);
     Run run{rule, row, {}, static_cast<double>(jobs.elements()), execution.stochastic};
     jobs.describe(run.walk, table);
     run.walk.lr = step.one_lr ? &numbers_->lr : nullptr;
@@ -185,7 +186,8 @@ class OnOneDevice final : public DeviceOptimizer {
 
   // The norm is looked at before the step opens anything: both have the same scratch memory.
   void lay_out(Slabs& slabs, Slabs& gradients) {
-    float* scratch = scratch_.of<float>(std::max(slabs.scratch(), gradients.scratch()), location_);
+    std::byte* scratch =
+        scratch_.of<std::byte>(std::max(slabs.scratch(), gradients.scratch()), location_);
     slabs.lay_out(scratch);
     gradients.lay_out(scratch);
     slabs.lie_at(cut_table_.of(slabs.rows(), location_));
@@ -235,6 +237,16 @@ class OnOneDevice final : public DeviceOptimizer {
     p.lr = step.lr;
     p.found_inf = step.found_inf;
     launch(row.prepare_there, 1, 1, p, location_, rule.name);
+  }
+
+  void prepare(const DeviceStep::Following& following, Dtype dtype) {
+    const Description& rule = description_of(following.rule);
+    Preparing p{};
+    p.numbers = numbers_;
+    std::copy_n(following.scalars, rule.scalar_count, p.scalars);
+    p.scalar_count = static_cast<std::uint32_t>(rule.scalar_count);
+    p.grad_scale_scalar = static_cast<std::uint32_t>(following.grad_scale_scalar);
+    launch(compiled_rule(following.rule, dtype).prepare_there, 1, 1, p, location_, rule.name);
   }
 
   void walk(Run& run, const Partials& partials) {

@@ -13,6 +13,7 @@ struct OptimizerNumbers {
   std::uint64_t t;    // steps taken
   std::uint64_t key;  // of the random bits of the current step
   double lr;
+  double grad_scale;  // what gradients are multiplied by in the current step
   Results results;  // of the last step: the sums that carry numbers are the next step's scalars
   // The norm of the gradients, and once more with them scaled where squares left their range;
   // `again.refused` says that this was not needed.
@@ -21,6 +22,7 @@ struct OptimizerNumbers {
   double total;        // that norm, of the gradients divided by their scale
   alignas(16) unsigned char coef[kMaxCoefBytes];
   alignas(16) unsigned char solved[kMaxCoefBytes];
+  alignas(16) unsigned char following[kMaxCoefBytes];  // the coef of what follows an update
 };
 
 // What prepare, run by one thread at the start of a step, is given.

@@ -1,5 +1,5 @@
 // prepare – the start of a step on the device: t, the numbers carried over, the clip, and the rule's
-// own prepare.
+// own prepare; then that of what follows the update.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -47,7 +47,8 @@ __device__ inline bool begin_step(const Preparing& p, double* scalars) {
   if (p.t_scalar < kMaxScalars) scalars[p.t_scalar] = static_cast<double>(r.t);
   if (p.grad_scale_scalar < kMaxScalars) {
     const double clipped = bounds ? clip::factor(r.total, p.max_norm) : p.clipped;
-    scalars[p.grad_scale_scalar] = p.sign * clipped / grad_scale;
+    r.grad_scale = p.sign * clipped / grad_scale;
+    scalars[p.grad_scale_scalar] = r.grad_scale;
   }
   for (std::uint32_t k = 0; k < p.sum_count; ++k) r.results.sums[k] = 0.0;
   return true;
@@ -61,6 +62,17 @@ __global__ void prepare_kernel(const __grid_constant__ Preparing p) {
   const bool begun = begin_step(p, scalars) && make_coef<Rule>(scalars, p.n, coef);
   r.results.refused = begun ? 0 : 1;
   if (begun) *reinterpret_cast<typename Rule::Coef*>(r.coef) = coef;
+}
+
+// Of what follows an update, which sees the gradient as that does.
+template <class Rule>
+__global__ void prepare_following_kernel(const __grid_constant__ Preparing p) {
+  OptimizerNumbers& r = *p.numbers;
+  if (r.results.refused != 0) return;
+  double scalars[kMaxScalars];
+  for (std::uint32_t k = 0; k < p.scalar_count; ++k) scalars[k] = p.scalars[k];
+  scalars[p.grad_scale_scalar] = r.grad_scale;
+  make_coef<Rule>(scalars, p.n, *reinterpret_cast<typename Rule::Coef*>(r.following));
 }
 
 }  // namespace mdbopt::cuda

@@ -8,6 +8,7 @@
 #include "../csrc/engine/layout.h"
 #include "opening.cuh"
 #include "queue.h"
+#include "rule_table.h"
 
 namespace mdbopt::cuda {
 namespace {
@@ -32,8 +33,14 @@ void queue_opening(void (*kernel)(Opening), const Opening& opening, const Locati
 
 }  // namespace
 
-Slabs::Slabs(std::span<const Job> jobs, const Description& rule, Dtype dtype, bool one_lr)
-    : all_(jobs), rule_(rule), dtype_(dtype), one_lr_(one_lr) {
+Slabs::Slabs(std::span<const Job> jobs, const Description& rule, Dtype dtype, bool one_lr,
+             const DeviceStep::Following* following, const void* coef)
+    : all_(jobs),
+      rule_(rule),
+      dtype_(dtype),
+      one_lr_(one_lr),
+      following_(following),
+      coef_(coef) {
   for (const Job& job : jobs) {
     chunks_ += chunks_of(job.size);
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
@@ -46,11 +53,15 @@ bool Slabs::opens(const Job& job, std::size_t k) const {
   return job.layouts != nullptr && job.layouts[k].data != nullptr;
 }
 
-std::size_t Slabs::scratch() const {
-  return static_cast<std::size_t>(std::popcount(opened_)) * std::min(chunks_, kSlabChunks) * kChunk;
+std::size_t Slabs::planes() const {
+  return static_cast<std::size_t>(std::popcount(opened_)) + (following_ != nullptr ? 1 : 0);
 }
 
-void Slabs::lay_out(float* scratch) {
+std::size_t Slabs::plane() const {
+  return std::min(chunks_, kSlabChunks) * kChunk * info(dtype_).bytes;
+}
+
+void Slabs::lay_out(std::byte* scratch) {
   if (!any()) return;
   std::vector<Stretch> cuts;
   std::size_t chunk = 0, first = 0, index = 0;
@@ -71,26 +82,27 @@ void Slabs::lay_out(float* scratch) {
   if (!cuts.empty()) add_slab(cuts, first, scratch);
 }
 
-void Slabs::add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, float* scratch) {
-  const std::size_t plane = std::min(chunks_, kSlabChunks) * kChunk;
-  std::vector<void*> streams;
+void Slabs::add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, std::byte* scratch) {
+  std::vector<void*> streams, behind;
   streams.reserve(cuts.size() * rule_.stream_count);
-  std::vector<Job> jobs;
+  behind.reserve(cuts.size() * kMaxStreams);
+  std::vector<Job> jobs, following;
   std::vector<StoredArray> stored;
   std::size_t chunk = 0, blocks = 0;
-  for (const auto& [job, index, begin, size] : cuts) {
+  for (const Stretch& stretch : cuts) {
+    const auto& [job, index, begin, size] = stretch;
     Job cut = *job;
     cut.size = size;
     cut.step_sizes = shifted(job->step_sizes, begin * info(arithmetic_dtype(dtype_)).bytes);
     cut.copy = shifted(job->copy, begin * info(Dtype::kBFloat16).bytes);
     cut.streams = streams.data() + streams.size();
-    float* opened = scratch + chunk * kChunk;
+    std::byte* opened = scratch + chunk * kChunk * info(dtype_).bytes;
     for (std::size_t k = 0; k < rule_.stream_count; ++k) {
       if (opens(*job, k)) {
         const Layout& layout = job->layouts[k];
         std::uint16_t* low = static_cast<std::uint16_t*>(layout.low);
         stored.push_back({stored_from(layout, begin), low == nullptr ? nullptr : low + begin,
-                          opened, size, blocks, first_chunk + chunk, k,
+                          reinterpret_cast<float*>(opened), size, blocks, first_chunk + chunk, k,
                           static_cast<std::uint32_t>(layout.format), layout.stochastic ? 1U : 0U});
         blocks += blocks_of(size);
         streams.push_back(opened);
@@ -98,7 +110,12 @@ void Slabs::add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, flo
         const Dtype own = stored_dtype(rule_.streams[k].storage, dtype_);
         streams.push_back(shifted(job->streams[k], begin * info(own).bytes));
       }
-      if ((opened_ >> k & 1U) != 0) opened += plane;
+      if ((opened_ >> k & 1U) != 0) opened += plane();
+    }
+    if (following_ != nullptr) {
+      behind.resize(behind.size() + kMaxStreams);
+      following.push_back(following_of(cut, stretch, opened, behind.data() + behind.size() - kMaxStreams));
+      cut.copy = nullptr;  // is of x as it is in the end
     }
     jobs.push_back(cut);
     chunk += chunks_of(size);
@@ -109,10 +126,53 @@ void Slabs::add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, flo
             0,
             0,
             stored.size(),
-            blocks};
+            blocks,
+            {},
+            0};
   if (slab.jobs.table_bytes() > 0) slab.jobs_at = add_rows(slab.jobs.all());
   slab.stored_at = add_rows(stored);
+  if (following_ != nullptr) {
+    slab.following.emplace(following, description_of(following_->rule).stream_count, one_lr_);
+    if (slab.following->table_bytes() > 0) slab.following_at = add_rows(slab.following->all());
+  }
   slabs_.push_back(std::move(slab));
+}
+
+// The job of what follows a cut one of the update, whose streams are pointed to: x, x before, the gradient and
+// the average. One that is not looked at is x again; spare memory is x before, or an average that is not kept.
+Job Slabs::following_of(const Job& cut, const Stretch& stretch, void* spare, void** streams) const {
+  void* x = cut.streams[0];
+  const std::size_t begin = stretch.begin * info(dtype_).bytes;
+  streams[0] = x;
+  streams[1] = following_->looks_back ? spare : x;
+  streams[2] = following_->holds_back ? cut.streams[1] : x;
+  streams[3] = following_->averages
+                   ? shifted(stretch.job->streams[rule_.stream_count], begin)
+                   : spare;
+  Job job = cut;
+  job.streams = streams;
+  return job;
+}
+
+void Slabs::keep(const Slab& slab, const WalkArguments& whole, const Location& location) const {
+  if (!following_->looks_back) return;
+  const CompiledRule& row = compiled_rule(following_->keep, dtype_);
+  WalkArguments walk{};
+  slab.following->describe(walk, there_ + slab.following_at);
+  const double scale = 1.0;
+  row.prepare(&scale, 0.0, walk.host_coef);
+  walk.refused = whole.refused;
+  queue_walk(row.apply, 0, walk, location, "keeping parameters");
+}
+
+void Slabs::follow(const Slab& slab, const WalkArguments& whole, const Location& location) const {
+  WalkArguments walk{};
+  slab.following->describe(walk, there_ + slab.following_at);
+  walk.coef = coef_;
+  walk.lr = whole.lr;
+  walk.refused = whole.refused;
+  queue_walk(compiled_rule(following_->rule, dtype_).apply, 0, walk, location,
+             description_of(following_->rule).name);
 }
 
 template <class Row>
@@ -149,7 +209,10 @@ void Slabs::queue(WalkKernel kernel, bool gathers, const WalkArguments& whole,
                     whole.key,
                     whole.refused};
     queue_opening(open_kernel, opening, location, "opening arrays in a format");
+    const bool followed = following_ != nullptr && !gathers;
+    if (followed) keep(slab, whole, location);
     queue_walk(kernel, sums, walk, location, rule_.name);
+    if (followed) follow(slab, whole, location);
     opening.streams = writes;
     queue_opening(close_kernel, opening, location, "storing arrays in a format");
   }

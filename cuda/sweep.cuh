@@ -86,6 +86,7 @@ struct Walker {
   using Coef = typename Rule::Coef;
   using Values = Elements<Rule, T>;
   using Real = typename Values::Real;
+  using Rate = Arithmetic<T>;
   using Positions = std::make_index_sequence<Streams<Rule>::count>;
   using Sums = std::make_index_sequence<Phase::kSums>;
   template <std::size_t K>
@@ -96,20 +97,20 @@ struct Walker {
   // be read anew after every store.
   struct Unit {
     void* streams[Streams<Rule>::count];
-    const Real* step_sizes;
+    const Rate* step_sizes;
     BFloat16* copy;
     std::size_t begin;  // of its chunk, in the job
     std::uint64_t chunk_key;
-    Real lr;
+    Rate lr;
     const Coef& c;
 
     __device__ Unit(const DeviceJob& job, std::size_t chunk_begin, std::uint64_t key, double one_lr,
                     const Coef& coef)
-        : step_sizes(in_global_memory(static_cast<const Real*>(job.step_sizes))),
+        : step_sizes(in_global_memory(static_cast<const Rate*>(job.step_sizes))),
           copy(in_global_memory(static_cast<BFloat16*>(job.copy))),
           begin(chunk_begin),
           chunk_key(key),
-          lr(static_cast<Real>(one_lr)),
+          lr(static_cast<Rate>(one_lr)),
           c(coef) {
       for (std::size_t k = 0; k < Streams<Rule>::count; ++k) {
         streams[k] = in_global_memory(job.streams[k]);
@@ -122,7 +123,7 @@ struct Walker {
   struct Packs;
   template <std::size_t kCount, std::size_t... K>
   struct Packs<kCount, std::index_sequence<K...>> : Slot<K, Stored<K>, kCount>... {
-    Pack<Real, kCount> lr;
+    Pack<Rate, kCount> lr;
 
     template <std::size_t J>
     MDBOPT_INLINE auto& slot() {
@@ -140,10 +141,10 @@ struct Walker {
       ((Phase::template kReads<K> ? void(slot<K>() = load<Stored<K>, kCount>(memory<K>(unit, i)))
                                   : void()),
        ...);
-      if (IsUpdate<Rule>::value && unit.step_sizes != nullptr) {
-        lr = load<Real, kCount>(unit.step_sizes + i);
+      if (TakesLr<Rule>::value && unit.step_sizes != nullptr) {
+        lr = load<Rate, kCount>(unit.step_sizes + i);
       } else {
-        for (Real& each : lr.at) each = unit.lr;
+        for (Rate& each : lr.at) each = unit.lr;
       }
     }
     MDBOPT_INLINE void write(const Unit& unit, std::size_t i) const {
@@ -160,7 +161,7 @@ struct Walker {
     MDBOPT_INLINE void element(const Unit& unit, std::size_t i, std::size_t j, double* sums) {
       Values v{
           {(Phase::template kReads<K> ? static_cast<Real>(widen(slot<K>().at[j])) : Real(0))...},
-          lr.at[j]};
+          static_cast<Real>(lr.at[j])};
       Phase::element(v, unit.c, sums);
       const std::uint32_t random =
           Phase::kStochastic ? random16(unit.chunk_key, static_cast<std::uint32_t>(i - unit.begin))
@@ -334,7 +335,11 @@ struct Compiler {
     if constexpr (Has<Rule, T>::kStochastic) {
       row.apply_stochastic = walk_kernel<Rule, T, Apply<Rule, T, true>>;
     }
-    if constexpr (IsUpdate<Rule>::value) row.prepare_there = prepare_kernel<Rule>;
+    if constexpr (IsUpdate<Rule>::value) {
+      row.prepare_there = prepare_kernel<Rule>;
+    } else if constexpr (TakesLr<Rule>::value) {
+      row.prepare_there = prepare_following_kernel<Rule>;
+    }
     return row;
   }
 };

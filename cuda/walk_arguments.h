@@ -87,7 +87,8 @@ struct CompiledRule {
   SolveKernel solve;
   WalkKernel apply;
   WalkKernel apply_stochastic;
-  PrepareKernel prepare_there;  // of updates, for steps whose numbers are on the device
+  // Of updates, and of what follows them, for steps whose numbers are on the device.
+  PrepareKernel prepare_there;
 };
 
 inline constexpr unsigned kWarp = 32;

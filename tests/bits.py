@@ -1,7 +1,7 @@
 """One rule on drawn arrays against its reference, bit for bit, with sentinels round each stream."""
 
 import numpy as np
-from reference import Update, arithmetic, load, reference, store
+from reference import Update, load, rate, reference, store
 from reference_half import FORMATS, as_given
 from rows_learned import RATE
 
@@ -86,10 +86,10 @@ def same_bits(a, b):
 
 
 def updates_of(rule, dtype, n, rng):
-    """Return the ways to call an update, in turn; one way to call another rule."""
-    if not rule.update:
+    """Return the ways to call what takes a step size, in turn; one way to call another rule."""
+    if not rule.takes_lr:
         return [None]
-    each = store(RATE.draw(rng, n), arithmetic(rule, dtype))
+    each = store(RATE.draw(rng, n), rate(dtype))
     if dtype in FORMATS:
         return [Update(0.37), Update(each, seed=5), Update(0.37, seed=2**64 - 1), Update(each)]
     return [Update(0.37), Update(each, copy=dtype == "float32")]

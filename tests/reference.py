@@ -138,6 +138,11 @@ def arithmetic(rule, dtype):
     return np.float32 if rule.update and dtype != "float64" else np.float64
 
 
+def rate(dtype):
+    """Return the type of step sizes in calls of a dtype."""
+    return np.float64 if dtype == "float64" else np.float32
+
+
 def reference(rule, row, arrays, scalars, dtype, update=None):
     """Return streams and sums as the rule must leave them, and whether it was applied."""
     kinds, real = [kind for _, kind in rule.sums], arithmetic(rule, dtype)
@@ -153,7 +158,7 @@ def reference(rule, row, arrays, scalars, dtype, update=None):
 
     with np.errstate(all="ignore"):
         if update is not None:
-            v["lr"] = np.full(arrays[0].size, update.lr, real)
+            v["lr"] = np.full(arrays[0].size, update.lr, rate(dtype)).astype(real)
             v = {k: a.view(Flushed) if update.flush else a for k, a in v.items()}
         if row.gather:
             parts = row.gather(v, scalars)

@@ -521,7 +521,7 @@ ROWS = (
             apply=carry_set,
         ),
         "finish": Row(
-            {"x": SIGNED, "before": SIGNED, "g": SIGNED, "lr": POSITIVE, "average": SIGNED},
+            {"x": SIGNED, "before": SIGNED, "g": SIGNED, "average": SIGNED},
             tuple(
                 {"max_update": bound, "l1": l1, "beta": beta}
                 | {"cautious": mask, "cautious_weight_decay": hold, "weight_decay": decay}

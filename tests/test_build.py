@@ -73,7 +73,7 @@ ARROWS = {
     | {"reduction", "rules", "search/"},
     "update/": HOST
     | {"<optimizer>", "<updater>"}
-    | {"check", "half", "launch", "device", "power", "reduction", "update/"},
+    | {"check", "finisher", "half", "launch", "device", "power", "reduction", "update/"},
     "bind/": HOST - {"backend", "fold"}
     | {"<options>", "<reducer>", "<updater>"}
     | {"block_codes", "check", "format", "half", "launch", "device", "opening", "reduction"}

@@ -59,7 +59,7 @@ py::dict describe(std::size_t index) {
   return py::dict("name"_a = rule.name, "summary"_a = rule.summary, "streams"_a = streams,
                   "scalars"_a = scalars, "sums"_a = sums,
                   "walks"_a = int{rule.gathered_count > 0} + int{rule.applies}, "bytes"_a = bytes,
-                  "update"_a = rule.update, "per_array"_a = rule.scope == Scope::kArray,
+                  "update"_a = rule.update, "takes_lr"_a = rule.takes_lr, "per_array"_a = rule.scope == Scope::kArray,
                   "folds"_a = rule.gathered_count + rule.emitted_count > 0);
 }
 
@@ -156,7 +156,7 @@ class Streams {
   std::size_t order_ = 0;  // the one that says in which order memory is walked
 };
 
-// What an update takes besides streams and scalars.
+// What an update, or what follows one, takes besides streams and scalars.
 struct UpdateArguments {
   Borrowed step_sizes, copy;
   Extras extras;

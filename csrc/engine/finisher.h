@@ -4,6 +4,7 @@
 #include <mdbopt/dtype.h>
 #include <mdbopt/launch.h>
 
+#include <array>
 #include <cstddef>
 #include <span>
 
@@ -11,6 +12,15 @@
 #include "backend.h"
 
 namespace mdbopt {
+
+std::size_t finish_rule();
+
+// The scalars of that rule, behind an update of these.
+using FinishScalars = std::array<double, 8>;
+FinishScalars finish_scalars(const Finish& finish, const Description& rule, const double* scalars);
+
+// Leaves of an update's scalars what the finish does not take over.
+void take_over(const Finish& finish, const Description& rule, double* scalars);
 
 struct Finishing {
   const CompiledRule* row;  // by dtype
@@ -26,8 +36,8 @@ bool prepare_variant(const CompiledRule& sweep, const Description& rule, const F
 
 class Finisher {
  public:
-  // Of a job of this dtype; without a finish nothing is done.
-  Finisher(const Finishing* finishing, const Job& job, Dtype dtype);
+  // Of jobs of this dtype; without a finish nothing is done.
+  Finisher(const Finishing* finishing, Dtype dtype);
   explicit operator bool() const { return finishing_ != nullptr; }
   bool averages() const { return finishing_ != nullptr && finishing_->averages; }
 
@@ -38,9 +48,7 @@ class Finisher {
  private:
   const Finishing* finishing_;
   Dtype dtype_;
-  std::size_t variant_;
   alignas(64) unsigned char before_[kChunk * sizeof(double)];
-  alignas(64) unsigned char lr_[kChunk * sizeof(double)];       // where all elements have one
   alignas(64) unsigned char average_[kChunk * sizeof(double)];  // where none is kept
 };
 

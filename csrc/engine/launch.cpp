@@ -82,7 +82,7 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
   const std::size_t copy = step_sizes + 1;
   const bool draws = !gathers && any_stochastic(rule, layouts);
   alignas(64) std::uint16_t random[2 * kChunk];
-  Finisher finisher(gathers ? nullptr : pass.finishing, job, dtype);
+  Finisher finisher(gathers ? nullptr : pass.finishing, dtype);
   for (std::size_t chunk = first; chunk < last; ++chunk) {
     const std::size_t begin = chunk * kChunk;
     const std::size_t count = std::min(kChunk, job.size - begin);
@@ -103,18 +103,18 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
       streams[k] = block_of(k, job.streams[k], stored_dtype(stream.storage, dtype), reads);
     }
     Job part{streams, count, job.lr};
-    if (rule.update) {
+    if (rule.takes_lr) {
       part.step_sizes = block_of(step_sizes, const_cast<void*>(job.step_sizes),
                                  arithmetic_dtype(dtype), !gathers || rule.gathers_lr);
       part.copy = block_of(copy, job.copy, Dtype::kBFloat16, false);
     }
-    // Of x as it is in the end.
-    void* const image = part.copy;
+    part.variant = job.variant;
+    Job stepped = part;
     if (finisher) {
       finisher.keep(part);
-      part.copy = nullptr;
+      stepped.copy = nullptr;  // is of x as it is in the end
     }
-    stage.sweep(dtype)(part, 0, 1, before + chunk, pass.arguments(stage, job),
+    stage.sweep(dtype)(stepped, 0, 1, before + chunk, pass.arguments(stage, job),
                        stage.partials + (before + chunk) * stage.sum_count);
     if (gathers) continue;
     if (finisher) {
@@ -123,17 +123,13 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
                        : nullptr;
       finisher.finish(part, kept);
       if (kept == blocks[average]) put_back(average);
-      if (image != nullptr) {
-        (*pass.formats)[Format::kBFloat16].close(static_cast<float*>(streams[0]), count, nullptr,
-                                                 image, nullptr);
-      }
     }
     if (draws) pass.formats->draw(mix64(pass.key + before + chunk), random);
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
       const bool writes = rule.streams[k].role != Role::kIn && layouts[k].data != nullptr;
       if (writes) put_back(k);
     }
-    if (image == blocks[copy]) put_back(copy);
+    if (part.copy == blocks[copy]) put_back(copy);
   }
 }
 
@@ -200,7 +196,7 @@ std::size_t step_size_bytes(std::span<const Job> jobs, std::span<const Variant> 
 // What step sizes of their own and copies add to an update's traffic.
 std::size_t extra_bytes(const Description& rule, std::span<const Job> jobs,
                         std::span<const Variant> variants, bool gathers) {
-  if (!rule.update || (gathers && !rule.gathers_lr)) return 0;
+  if (!rule.takes_lr || (gathers && !rule.gathers_lr)) return 0;
   std::size_t bytes = step_size_bytes(jobs, variants);
   for (const Job& job : jobs) {
     if (job.copy != nullptr && !gathers) bytes += job.size * info(Dtype::kBFloat16).bytes;
@@ -374,10 +370,13 @@ Traffic& traffic() {
   return counted;
 }
 
-void count_traffic(std::size_t rule, Dtype dtype, std::span<const Job> jobs, bool norm) {
+void count_traffic(std::size_t rule, Dtype dtype, std::span<const Job> jobs, bool norm,
+                   bool averages) {
   static const Description& norm_rule = rule_description(find_rule("norm"));
   if (norm) count_walks(norm_rule, dtype, jobs, true);
   count_walks(rule_description(rule), dtype, jobs, true);
+  const Variant one{dtype, nullptr};
+  if (averages) traffic().bytes += average_bytes(jobs, {&one, 1});
 }
 
 std::size_t threads_of(const Execution& execution) {

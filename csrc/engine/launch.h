@@ -40,9 +40,10 @@ struct Traffic {
 };
 Traffic& traffic();
 
-// Counts the walks and bytes of an update, and of a look at the norm of its gradients, that ran
-// elsewhere than in launch.
-void count_traffic(std::size_t rule, Dtype dtype, std::span<const Job> jobs, bool norm);
+// Counts the walks and bytes of an update, of a look at the norm of its gradients and of an average, that
+// ran elsewhere than in launch.
+void count_traffic(std::size_t rule, Dtype dtype, std::span<const Job> jobs, bool norm,
+                   bool averages);
 
 // Bytes read and written per element by one gather or apply of the rule.
 std::size_t gather_bytes(const Description& rule, Dtype dtype);

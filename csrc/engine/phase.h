@@ -66,7 +66,7 @@ struct StreamUse {
 // Whether a float32 call may bring an array for a bfloat16 image of what is written to stream 0.
 template <class Rule, class T, class Phase>
 inline constexpr bool kMayCopy =
-    IsUpdate<Rule>::value && std::is_same_v<T, float> && Phase::template kWrites<0>;
+    TakesLr<Rule>::value && std::is_same_v<T, float> && Phase::template kWrites<0>;
 
 template <bool stochastic, class To, class Real>
 MDBOPT_INLINE To rounded(Real x, std::uint32_t random) {

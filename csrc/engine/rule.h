@@ -39,7 +39,8 @@
 // A rule that inherits Update (rules/update.h) is a first-order update of parameters x, its first
 // stream, by the gradient g, its second. It computes in V::Real, float32 for all but float64, takes
 // half-precision elements, finds the step size of its element in `v.lr`, and has the scalars of
-// Update behind its own. Its gather finds `v.lr` where the rule says kGathersLr = true.
+// Update behind its own. Its gather finds `v.lr` where the rule says kGathersLr = true. What follows an
+// update computes in double, and has `v.lr`, the step sizes and the copy of the update by kTakesLr = true.
 //
 // Functions on elements use + − × ÷ √ abs min max and flat selects only: these have one result in
 // IEEE arithmetic, so every compiler, instruction set and device gives the same bits. A nested
@@ -149,6 +150,7 @@ MDBOPT_OPTIONAL_ARRAY(Emitted, Sum, kEmitted);
   }
 
 MDBOPT_OPTIONAL_CONSTANT(IsUpdate, bool, kIsUpdate, false);
+MDBOPT_OPTIONAL_CONSTANT(TakesLr, bool, kTakesLr, IsUpdate<Rule>::value);
 MDBOPT_OPTIONAL_CONSTANT(TakesHalf, bool, kTakesHalf, false);
 MDBOPT_OPTIONAL_CONSTANT(GatherReads, unsigned, kGatherReads, ~0U);
 MDBOPT_OPTIONAL_CONSTANT(GathersLr, bool, kGathersLr, false);
@@ -305,6 +307,7 @@ constexpr Description describe() {
       GathersLr<Rule>::value,
       Applies<Rule>::value,
       IsUpdate<Rule>::value,
+      TakesLr<Rule>::value,
       TakesHalf<Rule>::value,
       ScopeOf<Rule>::value};
   static_assert(Gathered<Rule>::count + Solved<Rule>::count + Emitted<Rule>::count <= kMaxSums);

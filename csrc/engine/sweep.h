@@ -51,6 +51,7 @@ struct CpuSweep {
   using Coef = typename Rule::Coef;
   using Values = Elements<Rule, T>;
   using Real = typename Values::Real;
+  using Rate = Arithmetic<T>;
   using Positions = std::make_index_sequence<Streams<Rule>::count>;
   template <std::size_t K>
   using Stored = typename Storages<Rule, T>::template Stored<K>;
@@ -64,7 +65,7 @@ struct CpuSweep {
   struct Span {
     void* const* streams;
     std::size_t begin, end;  // in the streams
-    const Real* lr;          // of each element, or of kLanes for all blocks
+    const Rate* lr;          // of each element, or of kLanes for all blocks
     bool each;
   };
 
@@ -89,12 +90,12 @@ struct CpuSweep {
     const std::tuple<Stored<K>*...> at{static_cast<Stored<K>*>(span.streams[K]) + span.begin...};
     const std::size_t size = span.end - span.begin;
     for (std::size_t i = 0; i < size; i += kLanes) {
-      const Real* lr = span.each ? span.lr + i : span.lr;
+      const Rate* lr = span.each ? span.lr + i : span.lr;
       MDBOPT_INDEPENDENT
       for (std::size_t lane = 0; lane < kLanes; ++lane) {
         Values v{{(Phase::template kReads<K> ? static_cast<Real>(widen(std::get<K>(at)[i + lane]))
                                              : Real(0))...},
-                 IsUpdate<Rule>::value ? lr[lane] : Real(0)};
+                 TakesLr<Rule>::value ? static_cast<Real>(lr[lane]) : Real(0)};
         double sums[Phase::kSums > 0 ? Phase::kSums : 1];
         Phase::element(v, c, sums);
         ((Phase::template kWrites<K>
@@ -118,10 +119,10 @@ struct CpuSweep {
                    const PassArguments& arguments, double* partials) {
     const Coef c = *static_cast<const Coef*>(arguments.coef);
     const auto* step_sizes =
-        IsUpdate<Rule>::value ? static_cast<const Real*>(job.step_sizes) : nullptr;
-    Real lr[kLanes];
-    if constexpr (IsUpdate<Rule>::value) {
-      for (Real& each : lr) each = static_cast<Real>(job.lr);
+        TakesLr<Rule>::value ? static_cast<const Rate*>(job.step_sizes) : nullptr;
+    Rate lr[kLanes];
+    if constexpr (TakesLr<Rule>::value) {
+      for (Rate& each : lr) each = static_cast<Rate>(job.lr);
     }
     Tail tail{uses<Phase>(Positions{}), Positions::size()};
     for (std::size_t chunk = first; chunk < last; ++chunk) {
@@ -139,7 +140,7 @@ struct CpuSweep {
         if (staged || rest == 0) break;
         kept = lanes;
         count = rest;
-        if (span.each) std::memcpy(lr, step_sizes + span.end, rest * sizeof(Real));
+        if (span.each) std::memcpy(lr, step_sizes + span.end, rest * sizeof(Rate));
         span = {tail.take(job.streams, span.end, rest), 0, kLanes, lr, false};
       }
       if (rest != 0) tail.give(job.streams, end - rest, rest);

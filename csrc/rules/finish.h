@@ -6,7 +6,7 @@
 //   x ← sign(x) max(|x| − lr l1, 0)        where l1 is not 0: the proximal step of lr l1 ‖x‖₁
 //   average ← beta average + (1 − beta) x
 //
-// before is x as the update found it, g the gradient as the update sees it, lr the step size of each element.
+// before is x as the update found it, g the gradient as the update sees it, lr its step size of each element.
 // x − before has the sign of −d, so that the first line is the mask of cautious.h for updates that were run without
 // their decoupled decay, which is the second; a step that x rounds away is none. In double, rounded once; what is
 // off leaves x its bits. Source: Liang et al. 2025, "Cautious optimizers", algorithm 1; Chen et al. 2026, algorithm
@@ -19,6 +19,7 @@
 namespace mdbopt::MDBOPT_ISA {
 
 struct Finish {
+  static constexpr bool kTakesLr = true;
   static constexpr const char* kName = "finish";
   static constexpr const char* kSummary =
       "x ← before where (x − before)g ≥ 0 and cautious is not 0, x ← x − lr·weight_decay·before "
@@ -28,9 +29,8 @@ struct Finish {
   static constexpr Stream kStreams[] = {{"x", Role::kInOut},
                                         {"before", Role::kIn},
                                         {"g", Role::kIn},
-                                        {"lr", Role::kIn},
                                         {"average", Role::kInOut}};
-  enum { kX, kBefore, kG, kLr, kAverage };
+  enum { kX, kBefore, kG, kAverage };
   struct Coef {
     double max_update, l1, beta, cautious, cautious_weight_decay, weight_decay, l2, grad_scale;
   };
@@ -56,15 +56,15 @@ struct Finish {
     const double kept = select(opposed, before, double(v[kX]));
     const bool away = (step * before > 0.0) & (c.cautious_weight_decay != 0.0);
     const bool decays = (c.weight_decay != 0.0) & !away;
-    return select(decays, kept - v[kLr] * c.weight_decay * before, kept);
+    return select(decays, kept - v.lr * c.weight_decay * before, kept);
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     const double stepped = held_back(v, c);
-    const double reach = c.max_update * v[kLr];
+    const double reach = c.max_update * v.lr;
     const double held = within(stepped, v[kBefore] - reach, v[kBefore] + reach);
     const double bounded = select(c.max_update != 0.0, held, stepped);
-    const double share = c.l1 * v[kLr];
+    const double share = c.l1 * v.lr;
     const double shrunk = bounded - within(bounded, -share, share);
     const double x = v.put(kX, select(c.l1 != 0.0, shrunk, bounded));
     v[kAverage] = average(c.beta, v[kAverage], x);

@@ -31,6 +31,14 @@ struct DeviceStep {
   struct Carried {
     std::size_t scalar, sum;
   };
+  // What follows the update, part by part: a rule that keeps x as it was before, and that of rules/finish.h,
+  // over an average behind the update's streams where it has one.
+  struct Following {
+    std::size_t keep, rule;
+    std::size_t grad_scale_scalar;  // filled in on the device
+    bool looks_back, holds_back, averages;
+    double scalars[kMaxScalars];
+  };
   static constexpr std::size_t kNone = kMaxScalars;
 
   std::size_t rule;
@@ -47,6 +55,7 @@ struct DeviceStep {
   DeviceNumber lr;  // of all jobs where `one_lr`, else each has its own
   bool one_lr;
   DeviceNumber found_inf;  // not 0: the step is skipped
+  const Following* following;  // null: nothing follows
 };
 
 // What an optimizer keeps on a device: t, the numbers it carries, tables of arrays and working

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "../base/half.h"
+#include "../engine/finisher.h"
 #include "../engine/launch.h"
 #include "../engine/reduction.h"
 #include "../runtime/device.h"
@@ -16,6 +17,18 @@ namespace mdbopt {
 namespace {
 
 constexpr std::size_t kNone = DeviceStep::kNone;
+
+// Behind an update of these scalars.
+DeviceStep::Following following_of(const Finish& finish, const Description& rule,
+                                   const double* scalars) {
+  static const std::size_t keep = find_rule("scaled");
+  const std::size_t grad_scale = scalar_named(rule_description(finish_rule()), "grad_scale");
+  DeviceStep::Following following{
+      keep,           finish_rule(), grad_scale, finish.looks_back(), finish.holds_back(),
+      finish.averages(), {}};
+  std::ranges::copy(finish_scalars(finish, rule, scalars), following.scalars);
+  return following;
+}
 
 }  // namespace
 
@@ -147,11 +160,6 @@ double Updater::step(std::span<const Group> groups, std::span<const Job> jobs, c
   }
   double norm = 0.0;
   try {
-    if (options_.finish.any() && !call.location.on_cpu()) {
-      throw Error(options_.name +
-                  ": average, l1, max_update, cautious: expected none for parameters on " +
-                  memory_name(call.location.device) + ", as steps are finished on the CPU alone");
-    }
     if (reduction_ != nullptr) meet(groups, jobs, call);
     meet_arrays(jobs);
     move_to(call.location);
@@ -289,8 +297,17 @@ void Updater::step_on_device(Dtype dtype, std::span<const Job> jobs, const Call&
                             [&](const Job& job) { return job.lr == step.lr.value; });
   Execution execution = options_.execution;
   execution.location = call.location;
+  thread_local std::vector<double> scalars;
+  DeviceStep::Following following;
+  if (options_.finish.any()) {
+    following = following_of(options_.finish, rule(), values_.data());
+    step.following = &following;
+    scalars = values_;
+    take_over(options_.finish, rule(), scalars.data());
+    step.scalars = scalars.data();
+  }
   device_optimizer_->step(step, execution);
-  count_traffic(options_.rule, dtype, jobs, step.max_norm > 0.0);
+  count_traffic(options_.rule, dtype, jobs, step.max_norm > 0.0, options_.finish.averages());
 }
 
 // t and the numbers go where the arrays are, the first time and when they change their device.

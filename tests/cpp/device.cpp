@@ -116,12 +116,12 @@ void every_rule(const Location& location, bool brief) {
       const auto dtype = static_cast<Dtype>(k);
       if (brief && k % 2 == 0) continue;
       if (is_half(dtype) && !description.half) continue;
-      const bool update = description.update;
-      same_on_device(Call(random, rule, dtype, {5000}, update), location, 0, false);
-      same_on_device(Call(random, rule, dtype, {1300}, update), location, 1, false);
+      const bool extras = description.takes_lr;
+      same_on_device(Call(random, rule, dtype, {5000}, extras), location, 0, false);
+      same_on_device(Call(random, rule, dtype, {1300}, extras), location, 1, false);
       same_on_device(Call(random, rule, dtype, {1, 1024, 33, 0, 2049, 256, 7}, false), location, 0,
                      false);
-      if (update && is_half(dtype)) {
+      if (description.update && is_half(dtype)) {
         same_on_device(Call(random, rule, dtype, {2000}, false), location, 0, true);
       }
     }

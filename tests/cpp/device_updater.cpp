@@ -37,19 +37,22 @@ Updater::Options options_of(std::size_t rule, bool stochastic) {
   return options;
 }
 
-// The same arrays at two places.
+// The same arrays at two places; an average behind the rule's streams where it is asked for.
 struct Both {
   const Description& rule;
+  std::size_t each;
   std::vector<Bytes> host;
   std::vector<OnDevice> there;
   std::vector<void*> here_at, there_at;
 
-  Both(std::size_t index, Dtype dtype, const Location& location)
-      : rule(mdbopt::rule_description(index)) {
+  Both(std::size_t index, Dtype dtype, const Location& location, bool averages = false)
+      : rule(mdbopt::rule_description(index)), each(rule.stream_count + (averages ? 1 : 0)) {
     check::Random random(3);
     for (std::size_t size : kSizes) {
-      for (std::size_t k = 0; k < rule.stream_count; ++k) {
-        const Dtype stored = mdbopt::stored_dtype(rule.streams[k].storage, dtype);
+      for (std::size_t k = 0; k < each; ++k) {
+        const bool own = k < rule.stream_count;
+        const auto storage = own ? rule.streams[k].storage : mdbopt::Storage::kState;
+        const Dtype stored = mdbopt::stored_dtype(storage, dtype);
         host.push_back(numbers(random, stored, size, k == 1));
         there.emplace_back(location, host.back(), 0);
         there_at.push_back(there.back().data());
@@ -57,11 +60,11 @@ struct Both {
     }
     for (Bytes& bytes : host) here_at.push_back(bytes.data());
   }
-  std::vector<Job> jobs(const std::vector<void*>& at, double lr, bool each) const {
+  std::vector<Job> jobs(const std::vector<void*>& at, double lr, bool own_lr) const {
     std::vector<Job> made;
     for (std::size_t j = 0; j < kSizes.size(); ++j) {
-      made.push_back({at.data() + j * rule.stream_count, kSizes[j],
-                      each ? lr / static_cast<double>(j + 1) : lr});
+      made.push_back({at.data() + j * each, kSizes[j],
+                      own_lr ? lr / static_cast<double>(j + 1) : lr});
     }
     return made;
   }
@@ -75,10 +78,12 @@ struct Both {
 };
 
 void same_steps(std::size_t rule, Dtype dtype, const Location& location, double max_norm,
-                bool stochastic) {
-  const Both both(rule, dtype, location);
-  Updater on_cpu(options_of(rule, stochastic));
-  Updater on_device(options_of(rule, stochastic));
+                bool stochastic, const mdbopt::Finish& finish = {}) {
+  const Both both(rule, dtype, location, finish.averages());
+  Updater::Options options = options_of(rule, stochastic);
+  options.finish = finish;
+  Updater on_cpu(options);
+  Updater on_device(options);
   const std::string what = std::string(both.rule.name) + ' ' + info(dtype).name;
   for (int t = 1; t <= 3; ++t) {
     const double lr = 0.1 / t;
@@ -103,6 +108,25 @@ void every_update(const Location& location, bool brief) {
       same_steps(rule, dtype, location, 0.0, false);
       same_steps(rule, dtype, location, 1.0, false);
       if (is_half(dtype)) same_steps(rule, dtype, location, 0.5, true);
+    }
+  }
+}
+
+// Each thing that follows, and all of it.
+void every_update_is_finished(const Location& location, bool brief) {
+  mdbopt::Finish bounded, averaged, held, all;
+  bounded.max_update = all.max_update = 0.25;
+  bounded.l1 = all.l1 = 0.125;
+  averaged.average = all.average = 0.75;
+  held.cautious = all.cautious = true;
+  held.cautious_weight_decay = all.cautious_weight_decay = true;
+  for (std::size_t rule = 0; rule < mdbopt::rule_count(); ++rule) {
+    if (!mdbopt::rule_description(rule).update) continue;
+    for (const Dtype dtype : {Dtype::kFloat64, Dtype::kFloat32}) {
+      for (const mdbopt::Finish& finish : {all, bounded, averaged, held}) {
+        if (brief && (dtype == Dtype::kFloat64 || !finish.averages())) continue;
+        same_steps(rule, dtype, location, 1.0, false, finish);
+      }
     }
   }
 }
@@ -262,6 +286,7 @@ int main(int count, char**) {
   }
   const Location location{0, nullptr};
   every_update(location, brief);
+  every_update_is_finished(location, brief);
   states_in_formats(location);
   huge_gradients_are_clipped(location);
   a_norm_is_given_on_both_sides(location);

@@ -68,6 +68,8 @@ OPTIMIZERS = {
     "summed by array": (mdbopt.LAMB(lr=0.1), {"max_norm": 0.5}),
     "in 8 bits": (mdbopt.AdamW(lr=0.1, state_dtype="8bit"), {"max_norm": 0.5}),
     "summed by array, in bfloat16": (mdbopt.LAMB(lr=0.1, state_dtype="bfloat16"), {}),
+    "finished": (mdbopt.AdamW(lr=0.1, max_update=0.5, l1=0.3, average=0.9), {"max_norm": 0.5}),
+    "held back": (mdbopt.Signum(lr=0.1, cautious="mask", weight_decay=0.1), {"max_norm": 0.5}),
 }
 
 

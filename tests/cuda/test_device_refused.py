@@ -41,23 +41,6 @@ def test_states_in_a_format(library, options):
     refused(ValueError, text, lambda: optimizer.step(columns, g, state), columns, rows)
 
 
-@pytest.mark.parametrize(
-    "optimizer",
-    [
-        mdbopt.AdamW(1.0, max_update=1.0),
-        mdbopt.AdamW(1.0, l1=1.0),
-        mdbopt.AdamW(1.0, average=0.5),
-        mdbopt.Signum(1.0, cautious="mask"),
-    ],
-)
-def test_what_follows_a_step_is_for_the_cpu(library, optimizer):
-    x, g = library.array(np.full(4, 7.0)), library.array(np.ones(4))
-    state = optimizer.init(x)
-    text = f"{type(optimizer).__name__}: average, l1, max_update, cautious: expected none for"
-    refused(ValueError, text, lambda: optimizer.step(x, g, state), x)
-    assert state.t == 0
-
-
 def test_cpu_and_device_do_not_mix(library):
     x, near = np.full(4, 7.0), library.array(np.full(4, 7.0))
     refused(

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from reference_half import nearest
+from both_sides import Both, bits, drawn
 
 import mdbopt
-from mdbopt._arrays import is_device
 
-SHAPES = [(3, 500), (1,), (700,), (0,), (256,), (1024,), (5, 211)]
 FORMATS = {
     "8bit": {"state_dtype": "8bit"},
     "8bit to nearest": {"state_dtype": "8bit", "state_rounding": "nearest"},
@@ -29,46 +27,9 @@ OPTIMIZERS = {
 }
 
 
-def drawn(seed, shapes=SHAPES):
-    rng = np.random.default_rng(seed)
-    return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
-
-
-def bits(arrays, kind="bfloat16"):
-    return [nearest(a, kind) for a in arrays]
-
-
 def optimizer_of(name, **options):
     make, own = OPTIMIZERS[name]
     return make(0.01, seed=5, flush_subnormals=False, **own, **options)
-
-
-class Both:
-    """The same parameters and states on the CPU and on a device."""
-
-    def __init__(self, library, optimizer, params, dtype=None):
-        self.library, self.optimizer = library, optimizer
-        self.here, self.there = params, [library.array(p) for p in params]
-        self.state_here = optimizer.init(self.here, dtype=dtype)
-        self.state_there = optimizer.init(self.there, dtype=dtype)
-
-    def step(self, grads, **options):
-        there = [self.library.array(g) for g in grads]
-        here = self.optimizer.step(self.here, grads, self.state_here, **options)
-        return here, self.optimizer.step(self.there, there, self.state_there, **options)
-
-    def check(self):
-        for near, far in zip(self.there, self.here, strict=True):
-            assert np.array_equal(self.library.numpy(near), far)
-        for name, near in self.state_there._arrays.items():
-            for ours, theirs in zip(near, self.state_here._arrays[name], strict=True):
-                assert is_device(ours), name
-                # Of a library that has it, bfloat16 itself.
-                found = np.asarray(self.library.numpy(ours))
-                found = found.view(theirs.dtype) if found.dtype.name == "bfloat16" else found
-                assert np.array_equal(found, theirs), name
-        assert self.state_there.t == self.state_here.t
-        assert self.state_there._numbers() == self.state_here._numbers()
 
 
 @pytest.mark.parametrize("kind", FORMATS)

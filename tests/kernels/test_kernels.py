@@ -48,7 +48,7 @@ def scalars_of(rule):
 
 
 def step_size_of(rule):
-    return {"lr": 0.1} if rule.update else {}
+    return {"lr": 0.1} if rule.takes_lr else {}
 
 
 def run_python(code, **environment):
@@ -145,7 +145,7 @@ def test_names_and_docstrings(rule, kernel):
         assert f"{stream.name} : array of {dtype}" in lines
     for name, _ in (*rule.scalars, *rule.sums):
         assert any(line.startswith(f"{name} : float") for line in lines)
-    assert ("lr : float or array" in lines) == rule.update
+    assert ("lr : float or array" in lines) == rule.takes_lr
 
 
 def test_unknown_rule():
@@ -195,7 +195,7 @@ def test_a_scalar_without_a_default_must_come(rule, kernel, arrays):
 
 
 def test_unknown_scalar(rule, kernel, arrays):
-    unknown = "learning_rate" if rule.update else "lr"
+    unknown = "learning_rate" if rule.takes_lr else "lr"
     with pytest.raises(TypeError, match=f"^{rule.name}: unknown scalar '{unknown}'; expected \\w"):
         kernel(*arrays, **scalars_of(rule), **{unknown: 0.1})
     assert all(np.all(array == 2) for array in arrays)

@@ -81,7 +81,7 @@ def test_docstrings_say_what_each_argument_is(rule, documented):
         assert documented.get(f"{name} : float") or any(
             text for entry, text in documented.items() if entry.startswith(f"{name} : float")
         )
-    assert ("lr : float or array" in documented) == rule.update
+    assert ("lr : float or array" in documented) == rule.update == rule.takes_lr
 
 
 def test_no_word_of_a_set_is_left_to_guess(rule, documented):

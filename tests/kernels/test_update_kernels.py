@@ -173,7 +173,7 @@ def test_bit_patterns_need_a_dtype():
 
 
 # --- other rules ---------------------------------------------------------------------------------
-@pytest.mark.parametrize("rule", [r for r in RULES if not r.update], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", [r for r in RULES if not r.takes_lr], ids=lambda rule: rule.name)
 def test_other_rules_take_none_of_it(rule):
     kernel = getattr(kernels, rule.name)
     scalars = {name: 1.0 for name, default in rule.scalars if np.isnan(default)}

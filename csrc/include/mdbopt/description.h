@@ -71,8 +71,9 @@ struct Description {
   unsigned gather_reads;  // bit k: gather reads stream k
   bool gathers_lr;        // gather takes the step size of each element
   bool applies;
-  bool update;  // of parameters by their gradient: takes a step size, a copy, stochastic rounding
-  bool half;    // takes half-precision elements
+  bool update;    // of parameters by their gradient: takes a step size, a copy, stochastic rounding
+  bool takes_lr;  // a step size and a copy: an update, or what follows one
+  bool half;      // takes half-precision elements
   Scope scope;
 
   constexpr std::size_t sum_count() const { return gathered_count + solved_count + emitted_count; }

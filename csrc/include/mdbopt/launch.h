@@ -52,7 +52,7 @@ struct Variant {
   const double* scalars;
 };
 
-// What follows an update in its pass, chunk by chunk, on the CPU; csrc/rules/finish.h has the formulas.
+// What follows an update chunk by chunk; csrc/rules/finish.h has the formulas. On a device, of an Updater alone.
 struct Finish {
   double max_update = 0.0;  // over the step size; 0: no bound
   double l1 = 0.0;
@@ -63,6 +63,7 @@ struct Finish {
   bool cautious = false, cautious_weight_decay = false;
   bool bounds() const { return max_update > 0.0; }
   bool holds_back() const { return cautious || cautious_weight_decay; }
+  bool looks_back() const { return bounds() || holds_back(); }
   bool averages() const { return average >= 0.0; }
   bool any() const { return bounds() || l1 > 0.0 || averages() || holds_back(); }
 };

@@ -41,7 +41,7 @@ class Updater {
     std::uint64_t seed = 0;                 // of the random bits of execution.stochastic
     Execution execution;                    // its key is made anew at each step
     std::shared_ptr<Reducer> reducer = {};  // arrays are shards; null: they are whole
-    Finish finish = {};                     // what follows each step, on the CPU alone
+    Finish finish = {};                     // what follows each step
   };
   struct Number {
     const char* name;

@@ -45,7 +45,7 @@ def _lines(rule: Rule) -> Iterator[str]:
     for name, fallback in rule.scalars:
         yield f"{name} : float" + ("" if math.isnan(fallback) else f", default {fallback:g}")
         yield from _indented(_scalar(rule, name, words))
-    yield from (_UPDATE_FLAGS.splitlines() if rule.update else ())
+    yield from (_UPDATE_FLAGS.splitlines() if rule.takes_lr else ())
     yield from _FLAGS.splitlines()
     yield from ("", "Returns", "-------")
     for name, _ in rule.sums:

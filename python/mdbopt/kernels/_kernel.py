@@ -46,7 +46,7 @@ class Kernel:
     ) -> Any:
         """Run the rule; see its own docstring."""
         name = self.rule.name
-        options = self._update_options(scalars) if self.rule.update else self._dtype(scalars)
+        options = self._update_options(scalars) if self.rule.takes_lr else self._dtype(scalars)
         values = []
         for key, fallback in self._scalars.items():
             if key not in scalars and math.isnan(fallback):

@@ -70,8 +70,10 @@ class Rule:
         Bytes read and written per element, all walks together, by dtype; its keys are the dtypes
         that the rule takes.
     update : bool
-        Whether it is a first-order update of parameters by their gradient, which takes ``lr`` and
-        its other keywords; see `mdbopt.kernels`.
+        Whether it is a first-order update of parameters by their gradient.
+    takes_lr : bool
+        Whether it takes ``lr`` and the other keywords of updates, as each of them does; see
+        `mdbopt.kernels`.
     per_array : bool
         Whether sums are of each array, where an optimizer steps several.
     """
@@ -84,6 +86,7 @@ class Rule:
     walks: int
     bytes: dict[str, int] = field(hash=False)
     update: bool
+    takes_lr: bool
     per_array: bool
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -103,6 +106,7 @@ def all_rules() -> tuple[Rule, ...]:
             walks=rule["walks"],
             bytes=rule["bytes"],
             update=rule["update"],
+            takes_lr=rule["takes_lr"],
             per_array=rule["per_array"],
         )
         for rule in _core.rules()

@@ -69,8 +69,8 @@ Every optimizer takes
   is decoupled, as AdamW's decay is. `FTRL` has its own, in closed form;
 * ``average`` β in [0, 1), or None: the state keeps ``average`` ← β·average + (1 − β)·x, which
   begins as the parameters of `init`; `Optimizer.eval` puts it in their place and `Optimizer.train`
-  takes it back. These three follow a step in this order and in the same pass, on the CPU; not for
-  `OSGM` and the schedule-free;
+  takes it back. These three follow a step in this order and in the same pass; not for `OSGM` and
+  the schedule-free;
 * ``flush_subnormals``: numbers below the normal range (1.2e-38 in float32) count as 0. A moment
   whose gradient has become 0 shrinks until it stands still there, where arithmetic is 14 to 20
   times slower; what is lost is far below ``eps``. False keeps them, as NumPy would;

@@ -208,9 +208,9 @@ class NAdam(HeldBack):
     decoupled : bool, default False
         Weight decay is L2 unless it is True, as PyTorch's ``decoupled_weight_decay``.
     cautious : {"mask"}, optional
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     cautious_weight_decay : bool, default False
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     **common
         See `mdbopt.optimizers`.
 
@@ -332,9 +332,9 @@ class Adamax(HeldBack):
     decoupled : bool, default False
         Weight decay is L2, as in PyTorch, unless it is True.
     cautious : {"mask"}, optional
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     cautious_weight_decay : bool, default False
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     **common
         See `mdbopt.optimizers`.
 

@@ -32,9 +32,9 @@ class AdEMAMix(HeldBack):
     weight_decay : float, default 1e-2
         In units of 1/lr.
     cautious : {"mask"}, optional
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     cautious_weight_decay : bool, default False
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     **common
         See `mdbopt.optimizers`.
 

@@ -28,9 +28,9 @@ class LaProp(AdamAverages, HeldBack):
     decoupled : bool, default True
         Whether decay multiplies the parameters instead of being added to the gradient.
     cautious : {"mask"}, optional
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     cautious_weight_decay : bool, default False
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     **common
         See `mdbopt.optimizers`.
 
@@ -84,9 +84,9 @@ class ADOPT(HeldBack):
     eps : float, default 1e-6
         The least divisor, in units of the gradient.
     cautious : {"mask"}, optional
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     cautious_weight_decay : bool, default False
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     **common
         See `mdbopt.optimizers`.
 

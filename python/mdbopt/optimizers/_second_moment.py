@@ -30,9 +30,9 @@ class AdaBelief(AdamAverages, HeldBack):
     decoupled : bool, default True
         Whether decay multiplies the parameters instead of being added to the gradient.
     cautious : {"mask"}, optional
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     cautious_weight_decay : bool, default False
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     **common
         See `mdbopt.optimizers`.
 
@@ -98,9 +98,9 @@ class Yogi(AdamAverages, HeldBack):
     decoupled : bool, default True
         Whether decay multiplies the parameters instead of being added to the gradient.
     cautious : {"mask"}, optional
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     cautious_weight_decay : bool, default False
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     **common
         See `mdbopt.optimizers`.
 

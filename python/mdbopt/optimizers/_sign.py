@@ -82,9 +82,9 @@ class Signum(HeldBack):
     momentum : float in [0, 1), default 0.9
         Dimensionless.
     cautious : {"mask"}, optional
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     cautious_weight_decay : bool, default False
-        As for `Adam`, on the CPU.
+        As for `Adam`.
     **common
         See `mdbopt.optimizers`.
 

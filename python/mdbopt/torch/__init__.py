@@ -62,7 +62,7 @@ elsewhere. Every update takes
 * ``rounding``, ``seed``, ``flush_subnormals``, ``backend``, ``threads``: see `mdbopt.optimizers`;
 * ``state_dtype``, ``state_rounding``, ``master``: averages in 8 bits or bfloat16, and bfloat16
   parameters with all digits of float32; see `mdbopt.optimizers`;
-* ``max_update``, ``l1``, ``average``: what follows a step on the CPU, see `mdbopt.optimizers`.
+* ``max_update``, ``l1``, ``average``: what follows a step, see `mdbopt.optimizers`.
   ``optimizer.eval()`` puts the average in the place of the parameters, ``optimizer.train()`` takes
   it away; the first step begins it as the parameters;
 * ``reducer``: how steps meet those of other processes, where each tensor is a piece of a longer
