@@ -166,7 +166,7 @@ double Updater::step(std::span<const Group> groups, std::span<const Job> jobs, c
     if (device_optimizer_ == nullptr) {
       norm = step_on_cpu(groups, jobs, call);
     } else {
-      step_on_device(groups.front().dtype, jobs, call);
+      step_on_device(groups, jobs, call);
     }
   } catch (const std::exception& error) {
     fail(error.what(), call.max_norm > 0.0);
@@ -271,7 +271,12 @@ double Updater::step_on_cpu(std::span<const Group> groups, std::span<const Job> 
   return total;
 }
 
-void Updater::step_on_device(Dtype dtype, std::span<const Job> jobs, const Call& call) {
+// All jobs are of one group.
+void Updater::step_on_device(std::span<const Group> groups, std::span<const Job> jobs,
+                             const Call& call) {
+  const Dtype dtype = groups.front().dtype;
+  double scalars[kMaxScalars];
+  std::copy_n(variants_of(groups.first(1)).front().scalars, values_.size(), scalars);
   thread_local std::vector<DeviceStep::Carried> carried;
   carried.clear();
   for (const Number& number : numbers_) carried.push_back({number.scalar, number.sum});
@@ -279,7 +284,7 @@ void Updater::step_on_device(Dtype dtype, std::span<const Job> jobs, const Call&
   step.rule = options_.rule;
   step.dtype = dtype;
   step.jobs = jobs;
-  step.scalars = values_.data();
+  step.scalars = scalars;
   step.t_scalar = t_scalar_;
   step.grad_scale_scalar = grad_scale_scalar_;
   step.carried = carried;
@@ -297,14 +302,11 @@ void Updater::step_on_device(Dtype dtype, std::span<const Job> jobs, const Call&
                             [&](const Job& job) { return job.lr == step.lr.value; });
   Execution execution = options_.execution;
   execution.location = call.location;
-  thread_local std::vector<double> scalars;
   DeviceStep::Following following;
   if (options_.finish.any()) {
-    following = following_of(options_.finish, rule(), values_.data());
+    following = following_of(options_.finish, rule(), scalars);
     step.following = &following;
-    scalars = values_;
-    take_over(options_.finish, rule(), scalars.data());
-    step.scalars = scalars.data();
+    take_over(options_.finish, rule(), scalars);
   }
   device_optimizer_->step(step, execution);
   count_traffic(options_.rule, dtype, jobs, step.max_norm > 0.0, options_.finish.averages());

@@ -218,6 +218,22 @@ def test_rates_of_all_kinds(library):
         assert np.array_equal(library.numpy(params[0]), host[0])
 
 
+@pytest.mark.parametrize("options", [{}, {"max_update": 0.5}, {"decoupled": False}], ids=str)
+def test_decays_that_a_step_is_given(library, options):
+    optimizer = mdbopt.NAdam(0.1, weight_decay=0.25, **{"decoupled": True, **options})
+    params, host = [library.array(np.ones(3))], [np.ones(3)]
+    state, here = optimizer.init(params), optimizer.init(host)
+    for decay in (0.5, [0.75], None, 0.0):
+        optimizer.step(params, [library.array(np.ones(3))], state, weight_decay=decay)
+        optimizer.step(host, [np.ones(3)], here, weight_decay=decay)
+        assert np.array_equal(library.numpy(params[0]), host[0])
+    each = mdbopt.SGD(0.1, weight_decay=[0.5, 0.5])
+    params, host = [[make(np.ones(n)) for n in (3, 4)] for make in (library.array, np.array)]
+    each.step(params, [library.array(np.ones(n)) for n in (3, 4)], each.init(params))
+    each.step(host, [np.ones(n) for n in (3, 4)], each.init(host))
+    assert all(np.array_equal(library.numpy(a), b) for a, b in zip(params, host, strict=True))
+
+
 def test_a_device_scalar_skips(library):
     x, g, sgd = library.array(np.ones(3)), library.array(np.ones(3)), mdbopt.SGD(0.5)
     state = sgd.init(x)

@@ -122,7 +122,7 @@ class Updater {
   std::vector<double> each_numbers() const;
   void take_each(std::span<const double> all);
   double step_on_cpu(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
-  void step_on_device(Dtype dtype, std::span<const Job> jobs, const Call& call);
+  void step_on_device(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
   void move_to(const Location& location);
   void fetch();
   void send();
