@@ -14,7 +14,7 @@ struct OptimizerNumbers {
   std::uint64_t key;  // of the random bits of the current step
   double lr;
   double grad_scale;  // what gradients are multiplied by in the current step
-  Results results;  // of the last step: the sums that carry numbers are the next step's scalars
+  Results results;    // of the last step: the sums that carry numbers are the next step's scalars
   // The norm of the gradients, and once more with them scaled where squares left their range;
   // `again.refused` says that this was not needed.
   Results norm, again;

@@ -35,12 +35,7 @@ void queue_opening(void (*kernel)(Opening), const Opening& opening, const Locati
 
 Slabs::Slabs(std::span<const Job> jobs, const Description& rule, Dtype dtype, bool one_lr,
              const DeviceStep::Following* following, const void* coef)
-    : all_(jobs),
-      rule_(rule),
-      dtype_(dtype),
-      one_lr_(one_lr),
-      following_(following),
-      coef_(coef) {
+    : all_(jobs), rule_(rule), dtype_(dtype), one_lr_(one_lr), following_(following), coef_(coef) {
   for (const Job& job : jobs) {
     chunks_ += chunks_of(job.size);
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
@@ -83,9 +78,10 @@ void Slabs::lay_out(std::byte* scratch) {
 }
 
 void Slabs::add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, std::byte* scratch) {
-  std::vector<void*> streams, behind;
+  std::vector<void*> streams;
   streams.reserve(cuts.size() * rule_.stream_count);
-  behind.reserve(cuts.size() * kMaxStreams);
+  std::vector<Followed> followed;
+  followed.reserve(cuts.size());
   std::vector<Job> jobs, following;
   std::vector<StoredArray> stored;
   std::size_t chunk = 0, blocks = 0;
@@ -113,8 +109,9 @@ void Slabs::add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, std
       if ((opened_ >> k & 1U) != 0) opened += plane();
     }
     if (following_ != nullptr) {
-      behind.resize(behind.size() + kMaxStreams);
-      following.push_back(following_of(cut, stretch, opened, behind.data() + behind.size() - kMaxStreams));
+      followed.push_back(followed_by(cut, stretch, opened));
+      following.push_back(cut);
+      following.back().streams = followed.back().data();
       cut.copy = nullptr;  // is of x as it is in the end
     }
     jobs.push_back(cut);
@@ -132,26 +129,21 @@ void Slabs::add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, std
   if (slab.jobs.table_bytes() > 0) slab.jobs_at = add_rows(slab.jobs.all());
   slab.stored_at = add_rows(stored);
   if (following_ != nullptr) {
-    slab.following.emplace(following, description_of(following_->rule).stream_count, one_lr_);
+    slab.following.emplace(following, Followed{}.size(), one_lr_);
     if (slab.following->table_bytes() > 0) slab.following_at = add_rows(slab.following->all());
   }
   slabs_.push_back(std::move(slab));
 }
 
-// The job of what follows a cut one of the update, whose streams are pointed to: x, x before, the gradient and
-// the average. One that is not looked at is x again; spare memory is x before, or an average that is not kept.
-Job Slabs::following_of(const Job& cut, const Stretch& stretch, void* spare, void** streams) const {
+// One that is not looked at is x again; spare memory is x before, or an average that is not kept.
+Slabs::Followed Slabs::followed_by(const Job& cut, const Stretch& stretch, void* spare) const {
   void* x = cut.streams[0];
-  const std::size_t begin = stretch.begin * info(dtype_).bytes;
-  streams[0] = x;
-  streams[1] = following_->looks_back ? spare : x;
-  streams[2] = following_->holds_back ? cut.streams[1] : x;
-  streams[3] = following_->averages
-                   ? shifted(stretch.job->streams[rule_.stream_count], begin)
-                   : spare;
-  Job job = cut;
-  job.streams = streams;
-  return job;
+  void* average = spare;
+  if (following_->averages) {
+    average = shifted(stretch.job->streams[rule_.stream_count], stretch.begin * info(dtype_).bytes);
+  }
+  return {x, following_->looks_back ? spare : x, following_->holds_back ? cut.streams[1] : x,
+          average};
 }
 
 void Slabs::keep(const Slab& slab, const WalkArguments& whole, const Location& location) const {

@@ -9,6 +9,7 @@
 
 #include <mdbopt/tensor.h>
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -63,7 +64,9 @@ class Slabs {
   std::size_t planes() const;
   std::size_t plane() const;  // in bytes
   void add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, std::byte* scratch);
-  Job following_of(const Job& cut, const Stretch& stretch, void* spare, void** streams) const;
+  // What follows an update walks over x, x before, the gradient and the average.
+  using Followed = std::array<void*, 4>;
+  Followed followed_by(const Job& cut, const Stretch& stretch, void* spare) const;
   void keep(const Slab& slab, const WalkArguments& whole, const Location& location) const;
   void follow(const Slab& slab, const WalkArguments& whole, const Location& location) const;
   template <class Row>

@@ -59,7 +59,8 @@ py::dict describe(std::size_t index) {
   return py::dict("name"_a = rule.name, "summary"_a = rule.summary, "streams"_a = streams,
                   "scalars"_a = scalars, "sums"_a = sums,
                   "walks"_a = int{rule.gathered_count > 0} + int{rule.applies}, "bytes"_a = bytes,
-                  "update"_a = rule.update, "takes_lr"_a = rule.takes_lr, "per_array"_a = rule.scope == Scope::kArray,
+                  "update"_a = rule.update, "takes_lr"_a = rule.takes_lr,
+                  "per_array"_a = rule.scope == Scope::kArray,
                   "folds"_a = rule.gathered_count + rule.emitted_count > 0);
 }
 

@@ -26,10 +26,8 @@ struct Finish {
       "unless (x − before)before > 0 and cautious_weight_decay is not 0, x ← x within before ± "
       "lr·max_update when that is not 0, x ← sign(x)·max(|x| − lr·l1, 0) when l1 is not 0, "
       "average ← beta·average + (1 − beta)·x";
-  static constexpr Stream kStreams[] = {{"x", Role::kInOut},
-                                        {"before", Role::kIn},
-                                        {"g", Role::kIn},
-                                        {"average", Role::kInOut}};
+  static constexpr Stream kStreams[] = {
+      {"x", Role::kInOut}, {"before", Role::kIn}, {"g", Role::kIn}, {"average", Role::kInOut}};
   enum { kX, kBefore, kG, kAverage };
   struct Coef {
     double max_update, l1, beta, cautious, cautious_weight_decay, weight_decay, l2, grad_scale;

@@ -54,7 +54,7 @@ struct DeviceStep {
   DeviceNumber grad_scale;
   DeviceNumber lr;  // of all jobs where `one_lr`, else each has its own
   bool one_lr;
-  DeviceNumber found_inf;  // not 0: the step is skipped
+  DeviceNumber found_inf;      // not 0: the step is skipped
   const Following* following;  // null: nothing follows
 };
 

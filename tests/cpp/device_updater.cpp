@@ -63,8 +63,8 @@ struct Both {
   std::vector<Job> jobs(const std::vector<void*>& at, double lr, bool own_lr) const {
     std::vector<Job> made;
     for (std::size_t j = 0; j < kSizes.size(); ++j) {
-      made.push_back({at.data() + j * each, kSizes[j],
-                      own_lr ? lr / static_cast<double>(j + 1) : lr});
+      made.push_back(
+          {at.data() + j * each, kSizes[j], own_lr ? lr / static_cast<double>(j + 1) : lr});
     }
     return made;
   }

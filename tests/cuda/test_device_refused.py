@@ -280,7 +280,8 @@ def test_a_step_without_memory_changes_nothing(emulated, failing, after, options
         stepped = adam.step(params, grads, state, max_norm=1.0) is not False
     except MemoryError:
         stepped = False
-    # Memory for the norm, numbers, two tables and sums, each its own; for what follows, too, with a table.
+    # Memory for the norm, numbers, two tables and sums, each its own; scratch and a table for what
+    # follows.
     assert stepped == (after >= needed)
     failing.emulated_recover()
     assert state.t == int(stepped)
@@ -289,7 +290,9 @@ def test_a_step_without_memory_changes_nothing(emulated, failing, after, options
             assert np.array_equal(array.numpy(), values)
         adam.step(params, grads, state, max_norm=1.0)
     adam.step(host, [values.copy() for values in host], here, max_norm=1.0)
-    for near, far in zip([params, *state._arrays.values()], [host, *here._arrays.values()], strict=True):
+    for near, far in zip(
+        [params, *state._arrays.values()], [host, *here._arrays.values()], strict=True
+    ):
         for array, values in zip(near, far, strict=True):
             assert np.array_equal(array.numpy(), values)
 
