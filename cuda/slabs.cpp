@@ -135,19 +135,19 @@ void Slabs::add_slab(std::span<const Stretch> cuts, std::size_t first_chunk, std
   slabs_.push_back(std::move(slab));
 }
 
-// One that is not looked at is x again; spare memory is x before, or an average that is not kept.
+// One that is not looked at is x again. Spare memory has x as it was before, over which an average is written
+// that nobody keeps.
 Slabs::Followed Slabs::followed_by(const Job& cut, const Stretch& stretch, void* spare) const {
   void* x = cut.streams[0];
   void* average = spare;
   if (following_->averages) {
     average = shifted(stretch.job->streams[rule_.stream_count], stretch.begin * info(dtype_).bytes);
   }
-  return {x, following_->looks_back ? spare : x, following_->holds_back ? cut.streams[1] : x,
-          average};
+  return {x, keeps_x() ? spare : x, following_->holds_back ? cut.streams[1] : x, average};
 }
 
 void Slabs::keep(const Slab& slab, const WalkArguments& whole, const Location& location) const {
-  if (!following_->looks_back) return;
+  if (!keeps_x()) return;
   const CompiledRule& row = compiled_rule(following_->keep, dtype_);
   WalkArguments walk{};
   slab.following->describe(walk, there_ + slab.following_at);

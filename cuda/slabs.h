@@ -67,6 +67,7 @@ class Slabs {
   // What follows an update walks over x, x before, the gradient and the average.
   using Followed = std::array<void*, 4>;
   Followed followed_by(const Job& cut, const Stretch& stretch, void* spare) const;
+  bool keeps_x() const { return following_->looks_back || !following_->averages; }
   void keep(const Slab& slab, const WalkArguments& whole, const Location& location) const;
   void follow(const Slab& slab, const WalkArguments& whole, const Location& location) const;
   template <class Row>
