@@ -76,7 +76,7 @@ class Case:
             if math.isnan(fallback)
         }
         self._keywords |= SCALARS.get(rule.name, {})
-        if rule.update:
+        if rule.takes_lr:
             self._keywords["lr"] = UNGIVEN
         self._keywords |= {"backend": where.backend, "threads": where.threads}
 
