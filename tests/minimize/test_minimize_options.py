@@ -209,7 +209,7 @@ def test_an_unknown_argument_is_told_where_it_goes(name, said):
 
 
 def test_what_is_no_option_of_the_method_is_not_sent_there():
-    with pytest.raises(TypeError, match="unknown argument 'memory'$"):
+    with pytest.raises(TypeError, match=r"unknown argument 'memory'$"):
         minimize(unreachable, method="box", memory=3)
 
 

@@ -166,8 +166,8 @@ def minimize(
     ------
     TypeError, ValueError
         When an argument, or what the objective returned, is not as above, or there is no argument
-        of that name; the message names it. Exceptions of the objective and of the callback pass unchanged, but for a StopIteration of
-        the callback.
+        of that name; the message names it. Exceptions of the objective and of the callback pass
+        unchanged, but for a StopIteration of the callback.
     RuntimeError
         When x0 lives on a device that cannot be used.
 
