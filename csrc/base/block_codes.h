@@ -84,8 +84,9 @@ MDBOPT_INLINE std::uint8_t encode(Signed, float x, std::uint32_t unit, std::uint
   return static_cast<std::uint8_t>((distance(magnitude(x), unit, added) | sign) >> kShift);
 }
 MDBOPT_INLINE std::uint8_t encode(Unsigned, float x, std::uint32_t unit, std::uint32_t added) {
-  // Before the shift, as GCC would else narrow both numbers first and not find a vector's maximum.
-  const std::uint32_t least = (magnitude(x) < 1U ? magnitude(x) : 1U) << kShift;
+  // A 1 where the magnitude, of 31 bits, is not 0. The maximum is taken before the shift, as GCC would else
+  // narrow both numbers first and not find a vector's.
+  const std::uint32_t least = ((magnitude(x) + 0x7fffffffU) >> 31) << kShift;
   const std::uint32_t place = distance(magnitude(x), unit, added);
   return static_cast<std::uint8_t>((place > least ? place : least) >> kShift);
 }

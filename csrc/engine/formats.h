@@ -109,12 +109,18 @@ struct CodesFormat {
     auto* at = static_cast<std::uint8_t*>(stored);
     const std::size_t whole = blocks_of(count) * kBlock;
     for (std::size_t i = count; i < whole; ++i) block[i] = 0.0F;
+    // All units before the first code, as a processor has other blocks to work on while one's maximum is folded.
+    std::uint32_t units[kChunk / kBlock];
     bool finite = true;
-    for (std::size_t begin = 0; begin < whole; begin += kBlock, at += kBlockBytes) {
+    for (std::size_t begin = 0; begin < whole; begin += kBlock) {
       const std::uint32_t unit = codes::unit_of<Kind>(largest(block + begin));
+      units[begin / kBlock] = unit;
+      finite = finite && unit != codes::kNan;
+    }
+    for (std::size_t begin = 0; begin < whole; begin += kBlock, at += kBlockBytes) {
+      const std::uint32_t unit = units[begin / kBlock];
       std::memcpy(at, &unit, sizeof unit);
       encode(block + begin, unit, added + begin, at + sizeof unit);
-      finite = finite && unit != codes::kNan;
     }
     return finite;
   }

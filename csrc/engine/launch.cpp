@@ -68,6 +68,55 @@ bool any_stochastic(const Description& rule, const Layout* layouts) {
 
 constexpr Layout kNoLayouts[kMaxStreams + 3] = {};
 
+// Asks for what a walk reads of the next chunk where it lies, a share each time. To open and close codes takes the
+// processor so long that memory rests meanwhile, and a walk that follows would wait for it.
+class Ahead {
+ public:
+  Ahead(const Description& rule, const Layout* layouts, Dtype dtype) {
+    for (std::size_t k = 0; k < rule.stream_count; ++k) {
+      const Stream& stream = rule.streams[k];
+      if (is_codes(layouts[k].format)) {
+        times_ += 2;
+      } else if (layouts[k].data == nullptr && stream.role != Role::kOut) {
+        read_[count_++] = {k, width_of(stream, dtype)};
+      }
+    }
+    if (times_ == kBesides) count_ = 0;
+  }
+  // The chunk that is next.
+  void turn_to(const Job& job, std::size_t begin) {
+    job_ = &job;
+    size_ = begin < job.size ? std::min(kChunk, job.size - begin) : 0;
+    begin_ = begin;
+    done_ = 0;
+  }
+  void ask() {
+    for (std::size_t i = 0; i < count_; ++i) {
+      const auto& [k, bytes] = read_[i];
+      const char* at = static_cast<const char*>(job_->streams[k]) + begin_ * bytes;
+      const std::size_t lines = size_ * bytes / kLine;
+      const std::size_t end = (done_ + 1) * lines / times_;
+      for (std::size_t line = done_ * lines / times_; line < end; ++line) {
+        __builtin_prefetch(at + line * kLine, 0, 2);
+      }
+    }
+    if (++done_ == times_) size_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t kLine = 64;
+  static constexpr std::size_t kBesides = 2;  // before the walk and before random bits are drawn
+
+  struct Read {
+    std::size_t stream, bytes;
+  };
+  Read read_[kMaxStreams];
+  std::size_t count_ = 0;
+  const Job* job_ = nullptr;
+  std::size_t begin_ = 0, size_ = 0;
+  std::size_t times_ = kBesides, done_ = 0;
+};
+
 // A job's chunks [first, last), each through blocks of what does not lie as the sweep takes it.
 void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size_t last,
                   std::size_t before) {
@@ -83,17 +132,23 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
   const bool draws = !gathers && any_stochastic(rule, layouts);
   alignas(64) std::uint16_t random[2 * kChunk];
   Finisher finisher(gathers ? nullptr : pass.finishing, dtype);
+  Ahead ahead(rule, layouts, dtype);
   for (std::size_t chunk = first; chunk < last; ++chunk) {
     const std::size_t begin = chunk * kChunk;
+    ahead.turn_to(job, chunk + 1 < last ? begin + kChunk : job.size);
     const std::size_t count = std::min(kChunk, job.size - begin);
     const auto block_of = [&](std::size_t k, void* dense, Dtype stored, bool reads) -> void* {
       if (dense == nullptr) return nullptr;
       const Layout& layout = layouts[k];
       if (layout.data == nullptr) return static_cast<char*>(dense) + begin * info(stored).bytes;
-      if (reads) open_chunk(layout, *pass.formats, begin, count, stored, blocks[k]);
+      if (reads) {
+        ahead.ask();
+        open_chunk(layout, *pass.formats, begin, count, stored, blocks[k]);
+      }
       return blocks[k];
     };
     const auto put_back = [&](std::size_t k) {
+      ahead.ask();
       close_chunk(layouts[k], *pass.formats, begin, count, random + k * kApart, blocks[k]);
     };
     void* streams[kMaxStreams];
@@ -114,6 +169,7 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
       finisher.keep(part);
       stepped.copy = nullptr;  // is of x as it is in the end
     }
+    ahead.ask();
     stage.sweep(dtype)(stepped, 0, 1, before + chunk, pass.arguments(stage, job),
                        stage.partials + (before + chunk) * stage.sum_count);
     if (gathers) continue;
@@ -124,6 +180,7 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
       finisher.finish(part, kept);
       if (kept == blocks[average]) put_back(average);
     }
+    ahead.ask();
     if (draws) pass.formats->draw(mix64(pass.key + before + chunk), random);
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
       const bool writes = rule.streams[k].role != Role::kIn && layouts[k].data != nullptr;

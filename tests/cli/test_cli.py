@@ -130,6 +130,22 @@ def test_interrupt(capsys, monkeypatch, tables):
     assert not (tables / "model.npz").exists()
 
 
+def test_interrupt_while_the_commands_are_loaded():
+    program = """
+import builtins, sys
+from mdbopt.cli import main
+whole = builtins.__import__
+def interrupted(name, *rest):
+    if name.startswith("scipy"):
+        raise KeyboardInterrupt
+    return whole(name, *rest)
+builtins.__import__ = interrupted
+sys.exit(main(["fit"]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nmdbopt: interrupted\n")
+
+
 def test_unexpected_errors_are_named(capsys, monkeypatch, tables):
     def broken(*_args, **_options):
         raise ZeroDivisionError

@@ -192,6 +192,27 @@ def test_an_unknown_option_that_has_another_name_here_is_told_it():
     assert minimize(options={"memory": 20, "maxfun": 9}).nfev == 9
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("maxiter", "; pass it as options={'maxiter': …}"),
+     ("memory", "; pass it as options={'memory': …}"),
+     ("finite_diff_rel_step", "; pass it as options={'finite_diff_rel_step': …}"),
+     ("maxcor", "; the pairs kept are the option memory="),
+     ("maxfev", "; evaluations are limited by the option maxfun="),
+     ("hess", "; curvature is learnt from gradients"),
+     ("constraints", "; there are bounds= only"), ("frobnicate", "")],
+)  # fmt: skip
+def test_an_unknown_argument_is_told_where_it_goes(name, said):
+    with pytest.raises(TypeError) as caught:
+        minimize(unreachable, **{name: 3})
+    assert str(caught.value) == f"minimize: unknown argument {name!r}{said}"
+
+
+def test_what_is_no_option_of_the_method_is_not_sent_there():
+    with pytest.raises(TypeError, match=r"unknown argument 'memory'$"):
+        minimize(unreachable, method="box", memory=3)
+
+
 @pytest.mark.parametrize("method", mdbopt.methods())
 def test_capital_letters_of_a_method_make_no_difference(method, tmp_path):
     expected = minimize(method=method, options={"maxiter": 5}, checkpoint=tmp_path / "run.npz")

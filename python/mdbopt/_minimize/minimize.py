@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from mdbopt._minimize.objective import Objective, Start, start_point, start_with
 from mdbopt._minimize.progress import Progress
 from mdbopt._minimize.result import MinimizeResult
 from mdbopt._minimize.run import Run
-from mdbopt._minimize.settings import Settings, read_options
+from mdbopt._minimize.settings import Settings, read_options, unknown_argument
 from mdbopt._noise import ESTIMATE
 from mdbopt._shards import Meeting
 from mdbopt.searches import _warm_start
@@ -48,6 +48,7 @@ def minimize(
     resume: str | os.PathLike[str] | None = None,
     reducer: Callable[..., Any] | None = None,
     warm_start: Any = None,
+    **unknown: NoReturn,
 ) -> MinimizeResult:
     """Minimise a smooth function of many variables, or one and an l1 penalty, from its gradients.
 
@@ -164,9 +165,9 @@ def minimize(
     Raises
     ------
     TypeError, ValueError
-        When an argument, or what the objective returned, is not as above; the message names it.
-        Exceptions of the objective and of the callback pass unchanged, but for a StopIteration of
-        the callback.
+        When an argument, or what the objective returned, is not as above, or there is no argument
+        of that name; the message names it. Exceptions of the objective and of the callback pass
+        unchanged, but for a StopIteration of the callback.
     RuntimeError
         When x0 lives on a device that cannot be used.
 
@@ -201,6 +202,8 @@ def minimize(
     >>> res.success, bool(abs(res.x).max() < 1e-4)
     (True, True)
     """
+    if unknown:
+        raise TypeError(unknown_argument(next(iter(unknown)), method))
     if reducer is not None:
         options = {**(options or {}), "reducer": _checks.function("reducer", reducer)}
     if warm_start is not None:

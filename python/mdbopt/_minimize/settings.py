@@ -36,9 +36,16 @@ DIFFERENCES_FTOL = {np.dtype(np.float64): 2.0**-52, np.dtype(np.float32): 2.0**-
 DEFAULT_LIMIT = 20_000
 # What SciPy's methods call these options.
 _HINTS = {
-    "maxcor": "the pairs kept are memory=",
-    "maxfev": "evaluations are limited by maxfun=",
+    "maxcor": "the pairs kept are the option memory=",
+    "maxfev": "evaluations are limited by the option maxfun=",
     **dict.fromkeys(DIFFERENCE_OPTIONS, "used without a gradient only"),
+}
+# Options of every run.
+_OF_RUNS = ("gtol", "ftol", "maxiter", "maxfun", "disp", "return_all")
+# What SciPy's `minimize` takes, and this one does not.
+_NOT_TAKEN = {
+    **dict.fromkeys(("hess", "hessp"), "curvature is learnt from gradients"),
+    "constraints": "there are bounds= only",
 }
 
 
@@ -130,6 +137,16 @@ def read_options(
         bounds=rows,
         differences={key: given[key] for key in given if key in of_differences},
     )
+
+
+def unknown_argument(name: str, method: Any) -> str:
+    """Word the error for an argument that `minimize` does not have."""
+    options = (*_OF_RUNS, *DIFFERENCE_OPTIONS, *find_method(method).options())
+    if name in options:
+        said = f"pass it as options={{{name!r}: …}}"
+    else:
+        said = _NOT_TAKEN.get(name) or _HINTS.get(name, "")
+    return f"minimize: unknown argument {name!r}" + (f"; {said}" if said else "")
 
 
 def _bounds_of(

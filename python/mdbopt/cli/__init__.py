@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from mdbopt import __version__
-from mdbopt.cli import diagnose, fit, info, predict, study
 
 __all__ = ["main"]
 
@@ -97,6 +96,9 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
+    # They bring in SciPy, which takes long enough to be interrupted: `main` says so then.
+    from mdbopt.cli import diagnose, fit, info, predict, study
+
     options: dict[str, Any] = {"allow_abbrev": False}
     parser = _Parser(
         prog="mdbopt",
