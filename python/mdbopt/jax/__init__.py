@@ -48,6 +48,7 @@ from mdbopt.jax._updates import (
     FACTORIES,
     UpdateState,
     UpdateTransformation,
+    average_eval_params,
     schedule_free_eval_params,
 )
 
@@ -55,6 +56,7 @@ __all__ = [
     "SearchState",
     "UpdateState",
     "UpdateTransformation",
+    "average_eval_params",
     "backtracking",
     "box",
     "ellipsoid",

@@ -119,15 +119,17 @@ class Optimizer:
         if self.average is not None:
             self._check_fraction("average")
         if self._NOT_FINISHED:
-            self._refuse_finish(self._NOT_FINISHED)
+            self._refuse_finish()
 
-    def _refuse_finish(self, why: str) -> None:
+    def _refuse_finish(self) -> None:
         """Raise for anything that is to follow a step."""
         for name, value in self._finish().items():
             if value != _NOTHING[name]:
                 absent = type(self).__dataclass_fields__[name].default
                 given = getattr(self, name)
-                raise ValueError(f"{self._where(name)}: expected {absent} {why}, got {given!r}")
+                raise ValueError(
+                    f"{self._where(name)}: expected {absent} {self._NOT_FINISHED}, got {given!r}"
+                )
 
     def _set(self, name: str, value: Any) -> None:
         """Keep a hyperparameter as a plain number, whatever kind of number came."""
