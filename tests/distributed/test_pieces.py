@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_shards import START, objective, together
+from test_shards import START, objective, together, unless_raised
 
 import mdbopt
 from mdbopt.distributed import Reducer, merge, piece, split
@@ -81,11 +81,7 @@ def run(search, shards, steps, saved=None):
             here.judge(state, f, g[own])
         return dict(state)
 
-    states = together(shards, body)
-    for state in states:
-        if isinstance(state, Exception):
-            raise state
-    return merge(states)
+    return merge(unless_raised(together(shards, body)))
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=str)

@@ -56,6 +56,8 @@ class Optimizer:
     _DECAYS: ClassVar[tuple[str, ...]] = ("adamw", "adamc", "independent")
     # Whether decoupled decay is a factor of x that rows may have missed.
     _MAKES_UP: ClassVar[bool] = True
+    # Why some rows may not be stepped alone, though no sum is in the way; empty where they may.
+    _NOT_BY_ROWS: ClassVar[str] = ""
     # Why nothing may follow a step; empty where it may.
     _NOT_FINISHED: ClassVar[str] = ""
     # Whether `l1` shrinks parameters behind a step; else the rule knows it.
@@ -567,7 +569,7 @@ class Optimizer:
     def _touched(self, params: Any, grads: Any, state: OptimizerState, rows: Any) -> Touched:
         """Check the rows of a step."""
         if rows is not None:
-            why_not = why_not_by_rows(self._rule(), self._formats())
+            why_not = why_not_by_rows(self)
             if why_not is not None:
                 raise ValueError(f"{self._where('rows')}: expected None {why_not}")
         makes_up = self.decoupled and self._MAKES_UP
