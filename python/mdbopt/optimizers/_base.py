@@ -541,10 +541,9 @@ class Optimizer:
                 weight_decay = self._decay_of_step(weight_decay, lr, there or {})
             if norm is not None:
                 norm = self._norm_given(norm, max_norm)
-            touched = None
             if rows is not None or state._row_t:
                 params, grads, rows = map(_foreign.plain, (params, grads, rows))
-                touched = self._touched(params, grads, state, rows)
+            touched = self._touched(params, grads, state, rows)
             taken = state._core.step(
                 params,
                 grads,
@@ -563,11 +562,21 @@ class Optimizer:
                 touched.count(state._shapes)
             return taken
         except Exception as error:
-            state._core.fail(words_of(error), max_norm is not None)
+            state._core.fail(words_of(error), max_norm is not None and norm is None)
             raise
 
-    def _touched(self, params: Any, grads: Any, state: OptimizerState, rows: Any) -> Touched:
-        """Check the rows of a step."""
+    def _meet(
+        self, params: Any, grads: Any, state: OptimizerState, max_norm: float | None, rows: Any
+    ) -> None:
+        """Exchange with other shards what has to be alike, before optimizers step in turn."""
+        touched = self._touched(params, grads, state, rows)
+        bound = 0.0 if max_norm is None else self._bound(max_norm)
+        state._core.meet(params, grads, bound, None if touched is None else touched.runs)
+
+    def _touched(self, params: Any, grads: Any, state: OptimizerState, rows: Any) -> Touched | None:
+        """Check the rows of a step; None where whole arrays are stepped."""
+        if rows is None and not state._row_t:
+            return None
         if rows is not None:
             why_not = why_not_by_rows(self)
             if why_not is not None:
