@@ -45,9 +45,8 @@ void Reduction::agree(std::span<const std::size_t> sizes, std::span<const Fact> 
         messages_->check_same(facts[k].name, theirs[k + 1], other[k + 1], shard);
         continue;
       }
-      messages_->disagree(std::string(facts[k].name) +
-                          ": expected the same on every shard, got '" + facts[k].word +
-                          "' here, and not the same on shard 0 and on shard " +
+      messages_->disagree(std::string(facts[k].name) + ": expected the same on every shard, got '" +
+                          facts[k].word + "' here, and not the same on shard 0 and on shard " +
                           std::to_string(shard));
     }
     messages_->check_same("reducer: the number of arrays", theirs[0], other[0], shard);
@@ -62,9 +61,8 @@ void Reduction::agree(std::span<const std::size_t> sizes, std::span<const Fact> 
 }
 
 bool Reduction::agreed(std::span<const Job> jobs) const {
-  return met_ &&
-         std::equal(jobs.begin(), jobs.end(), sizes_.begin(), sizes_.end(),
-                    [](const Job& job, std::size_t size) { return job.size == size; });
+  return met_ && std::equal(jobs.begin(), jobs.end(), sizes_.begin(), sizes_.end(),
+                            [](const Job& job, std::size_t size) { return job.size == size; });
 }
 
 // Where arrays are not cut at chunks, each shard is one node, and they fold in their order.

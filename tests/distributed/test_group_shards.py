@@ -315,7 +315,7 @@ def test_a_step_that_meets_no_shard_fails_alone(grouped, options):
         calls.clear()
         if shard == 1:
             for wrong in ({**grads, "wte": np.ones(3)}, {"wte": grads["wte"]}):
-                with pytest.raises(ValueError, match="(Groups|AdamW): grads"):
+                with pytest.raises(ValueError, match=r"(Groups|AdamW): grads"):
                     optimizer.step(params, wrong, state, **options)
             with pytest.raises(ValueError, match="grad_scale: expected a finite number > 0"):
                 optimizer.step(params, grads, state, grad_scale=0.0, **options)

@@ -283,9 +283,7 @@ class Groups:
             )
         ]
 
-    def _meet(
-        self, params: Any, grads: Any, state: GroupsState, max_norm: Any, rows: Any
-    ) -> None:
+    def _meet(self, params: Any, grads: Any, state: GroupsState, max_norm: Any, rows: Any) -> None:
         """Exchange with other shards what has to be alike in all groups, before one is written."""
         for (optimizer, _), own, mask in zip(self.members, state.states, state._masks, strict=True):
             part = selected(mask, params), selected(mask, grads)

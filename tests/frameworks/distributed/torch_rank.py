@@ -471,13 +471,9 @@ def main():
     place = lambda whole: cut(whole, mesh, [Shard(0)])  # noqa: E731
     told["low bits"], told["reloaded"] = with_low_bits(place), reloaded(place)
     told["finished"] = updates(ALIGNED, mesh, [[Shard(0)]] * 2, FINISHED)
-    told["finished, replicated"] = updates(
-        ALIGNED, square, [[Replicate(), Shard(0)]] * 2, FINISHED
-    )
+    told["finished, replicated"] = updates(ALIGNED, square, [[Replicate(), Shard(0)]] * 2, FINISHED)
     told["finished, uneven"] = updates(UNEVEN, mesh, [[Shard(0)]] * 3, FINISHED)
-    told["finished, some whole"] = updates(
-        ALIGNED, mesh, [[Shard(0)], [Replicate()]], FINISHED[:3]
-    )
+    told["finished, some whole"] = updates(ALIGNED, mesh, [[Shard(0)], [Replicate()]], FINISHED[:3])
     told["averaged"] = averaged(place)
     told["cut apart"] = updates(ALIGNED, square, placed, UPDATES[:5])
     torch.save(told, folder / f"told-{dist.get_rank()}.pt")

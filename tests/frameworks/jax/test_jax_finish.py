@@ -262,11 +262,11 @@ def test_what_depends_on_parameters_is_told_them(option):
 def test_a_state_without_an_average_has_none():
     plain, averaging, x = mdbopt.jax.adam(0.1), mdbopt.jax.adam(0.1, average=0.9), jnp.ones(3)
     for transformation, other in ((plain, averaging), (averaging, plain)):
-        with pytest.raises(TypeError, match="^Adam: state: expected the state that init makes"):
+        with pytest.raises(TypeError, match=r"^Adam: state: expected the state that init makes"):
             transformation.step(x, x, other.init(x))
     with pytest.raises(KeyError, match="average"):
         mdbopt.jax.average_eval_params(x, plain.init(x))
-    with pytest.raises(ValueError, match="structure|expected"):
+    with pytest.raises(ValueError, match="pytree structure error"):
         mdbopt.jax.average_eval_params({"w": x}, averaging.init(x))
     wide = averaging.init(x)
     wide.arrays["average"] = x.astype(jnp.bfloat16)
