@@ -26,6 +26,7 @@ MEMBERS = {
         (mdbopt.NormalizedGD(0.1, momentum=0.5), ["wte", "bias"]),
         (mdbopt.LAMB(0.1), None),
     ],
+    "with numbers of each array": [(mdbopt.NovoGrad(0.1), "wte"), (mdbopt.NovoGrad(0.1), None)],
     "of all kinds": [
         (mdbopt.AdamW(0.1, **FINISH), "wte"),
         (mdbopt.HypergradientAdam(0.1), "head"),
@@ -146,8 +147,9 @@ def test_a_skipped_step_takes_no_message():
 
 
 # --- states --------------------------------------------------------------------------------------
-def test_a_saved_state_goes_on_at_another_number_of_shards():
-    members = MEMBERS["with sums"]
+@pytest.mark.parametrize("name", ["with sums", "with numbers of each array"])
+def test_a_saved_state_goes_on_at_another_number_of_shards(name):
+    members = MEMBERS[name]
 
     def go_on(shards, steps, saved, params):
         cuts = {

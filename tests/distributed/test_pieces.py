@@ -118,3 +118,15 @@ def test_a_saved_optimizer_goes_on_at_another_number_of_shards():
         optimizer.step(here, here.copy(), restored)
     merged = merge(parts)
     assert all(np.array_equal(merged[name], value) for name, value in state.items())
+
+
+def test_numbers_of_each_array_are_no_pieces():
+    optimizer = mdbopt.NovoGrad(lr=0.1)
+    params = [START.copy(), START[:3000].copy()]
+    state = optimizer.init(params)
+    optimizer.step(params, [x.copy() for x in params], state)
+    parts = split(dict(state), 2)
+    assert all(np.array_equal(part["v"], state.v) for part in parts)
+    merged = merge(parts)
+    assert merged.keys() == state.keys()
+    assert all(np.array_equal(merged[name], value) for name, value in state.items())
