@@ -255,7 +255,7 @@ class Groups:
                 taken = call(**shared, found_inf=found_inf)
             return taken
         except Exception as error:
-            state.fail(words_of(error), max_norm is not None and norm is None)
+            state._fail(words_of(error), max_norm is not None and norm is None)
             raise
 
     def _calls(

@@ -82,7 +82,7 @@ class GroupsState(Mapping[str, Any]):
         if other_shards:
             self._join()
 
-    def fail(self, words: str, bounds: bool) -> None:
+    def _fail(self, words: str, bounds: bool) -> None:
         """Tell the other shards, where a step would meet them, that it ends here."""
         for state in self.states:
             state._core.fail(words, bounds)

@@ -54,6 +54,7 @@ def test_every_optimizer_is_here():
     assert {kind.__name__ for kind, _ in _FACTORIES.values()} == set(mdbopt.optimizers.__all__)
     assert set(FACTORIES) <= set(mdbopt.jax.__all__)
     assert set(mdbopt.jax.__all__) == set(dir(mdbopt.jax))
+    assert all(f"`{name}`" in mdbopt.jax.__doc__ for name in FACTORIES)
     with pytest.raises(AttributeError, match="no attribute 'shampoo'"):
         mdbopt.jax.shampoo  # noqa: B018
 
