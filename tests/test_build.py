@@ -63,7 +63,8 @@ ARROWS = {
     "launch": HOST
     | {"<execution>", "half", "pool", "finisher", "flush", "device", "opening"}
     | {"reduction"},
-    "reduction": {"<error>", "<launch>", "<reducer>", "fold"},
+    "messages": {"<error>", "<reducer>"},
+    "reduction": {"<error>", "<launch>", "<reducer>", "fold", "messages"},
     "partition": {"<execution>", "group_sum", "device", "launch", "pool", "reduction"},
     "runner": {"<execution>", "program", "launch", "partition"},
     # Its decisions give walks their numbers by the rules' own prepare.

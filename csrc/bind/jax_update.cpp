@@ -2,8 +2,8 @@
 //
 // Operands: numbers of this step by the names in `told` (float32 or float64), the count of steps (int32), the
 // optimizer's own numbers (the bits of a double as two uint32, each), then parameters, gradients and each
-// of the rule's arrays, one after the other, for all leaves; then, where parameters have low bits, those. Results:
-// the same without the numbers of this step and the gradients.
+// of the rule's arrays, one after the other, for all leaves; then an average where one is kept and low bits where
+// parameters have them. Results: the same without the numbers of this step and the gradients.
 #include <mdbopt/error.h>
 #include <mdbopt/updater.h>
 
@@ -31,6 +31,11 @@ Updater::Options update_options(const XlaOptions& given) {
   options.execution.threads = static_cast<std::size_t>(given.get<std::int64_t>("threads"));
   if (given.has("backend"))
     options.execution.backend = &find_backend(given.text("backend").c_str());
+  options.finish.max_update = given.get<double>("max_update", 0.0);
+  options.finish.l1 = given.get<double>("l1");
+  if (given.has("average")) options.finish.average = given.get<double>("average");
+  options.finish.cautious = given.get<bool>("cautious");
+  options.finish.cautious_weight_decay = given.get<bool>("cautious_weight_decay");
   return options;
 }
 
@@ -120,7 +125,8 @@ class XlaStep {
 
   void list_jobs(double lr) {
     const auto leaves = static_cast<std::size_t>(given_.get<std::int64_t>("leaves"));
-    const std::size_t width = updater_.rule().stream_count;
+    const std::size_t width = formats_.size();
+    const bool finished = updater_.options().finish.any();
     const auto decays =
         given_.get<ffi::Span<const double>>("decays", ffi::Span<const double>(nullptr, 0));
     const bool master = formats_[0] == Format::kRemainder;
@@ -140,7 +146,7 @@ class XlaStep {
       if (x.element_count() == 0) continue;
       const Dtype dtype = dtype_of(x);
       const Dtype gradient = dtype_of(arrays_.operand(operand_ + leaves + k));
-      const bool opened = formatted_ || gradient != dtype;
+      const bool opened = formatted_ || gradient != dtype || (finished && is_half(dtype));
       Updater::Group group{opened ? arithmetic_dtype(dtype) : dtype};
       if (decays.size() > 0) group.decay = decays.begin()[k];
       const auto found = std::find(groups_.begin(), groups_.end(), group);
@@ -175,7 +181,7 @@ class XlaStep {
   const XlaOptions& given_;
   Updater updater_;
   std::size_t operand_ = 0, result_ = 0;
-  std::vector<Format> formats_;  // by stream
+  std::vector<Format> formats_;  // by stream, that of an average behind the rule's
   bool formatted_ = false;
   std::vector<void*> streams_;
   std::vector<std::vector<Layout>> layouts_;  // by job that has any

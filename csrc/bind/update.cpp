@@ -142,22 +142,43 @@ py::object Update::step(const py::object& params, const py::object& grads, const
     return stepped(params, grads, lr, grad_scale, skip, max_norm, copy, scalars, there,
                    weight_decay, norm);
   } catch (const std::exception& error) {
-    updater_.fail(error.what(), max_norm > 0.0);
+    updater_.fail(error.what(), max_norm > 0.0 && !norm);
     throw;
   }
 }
 
-double Update::norm(const py::object& params, const py::object& grads, double grad_scale,
-                    const py::object& rows) {
-  const Alone alone(worker_, refuse_worker());
-  const Borrow borrowed{*this};
+void Update::read_gradients(const py::object& params, const py::object& grads,
+                            const py::object& rows) {
   trees_.roots[0] = params;
   trees_.roots[1] = grads;
   trees_.lr = py::float_(0.0);
   trees_.copy = trees_.decay = py::none();
   trees_.rows = rows;
   read();
+}
+
+void Update::check(const py::object& params, const py::object& grads, const py::object& rows) {
+  const Alone alone(worker_, refuse_worker());
+  const Borrow borrowed{*this};
+  read_gradients(params, grads, rows);
+}
+
+void Update::meet(const py::object& params, const py::object& grads, double max_norm,
+                  const py::object& rows) {
+  const Alone alone(worker_, refuse_worker());
+  const Borrow borrowed{*this};
+  read_gradients(params, grads, rows);
   const py::gil_scoped_release release;
+  updater_.meet(leaves_.groups, leaves_.jobs, {1.0, max_norm, leaves_.location()});
+}
+
+double Update::norm(const py::object& params, const py::object& grads, double grad_scale,
+                    const py::object& rows) {
+  const Alone alone(worker_, refuse_worker());
+  const Borrow borrowed{*this};
+  read_gradients(params, grads, rows);
+  const py::gil_scoped_release release;
+  updater_.meet(leaves_.groups, leaves_.jobs, {1.0, 0.0, leaves_.location()});
   return updater_.norm(leaves_.groups, leaves_.jobs, grad_scale, leaves_.location());
 }
 
@@ -318,6 +339,9 @@ void bind_update(py::module_& module) {
       .def("step", &Update::step, "params"_a, "grads"_a, "lr"_a, "grad_scale"_a, "skip"_a,
            "max_norm"_a, "copy"_a, "scalars"_a = py::none(), "there"_a = py::none(),
            "weight_decay"_a = py::none(), "norm"_a = py::none(), "rows"_a = py::none())
+      .def("check", &Update::check, "params"_a, "grads"_a, "rows"_a = py::none())
+      .def("share", &Update::share, "other"_a)
+      .def("meet", &Update::meet, "params"_a, "grads"_a, "max_norm"_a, "rows"_a = py::none())
       .def("norm", &Update::norm, "params"_a, "grads"_a, "grad_scale"_a = 1.0,
            "rows"_a = py::none())
       .def_property("t", &Update::t, &Update::set_t)

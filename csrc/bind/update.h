@@ -30,6 +30,15 @@ class Update {
                         const pybind11::object& there, const pybind11::object& weight_decay,
                         const std::optional<double>& norm, const pybind11::object& rows);
 
+  // Throws for arrays that no step takes.
+  void check(const pybind11::object& params, const pybind11::object& grads,
+             const pybind11::object& rows);
+
+  // Of shards: meets the others by the messages of another update, and before a step; see Updater.
+  void share(const Update& other) { updater_.share(other.updater_); }
+  void meet(const pybind11::object& params, const pybind11::object& grads, double max_norm,
+            const pybind11::object& rows);
+
   // The norm of the gradients, divided by their scale; nothing is written.
   double norm(const pybind11::object& params, const pybind11::object& grads, double grad_scale,
               const pybind11::object& rows);
@@ -60,6 +69,8 @@ class Update {
                            const pybind11::object& weight_decay, const std::optional<double>& norm);
   void read_as(const pybind11::dict& options);
   void read();
+  void read_gradients(const pybind11::object& params, const pybind11::object& grads,
+                      const pybind11::object& rows);
   bool list_trees();
   void read_there(const pybind11::dict& there, Updater::Call& call,
                   std::vector<Borrowed>& numbers) const;

@@ -6,9 +6,6 @@
 // A shard's chunks are a run of the whole's, or one for each array of a list. A run is made of a few
 // nodes of the whole's tree, at most two for each of its levels; a message has the sums of these. Where a
 // shard does not begin at a chunk, each shard is one node, and the nodes fold in the order of the shards.
-//
-// All messages of a reduction have one length, so that a shard which fails can take its turn whatever the
-// others wait for.
 #pragma once
 
 #include <mdbopt/launch.h>
@@ -20,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "messages.h"
+
 namespace mdbopt {
 
 // Partial sums of a shard's chunks, one every `stride`, and where the sum of the whole goes.
@@ -29,13 +28,6 @@ struct ChunkSums {
   std::size_t stride;
   double* result;
 };
-
-// The messages and bytes that this thread has given to other shards, for tests of what is promised.
-struct Exchanged {
-  std::size_t messages;
-  std::size_t bytes;
-};
-Exchanged& exchanged();
 
 // A node of the tree: the chunks [first, first + count) of a shard, 2^height of the whole.
 struct Node {
@@ -57,15 +49,18 @@ class Reduction {
     Fact(const char* of, const char* text) : Fact(of, std::string(text)) {}
   };
 
-  explicit Reduction(std::shared_ptr<Reducer> reducer) : reducer_(std::move(reducer)) {}
+  explicit Reduction(std::shared_ptr<Reducer> reducer)
+      : Reduction(std::make_shared<Messages>(std::move(reducer))) {}
+  explicit Reduction(std::shared_ptr<Messages> messages) : messages_(std::move(messages)) {}
 
-  const std::shared_ptr<Reducer>& reducer() const { return reducer_; }
+  const std::shared_ptr<Reducer>& reducer() const { return messages_->reducer(); }
+  const std::shared_ptr<Messages>& messages() const { return messages_; }
 
   // Before the first sum over arrays of these sizes: all shards exchange them.
   void agree(std::span<const std::size_t> sizes, std::span<const Fact> facts);
   bool agreed(std::span<const Job> jobs) const;
-  bool met() const { return shards_ > 0; }
-  bool failed() const { return failed_; }
+  bool met() const { return met_; }
+  bool failed() const { return messages_->failed(); }
   // Of the whole, after that.
   double elements() const { return elements_; }
   double elements(std::size_t array) const { return each_elements_[array]; }
@@ -73,8 +68,7 @@ class Reduction {
   // The most sums of any pass, of these two kinds, and numbers of groups, so that they take one message.
   void reserve(std::size_t sums, std::size_t groups = 0, std::size_t each = 0);
 
-  // A number that all messages from now on carry, and that must be the same on all shards.
-  void tell(const char* name, double value);
+  void tell(const char* name, double value) { messages_->tell(name, value); }
   // The sums of the whole, from the partial sums of this shard's chunks.
   void fold(std::span<const ChunkSums> sums) { fold(all_arrays_, sums, 0); }
   // One sum of each array of the whole, the results `apart`; partial sums are of all arrays' chunks.
@@ -86,8 +80,7 @@ class Reduction {
   // What every shard has, one after the other.
   std::vector<double> collect(std::span<const double> mine);
 
-  // Ends the other shards with these words, if they wait or will wait for this one.
-  void fail(const char* words) noexcept;
+  void fail(const char* words) noexcept { messages_->fail(words); }
 
  private:
   // What a node of some shard is to the whole's tree.
@@ -102,27 +95,16 @@ class Reduction {
     std::size_t most_nodes = 0;     // of any shard
   };
 
-  std::span<double> message(double kind);
-  void exchange();
-  void greet();
-  std::span<const double> from(std::size_t shard) const;
-  void compare(const std::string& name, std::size_t position);
-  void check_same(const std::string& name, double first, double other, std::size_t shard);
+  std::size_t shards() const { return messages_->shards(); }
+  std::size_t here() const { return messages_->shard(); }
   void lay_out(const std::vector<std::vector<std::size_t>>& sizes);
   Trees trees_of(const std::vector<std::vector<std::size_t>>& sizes, bool each) const;
   void fold(const Trees& trees, std::span<const ChunkSums> sums, std::size_t apart);
   double fold_branches(Fold fold, std::span<const Branch> branches, std::size_t sum,
                        std::size_t sums);
 
-  std::shared_ptr<Reducer> reducer_;
-  std::size_t shard_ = 0, shards_ = 0;
-  std::vector<double> mine_, all_;
-  std::size_t length_ = kGreeting;  // of a message
-  double messages_ = 0.0;
-  std::string told_name_ = "f";
-  double told_ = 0.0;
-  bool failed_ = false;
-
+  std::shared_ptr<Messages> messages_;
+  bool met_ = false;
   std::vector<std::size_t> sizes_;  // of this shard's arrays
   double elements_ = 0.0;
   std::vector<double> each_elements_;
@@ -130,8 +112,6 @@ class Reduction {
   Trees all_arrays_, each_array_;
   std::vector<double> stack_;
   std::vector<std::size_t> heights_;
-
-  static constexpr std::size_t kGreeting = 64;
 };
 
 }  // namespace mdbopt

@@ -84,8 +84,19 @@ void Updater::configure(Options options) {
   options_.execution.reduction = reduction_.get();
 }
 
-// The shards exchange what has to fit, when there is something new.
+void Updater::share(const Updater& other) {
+  if (other.reduction_ == nullptr) {
+    throw Error(options_.name + ": expected to share the messages of an updater with a reducer, " +
+                other.options_.name + " has none");
+  }
+  auto shared = std::make_unique<Reduction>(other.reduction_->messages());
+  options_.reducer = other.options_.reducer;
+  reduction_ = std::move(shared);
+  options_.execution.reduction = reduction_.get();
+}
+
 void Updater::meet(std::span<const Group> groups, std::span<const Job> jobs, const Call& call) {
+  if (reduction_ == nullptr) return;
   if (!call.location.on_cpu()) {
     throw Error(options_.name + ": reducer: expected None for parameters on " +
                 memory_name(call.location.device) + ", as shards meet on the CPU alone");
@@ -160,7 +171,7 @@ double Updater::step(std::span<const Group> groups, std::span<const Job> jobs, c
   }
   double norm = 0.0;
   try {
-    if (reduction_ != nullptr) meet(groups, jobs, call);
+    meet(groups, jobs, call);
     meet_arrays(jobs);
     move_to(call.location);
     if (device_optimizer_ == nullptr) {
@@ -169,7 +180,7 @@ double Updater::step(std::span<const Group> groups, std::span<const Job> jobs, c
       step_on_device(groups, jobs, call);
     }
   } catch (const std::exception& error) {
-    fail(error.what(), call.max_norm > 0.0);
+    fail(error.what(), call.max_norm > 0.0 && !call.norm);
     throw;
   }
   ++t_;

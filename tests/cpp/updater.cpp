@@ -9,8 +9,11 @@
 #include <cstdlib>
 #include <limits>
 #include <map>
+#include <memory>
 #include <new>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "check.h"
 
@@ -357,6 +360,52 @@ void what_follows_a_step() {
   CHECK_EQUAL(m, -45.0);
 }
 
+// One shard, which remembers how long its messages were.
+struct Echo final : mdbopt::Reducer {
+  void gather(std::span<const double> mine, std::vector<double>& all) override {
+    lengths.push_back(mine.size());
+    all.assign(mine.begin(), mine.end());
+  }
+  std::vector<std::size_t> lengths;
+};
+
+void updaters_share_their_messages() {
+  const auto echo = std::make_shared<Echo>();
+  Updater::Options narrow = options_of("normalized_gd"), wide = options_of("lamb");
+  Updater alone(narrow), second(wide);
+  narrow.reducer = echo;
+  Updater first(narrow);
+  CHECK_THROWS(mdbopt::Error,
+               "Own: expected to share the messages of an updater with a reducer, Own has none",
+               second.share(alone));
+  second.share(first);
+
+  Arrays own(narrow.rule, {3000}), other(wide.rule, {7, 1, 2000, 1, 1, 1, 1});
+  const mdbopt::Updater::Group group{Dtype::kFloat64};
+  const std::vector<Job> jobs = own.jobs(0.1), others = other.jobs(0.1);
+  first.meet({&group, 1}, jobs, {});
+  second.meet({&group, 1}, others, {});
+  const std::size_t greeted = echo->lengths.size();
+  CHECK(greeted > 0);
+  first.meet({&group, 1}, jobs, {});  // nothing is new
+  CHECK_EQUAL(echo->lengths.size(), greeted);
+  for (int k = 0; k < 2; ++k) {
+    first.step(Dtype::kFloat64, jobs, {});
+    second.step(Dtype::kFloat64, others, {});
+  }
+  CHECK_EQUAL(echo->lengths.size(), greeted + 4);
+  CHECK(echo->lengths.front() < echo->lengths.back());
+  for (std::size_t k = greeted; k < echo->lengths.size(); ++k)
+    CHECK_EQUAL(echo->lengths[k], echo->lengths.back());
+
+  second.fail("no more", false);
+  CHECK_EQUAL(echo->lengths.size(), greeted + 5);
+  first.fail("said before", true);
+  CHECK_EQUAL(echo->lengths.size(), greeted + 5);
+  CHECK_THROWS(mdbopt::ShardError, "reducer: a shard has failed before, expected no further call",
+               first.step(Dtype::kFloat64, jobs, {}));
+}
+
 void a_step_allocates_nothing() {
   for (std::size_t rule : updates()) {
     Updater::Options options = options_of(mdbopt::rule_description(rule).name);
@@ -395,6 +444,7 @@ int main() {
   what_is_refused();
   scalars_that_are_set_stay();
   what_follows_a_step();
+  updaters_share_their_messages();
   a_step_allocates_nothing();
   return check::result();
 }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_shards import START, objective, together
+from test_shards import START, objective, together, unless_raised
 
 import mdbopt
 from mdbopt.distributed import Reducer, merge, piece, split
@@ -81,11 +81,7 @@ def run(search, shards, steps, saved=None):
             here.judge(state, f, g[own])
         return dict(state)
 
-    states = together(shards, body)
-    for state in states:
-        if isinstance(state, Exception):
-            raise state
-    return merge(states)
+    return merge(unless_raised(together(shards, body)))
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=str)
@@ -121,4 +117,16 @@ def test_a_saved_optimizer_goes_on_at_another_number_of_shards():
         restored = optimizer.restore(here, part)
         optimizer.step(here, here.copy(), restored)
     merged = merge(parts)
+    assert all(np.array_equal(merged[name], value) for name, value in state.items())
+
+
+def test_numbers_of_each_array_are_no_pieces():
+    optimizer = mdbopt.NovoGrad(lr=0.1)
+    params = [START.copy(), START[:3000].copy()]
+    state = optimizer.init(params)
+    optimizer.step(params, [x.copy() for x in params], state)
+    parts = split(dict(state), 2)
+    assert all(np.array_equal(part["v"], state.v) for part in parts)
+    merged = merge(parts)
+    assert merged.keys() == state.keys()
     assert all(np.array_equal(merged[name], value) for name, value in state.items())

@@ -1,14 +1,17 @@
 """Arrays cut over threads that meet by a reducer: the path of the whole, and how they end."""
 
+import dataclasses
 import itertools
 import re
 import threading
 
 import numpy as np
 import pytest
+from reference_half import nearest
 
 import mdbopt
 from mdbopt import _core
+from mdbopt.distributed import merge
 
 CHUNK = 1024
 CURVATURES = np.exp(2.0 * np.random.default_rng(0).normal(size=5000))
@@ -59,6 +62,14 @@ def together(shards, body):
     return ends
 
 
+def unless_raised(ends):
+    """Give what shards ended with; raise what one of them raised."""
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
+    return ends
+
+
 def pieces(cuts):
     return list(itertools.pairwise([0, *cuts, START.size]))
 
@@ -86,11 +97,7 @@ def sharded(cuts, dtype=np.float64, groups=None, l1=None, bounds=None, *, method
             reducer=meeting.reducer(shard),
         )
 
-    results = together(len(ends), body)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
-    return results
+    return unless_raised(together(len(ends), body))
 
 
 def whole(dtype=np.float64, l1=None, bounds=None, *, method, **options):
@@ -257,9 +264,20 @@ def test_without_a_reducer_nothing_is_given():
 
 
 # --- updates -------------------------------------------------------------------------------------
+FINISH = {"max_update": 0.5, "l1": 0.3, "average": 0.9}
+HELD_BACK = {
+    "cautious": "mask",
+    "cautious_weight_decay": True,
+    "decoupled": True,
+    "weight_decay": 0.4,
+}
 OPTIMIZERS = {
     "AdamW, bounded": (mdbopt.AdamW(lr=0.1), {"max_norm": 1.0}),
-    "AdamW, finished": (mdbopt.AdamW(lr=0.1, max_update=0.5, l1=0.3, average=0.9), {}),
+    "AdamW, finished": (mdbopt.AdamW(lr=0.1, **FINISH), {}),
+    "NAdam, held back": (mdbopt.NAdam(lr=0.1, **HELD_BACK, **FINISH), {"max_norm": 1.0}),
+    "Signum, held back": (mdbopt.Signum(lr=0.1, **HELD_BACK), {}),
+    "NormalizedGD, finished": (mdbopt.NormalizedGD(lr=0.1, momentum=0.5, **FINISH), {}),
+    "NovoGrad, finished": (mdbopt.NovoGrad(lr=0.1, **FINISH), {}),
     "Lion": (mdbopt.Lion(lr=0.1), {}),
     "NormalizedGD": (mdbopt.NormalizedGD(lr=0.1, momentum=0.5), {}),
     "AdaGradNorm": (mdbopt.AdaGradNorm(lr=0.1), {}),
@@ -273,9 +291,22 @@ OPTIMIZERS = {
 
 
 def steps(optimizer, params, gradients, **options):
+    """Take steps; give the parameters and arrays by name, and all that shards have in common."""
     state = optimizer.init(params)
     returned = [optimizer.step(params, grads, state, **options) for grads in gradients]
-    return params, returned, {k: v for k, v in state.items() if np.ndim(v) == 0}
+    arrays = {f"params[{k}]": x for k, x in enumerate(params)}
+    arrays.update((name, value) for name, value in state.items() if name.endswith("]"))
+    common = {name: np.asarray(state[name]).tolist() for name in state if name not in arrays}
+    return arrays, {**common, "returned": returned}
+
+
+def pieces_of(arrays, cuts, shard):
+    return [x[cut[shard] : cut[shard + 1]].copy() for x, cut in zip(arrays, cuts, strict=True)]
+
+
+def same_on(optimizer, meeting, shard):
+    """Make the same optimizer on a shard."""
+    return dataclasses.replace(optimizer, reducer=meeting.reducer(shard))
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -285,27 +316,52 @@ def test_an_update_of_shards_is_that_of_the_whole(name):
     shapes = [5000, 700, 3 * CHUNK]
     start = [rng.normal(size=n) for n in shapes]
     gradients = [[rng.normal(size=n) for n in shapes] for _ in range(5)]
-    alone, returned, numbers = steps(optimizer, [x.copy() for x in start], gradients, **options)
+    alone, common = steps(optimizer, [x.copy() for x in start], gradients, **options)
     cuts = [[0, 2 * CHUNK, 5000], [0, 700, 700], [0, CHUNK, 3 * CHUNK]]
 
     def body(shard, meeting):
-        def own(arrays):
-            return [
-                x[cut[shard] : cut[shard + 1]].copy() for x, cut in zip(arrays, cuts, strict=True)
-            ]
+        own = [pieces_of(grads, cuts, shard) for grads in gradients]
+        here = same_on(optimizer, meeting, shard)
+        return steps(here, pieces_of(start, cuts, shard), own, **options)
 
-        here = mdbopt.optimizers.__dict__[type(optimizer).__name__](
-            **{**optimizer.__dict__, "reducer": meeting.reducer(shard)}
-        )
-        return steps(here, own(start), [own(grads) for grads in gradients], **options)
+    ends = unless_raised(together(2, body))
+    assert all(end[1] == common and end[0].keys() == alone.keys() for end in ends)
+    for each, whole in alone.items():
+        assert np.array_equal(np.concatenate([end[0][each] for end in ends]), whole)
 
-    ends = together(2, body)
-    for end in ends:
-        if isinstance(end, Exception):
-            raise end
-        assert end[1:] == (returned, numbers)
-    for k, x in enumerate(alone):
-        assert np.array_equal(np.concatenate([end[0][k] for end in ends]), x)
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+def test_an_average_of_shards_is_shown_and_saved_as_that_of_the_whole(dtype):
+    """And halves are rounded at random as in one process."""
+    half = dtype if dtype in ("bfloat16", "float16") else None
+    optimizer = mdbopt.LaProp(lr=0.1, rounding="stochastic", seed=3, **HELD_BACK, **FINISH)
+    rng = np.random.default_rng(4)
+
+    def drawn():
+        x = rng.normal(size=5000)
+        return nearest(x.astype(np.float32), half) if half else x.astype(dtype)
+
+    start, gradients = drawn(), [drawn() for _ in range(4)]
+
+    def run(here, own):
+        x = start[own].copy()
+        state = here.init(x, dtype=half)
+        for g in gradients:
+            here.step(x, g[own], state)
+        stepped = x.copy()
+        here.eval(x, state)
+        shown, saved = x.copy(), dict(state)
+        here.train(x, state)
+        assert np.array_equal(x, stepped)
+        return {**saved, "stepped": stepped, "shown": shown}
+
+    alone = run(optimizer, slice(None))
+    assert not np.array_equal(alone["stepped"], alone["shown"])
+    cuts = [slice(0, 2 * CHUNK), slice(2 * CHUNK, None)]
+    ends = together(2, lambda k, meeting: run(same_on(optimizer, meeting, k), cuts[k]))
+    merged = merge(unless_raised(ends))
+    assert merged.keys() == alone.keys()
+    assert all(np.array_equal(merged[name], value) for name, value in alone.items())
 
 
 @pytest.mark.parametrize("shards", [2, 3])
@@ -316,20 +372,16 @@ def test_arrays_cut_anywhere_have_their_own_sums(shards):
     start = [rng.normal(size=n) for n in shapes]
     gradients = [[rng.normal(size=n) for n in shapes] for _ in range(5)]
     cuts = [[n * k // shards for k in range(shards + 1)] for n in shapes]
-    alone, *_ = steps(mdbopt.LAMB(lr=0.1), [x.copy() for x in start], gradients)
+    alone, _ = steps(mdbopt.LAMB(lr=0.1), [x.copy() for x in start], gradients)
 
     def body(shard, meeting):
-        def own(arrays):
-            return [
-                x[cut[shard] : cut[shard + 1]].copy() for x, cut in zip(arrays, cuts, strict=True)
-            ]
-
+        own = [pieces_of(grads, cuts, shard) for grads in gradients]
         optimizer = mdbopt.LAMB(lr=0.1, reducer=meeting.reducer(shard))
-        return steps(optimizer, own(start), [own(grads) for grads in gradients])
+        return steps(optimizer, pieces_of(start, cuts, shard), own)
 
-    ends = together(shards, body)
-    for k, x in enumerate(alone):
-        whole = np.concatenate([end[0][k] for end in ends])
+    ends = unless_raised(together(shards, body))
+    for name, x in alone.items():
+        whole = np.concatenate([end[0][name] for end in ends])
         np.testing.assert_allclose(whole, x, rtol=1e-13, atol=1e-15)
 
 
@@ -418,9 +470,24 @@ def test_methods_dtypes_and_values_that_differ_are_refused_on_every_shard():
             assert text.startswith(f"{name}: expected the same on every shard, got "), text
 
 
-def test_hyperparameters_that_differ_are_refused_before_anything_is_written():
+# What two shards have, and how they are told of it.
+UNLIKE = {
+    "beta1": ((0.5, 0.625), ("0.5", "0.625")),
+    "max_update": ((2.0, 1.0), ("2", "1")),
+    "l1": ((0.0, 0.25), ("0", "0.25")),
+    "average": ((0.5, 0.75), ("0.5", "0.75")),
+    "cautious": ((None, "mask"), ("0", "1")),
+    "cautious_weight_decay": ((True, False), ("1", "0")),
+}
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_hyperparameters_that_differ_are_refused_before_anything_is_written(name):
+    values, (first, second) = UNLIKE[name]
+
     def body(shard, meeting):
-        optimizer = mdbopt.AdamW(beta1=0.5 + shard / 8, reducer=meeting.reducer(shard))
+        options = {name: values[shard], "decoupled": True}
+        optimizer = mdbopt.NAdam(reducer=meeting.reducer(shard), **options)
         x = np.ones(5)
         try:
             optimizer.step(x, np.ones(5), optimizer.init(x))
@@ -429,7 +496,10 @@ def test_hyperparameters_that_differ_are_refused_before_anything_is_written():
 
     for kind, text in errors(2, body):
         assert kind is RuntimeError
-        assert text.startswith("beta1: expected the same on every shard, got 0.5 on shard 0")
+        assert text == (
+            f"{name}: expected the same on every shard, got {first} on shard 0 and {second} on "
+            "shard 1"
+        )
 
 
 def test_no_element_at_all_is_refused_on_every_shard():

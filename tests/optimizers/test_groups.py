@@ -304,7 +304,11 @@ def test_arrays_of_two_groups_must_not_overlap():
         (TypeError, [(mdbopt.SGD(), 3)], r"members\[0\]: expected names, predicates .*, got int"),
         (ValueError, [(mdbopt.SGD(), [])], r"members\[0\]: .* got an empty list"),
         (ValueError, [(mdbopt.SGD(), None)] * 2, r"members\[1\]: claims the rest, as members\[0\]"),
-        (ValueError, [(mdbopt.SGD(reducer=lambda m: m), None)], r"reducer: expected None"),
+        (
+            ValueError,
+            [(mdbopt.SGD(), "a"), (mdbopt.SGD(reducer=lambda m: m), None)],
+            r"members\[1\]: reducer: expected that of members\[0\]",
+        ),
     ],
 )
 def test_refused_members(kind, members, words):

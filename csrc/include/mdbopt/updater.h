@@ -6,7 +6,8 @@
 // norms), one for all arrays or, in a rule of Scope::kArray, one for each, and t, the steps taken.
 //
 // Where arrays are shards (reducer.h), a step meets the other shards if its rule or a bound of the norm
-// takes sums; the first step, and one whose arrays have other sizes, in any case.
+// takes sums; the first step, and one whose arrays have other sizes, in any case. Updaters that step in turn, each
+// arrays of its own, share their messages: then a failure of one ends all of them, on all shards.
 //
 // Contract. The arrays are the caller's: a job's streams are x, the gradient and the rule's state, dense, in
 // the order of its description, with state zeroed before the first step; behind them the average of a finish
@@ -85,6 +86,11 @@ class Updater {
   double norm(std::span<const Group> groups, std::span<const Job> jobs, double grad_scale,
               const Location& location) const;
 
+  // Meets the other shards by the messages of an updater that has a reducer, this one's as well from now on.
+  void share(const Updater& other);
+  // Exchanges what has to be alike on all shards, unless that was done for arrays of these sizes. A step does so by
+  // itself; before the steps of several updaters it keeps the first from writing what the next would refuse.
+  void meet(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
   // Tells the other shards, where this step would meet them, that it ends here with these words;
   // `bounds` a norm.
   void fail(const char* words, bool bounds) noexcept;
@@ -112,7 +118,6 @@ class Updater {
   static constexpr std::uint64_t kMostSteps = std::uint64_t{1} << 53;
 
  private:
-  void meet(std::span<const Group> groups, std::span<const Job> jobs, const Call& call);
   std::span<const Variant> variants_of(std::span<const Group> groups) const;
   std::span<const Variant> variants_of(std::span<const Group> groups, std::span<const Job> jobs,
                                        std::vector<Job>& apart) const;

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from mdbopt import _core, optimizers
 from mdbopt.distributed._reducer import piece
 
 # Tables of a search that every shard holds whole.
-_WHOLE = ("pairs_", "lbfgs_")
+_TABLES = ("pairs_", "lbfgs_")
 
 
 def merge(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -47,7 +48,9 @@ def merge(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if not states:
         raise ValueError("states: expected those of at least one shard, got none")
     plain = [{name: state[name] for name in state} for state in states]
-    return {name: _merged(name, [state.get(name) for state in plain]) for name in _names(plain)}
+    names = _names(plain)
+    whole = _whole(plain[0])
+    return {name: _merged(name, [state[name] for state in plain], name in whole) for name in names}
 
 
 def split(state: Mapping[str, Any], shards: int) -> list[dict[str, Any]]:
@@ -72,8 +75,10 @@ def split(state: Mapping[str, Any], shards: int) -> list[dict[str, Any]]:
     >>> [part["x"].size for part in split({"x": np.zeros(3000), "f": 1.0}, 2)]
     [1024, 1976]
     """
+    whole = _whole(state)
     return [
-        {name: _cut(name, state[name], shard, shards) for name in state} for shard in range(shards)
+        {name: state[name] if name in whole else _cut(state[name], shard, shards) for name in state}
+        for shard in range(shards)
     ]
 
 
@@ -87,13 +92,29 @@ def _names(states: list[dict[str, Any]]) -> list[str]:
     return list(states[0])
 
 
-def _whole(name: str, value: Any) -> bool:
-    return np.ndim(value) == 0 or name.startswith(_WHOLE)
+def _whole(state: Mapping[str, Any]) -> set[str]:
+    """Name what every shard holds whole: numbers, tables, and numbers of each array."""
+    whole = {name for name in state if name.startswith(_TABLES) or np.ndim(state[name]) == 0}
+    for name in tuple(whole):
+        group, dot, own = name.rpartition(".")  # of several optimizers
+        if own == "optimizer":
+            whole.update(f"{group}{dot}{each}" for each in _numbers_of_arrays(str(state[name])))
+    return whole
 
 
-def _merged(name: str, parts: list[Any]) -> Any:
+def _numbers_of_arrays(label: str) -> set[str]:
+    """Name the numbers that an optimizer keeps of each array: sums that a step takes back."""
+    if label not in optimizers.__all__:
+        return set()
+    name = getattr(optimizers, label)()._rule()
+    rule = next(each for each in _core.rules() if each["name"] == name)
+    returned, taken = ({each for each, _ in rule[part]} for part in ("sums", "scalars"))
+    return returned & taken if rule["per_array"] else set()
+
+
+def _merged(name: str, parts: list[Any], whole: bool) -> Any:
     first = parts[0]
-    if not _whole(name, first):
+    if not whole:
         return np.concatenate([np.asarray(part) for part in parts])
     wanted = np.asarray(first)
     for shard, part in enumerate(parts):
@@ -105,5 +126,5 @@ def _merged(name: str, parts: list[Any]) -> Any:
     return first
 
 
-def _cut(name: str, value: Any, shard: int, shards: int) -> Any:
-    return value if _whole(name, value) else value[piece(len(value), shard, shards)]
+def _cut(value: Any, shard: int, shards: int) -> Any:
+    return value[piece(len(value), shard, shards)]

@@ -12,12 +12,14 @@ JAX's arrays, and every call is a function of its operands alone.
 
 ==========================  ======================================================================
 updates                     `sgd`, `normalized_gd`, `sign_sgd`, `signum`, `lion`, `adam`, `adamw`,
-                            `amsgrad`, `nadam`, `nadamw`, `radam`, `adamax`, `adabelief`, `yogi`,
-                            `adan`, `ademamix`, `laprop`, `adopt`, `schedule_free_sgd`,
-                            `schedule_free_adamw`, `stable_adamw`, `lamb`, `lars`, `mars_adamw`,
-                            `mars_lion`, `agc`, `adagrad`, `adagrad_norm`, `adadelta`, `rmsprop`,
-                            `rprop`, `hypergradient_sgd`, `hypergradient_adam`,
-                            `diagonal_hypergradient`, `osgm`
+                            `amsgrad`, `nadam`, `nadamw`, `radam`, `madam`, `adamax`, `adabelief`,
+                            `yogi`, `adan`, `ademamix`, `laprop`, `adopt`, `schedule_free_sgd`,
+                            `schedule_free_adamw`, `stable_adamw`, `lamb`, `lars`, `novograd`,
+                            `mars_adamw`, `mars_lion`, `agc`, `adagrad`, `adagrad_norm`, `adadelta`,
+                            `rmsprop`, `rprop`, `ftrl`, `dog`, `dowg`, `prodigy`,
+                            `hypergradient_sgd`, `hypergradient_adam`, `diagonal_hypergradient`,
+                            `osgm`
+averages                    `average_eval_params`, `schedule_free_eval_params`
 searches                    `guarded`, `box`, `ellipsoid`, `simplex`, `backtracking`
 ==========================  ======================================================================
 
@@ -48,6 +50,7 @@ from mdbopt.jax._updates import (
     FACTORIES,
     UpdateState,
     UpdateTransformation,
+    average_eval_params,
     schedule_free_eval_params,
 )
 
@@ -55,6 +58,7 @@ __all__ = [
     "SearchState",
     "UpdateState",
     "UpdateTransformation",
+    "average_eval_params",
     "backtracking",
     "box",
     "ellipsoid",

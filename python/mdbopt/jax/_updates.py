@@ -209,7 +209,6 @@ class _Update:
                 f"{self._name}: decay: expected 'adamw' in mdbopt.jax, whose schedules have no "
                 f"highest lr, got {self._optimizer.decay!r}"
             )
-        self._optimizer._refuse_finish("in mdbopt.jax, as optax.chain appends transformations")
         self._decay = decay if _is_tree(decay) else None
         if self._decay is not None:
             for leaf in jax.tree.leaves(self._decay):
@@ -250,6 +249,8 @@ class _Update:
         options = self._optimizer._options()
         rule = next(r for r in _core.rules() if r["name"] == options["rule"])
         scalars = [options["scalars"].get(name, usual) for name, usual in rule["scalars"]]
+        # An average is no stream of the rule.
+        streams = [*(name for name, *_ in rule["streams"][:2]), *self._optimizer._arrays()]
         attributes = {
             "name": self._name,
             "rule": options["rule"],
@@ -259,19 +260,24 @@ class _Update:
             "maximize": np.bool_(options["maximize"]),
             "seed": np.uint64(options["seed"]).view(np.int64),  # JAX refuses the larger half
             "stochastic": np.bool_(options["stochastic"]),
-            "formats": ",".join(
-                options["formats"].get(name, "plain") for name, *_ in rule["streams"]
-            ),
+            "formats": ",".join(options["formats"].get(name, "plain") for name in streams),
             "stochastic_state": np.bool_(options["stochastic_state"]),
             "flush_subnormals": np.bool_(options["flush_subnormals"]),
             "threads": np.int64(options["threads"]),
             "lr": np.float64(self._optimizer.lr),
+            "l1": np.float64(options["l1"]),
+            "cautious": np.bool_(options["cautious"]),
+            "cautious_weight_decay": np.bool_(options["cautious_weight_decay"]),
         }
         if options["backend"] is not None:
             attributes["backend"] = options["backend"]
-        if self._max_norm is not None:
-            attributes["max_norm"] = np.float64(self._max_norm)
-        return attributes
+        optional = {
+            "max_norm": self._max_norm,
+            "max_update": options["max_update"],
+            "average": options["average"],
+        }
+        known = {name: np.float64(value) for name, value in optional.items() if value is not None}
+        return attributes | known
 
     def _arrays(self) -> dict[str, float | None]:
         """Give the arrays of a state in the order of the call, and what they hold at first."""
@@ -339,14 +345,16 @@ class _Update:
     # --- a step ----------------------------------------------------------------------------------
     def _params_like(self, grads: Any) -> Any:
         """Give zeros in the place of parameters, where the step does not depend on them."""
-        decays = self._optimizer.weight_decay != 0.0 or self._decay is not None
-        held = next(
-            (name for name in ("x_prev", "x0", "z") if name in self._optimizer._arrays()), None
-        )
-        if decays or held:
+        arrays = self._optimizer._arrays()
+        depends = {
+            "weight decay": self._optimizer.weight_decay != 0.0 or self._decay is not None,
+            "l1": self._attributes["l1"] != 0.0,
+            **{name: name in arrays for name in ("x_prev", "x0", "z", "average")},
+        }
+        held = next((name for name, held in depends.items() if held), None)
+        if held is not None:
             raise ValueError(
-                f"{self._name}: params: expected the parameters, which "
-                f"{'weight decay' if decays else held} depends on, got None"
+                f"{self._name}: params: expected the parameters, which {held} depends on, got None"
             )
         return jax.tree.map(jnp.zeros_like, grads)
 
@@ -557,6 +565,47 @@ def schedule_free_eval_params(params: Any, state: UpdateState, momentum: float =
         return jnp.asarray(x + share * (z - x), x.dtype)
 
     return jax.tree.map(one, params, state.arrays["z"])
+
+
+def average_eval_params(params: Any, state: UpdateState) -> Any:
+    """Give the average of the parameters that an optimizer with ``average`` keeps.
+
+    Parameters
+    ----------
+    params : pytree of arrays
+        Those that the optimizer steps, which say the dtypes.
+    state : UpdateState
+        Of an optimizer with ``average=beta``: after each step average ← beta·average +
+        (1 − beta)·params, from the parameters of ``init`` on, as ``optax.incremental_update`` with
+        the step size 1 − beta.
+
+    Returns
+    -------
+    pytree of arrays
+        Like the parameters: half precision is rounded to nearest. ``state.arrays["average"]`` is
+        not rounded.
+
+    Raises
+    ------
+    KeyError
+        When the state is of an optimizer without ``average``.
+    ValueError
+        When the parameters have another structure than those of the state.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp, mdbopt.jax
+    >>> transformation = mdbopt.jax.sgd(1.0, average=0.5)
+    >>> x = jnp.array([1.0, -2.0])
+    >>> x, state = transformation.step(x, jnp.array([1.0, 0.0]), transformation.init(x))
+    >>> x, mdbopt.jax.average_eval_params(x, state)
+    (Array([ 0., -2.], dtype=float32), Array([ 0.5, -2. ], dtype=float32))
+    """
+
+    def one(x: Any, average: Any) -> Any:  # a copy: the state may be donated
+        return jnp.array(average, x.dtype)
+
+    return jax.tree.map(one, params, state.arrays["average"])
 
 
 # Outside of any jit, a step is compiled once for each optimizer and structure.

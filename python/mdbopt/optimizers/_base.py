@@ -56,6 +56,8 @@ class Optimizer:
     _DECAYS: ClassVar[tuple[str, ...]] = ("adamw", "adamc", "independent")
     # Whether decoupled decay is a factor of x that rows may have missed.
     _MAKES_UP: ClassVar[bool] = True
+    # Why some rows may not be stepped alone, though no sum is in the way; empty where they may.
+    _NOT_BY_ROWS: ClassVar[str] = ""
     # Why nothing may follow a step; empty where it may.
     _NOT_FINISHED: ClassVar[str] = ""
     # Whether `l1` shrinks parameters behind a step; else the rule knows it.
@@ -119,15 +121,17 @@ class Optimizer:
         if self.average is not None:
             self._check_fraction("average")
         if self._NOT_FINISHED:
-            self._refuse_finish(self._NOT_FINISHED)
+            self._refuse_finish()
 
-    def _refuse_finish(self, why: str) -> None:
+    def _refuse_finish(self) -> None:
         """Raise for anything that is to follow a step."""
         for name, value in self._finish().items():
             if value != _NOTHING[name]:
                 absent = type(self).__dataclass_fields__[name].default
                 given = getattr(self, name)
-                raise ValueError(f"{self._where(name)}: expected {absent} {why}, got {given!r}")
+                raise ValueError(
+                    f"{self._where(name)}: expected {absent} {self._NOT_FINISHED}, got {given!r}"
+                )
 
     def _set(self, name: str, value: Any) -> None:
         """Keep a hyperparameter as a plain number, whatever kind of number came."""
@@ -537,10 +541,9 @@ class Optimizer:
                 weight_decay = self._decay_of_step(weight_decay, lr, there or {})
             if norm is not None:
                 norm = self._norm_given(norm, max_norm)
-            touched = None
             if rows is not None or state._row_t:
                 params, grads, rows = map(_foreign.plain, (params, grads, rows))
-                touched = self._touched(params, grads, state, rows)
+            touched = self._touched(params, grads, state, rows)
             taken = state._core.step(
                 params,
                 grads,
@@ -559,13 +562,23 @@ class Optimizer:
                 touched.count(state._shapes)
             return taken
         except Exception as error:
-            state._core.fail(words_of(error), max_norm is not None)
+            state._core.fail(words_of(error), max_norm is not None and norm is None)
             raise
 
-    def _touched(self, params: Any, grads: Any, state: OptimizerState, rows: Any) -> Touched:
-        """Check the rows of a step."""
+    def _meet(
+        self, params: Any, grads: Any, state: OptimizerState, max_norm: float | None, rows: Any
+    ) -> None:
+        """Exchange with other shards what has to be alike, before optimizers step in turn."""
+        touched = self._touched(params, grads, state, rows)
+        bound = 0.0 if max_norm is None else self._bound(max_norm)
+        state._core.meet(params, grads, bound, None if touched is None else touched.runs)
+
+    def _touched(self, params: Any, grads: Any, state: OptimizerState, rows: Any) -> Touched | None:
+        """Check the rows of a step; None where whole arrays are stepped."""
+        if rows is None and not state._row_t:
+            return None
         if rows is not None:
-            why_not = why_not_by_rows(self._rule(), self._formats())
+            why_not = why_not_by_rows(self)
             if why_not is not None:
                 raise ValueError(f"{self._where('rows')}: expected None {why_not}")
         makes_up = self.decoupled and self._MAKES_UP

@@ -9,6 +9,7 @@ from typing import Any
 
 from mdbopt import _foreign
 from mdbopt._arrays import is_device, real_value
+from mdbopt._shards import words_of
 from mdbopt.optimizers._base import Optimizer
 from mdbopt.optimizers._claims import Claims, checked_claims, masks_of, selected
 from mdbopt.optimizers._groups_state import GroupsState
@@ -47,7 +48,8 @@ def groups(members: Sequence[tuple[Optimizer, Any]]) -> Groups:
     ------
     TypeError, ValueError
         When there is no member, one is no pair, its optimizer none of `mdbopt.optimizers` or one
-        with a ``reducer``, its claim in none of the forms above, or two claim the rest.
+        with another ``reducer`` than the first, its claim in none of the forms above, or two claim
+        the rest.
 
     Notes
     -----
@@ -57,6 +59,9 @@ def groups(members: Sequence[tuple[Optimizer, Any]]) -> Groups:
 
     Where all groups have the same optimizer, steps have the bits of that one, by itself, for rules
     without sums over arrays. Sums of a rule, as of `DoG`, are over the arrays of its group.
+
+    Over shards, all optimizers have the same ``reducer``, the object itself, and each shard has its
+    piece of every array.
 
     Examples
     --------
@@ -97,6 +102,11 @@ class Groups:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "members", _members(self.members))
+
+    @property
+    def reducer(self) -> Callable[..., Any] | None:
+        """How the shards of all groups meet; None where arrays are whole."""
+        return self.members[0][0].reducer
 
     def init(self, params: Any, *, dtype: str | None = None) -> GroupsState:
         """Make the state for some parameters: that of each optimizer for its arrays.
@@ -217,16 +227,50 @@ class Groups:
         have one dtype, and the norm is waited for.
         """
         _check_state(state)
-        if state.optimizer is not self:
-            state._adopt(self)
-        params, grads, copy, rows = map(_foreign.plain, (params, grads, copy, rows))
-        runs = None
-        if rows is not None:
-            runs = Touched("Groups", rows, params, grads, 0, {}, False).runs
-        state._whole.step(params, grads, 0.0, 1.0, True, 0.0, None, rows=runs)
-        state.check_structure(params)
+        try:
+            if state.optimizer is not self:
+                state._adopt(self)
+            params, grads, copy, rows = map(_foreign.plain, (params, grads, copy, rows))
+            runs = None
+            if rows is not None:
+                runs = Touched("Groups", rows, params, grads, 0, {}, False).runs
+            state._whole.check(params, grads, runs)
+            state.check_structure(params)
+            calls = self._calls(params, grads, state, lr, weight_decay, copy, rows)
+            shared: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "norm": norm}
+            for call in calls:  # nothing is written before everything is checked
+                call(**shared, found_inf=True)
+            if found_inf is not None and not self._is_there(found_inf):
+                if real_value("Groups: found_inf", found_inf) != 0.0:
+                    return False
+                found_inf = None
+            if self.reducer is not None:
+                self._meet(params, grads, state, max_norm, rows)
+            if max_norm is not None and norm is None:
+                scale = 1.0 if grad_scale is None else real_value("Groups: grad_scale", grad_scale)
+                shared["grad_scale"] = None if grad_scale is None else scale
+                shared["norm"] = state._whole.norm(params, grads, scale, runs)
+            taken: Any = True
+            for call in calls:
+                taken = call(**shared, found_inf=found_inf)
+            return taken
+        except Exception as error:
+            state._fail(words_of(error), max_norm is not None and norm is None)
+            raise
+
+    def _calls(
+        self,
+        params: Any,
+        grads: Any,
+        state: GroupsState,
+        lr: Any,
+        weight_decay: Any,
+        copy: Any,
+        rows: Any,
+    ) -> list[Callable[..., Any]]:
+        """Bind the step of each group to its part of the arguments."""
         rates, decays = self._each("lr", lr), self._each("weight_decay", weight_decay)
-        calls: list[Callable[..., Any]] = [
+        return [
             partial(
                 optimizer.step,
                 selected(mask, params),
@@ -238,21 +282,12 @@ class Groups:
                 self.members, state.states, state._masks, rates, decays, strict=True
             )
         ]
-        shared: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "norm": norm}
-        for call in calls:  # nothing is written before everything is checked
-            call(**shared, found_inf=True)
-        if found_inf is not None and not self._is_there(found_inf):
-            if real_value("Groups: found_inf", found_inf) != 0.0:
-                return False
-            found_inf = None
-        if max_norm is not None and norm is None:
-            scale = 1.0 if grad_scale is None else real_value("Groups: grad_scale", grad_scale)
-            shared["grad_scale"] = None if grad_scale is None else scale
-            shared["norm"] = state._whole.norm(params, grads, scale, runs)
-        taken: Any = True
-        for call in calls:
-            taken = call(**shared, found_inf=found_inf)
-        return taken
+
+    def _meet(self, params: Any, grads: Any, state: GroupsState, max_norm: Any, rows: Any) -> None:
+        """Exchange with other shards what has to be alike in all groups, before one is written."""
+        for (optimizer, _), own, mask in zip(self.members, state.states, state._masks, strict=True):
+            part = selected(mask, params), selected(mask, grads)
+            optimizer._meet(*part, own, max_norm, _options(mask, rows=rows).get("rows"))
 
     def plan(self, params: Any, grads: Any, state: GroupsState) -> Plan:
         """Bind a step to its arguments; see `Optimizer.plan`."""
@@ -306,7 +341,7 @@ def _members(given: Any) -> tuple[tuple[Optimizer, Claims], ...]:
         )
     if not given:
         raise ValueError("groups: members: expected at least one (optimizer, claim), got none")
-    members = []
+    members: list[tuple[Optimizer, Claims]] = []
     for k, member in enumerate(given):
         where = f"groups: members[{k}]"
         if not isinstance(member, (list, tuple)) or len(member) != 2:
@@ -317,8 +352,11 @@ def _members(given: Any) -> tuple[tuple[Optimizer, Claims], ...]:
                 f"{where}: expected an optimizer of mdbopt.optimizers, got "
                 f"{type(optimizer).__name__}"
             )
-        if optimizer.reducer is not None:
-            raise ValueError(f"{where}: reducer: expected None, since groups meet no other shards")
+        if members and optimizer.reducer is not members[0][0].reducer:
+            raise ValueError(
+                f"{where}: reducer: expected that of members[0], since all groups meet the same "
+                f"shards; got {optimizer.reducer!r}"
+            )
         members.append((optimizer, checked_claims(where, claims)))
     rest = [k for k, (_, claims) in enumerate(members) if claims is None]
     if len(rest) > 1:

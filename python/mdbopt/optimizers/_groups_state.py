@@ -41,15 +41,25 @@ class GroupsState(Mapping[str, Any]):
         self._masks = masks
         self._dtype = dtype
         self._tree = merged(masks)
-        first = optimizer.members[0][0]
+        self._join()
+
+    def _join(self) -> None:
+        """Make what reads all arrays together: checks them, and takes their norm.
+
+        Shards of all groups meet by its messages, so that what fails in one ends all.
+        """
+        first = self.optimizer.members[0][0]
         options = {
             **SGD()._options(),
             "threads": first.threads or 0,
             "backend": first.backend,
             "flush_subnormals": first.flush_subnormals,
+            "reducer": first.reducer,
         }
-        # Reads all arrays together: checks them, and takes their norm.
-        self._whole = _core.Update(options, "Groups", {}, dtype=dtype)
+        self._whole = _core.Update(options, "Groups", {}, dtype=self._dtype)
+        if first.reducer is not None:
+            for state in self.states:
+                state._core.share(self._whole)
 
     @property
     def t(self) -> int:
@@ -67,7 +77,15 @@ class GroupsState(Mapping[str, Any]):
             raise ValueError("Groups: state: made with other groups, expected the same claims")
         for (own, _), state in zip(optimizer.members, self.states, strict=True):
             state._adopt(own)
+        other_shards = optimizer.reducer is not self.optimizer.reducer
         self.optimizer = optimizer
+        if other_shards:
+            self._join()
+
+    def _fail(self, words: str, bounds: bool) -> None:
+        """Tell the other shards, where a step would meet them, that it ends here."""
+        for state in self.states:
+            state._core.fail(words, bounds)
 
     def __getitem__(self, name: Any) -> Any:
         if isinstance(name, int):

@@ -21,6 +21,7 @@ class ScheduleFree(Optimizer):
     warmup: int = 0
 
     _DECAYS: ClassVar = ("adamw",)  # there is no schedule
+    _NOT_BY_ROWS: ClassVar = "since the average goes on where there is no gradient"
     _NOT_FINISHED: ClassVar = "since parameters lie between z and an average of their own"
 
     def __post_init__(self) -> None:

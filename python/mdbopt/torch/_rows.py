@@ -22,7 +22,7 @@ def check_sparse(where: str, param: Any, grad: Any, optimizer: Any) -> None:
             f"{where}: expected a sparse gradient of whole rows, of shape {tuple(param.shape)}, "
             f"got {grad.sparse_dim()} sparse axes of shape {tuple(grad.shape)}"
         )
-    why_not = why_not_by_rows(optimizer._rule(), optimizer._formats())
+    why_not = why_not_by_rows(optimizer)
     if optimizer.reducer is not None:
         why_not = "with a reducer"
     elif param.device.type != "cpu":

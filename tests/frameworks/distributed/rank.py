@@ -66,6 +66,28 @@ def bounded_steps(reducer, folder):
     return norms
 
 
+def groups(reducer=None):
+    first, second = (kind(0.1, reducer=reducer) for kind in (mdbopt.AdamW, mdbopt.NormalizedGD))
+    return mdbopt.groups([(first, "0"), (second, "1")])
+
+
+def grouped_steps(reducer, folder):
+    """Take steps of groups under one norm, until rank 1 fails in the last one."""
+    piece = reducer.piece(D)
+    params = [START[piece].copy(), CURVATURES[piece].copy()]
+    optimizer = groups(reducer)
+    state = optimizer.init(params)
+    gradients = lambda: [x.copy() for x in params]  # noqa: E731
+    norms = [optimizer.step(params, gradients(), state, max_norm=0.5) for _ in range(5)]
+    np.save(folder / f"groups-{reducer.shard}.npy", np.concatenate(params))
+    short = [START[piece], np.ones(3) if reducer.shard == 1 else CURVATURES[piece]]
+    try:
+        optimizer.step(params, short, state)
+    except Exception as error:
+        return norms, f"{type(error).__name__}: {error}"
+    return norms, "nothing"
+
+
 def raising(reducer, folder):
     """Rank 1 fails at its fourth evaluation."""
     piece = reducer.piece(D)
@@ -117,7 +139,7 @@ def by_mesh(reducer, folder):
 TASKS = {
     "1": (paths,),
     "2": (paths, disagreeing),
-    "3": (paths, bounded_steps, raising),
+    "3": (paths, bounded_steps, grouped_steps, raising),
     "4": (paths,),
     "mesh": (by_mesh,),
     "dying": (dying,),

@@ -82,6 +82,24 @@ def test_a_bound_of_the_norm_is_of_all_ranks(engine, told):
 
 
 @engines
+def test_groups_have_one_norm_and_one_end_on_all_ranks(engine, told):
+    folder, said = told(engine, "grouped_steps", 3)
+    params = [rank.START.copy(), rank.CURVATURES.copy()]
+    optimizer = rank.groups()
+    state = optimizer.init(params)
+    gradients = lambda: [x.copy() for x in params]  # noqa: E731
+    norms = [optimizer.step(params, gradients(), state, max_norm=0.5) for _ in range(5)]
+    assert [each[0] for each in said] == [norms] * 3
+    pieces = [np.split(np.load(folder / f"groups-{k}.npy"), 2) for k in range(3)]
+    for k, x in enumerate(params):
+        assert np.array_equal(np.concatenate([piece[k] for piece in pieces]), x)
+    (first, own, third) = (each[1] for each in said)
+    assert own.startswith("ValueError: Groups: grads[1] has shape (3,)")
+    assert first == third == f"RuntimeError: shard 1 has failed: {own}"[: len(first)]
+    assert len(first) > 60
+
+
+@engines
 def test_a_rank_that_raises_ends_all(engine, told):
     _, (first, own, third) = told(engine, "raising", 3)
     assert own == "KeyError: 'lost'"

@@ -9,7 +9,16 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 import torch_rank as one  # noqa: E402
 from processes import by_torch, made_once, succeeded  # noqa: E402
-from torch_rank import ALIGNED, EIGHT, SEARCHES, STORED, UNEVEN, UPDATES  # noqa: E402
+from torch_rank import (  # noqa: E402
+    ALIGNED,
+    BY_REDUCER,
+    EIGHT,
+    FINISHED,
+    SEARCHES,
+    STORED,
+    UNEVEN,
+    UPDATES,
+)
 
 import mdbopt.torch  # noqa: E402
 
@@ -87,6 +96,30 @@ def test_low_bits_and_states_of_another_format_are_those_of_one_process(told, ca
         assert all(map(torch.equal, said[case], expected))
 
 
+@pytest.mark.parametrize("case", ["finished", "finished, replicated"])
+def test_what_follows_a_step_has_the_bits_of_one_process(told, case):
+    check_updates([said[case] for said in told], alone(ALIGNED, FINISHED), torch.equal)
+
+
+def test_what_follows_a_step_of_uneven_and_of_whole_tensors(told):
+    check_updates([said["finished, uneven"] for said in told], alone(UNEVEN, FINISHED), within)
+    expected = alone(ALIGNED, FINISHED[:3])
+    check_updates([said["finished, some whole"] for said in told], expected, within)
+
+
+def test_an_average_is_shown_saved_and_left_as_in_one_process(told):
+    expected = one.averaged(lambda whole: whole)
+    assert expected["refused"].startswith("ValueError: LaProp: params: expected the point where")
+    assert not torch.equal(expected["stepped"][0], expected["shown"][0])
+    assert all(map(torch.equal, expected["back"], expected["stepped"]))
+    for said in told:
+        ours = said["averaged"]
+        assert ours.keys() == expected.keys()
+        assert ours["refused"] == expected["refused"]
+        for name in ours.keys() - {"refused"}:
+            assert all(map(torch.equal, ours[name], expected[name])), name
+
+
 def test_tensors_that_are_cut_along_other_dimensions_count_once(told):
     check_updates([said["cut apart"] for said in told], alone(ALIGNED, UPDATES[:5]), within)
 
@@ -115,8 +148,8 @@ def test_all_processes_end_with_the_same_bits(told):
 
 
 def test_a_reducer_for_plain_tensors(told):
-    for k, grouped in enumerate((False, True)):
-        [(params, optimizer)] = alone(ALIGNED, UPDATES[:1], grouped=grouped)
+    for k, (case, grouped) in enumerate(BY_REDUCER):
+        [(params, optimizer)] = alone(ALIGNED, [case], grouped=grouped)
         for j, whole in enumerate(params):
             mine = torch.cat([said["by reducer"][k]["params"][j] for said in told])
             theirs = whole.detach().view(-1)
@@ -148,30 +181,37 @@ def test_searches_over_uneven_pieces_decide_alike(told, name):
         assert all(torch.equal(a, b) for a, b in pairs)
 
 
-def trained(steps):
+def trained(steps, **options):
     model = one.network()
-    optimizer = one.adam_of(model)
+    optimizer = one.adam_of(model, **options)
     one.train(model, optimizer, 0, steps)
     return model, optimizer
 
 
 def test_fsdp_trains_and_saves_as_one_process(told):
-    model, optimizer = trained(6)
+    model, optimizer = trained(6, average=0.9)
     for said in told:
         ours = said["fsdp"]
-        assert ours["kinds"] == {"step": "Tensor", "exp_avg": "DTensor", "exp_avg_sq": "DTensor"}
+        arrays = ("exp_avg", "exp_avg_sq", "average")
+        assert ours["kinds"] == {"step": "Tensor", **dict.fromkeys(arrays, "DTensor")}
         for name, param in model.named_parameters():
             saved = ours["saved"][name]
             assert float(saved["step"]) == 6.0
-            assert within(saved["exp_avg"], optimizer.state[param]["exp_avg"])
-            assert within(saved["exp_avg_sq"], optimizer.state[param]["exp_avg_sq"])
-    model, optimizer = trained(12)
+            assert all(within(saved[array], optimizer.state[param][array]) for array in arrays)
+    model, optimizer = trained(12, average=0.9)
     for said in told:
         ours = said["fsdp"]
         for mine, whole in zip(ours["params"], model.parameters(), strict=True):
             assert within(mine, whole.detach())
         assert ours["norm"] == pytest.approx(optimizer.total_norm, rel=CLOSE)
         assert ours["versions"] >= 6  # autograd sees that parameters are written to
+
+
+def test_fsdp_shows_the_average_of_one_process(told):
+    expected = one.averaged_network(one.network())
+    for said in told:
+        for mine, whole in zip(said["fsdp, averaged"], expected, strict=True):
+            assert all(map(within, mine, whole))
 
 
 def test_ddp_is_as_it_was(told):

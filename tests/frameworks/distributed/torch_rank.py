@@ -47,6 +47,16 @@ STORED = [
     ("AdamW", {**EIGHT, **NEAREST, "max_norm": 0.5}),
     ("AMSGrad", {"lr": 0.05, "state_dtype": "bfloat16", **NEAREST}),
 ]
+FINISH = {"max_update": 0.5, "l1": 0.01, "average": 0.9}
+HELD_BACK = {"cautious": "mask", "cautious_weight_decay": True, "weight_decay": 0.4}
+FINISHED = [
+    ("AdamW", {"lr": 0.05, "max_norm": 0.5, **FINISH}),
+    ("LaProp", {"lr": 0.05, **HELD_BACK, **FINISH}),
+    ("NAdam", {"lr": 0.05, "decoupled_weight_decay": True, **HELD_BACK}),
+    ("NormalizedGD", {"lr": 0.05, "momentum": 0.5, **FINISH}),
+    ("NovoGrad", {"lr": 0.05, **FINISH}),
+]
+BY_REDUCER = [(UPDATES[0], False), (UPDATES[0], True), (FINISHED[0], False)]
 SEARCHES = ["Guarded", "Box", "Ellipsoid", "Simplex", "Backtracking"]
 
 
@@ -147,18 +157,41 @@ def reloaded(place):
     return [whole_of(plain.state[p]["exp_avg"]) for p in params]
 
 
+def averaged(place):
+    """Show the average of bfloat16 parameters, save it so, and go on from both; give all whole."""
+    params = [place(whole).requires_grad_() for whole in starts(ALIGNED, torch.bfloat16)]
+    options = {"lr": 0.05, **HELD_BACK, **FINISH}
+    optimizer = stepped("LaProp", options, params)
+    told = {"stepped": list(map(whole_of, params))}
+    optimizer.eval()
+    told["shown"] = list(map(whole_of, params))
+    told["kept"] = [whole_of(optimizer.state[p]["parameters"]) for p in params]
+    told["refused"] = words(optimizer.step)
+    twins = [p.detach().clone().requires_grad_() for p in params]
+    twin = mdbopt.torch.LaProp(twins, **options)
+    twin.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for one, own, name in ((optimizer, params, "back"), (twin, twins, "loaded")):
+        one.train()
+        told[name] = list(map(whole_of, own))
+        for p in own:
+            p.grad = p.detach().clone()
+        one.step()
+        told[f"{name}, stepped"] = list(map(whole_of, own))
+    return told
+
+
 def by_reducer():
     """Take steps on plain tensors that are pieces."""
     told = []
     reducer = Reducer.torch()
     sizes = [math.prod(shape) for shape in ALIGNED]
-    for grouped in (False, True):
+    for (name, options), grouped in BY_REDUCER:
         params = [
             whole.view(-1)[reducer.piece(size)].clone().requires_grad_()
             for whole, size in zip(starts(ALIGNED), sizes, strict=True)
         ]
-        optimizer = mdbopt.torch.AdamW(
-            two_groups(params) if grouped else params, lr=0.05, max_norm=0.5, reducer=reducer
+        optimizer = getattr(mdbopt.torch, name)(
+            two_groups(params) if grouped else params, **options, reducer=reducer
         )
         for t in range(STEPS):
             wholes = []
@@ -239,16 +272,32 @@ def train(model, optimizer, first, last):
         optimizer.step()
 
 
-def adam_of(model):
-    return mdbopt.torch.AdamW(model.parameters(), lr=0.01, max_norm=0.1)
+def adam_of(model, **options):
+    return mdbopt.torch.AdamW(model.parameters(), lr=0.01, max_norm=0.1, **options)
+
+
+def sharded_network(mesh):
+    model = network()
+    fully_shard(model[0], mesh=mesh)
+    fully_shard(model, mesh=mesh)
+    return model
+
+
+def averaged_network(model):
+    """Train, show the average, and go on."""
+    optimizer = adam_of(model, **FINISH)
+    train(model, optimizer, 0, 6)
+    optimizer.eval()
+    shown = [whole_of(p) for p in model.parameters()]
+    optimizer.train()
+    train(model, optimizer, 6, 9)
+    return shown, [whole_of(p) for p in model.parameters()]
 
 
 def fsdp(mesh):
     """Train an FSDP2 model, save its optimizer whole, and go on with one that has read that."""
-    model = network()
-    fully_shard(model[0], mesh=mesh)
-    fully_shard(model, mesh=mesh)
-    optimizer = adam_of(model)
+    model = sharded_network(mesh)
+    optimizer = adam_of(model, average=0.9)
     train(model, optimizer, 0, 6)
     first = next(model.parameters())
     kinds = {name: type(value).__name__ for name, value in optimizer.state[first].items()}
@@ -257,7 +306,7 @@ def fsdp(mesh):
     shared = [saved] if dist.get_rank() == 0 else [None]
     dist.broadcast_object_list(shared)  # only the first process is given the whole state
     optimizer.zero_grad()  # where there are gradients, no state is begun to be loaded
-    fresh = adam_of(model)
+    fresh = adam_of(model, average=0.9)
     set_optimizer_state_dict(model, fresh, shared[0], options=WHOLE)
     before = first._version
     train(model, fresh, 6, 12)
@@ -407,6 +456,7 @@ def main():
         "searches of one": searches(ALIGNED[:1], mesh),
         "searches uneven": searches(UNEVEN, mesh),
         "fsdp": fsdp(mesh),
+        "fsdp, averaged": averaged_network(sharded_network(mesh)),
         "ddp": ddp(),
         "skipped": skipped(mesh),
         "refused": refused(mesh),
@@ -420,6 +470,11 @@ def main():
     told["stored at random"] = updates(ALIGNED[:1], mesh, [[Shard(0)]], [("AdamW", EIGHT)])
     place = lambda whole: cut(whole, mesh, [Shard(0)])  # noqa: E731
     told["low bits"], told["reloaded"] = with_low_bits(place), reloaded(place)
+    told["finished"] = updates(ALIGNED, mesh, [[Shard(0)]] * 2, FINISHED)
+    told["finished, replicated"] = updates(ALIGNED, square, [[Replicate(), Shard(0)]] * 2, FINISHED)
+    told["finished, uneven"] = updates(UNEVEN, mesh, [[Shard(0)]] * 3, FINISHED)
+    told["finished, some whole"] = updates(ALIGNED, mesh, [[Shard(0)], [Replicate()]], FINISHED[:3])
+    told["averaged"] = averaged(place)
     told["cut apart"] = updates(ALIGNED, square, placed, UPDATES[:5])
     torch.save(told, folder / f"told-{dist.get_rank()}.pt")
     dist.destroy_process_group()

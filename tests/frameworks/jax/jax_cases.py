@@ -1,5 +1,7 @@
 """Optimizers of mdbopt.jax beside those of optax that have the same rule."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -65,3 +67,18 @@ def tree_of(seed, dtype="float32"):
         "hidden": [rng.standard_normal((6, 7)).astype(dtype), np.zeros((0, 3), dtype)],
         "out": {"w": rng.standard_normal(40).astype(dtype), "b": np.asarray(0.5, dtype)},
     }
+
+
+def arrays(tree, dtype=None):
+    return jax.tree.map(lambda x: jnp.array(x, dtype), tree)
+
+
+def bits(array):
+    """Give what NumPy's arrays hold for one of JAX's."""
+    array = np.array(array)
+    return array.view(np.uint16) if array.dtype.name in ("bfloat16", "float16") else array
+
+
+def same(ours, theirs):
+    pairs = zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True)
+    return all(np.array_equal(bits(a), bits(b)) for a, b in pairs)

@@ -7,6 +7,7 @@ jax = pytest.importorskip("jax", reason="jax is not installed")
 pytest.importorskip("optax", reason="optax is not installed")
 
 import jax.numpy as jnp  # noqa: E402
+from jax_cases import arrays, bits, same  # noqa: E402
 
 import mdbopt  # noqa: E402
 import mdbopt.jax  # noqa: E402
@@ -38,23 +39,12 @@ def tree(seed):
     }
 
 
-def bits(array):
-    """Give what NumPy's arrays hold for one of JAX's."""
-    array = np.array(array)
-    return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
-
-
-def same(ours, theirs):
-    pairs = zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True)
-    return all(np.array_equal(bits(a), bits(b)) for a, b in pairs)
-
-
 def starts(name, options):
     """Give a transformation with parameters, and the same for NumPy."""
     kind, preset = _FACTORIES[name]
     own = {"lr": 0.01, "seed": 5, **SOME.get(name, {}), **options}
     master = "master" in options
-    params = jax.tree.map(lambda x: jnp.array(x, jnp.bfloat16 if master else None), tree(0))
+    params = arrays(tree(0), jnp.bfloat16 if master else None)
     host = jax.tree.map(bits, params)
     optimizer = kind(**{**preset, **own})
     state = optimizer.init(host, dtype="bfloat16" if master else None)
@@ -110,14 +100,14 @@ def test_updates_are_those_of_steps():
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_parameters_take_float32_gradients(dtype):
     optimizer, transformation = mdbopt.AdamW(lr=0.01), mdbopt.jax.adamw(0.01)
-    params = jax.tree.map(lambda x: jnp.array(x, dtype), tree(0))
-    host = jax.tree.map(lambda x: np.array(x).view(np.uint16), params)
+    params = arrays(tree(0), dtype)
+    host = jax.tree.map(bits, params)
     state, there = transformation.init(params), optimizer.init(host, dtype=dtype)
     for step in range(3):
         grads = tree(1 + step)
         params, state = transformation.step(params, jax.tree.map(jnp.array, grads), state)
         optimizer.step(host, grads, there)
-    assert same(jax.tree.map(lambda x: np.array(x).view(np.uint16), params), host)
+    assert same(params, host)
     assert same(state.arrays, there._arrays)
 
 

@@ -55,7 +55,7 @@ def test_rows_are_as_a_tensor_of_them(name, options):
     optimizer = make(name, embedding.parameters(), **options)
     kind = optimizer._optimizer_of(optimizer.param_groups[0])
     embedding(torch.arange(5, 12)).pow(3).sum().backward()
-    if why_not_by_rows(kind._rule(), kind._formats()):
+    if why_not_by_rows(kind):
         with pytest.raises(
             RuntimeError, match=f"{name}: gradient of parameter 0 of group 0: expected"
         ):
