@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mdbopt import _core, optimizers
+from mdbopt import _rules, optimizers
 from mdbopt.distributed._reducer import piece
 
 # Tables of a search that every shard holds whole.
@@ -106,8 +106,7 @@ def _numbers_of_arrays(label: str) -> set[str]:
     """Name the numbers that an optimizer keeps of each array: sums that a step takes back."""
     if label not in optimizers.__all__:
         return set()
-    name = getattr(optimizers, label)()._rule()
-    rule = next(each for each in _core.rules() if each["name"] == name)
+    rule = _rules.described()[getattr(optimizers, label)()._rule()]
     returned, taken = ({each for each, _ in rule[part]} for part in ("sums", "scalars"))
     return returned & taken if rule["per_array"] else set()
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdbopt import _core
+from mdbopt import _rules
 from mdbopt._arrays import Library
 from mdbopt.optimizers import _argument_tree
 from mdbopt.optimizers._storage import is_codes
@@ -20,7 +20,7 @@ Keys = _argument_tree.Keys
 def why_not_by_rows(optimizer: Any) -> str | None:
     """Say why an optimizer steps whole arrays alone; None where it does not."""
     rule = optimizer._rule()
-    if next(each for each in _core.rules() if each["name"] == rule)["folds"]:
+    if _rules.described()[rule]["folds"]:
         return f"since the rule {rule!r} takes sums over whole arrays"
     if any(map(is_codes, optimizer._formats().values())):
         return "with state_dtype='8bit', whose blocks of 256 elements have one unit"

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from mdbopt import _core
+from mdbopt import _rules
 from mdbopt.torch._clip import norm_of, scale_within
 from mdbopt.torch._dtensors import check_kinds, is_dtensor, layout_of, like, local, local_gradient
 from mdbopt.torch._saved import COUNTS
@@ -208,4 +208,6 @@ class Sharded:
             )
 
 
-_SUMMING = frozenset(rule["name"] for rule in _core.rules() if rule["update"] and rule["folds"])
+_SUMMING = frozenset(
+    rule["name"] for rule in _rules.described().values() if rule["update"] and rule["folds"]
+)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from mdbopt import _checks, _core
+from mdbopt import _checks, _rules
 from mdbopt._arrays import dtype_name
 from mdbopt._shards import words_of
 from mdbopt.optimizers._base import Optimizer
@@ -544,7 +544,9 @@ _EACH = {"novograd": ("v", 0.0)}
 
 # Rules whose steps depend on how many came before.
 _COUNTING = frozenset(
-    rule["name"] for rule in _core.rules() if any(name == "t" for name, *_ in rule["scalars"])
+    rule["name"]
+    for rule in _rules.described().values()
+    if any(name == "t" for name, *_ in rule["scalars"])
 )
 
 
