@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from mdbopt import _core, optimizers
+from mdbopt import _core, _rules, optimizers
 from mdbopt.jax._ffi import call
 from mdbopt.optimizers._base import Optimizer
 from mdbopt.optimizers._storage import (
@@ -248,7 +248,7 @@ class _Update:
 
     def _find_attributes(self) -> dict[str, Any]:
         options = self._optimizer._options()
-        rule = next(r for r in _core.rules() if r["name"] == options["rule"])
+        rule = _rules.described()[options["rule"]]
         scalars = [options["scalars"].get(name, usual) for name, usual in rule["scalars"]]
         attributes = {
             "name": self._name,

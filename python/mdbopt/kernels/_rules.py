@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from mdbopt import _core
+from mdbopt import _rules
 from mdbopt.kernels._descriptions import DESCRIPTIONS
 
 
@@ -105,7 +105,7 @@ def all_rules() -> tuple[Rule, ...]:
             update=rule["update"],
             per_array=rule["per_array"],
         )
-        for rule in _core.rules()
+        for rule in _rules.described().values()
     )
 
 

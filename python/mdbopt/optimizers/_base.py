@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mdbopt import _checks, _core, _foreign
+from mdbopt import _checks, _core, _foreign, _rules
 from mdbopt._arrays import Library, dtype_name, is_device, real_value
 from mdbopt._shards import words_of
 from mdbopt.kernels._kernel import ROUNDINGS
@@ -195,7 +195,7 @@ class Optimizer:
 
         None stands for a copy of the parameters.
         """
-        streams = next(r for r in _core.rules() if r["name"] == self._rule())["streams"]
+        streams = _rules.described()[self._rule()]["streams"]
         arrays = {name: _core.state_start(name) for name, *_ in streams[2:]}
         return arrays if self.average is None else {**arrays, "average": None}
 

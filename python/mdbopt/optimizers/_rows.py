@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdbopt import _core
+from mdbopt import _rules
 from mdbopt._arrays import Library
 from mdbopt.optimizers import _argument_tree
 from mdbopt.optimizers._storage import is_codes
@@ -19,7 +19,7 @@ Keys = _argument_tree.Keys
 
 def why_not_by_rows(rule: str, formats: Mapping[str, str]) -> str | None:
     """Say why a rule, or its state's format, steps whole arrays alone; None where it does not."""
-    sums = next(each for each in _core.rules() if each["name"] == rule)["sums"]
+    sums = _rules.described()[rule]["sums"]
     # The product of NAdam's momenta is a sum by name: no element is in it.
     if sums and rule != "nadam":
         return (

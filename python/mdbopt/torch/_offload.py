@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from mdbopt import _checks, _core
+from mdbopt import _checks, _rules
 from mdbopt.torch._bucket import Bucket
 from mdbopt.torch._clip import norm_of, scale_within
 from mdbopt.torch._dtensors import is_dtensor
@@ -372,7 +372,7 @@ def _checked_kind(kind: Any) -> type[Update]:
 
 def _check_sums(kind: type[Update], rule: str) -> None:
     """Raise for a rule whose sums are over all parameters, of which a bucket has some."""
-    known = next(each for each in _core.rules() if each["name"] == rule)
+    known = _rules.described()[rule]
     if known["folds"] and not known["per_array"]:
         raise ValueError(
             f"Offload: optimizer: expected a rule without sums over all parameters, got "
