@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mdbopt._arrays import real_array
+from mdbopt._arrays import real_array, real_value
 
 
 def bounds_rows(
@@ -75,8 +75,8 @@ def _rows(bounds: Any, size: int | None) -> NDArray[np.float64]:
             lower, upper = pair
             pairs.append(
                 (
-                    -math.inf if lower is None else float(lower),
-                    math.inf if upper is None else float(upper),
+                    -math.inf if lower is None else real_value("bounds", lower),
+                    math.inf if upper is None else real_value("bounds", upper),
                 )
             )
     except (TypeError, ValueError):

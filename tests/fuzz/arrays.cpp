@@ -110,7 +110,7 @@ struct Lender {
       Wide& side = reach < 0 ? low : high;
       if (__builtin_add_overflow(side, reach, &side)) return false;
     }
-    return tensor.data != nullptr && low >= 0 && high + static_cast<Wide>(width) <= end;
+    return tensor.data != nullptr && low >= 0 && high <= end - static_cast<Wide>(width);
   }
 
   std::vector<std::int64_t> stepped() const {
@@ -313,7 +313,7 @@ void lend(FuzzedDataProvider& input, const Accepted& accepted) {
 }  // namespace
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  fuzz::start_python();
+  fuzz::start_python(false);
   define();
   return 0;
 }

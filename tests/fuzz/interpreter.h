@@ -5,11 +5,9 @@
 
 namespace fuzz {
 
-// Once, before anything of Python's.
-void start_python();
-
-// Lines of the package that run count as covered, as code that was compiled for libFuzzer does.
-void trace_lines();
+// Once, before anything of Python's. Blocks of the package that run may count as covered, as code that was compiled for
+// libFuzzer does.
+void start_python(bool counted);
 
 // Prints an exception that should not have come, and aborts.
 [[noreturn]] void unexpected(pybind11::error_already_set& error);

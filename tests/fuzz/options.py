@@ -13,6 +13,10 @@ import mdbopt
 OPTIMIZERS = [getattr(mdbopt, name) for name in mdbopt.optimizers.__all__]
 SEARCHES = [mdbopt.Backtracking, mdbopt.Box, mdbopt.Ellipsoid, mdbopt.Guarded, mdbopt.Simplex]
 CURVATURES = np.array([1.0, 3.0, 10.0, 0.1, 30.0])
+NAMES = {
+    kind: [name for name in inspect.signature(kind).parameters if name != "reducer"]
+    for kind in (*OPTIMIZERS, *SEARCHES)
+}
 MOST_CALLS = 60
 
 
@@ -36,9 +40,8 @@ def likely(source):
 
 def of_optimizer(source):
     kind = source.pick(OPTIMIZERS)
-    names = [name for name in inspect.signature(kind).parameters if name != "reducer"]
-    given = fuzzed(source, names)
-    show(f"{kind.__name__}(**{given})")
+    given = fuzzed(source, NAMES[kind])
+    show(kind.__name__, given)
     try:
         optimizer = kind(**given)
     except (TypeError, ValueError) as error:
@@ -56,15 +59,14 @@ def of_optimizer(source):
         optimizer.restore(params, dict(state))
     except (TypeError, ValueError) as error:
         # What becomes of a state for steps that are beyond all numbers is refused later.
-        refused(error, [*given, "saved", "params"], f"steps of {optimizer}")
+        refused(error, [*given, "saved", "params"], "steps of", optimizer)
     return None
 
 
 def of_search(source):
     kind = source.pick(SEARCHES)
-    names = [name for name in inspect.signature(kind).parameters if name != "reducer"]
-    given = fuzzed(source, names)
-    show(f"{kind.__name__}(**{given})")
+    given = fuzzed(source, NAMES[kind])
+    show(kind.__name__, given)
     try:
         search = kind(**given)
         repr(search)
@@ -85,7 +87,7 @@ def of_search(source):
 def evaluate(x):
     wide = x.astype(np.float64)
     with np.errstate(all="ignore"):
-        h = np.resize(CURVATURES, x.shape)
+        h = CURVATURES if x.shape == (5,) else np.resize(CURVATURES, x.shape)
         return float(0.5 * np.sum(h * (wide - 1.0) ** 2)), (h * (wide - 1.0)).astype(x.dtype)
 
 
@@ -106,7 +108,7 @@ def of_minimize(source):
     if source.seldom(64):
         options = source.value()
     arguments.setdefault("jac", True)
-    show(f"minimize({x0!r}, method={method!r}, options={options}, **{arguments})")
+    show("minimize", x0, method, options, arguments)
     names = {*arguments, *(options if isinstance(options, dict) else ()), "options", "method", "x0"}
     try:
         with contextlib.redirect_stdout(io.StringIO()):

@@ -12,7 +12,7 @@ PyObject* g_one_input = nullptr;
 }
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
-  fuzz::start_python();
+  fuzz::start_python(true);
   try {
     const py::module_ module = py::module_::import(MDBOPT_FUZZ_MODULE);
     module.attr("prepare")();
@@ -21,7 +21,6 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
   } catch (py::error_already_set& error) {
     fuzz::unexpected(error);
   }
-  fuzz::trace_lines();
   return 0;
 }
 

@@ -1,7 +1,9 @@
 """What the Python fuzzers make of libFuzzer's bytes: choices, and values of all kinds."""
 
+import functools
 import os
 import struct
+import tempfile
 
 import numpy as np
 
@@ -114,7 +116,7 @@ class Source:
         return [self.pick(WORDS), self.pick(["a", "b", 1, None, (2,)]), "c", "d", "e"]
 
 
-def refused(error, names, about):
+def refused(error, names, *about):
     """Raise the error unless it is of the kinds for what is given, and names one of these."""
     if not isinstance(error, (TypeError, ValueError)) or isinstance(error, UnicodeError):
         raise AssertionError(f"{about}: raised {type(error).__name__}") from error
@@ -130,7 +132,15 @@ def require(holds, expected):
         raise AssertionError(f"expected {expected}")
 
 
-def show(about):
+def show(*about):
     """Print what an input means, where MDBOPT_FUZZ_SHOW is set."""
     if "MDBOPT_FUZZ_SHOW" in os.environ:
-        print(about, flush=True)
+        print(*about, flush=True)
+
+
+@functools.cache
+def folder():
+    """Return a folder for files of inputs, in memory where there is such a place."""
+    memory = "/dev/shm"
+    where = memory if os.path.isdir(memory) else None
+    return tempfile.mkdtemp(prefix="mdbopt-fuzz-", dir=where)

@@ -2,11 +2,11 @@
 
 import functools
 import os
-import tempfile
+from unittest import mock
 
 import numpy as np
 from scipy.optimize import OptimizeWarning
-from source import Source, refused, require, show
+from source import Source, folder, refused, require, show
 
 import mdbopt
 from mdbopt._minimize import checkpoint
@@ -77,15 +77,15 @@ def run(method, most, **files):
 
 @functools.cache
 def checkpoints():
-    """Return (a method, the entries of a checkpoint of its) for each."""
+    """Return (a method, the entries of a checkpoint of its, its bytes) for each."""
     made = []
+    path = os.path.join(folder(), "whole.npz")
     for method in mdbopt.methods():
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "run.npz")
-            run(method, 12, checkpoint=path)
-            with np.load(path) as file:
-                entries = {name: file[name] for name in file.files if name != "digest"}
-            made.append((method, entries))
+        run(method, 12, checkpoint=path)
+        with np.load(path) as file:
+            entries = {name: file[name] for name in file.files if name != "digest"}
+        with open(path, "rb") as file:
+            made.append((method, entries, file.read()))
     return made
 
 
@@ -131,13 +131,13 @@ def array_like(source, value):
 def of_optimizer(source):
     optimizer, dtype, saved = source.pick(optimizers())
     saved, names = changed(source, saved)
-    show(f"{optimizer!r}.restore({saved})")
+    show(optimizer, saved)
     params = parameters(dtype)
     given = saved if not source.seldom(64) else source.value()
     try:
         state = optimizer.restore(params, given)
     except (TypeError, ValueError) as error:
-        return refused(error, {"saved"}, f"restore of {type(optimizer).__name__}, {names}")
+        return refused(error, {"saved"}, "restore of", optimizer, names)
     for _ in range(2):
         try:
             optimizer.step(params, gradients(params), state)
@@ -152,12 +152,12 @@ def of_optimizer(source):
 def of_search(source):
     search, saved = source.pick(searches())
     saved, names = changed(source, saved)
-    show(f"{search!r}.restore({saved})")
+    show(search, saved)
     given = saved if not source.seldom(64) else source.value()
     try:
         state = search.restore(given)
     except (TypeError, ValueError) as error:
-        return refused(error, {"state", "saved"}, f"restore of {search}, {names}")
+        return refused(error, {"state", "saved"}, "restore of", search, names)
     for _ in range(6):
         if search.converged(state):
             break
@@ -172,30 +172,42 @@ def of_search(source):
 
 
 def of_checkpoint(source):
-    method, entries = source.pick(checkpoints())
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "run.npz")
-        if source.seldom(4):
-            np.savez(path, digest=np.array(checkpoint._digest(entries)), **entries)
-            with open(path, "rb") as file:
-                content = bytearray(file.read())
-            for _ in range(1 + source.below(4)):
-                content[source.below(len(content))] = source.byte()
-            with open(path, "wb") as file:
-                file.write(content[: source.below(len(content))] if source.below(2) else content)
-        else:
-            entries, _ = changed(source, entries)
-            arrays = {str(name) or "_": _savable(value) for name, value in entries.items()}
-            arrays = {name: array for name, array in arrays.items() if array.dtype.kind not in "OM"}
-            arrays.pop("file", None)
-            show(f"{method}: {arrays}")
-            np.savez(path, digest=np.array(checkpoint._digest(arrays)), **arrays)
-        try:
-            run(method, 20, resume=path)
-        except OptimizeWarning:
-            pass
-        except (TypeError, ValueError) as error:
-            refused(error, {"resume", "state"}, f"resume of {method}")
+    method, entries, _ = source.pick(checkpoints())
+    entries, _ = changed(source, entries)
+    arrays = {str(name) or "_": _savable(value) for name, value in entries.items()}
+    arrays = {name: array for name, array in arrays.items() if array.dtype.kind not in "OM"}
+    arrays.pop("file", None)
+    show(method, arrays)
+    path = os.path.join(folder(), "run.npz")
+    if source.seldom(8):
+        np.savez(path, digest=np.array(checkpoint._digest(arrays)), **arrays)
+        resume(method, path)
+        return
+    # What the file gives: most of the time would go into writing it.
+    read = {name: a.item() if a.ndim == 0 else a for name, a in arrays.items() if name != "format"}
+    with mock.patch.object(checkpoint, "read", lambda path: read):
+        resume(method, path)
+
+
+def of_damaged_file(source):
+    method, _, content = source.pick(checkpoints())
+    content = bytearray(content)
+    for _ in range(1 + source.below(4)):
+        content[source.below(len(content))] = source.byte()
+    path = os.path.join(folder(), "damaged.npz")
+    with open(path, "wb") as file:
+        file.write(content[: source.below(len(content))] if source.below(2) else content)
+    show(method, path)
+    resume(method, path)
+
+
+def resume(method, path):
+    try:
+        run(method, 20, resume=path)
+    except OptimizeWarning:
+        pass
+    except (TypeError, ValueError) as error:
+        refused(error, {"resume", "state"}, "resume of", method)
 
 
 def _savable(value):
@@ -214,4 +226,4 @@ def prepare():
 
 def one_input(data):
     source = Source(data)
-    source.pick([of_optimizer, of_search, of_checkpoint])(source)
+    source.pick([of_optimizer, of_search, of_checkpoint, of_damaged_file])(source)

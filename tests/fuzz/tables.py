@@ -1,13 +1,11 @@
 """Files that hold anything: a table of finite numbers, or a ValueError that names the file."""
 
-import functools
 import importlib
 import pathlib
-import tempfile
 import warnings
 
 import numpy as np
-from source import Source, refused, require, show
+from source import Source, folder, refused, require, show
 
 from mdbopt import data
 
@@ -38,11 +36,6 @@ CHOICES = {
 }
 
 
-@functools.cache
-def folder():
-    return pathlib.Path(tempfile.mkdtemp(prefix="mdbopt-fuzz-"))
-
-
 def prepare():
     """Import what reads text, which takes its time."""
     for name in ("pandas", "sklearn.datasets"):
@@ -51,12 +44,12 @@ def prepare():
 
 def one_input(content):
     source = Source(content)
-    path = folder() / f"table{source.pick(ENDINGS)}"
+    path = pathlib.Path(folder()) / f"table{source.pick(ENDINGS)}"
     options = (
         {name: source.pick(choices) for name, choices in CHOICES.items()} if source.below(2) else {}
     )
     content = source.rest()
-    show(f"{path.name} {options} {content!r}")
+    show(path.name, options, content)
     path.write_bytes(content)
     try:
         with warnings.catch_warnings():

@@ -28,6 +28,7 @@ def minimize(**arguments):
         ("initial_scale", lambda: mdbopt.Box(initial_scale=None)),
         ("bounds", lambda: mdbopt.Box(bounds=np.array(1.0))),
         ("bounds", lambda: minimize(bounds=iter([1.0]))),
+        ("bounds", lambda: mdbopt.Box(bounds=np.array([[0.0, 1j]]))),
         ("l1", lambda: mdbopt.Box(l1=UNEVEN)),
         ("noise", lambda: mdbopt.Guarded(noise=UNEVEN)),
         ("disp", lambda: minimize(options={"disp": np.ones(2)})),
@@ -53,15 +54,20 @@ def test_what_is_no_array_in_a_saved_state(formats, value):
         optimizer.restore(x, saved)
 
 
+def change(path, name, value):
+    """Write another value, or none, into a checkpoint, and the digest that it then has."""
+    with np.load(path) as file:
+        entries = {entry: file[entry] for entry in file.files if entry not in ("digest", name)}
+    if value is not None:
+        entries[name] = np.asarray(value)
+    np.savez(path, digest=np.array(checkpoint._digest(entries)), **entries)
+
+
 @pytest.mark.parametrize("format_", [None, np.ones(2), "2.0"])
 def test_a_checkpoint_of_no_format(tmp_path, format_):
     path = tmp_path / "run.npz"
     minimize(checkpoint=path)
-    with np.load(path) as file:
-        entries = {name: file[name] for name in file.files if name not in ("digest", "format")}
-    if format_ is not None:
-        entries["format"] = np.asarray(format_)
-    np.savez(path, digest=np.array(checkpoint._digest(entries)), **entries)
+    change(path, "format", format_)
     with pytest.raises(ValueError, match=re.escape(f"resume: {path} has another format")):
         minimize(resume=path)
 
@@ -73,8 +79,55 @@ def test_a_word_that_python_takes_for_a_number(tmp_path):
         data.load(path)
 
 
+def test_a_file_that_asks_for_four_gigabytes(tmp_path):
+    path = tmp_path / "table.csv.xz"
+    # The header of an .lzma file: properties, the size of the dictionary, that of the content.
+    path.write_bytes(b"\x5d" + (2**32 - 1).to_bytes(4, "little") + b"\xff" * 8 + b"\0" * 14)
+    with pytest.raises(ValueError, match=r"table\.csv\.xz: not a whole \.xz file: Memory usage"):
+        data.load(path)
+
+
 @pytest.mark.parametrize("stride", [2**63 - 1, -(2**63), 0])
 def test_the_stride_of_one_element_says_nothing(stride):
     lent = Producer(np.array([3.0]), strides=[stride])
     np.testing.assert_array_equal(_core.as_numpy(lent, "x"), [3.0])
     assert kernels.norm(lent).norm2 == 9.0
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "value"),
+    [
+        ("sign", "number_t", -3.0),
+        ("adam", "number_t", np.nan),
+        ("adgd", "number_theta", -2.0),
+        ("nonmonotone", "number_iterates", np.inf),
+        ("bb", "number_weight", -2.0),
+        ("diagonal-hessian", "number_coordinate", 3.0),
+        ("diagonal-hessian", "number_coordinate", 0.5),
+        ("hypergradient", "number_first_g2", 0.0),
+        ("osgm", "array_squares", [-1.0, 0.0, 0.0]),
+        ("osgm-best", "number_metric", 3.0),
+        ("osgm-best", "number_momentum_squares", -1.0),
+        ("polyak", "status", 7),
+        ("polyak", "scale", 0.0),
+        ("polyak", "failures", -1),
+        ("polyak", "ncut", 2**63 - 1),
+        ("polyak", "held", 2),
+    ],
+)
+def test_a_checkpoint_from_which_no_step_can_be_taken(tmp_path, method, name, value):
+    path = tmp_path / "run.npz"
+    minimize(method=method, checkpoint=path, every=1, options={"maxfun": 2})
+    change(path, name, value)
+    with pytest.raises(ValueError, match=rf"resume: .*run\.npz: .*saved: '{name}' is .*expected"):
+        minimize(method=method, resume=path)
+
+
+def test_a_difference_between_equal_points_says_nothing_of_the_diagonal(tmp_path):
+    path = tmp_path / "run.npz"
+    minimize(method="diagonal-hessian", checkpoint=path, every=1, options={"maxfun": 2})
+    with np.load(path) as file:
+        coordinate, x, trial = (file[name] for name in ("number_coordinate", "x", "x_trial"))
+    assert coordinate == 1.0
+    change(path, "x_trial", np.where(np.arange(3) == 2, trial + 1.0, x))
+    assert minimize(method="diagonal-hessian", resume=path).success

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from mdbopt import _checks, _core
-from mdbopt._methods._iteration import Array, Iteration
+from mdbopt._methods._iteration import Array, Iteration, Limit
 from mdbopt._methods._options import number, whole
 
 Pair = tuple[Array, Array]
@@ -67,6 +67,10 @@ class Descent:
 
     def first_numbers(self) -> dict[str, float]:
         """Return the numbers that are kept between trials, as they are at the start."""
+        return {}
+
+    def limits(self, size: int) -> Mapping[str, Limit]:
+        """Return what is asked of saved entries, ``number_…`` and ``array_…``, for a step to be taken."""
         return {}
 
     def first_step(self, run: Iteration) -> float | None:

@@ -42,6 +42,21 @@ COUNTERS = (
     "probing", "held",
 )  # fmt: skip
 
+MOST_COUNTED = 2**53
+LEAST_POSITIVE = 5e-324
+# Whole numbers, or a least and a largest number.
+Limit = range | tuple[float, float]
+# What may be saved of these; a method has limits of its own.
+LIMITS: dict[str, Limit] = {
+    "scale": (2.0**-1000, 2.0**1000),
+    "step": (LEAST_POSITIVE, math.inf),
+    "held_step": (LEAST_POSITIVE, math.inf),
+    "g2": (0.0, math.inf),
+    "evaluations": (1, MOST_COUNTED),
+    **dict.fromkeys(("accepted", "ncut", "failures", "bottoms", "stale"), (0, MOST_COUNTED)),
+    **dict.fromkeys(("searching", "probing", "held"), range(2)),
+}
+
 Array = NDArray[Any]
 
 
@@ -59,6 +74,7 @@ class Formula(Protocol):
 
     def shapes(self, size: int) -> Mapping[str, tuple[int, bool]]: ...
     def first_numbers(self) -> dict[str, float]: ...
+    def limits(self, size: int) -> Mapping[str, Limit]: ...
     def first_step(self, run: Iteration) -> float | None: ...
     def start(self, run: Iteration) -> None: ...
     def begin(self, run: Iteration) -> None: ...
@@ -285,9 +301,10 @@ class Iteration:
         self.step = self.held_step
         method = self._method
         method.begin(self)
-        method.learn(
-            self, (points["x_origin"], points["g_origin"]), (points["x"], points["g"]), sums
-        )
+        if sums.ss > 0.0:  # as of a step that was held; a state that was changed may say other things
+            method.learn(
+                self, (points["x_origin"], points["g_origin"]), (points["x"], points["g"]), sums
+            )
         method.direct(self)
 
     def _decide(self, f: float, g: Array, sums: Any) -> bool:
@@ -415,6 +432,13 @@ class Iteration:
         }
         common = {name: _number(saved, name, float) for name in NUMBERS}
         counters = {name: _number(saved, name, int) for name in COUNTERS}
+        if counters["status"] not in (RUNNING, PRECISION, NOT_FINITE):
+            raise ValueError(f"saved: 'status' is {counters['status']}, expected -1, 2 or 3")
+        if counters["status"] == RUNNING:
+            kept = {f"number_{name}": value for name, value in numbers.items()}
+            kept |= {f"array_{name}": array for name, array in arrays.items()}
+            limits = {**LIMITS, **self._method.limits(x.size)}
+            _check_limits({**common, **counters, **kept}, limits)
         self.points, self.arrays, self.numbers = points, arrays, numbers
         for name, value in {**common, **counters}.items():
             setattr(self, name, value)
@@ -438,6 +462,18 @@ def _array(saved: Mapping[str, Any], name: str, size: int | None, dtype: Any) ->
             f"and ({size},)"
         )
     return array
+
+
+def _check_limits(saved: Mapping[str, Any], limits: Mapping[str, Limit]) -> None:
+    """Raise for a number, or an element of an array, with which no step can be taken."""
+    for name, limit in limits.items():
+        value = saved[name]
+        if isinstance(limit, range):
+            if value not in limit:
+                expected = f"a whole number in [{limit[0]}, {limit[-1]}]"
+                raise ValueError(f"saved: {name!r} is {value}, expected {expected}")
+        elif not np.all((limit[0] <= value) & (value <= limit[1])):
+            raise ValueError(f"saved: {name!r} is {value}, expected numbers in {list(limit)}")
 
 
 def _number(saved: Mapping[str, Any], name: str, kind: type) -> Any:

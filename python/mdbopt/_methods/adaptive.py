@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mdbopt._methods._descent import Descent
-from mdbopt._methods._iteration import Iteration
+from mdbopt._methods._iteration import Iteration, Limit
 from mdbopt._methods._options import number, switch
 from mdbopt._methods.line_search import LineSearch
 
@@ -107,6 +107,9 @@ class Adam(Descent):
 
     def first_numbers(self) -> dict[str, float]:
         return {"t": 0.0}
+
+    def limits(self, size: int) -> Mapping[str, Limit]:
+        return {"number_t": (0.0, 2.0**53)}
 
     def direct(self, run: Iteration) -> None:
         run.numbers["t"] += 1.0

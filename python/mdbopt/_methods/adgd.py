@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdbopt._methods._descent import Descent, Pair
-from mdbopt._methods._iteration import Iteration
+from mdbopt._methods._iteration import Iteration, Limit
 from mdbopt._methods._options import word
 
 VERSIONS = ("2020", "2024")
@@ -36,6 +36,9 @@ class AdGD(Descent):
     def first_numbers(self) -> dict[str, float]:
         # As in the papers: θ is infinite before the first step, and 1/3.
         return {"theta": math.inf if self.version == "2020" else 1.0 / 3.0}
+
+    def limits(self, size: int) -> Mapping[str, Limit]:
+        return {"number_theta": (0.0, math.inf)}
 
     def learn(self, run: Iteration, before: Pair, after: Pair, sums: Any) -> None:
         step, theta = run.step, run.numbers["theta"]

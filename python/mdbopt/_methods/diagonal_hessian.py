@@ -8,13 +8,14 @@ the comparison of Kunstner et al. 2023, section 6.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from mdbopt._methods._iteration import Array, Iteration
+from mdbopt._methods._iteration import Array, Iteration, Limit
 from mdbopt._methods._options import CALLABLE, number, whole
 from mdbopt._methods.line_search import LineSearch
 
@@ -52,6 +53,9 @@ class DiagonalHessian(LineSearch):
 
     def first_numbers(self) -> dict[str, float]:
         return {"coordinate": -1.0, "age": 0.0}
+
+    def limits(self, size: int) -> Mapping[str, Limit]:
+        return {"number_coordinate": range(-1, size)}
 
     def start(self, run: Iteration) -> None:
         run.arrays["p"].fill(1.0)
@@ -98,7 +102,9 @@ class DiagonalHessian(LineSearch):
         if i < 0:
             return super().judge(run, f, g, sums)
         x, x_trial, g_before = run.points["x"], run.points["x_trial"], run.points["g"]
-        run.arrays["h"][i] = (float(g[i]) - float(g_before[i])) / (float(x_trial[i]) - float(x[i]))
+        moved = float(x_trial[i]) - float(x[i])
+        change = float(g[i]) - float(g_before[i])
+        run.arrays["h"][i] = change / moved if moved != 0.0 else math.nan
         self._next_coordinate(run)
         return None
 

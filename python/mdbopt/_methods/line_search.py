@@ -8,12 +8,13 @@ accepted one t ← forward·t. C is f(x) (Armijo 1966), the largest f of the las
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mdbopt._methods._descent import Descent
-from mdbopt._methods._iteration import Iteration
+from mdbopt._methods._iteration import Iteration, Limit
 from mdbopt._methods._options import number, whole, word
 
 REFERENCES = ("grippo", "zhang-hager")
@@ -82,6 +83,9 @@ class NonmonotoneSearch(LineSearch):
 
     def first_numbers(self) -> dict[str, float]:
         return {"weight": 1.0, "average": 0.0, "iterates": 0.0}
+
+    def limits(self, size: int) -> Mapping[str, Limit]:
+        return {"number_weight": (0.0, math.inf), "number_iterates": (0.0, 2.0**53)}
 
     def start(self, run: Iteration) -> None:
         run.numbers["average"] = run.f

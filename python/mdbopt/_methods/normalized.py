@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mdbopt._methods._descent import Descent
-from mdbopt._methods._iteration import Iteration
+from mdbopt._methods._iteration import Iteration, Limit
 from mdbopt._methods._options import number, word
 
 SCALES = ("none", "l1")
@@ -41,6 +41,9 @@ class Normalized(Descent):
 
     def first_numbers(self) -> dict[str, float]:
         return {"first": 0.0, "t": 0.0}
+
+    def limits(self, size: int) -> Mapping[str, Limit]:
+        return {"number_t": (0.0, 2.0**53)}
 
     def begin(self, run: Iteration) -> None:
         run.numbers["first"] = run.step

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdbopt._methods._descent import Descent, Pair
-from mdbopt._methods._iteration import Array, Iteration
+from mdbopt._methods._iteration import Array, Iteration, Limit
 from mdbopt._methods._options import number, word
 
 SHAPES = ("diagonal", "scalar")
@@ -73,6 +73,9 @@ class Learned(Descent):
 
     def first_numbers(self) -> dict[str, float]:
         return {"rate": 0.0}
+
+    def limits(self, size: int) -> Mapping[str, Limit]:
+        return {"array_squares": (0.0, math.inf)}
 
     def start(self, run: Iteration) -> None:
         run.arrays["p"].fill(1.0)
@@ -154,7 +157,7 @@ class OSGM(Learned):
         return self.action == "lookahead" or run.change(f, sums) <= 0.0
 
     def direct(self, run: Iteration) -> None:
-        if run.numbers["ahead"] == 0.0:
+        if run.numbers["ahead"] == 0.0 or run.numbers["curvature"] == 0.0:
             self.along_learned(run)
             if not run.searching:
                 run.step = 1.0
@@ -201,6 +204,12 @@ class OSGMBest(Learned):
         return {
             "beta": self.momentum, "momentum_squares": 0.0, "nulls": 0.0, "metric": 0.0,
             "largest_curvature": 0.0, **curvatures,
+        }  # fmt: skip
+
+    def limits(self, size: int) -> Mapping[str, Limit]:
+        return {
+            **super().limits(size), "number_momentum_squares": (0.0, math.inf),
+            "number_metric": range(len(METRICS)),
         }  # fmt: skip
 
     def start(self, run: Iteration) -> None:
@@ -259,7 +268,7 @@ class OSGMBest(Learned):
         arrays, numbers = run.arrays, run.numbers
         name = METRICS[int(numbers["metric"])]
         curvature = numbers[f"curvature_{name}"]
-        if curvature > 0.0:
+        if curvature > 0.0 and numbers["largest_curvature"] > 0.0:
             run.walk(
                 "osgm_learn_in_metric", run.points["g"], g, arrays["b"], arrays["p"],
                 arrays["squares"], inverse=1.0 / run.g2, hyper_lr=self.hyper_lr, eps=EPS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import functools
 import gzip
 import io
 import lzma
@@ -21,7 +22,8 @@ Array = NDArray[Any]
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
     ".bz2": bz2.decompress,
-    ".xz": lzma.decompress,
+    # A file of a few bytes may ask for any memory; xz -9 makes files that take 65 MiB.
+    ".xz": functools.partial(lzma.decompress, memlimit=2**30),
 }
 # What other programs write: first bytes, and endings.
 ARCHIVE, SPREADSHEET, WEB_PAGE = "an archive", "a spreadsheet", "a web page"
