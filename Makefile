@@ -76,9 +76,11 @@ check: $(VENV)/.with-test check-release example check-asan check-threads check-b
 	$(PYTEST) -m 'slow or gpu'
 
 # Large libraries stay out of .venv, and what JAX's headers add to the extension out of build/release: an
-# environment and a tree of their own. jaxlib is there before CMake looks for its headers.
+# environment and a tree of their own, for this processor's instruction set alone. jaxlib is there before CMake looks for
+# its headers.
 test-frameworks:
-	@$(MAKE) --no-print-directory VENV=.venv-frameworks TREE=build/frameworks HEADERS=jaxlib run-frameworks
+	@$(MAKE) --no-print-directory VENV=.venv-frameworks TREE=build/frameworks HEADERS=jaxlib NATIVE=-DMDBOPT_NATIVE=ON \
+	  run-frameworks
 
 run-frameworks: $(VENV)/.with-frameworks
 	$(PYTEST) tests/peers tests/frameworks tests/test_readme.py tests/test_libraries.py tests/test_torch_arrays.py \
@@ -256,11 +258,11 @@ sanitize-cuda: cuda
 	  done; done; \
 	else echo 'mdbopt: no compute-sanitizer here, its checks are left out'; fi
 
-# That it compiles, for one generation of GPUs; all of them take four times as long.
+# That it compiles, to PTX: the assembler of one generation of GPUs takes as long again.
 compile-cuda: $(VENV)/.build
 	@if command -v nvcc >/dev/null; then \
 	  cmake --preset release -B build/cuda-compiled -DMDBOPT_PYTHON=ON -DMDBOPT_TESTS=OFF -DMDBOPT_CUDA=ON \
-	    -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" -DMDBOPT_CUDA_ARCHITECTURES=90-real \
+	    -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" -DMDBOPT_CUDA_ARCHITECTURES=90-virtual \
 	    --log-level=WARNING >/dev/null && cmake --build build/cuda-compiled --target mdbopt_cuda; \
 	else echo 'mdbopt: no nvcc here, the CUDA sources are not compiled'; fi
 

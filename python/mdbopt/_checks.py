@@ -41,6 +41,11 @@ def threads(name: str, value: Any) -> int:
     return whole(name, value, least=1, below=2**31)
 
 
+def steps(name: str, value: Any) -> int:
+    """Return a number of steps, which are counted in doubles, or raise."""
+    return whole(name, value, least=0, below=2**53 + 1)
+
+
 # More than any run takes.
 NO_LIMIT = sys.maxsize
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rows
 from bits import BACKENDS, GUARD, LINE, SALTS, check, guarded, same_bits, streams_of, updates_of
-from reference import fold
+from reference import CHUNK, fold
 
 from mdbopt.kernels import _internal
 
@@ -54,11 +54,13 @@ def cases(rule, row, dtype, n, rng, turn):
 @pytest.mark.parametrize("salt", SALTS)
 def test_bits(rule, row, dtypes, salt):
     rng = np.random.default_rng(len(rule.name))
-    ways = list(itertools.product(BACKENDS, (1, 2, 7)))
     first = 3 * list(SALTS).index(salt)
     for turn, (dtype, n) in enumerate(itertools.product(dtypes, SIZES)):
         arrays = streams_of(rule, row, dtype, n, rng, SALTS[salt])
         offsets = [(turn + 3 * k) % 4 for k in range(len(arrays))]
+        # Threads share out whole chunks.
+        threads = (1, 2, 7) if n > CHUNK else ((1, 2, 7)[turn % 3],)
+        ways = list(itertools.product(BACKENDS, threads))
         for scalars, update in cases(rule, row, dtype, n, rng, first + turn):
             check(rule, row, dtype, arrays, scalars, offsets, ways, update)
 

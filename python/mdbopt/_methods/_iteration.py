@@ -7,6 +7,7 @@ checkpoints see no difference. What a method is, its `Formula` says.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -44,13 +45,14 @@ COUNTERS = (
 
 MOST_COUNTED = 2**53
 LEAST_POSITIVE = 5e-324
+MOST = sys.float_info.max
 # Whole numbers, or a least and a largest number.
 Limit = range | tuple[float, float]
 # What may be saved of these; a method has limits of its own.
 LIMITS: dict[str, Limit] = {
     "scale": (2.0**-1000, 2.0**1000),
-    "step": (LEAST_POSITIVE, math.inf),
-    "held_step": (LEAST_POSITIVE, math.inf),
+    "step": (LEAST_POSITIVE, MOST),
+    "held_step": (LEAST_POSITIVE, MOST),
     "g2": (0.0, math.inf),
     "evaluations": (1, MOST_COUNTED),
     **dict.fromkeys(("accepted", "ncut", "failures", "bottoms", "stale"), (0, MOST_COUNTED)),

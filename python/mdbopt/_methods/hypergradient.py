@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdbopt._methods._descent import Descent, Pair
-from mdbopt._methods._iteration import LEAST_POSITIVE, Iteration, Limit
+from mdbopt._methods._iteration import LEAST_POSITIVE, MOST, Iteration, Limit
 from mdbopt._methods._options import number, word
 
 FORMS = ("multiplicative", "additive")
@@ -52,7 +52,7 @@ class Hypergradient(Descent):
         return {"rate": 0.0, "first_g2": 0.0}
 
     def limits(self, size: int) -> Mapping[str, Limit]:
-        return {"number_first_g2": (LEAST_POSITIVE, math.inf)}
+        return {"number_first_g2": (LEAST_POSITIVE, math.inf), "number_rate": (0.0, MOST)}
 
     def start(self, run: Iteration) -> None:
         run.numbers["first_g2"] = run.g2

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdbopt._methods._descent import Descent, Pair
-from mdbopt._methods._iteration import Array, Iteration, Limit
+from mdbopt._methods._iteration import MOST, Array, Iteration, Limit
 from mdbopt._methods._options import number, word
 
 SHAPES = ("diagonal", "scalar")
@@ -146,6 +146,12 @@ class OSGM(Learned):
     def first_numbers(self) -> dict[str, float]:
         return {**super().first_numbers(), "curvature": 0.0, "ahead": 0.0}
 
+    def limits(self, size: int) -> Mapping[str, Limit]:
+        return {
+            **super().limits(size), "number_rate": (0.0, MOST),
+            "number_curvature": (0.0, math.inf),
+        }  # fmt: skip
+
     def learn(self, run: Iteration, before: Pair, after: Pair, sums: Any) -> None:
         run.numbers["curvature"] = max(run.numbers["curvature"], math.sqrt(sums.yy / sums.ss))
 
@@ -209,7 +215,7 @@ class OSGMBest(Learned):
     def limits(self, size: int) -> Mapping[str, Limit]:
         return {
             **super().limits(size), "number_momentum_squares": (0.0, math.inf),
-            "number_metric": range(len(METRICS)),
+            "number_metric": range(len(METRICS)), "number_beta": (0.0, 1.0),
         }  # fmt: skip
 
     def start(self, run: Iteration) -> None:

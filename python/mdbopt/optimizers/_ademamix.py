@@ -79,7 +79,7 @@ class AdEMAMix(HeldBack):
             self._check_fraction(name)
         for name in ("alpha", "eps", "eps_root"):
             self._check(name, least=0.0)
-        self._set("warmup", _checks.whole(self._where("warmup"), self.warmup, least=0))
+        self._set("warmup", _checks.steps(self._where("warmup"), self.warmup))
 
     def _rule(self) -> str:
         return "ademamix"

@@ -25,7 +25,7 @@ class ScheduleFree(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._set("warmup", _checks.whole(self._where("warmup"), self.warmup, least=0))
+        self._set("warmup", _checks.steps(self._where("warmup"), self.warmup))
 
     def _momentum(self) -> float:
         """Give the share of the average in the point where gradients are taken."""

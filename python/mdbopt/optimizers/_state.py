@@ -516,7 +516,7 @@ def _steps(where: str, given: Any) -> int:
     """Return a number of steps, or raise."""
     one = given.item() if getattr(given, "size", None) == 1 and hasattr(given, "item") else given
     number = one if isinstance(one, int) else real_value(where, one)
-    return _checks.whole(where, number, least=0, below=2**53 + 1)
+    return _checks.steps(where, number)
 
 
 def _check_range(where: str, name: str, values: Any) -> None:
