@@ -23,7 +23,7 @@ MODULES = [
 CURVATURES = np.linspace(1.0, 30.0, MANY)
 OPTIMIZERS = ["AdamW", "SGD", "Prodigy", "NovoGrad", "OSGM", "LAMB", "ScheduleFreeAdamW", "Lion"]
 SEARCHES = ["Guarded", "Box", "Ellipsoid", "Simplex", "Backtracking"]
-# Another thread works on the state, has judged the point that was proposed, or has ended the search.
+# Another thread works on the state, has judged the point proposed, or has ended the search.
 REFUSED = ("another thread", "no point is proposed", "the search has ended")
 
 

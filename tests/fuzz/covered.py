@@ -1,4 +1,4 @@
-"""Which lines of the package an input reaches: `hit(number)` at the start of each block of statements.
+"""Which blocks of the package an input reaches: each starts with a call that counts it.
 
 Compiled in, since Python's own tracing calls back at every line of every module.
 """

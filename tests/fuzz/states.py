@@ -185,7 +185,7 @@ def of_checkpoint(source):
         return
     # What the file gives: most of the time would go into writing it.
     read = {name: a.item() if a.ndim == 0 else a for name, a in arrays.items() if name != "format"}
-    with mock.patch.object(checkpoint, "read", lambda path: read):
+    with mock.patch.object(checkpoint, "read", return_value=read):
         resume(method, path)
 
 
