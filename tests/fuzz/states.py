@@ -157,7 +157,9 @@ def of_search(source):
     try:
         state = search.restore(given)
     except (TypeError, ValueError) as error:
-        return refused(error, {"state", "saved"}, "restore of", search, names)
+        # An x of another size fits a state, and not what the search was made for.
+        own = {f"{name}: expected" for name in ("groups", "bounds", "l1")}
+        return refused(error, {"state", "saved", *own}, "restore of", search, names)
     for _ in range(6):
         if search.converged(state):
             break
@@ -185,7 +187,7 @@ def of_checkpoint(source):
         return
     # What the file gives: most of the time would go into writing it.
     read = {name: a.item() if a.ndim == 0 else a for name, a in arrays.items() if name != "format"}
-    with mock.patch.object(checkpoint, "read", lambda path: read):
+    with mock.patch.object(checkpoint, "read", return_value=read):
         resume(method, path)
 
 

@@ -1,7 +1,9 @@
 """The fuzzers that are Python, over their seeds and some inputs more, without libFuzzer."""
 
+import ast
 import pathlib
 
+import covered
 import options
 import pytest
 import states
@@ -42,3 +44,32 @@ def test_what_is_a_finding(error):
     refused(ValueError("AdamW: lr: expected a number"), {"lr"}, "AdamW")
     with pytest.raises(AssertionError, match="AdamW"):
         refused(error, {"lr"}, "AdamW")
+
+
+BRANCHES = '''
+def sign(x):
+    """Say a sign."""
+    if x > 0:
+        return "positive"
+    elif x < 0:
+        return "negative"
+    try:
+        return {0: "zero"}[x]
+    except KeyError:
+        return "none"
+'''
+
+
+def test_each_block_is_counted():
+    hits = []
+    namespace = {covered.HIT: hits.append}
+    exec(compile(covered.Counted().visit(ast.parse(BRANCHES)), "branches", "exec"), namespace)
+    sign = namespace["sign"]
+    assert sign.__doc__ == "Say a sign."
+    paths = {}
+    for x in (1.0, -1.0, 0.0, float("nan"), 2.0):
+        hits.clear()
+        paths.setdefault(sign(x), set()).add(tuple(hits))
+    assert list(paths) == ["positive", "negative", "zero", "none"]
+    assert all(len(taken) == 1 for taken in paths.values())
+    assert len(set.union(*paths.values())) == 4

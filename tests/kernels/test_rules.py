@@ -13,7 +13,7 @@ from mdbopt.kernels import _internal
 RULES = _internal.RULES
 # Around a lane's round, a chunk and several; the last is walked by several threads.
 SIZES = (0, 1, 31, 32, 33, 1023, 1024, 1025, 3 * 1024 + 5, 40 * 1024 + 7)
-LARGE = 1_000_003
+LARGE = 200_003
 
 
 @pytest.fixture(params=RULES, ids=lambda rule: rule.name)

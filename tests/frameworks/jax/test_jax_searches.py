@@ -18,6 +18,7 @@ SEARCHES = {
     "simplex": mdbopt.Simplex,
     "backtracking": mdbopt.Backtracking,
 }
+LEAST = [backend.name for backend in mdbopt.backends() if backend.supported][-1]
 SIZE = 24
 START = np.linspace(-2.0, 3.0, SIZE)
 BOUNDS = [
@@ -33,7 +34,7 @@ CASES = [
     ("guarded", {"proposer": "cg"}),
     ("guarded", {"groups": np.arange(SIZE) // 5, "cut": "hypergradient"}),
     ("box", {"groups": np.arange(SIZE) % 3, "gamma": 0.3, "forward": 1.5}),
-    ("box", {"cut": "hypergradient", "initial_scale": 2.0, "threads": 1, "backend": "baseline"}),
+    ("box", {"cut": "hypergradient", "initial_scale": 2.0, "threads": 1, "backend": LEAST}),
     ("ellipsoid", {"refine": 3}),
     ("ellipsoid", {"candidate": "plain"}),
     ("ellipsoid", {"groups": np.arange(SIZE) % 4}),
