@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Which lines of the package an input reaches: `hit(number)` at the start of each block of statements.
-=======
 """Which blocks of the package an input reaches: each starts with a call that counts it.
->>>>>>> quick
 
 Compiled in, since Python's own tracing calls back at every line of every module.
 """

@@ -27,13 +27,8 @@ void check(PyStatus status) {
 }
 
 // A block of statements of the package was reached: covered.py has put the call there.
-<<<<<<< HEAD
-__attribute__((no_sanitize("address", "undefined", "coverage")))
-PyObject* hit(PyObject*, PyObject* number) {
-=======
 __attribute__((no_sanitize("address", "undefined", "coverage"))) PyObject* hit(PyObject*,
                                                                                PyObject* number) {
->>>>>>> quick
   ++g_counters[static_cast<std::size_t>(PyLong_AsLong(number)) % kCounters];
   Py_RETURN_NONE;
 }

@@ -70,11 +70,7 @@ class Descent:
         return {}
 
     def limits(self, size: int) -> Mapping[str, Limit]:
-<<<<<<< HEAD
-        """Return what is asked of saved entries, ``number_…`` and ``array_…``, for a step to be taken."""
-=======
         """Return what saved ``number_…`` and ``array_…`` have to be for a step to be taken."""
->>>>>>> quick
         return {}
 
     def first_step(self, run: Iteration) -> float | None:

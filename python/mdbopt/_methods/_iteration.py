@@ -303,12 +303,8 @@ class Iteration:
         self.step = self.held_step
         method = self._method
         method.begin(self)
-<<<<<<< HEAD
-        if sums.ss > 0.0:  # as of a step that was held; a state that was changed may say other things
-=======
         # As of any step that was held; a state that was changed may say other things.
         if sums.ss > 0.0:
->>>>>>> quick
             method.learn(
                 self, (points["x_origin"], points["g_origin"]), (points["x"], points["g"]), sums
             )

@@ -17,25 +17,12 @@ Rows = NDArray[np.int64]
 Keys = _argument_tree.Keys
 
 
-<<<<<<< HEAD
 def why_not_by_rows(optimizer: Any) -> str | None:
     """Say why an optimizer steps whole arrays alone; None where it does not."""
     rule = optimizer._rule()
     if _rules.described()[rule]["folds"]:
         return f"since the rule {rule!r} takes sums over whole arrays"
     if any(map(is_codes, optimizer._formats().values())):
-=======
-def why_not_by_rows(rule: str, formats: Mapping[str, str]) -> str | None:
-    """Say why a rule, or its state's format, steps whole arrays alone; None where it does not."""
-    sums = _rules.described()[rule]["sums"]
-    # The product of NAdam's momenta is a sum by name: no element is in it.
-    if sums and rule != "nadam":
-        return (
-            f"since the rule {rule!r} takes sums over whole arrays or moves elements that have no "
-            "gradient"
-        )
-    if any(map(is_codes, formats.values())):
->>>>>>> quick
         return "with state_dtype='8bit', whose blocks of 256 elements have one unit"
     return optimizer._NOT_BY_ROWS or None
 
