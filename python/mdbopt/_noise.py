@@ -91,6 +91,9 @@ def noise_level(values: Array) -> float | None:
     table, weight = values.reshape(len(values), -1), 1.0
     if not np.ptp(table, axis=0).any():
         return 0.0
+    # A power of two changes no bit, and keeps squares within range.
+    scale = 2.0 ** min(1000, max(-1000, -math.frexp(float(np.abs(table).max()))[1]))
+    table = table * scale
     levels, alternates = [], []
     for k in range(1, len(values) - 1):
         table = np.diff(table, axis=0)
@@ -101,7 +104,7 @@ def noise_level(values: Array) -> float | None:
     for k in range(len(levels) - AGREE + 1):
         near = levels[k : k + AGREE]
         if max(near) <= WITHIN * min(near) and alternates[k]:
-            return levels[k]
+            return levels[k] / scale
     return 0.0 if levels[-1] == 0.0 else None
 
 

@@ -144,7 +144,8 @@ def of_optimizer(source):
         except RuntimeWarning as warning:
             require("8 bits" in str(warning) or "NaN" in str(warning), "a warning of NaN in 8 bits")
         except ValueError as error:
-            refused(error, {"t: "}, "a step of a state at its last step")
+            # A state at its last step, or of an average that is looked at.
+            refused(error, {"t: ", "train() goes back"}, "a step of", optimizer, names)
     dict(state)
     return None
 

@@ -9,6 +9,7 @@ from arrays import Producer
 import mdbopt
 from mdbopt import _core, data, kernels
 from mdbopt._minimize import checkpoint
+from mdbopt._noise import noise_level
 
 UNEVEN = [[1.0], [2.0, 3.0], 4.0]
 
@@ -79,6 +80,14 @@ def test_a_word_that_python_takes_for_a_number(tmp_path):
     path.write_bytes(b"\n\n;\x1e1")
     with pytest.raises(ValueError, match=r"table\.csv"):
         data.load(path)
+
+
+@pytest.mark.parametrize("exponent", [-900, 1000])
+def test_the_noise_of_numbers_whose_squares_leave_the_range(exponent):
+    values = 1.0 + 1e-3 * np.random.default_rng(0).standard_normal(8)
+    level = noise_level(values)
+    assert level > 0.0
+    assert noise_level(values * 2.0**exponent) == level * 2.0**exponent
 
 
 def test_a_file_that_asks_for_four_gigabytes(tmp_path):
