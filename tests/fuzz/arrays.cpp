@@ -58,6 +58,8 @@ struct Lender {
     device_answer = seldom(input, 16) ? input.ConsumeIntegralInRange<int>(1, 3) : 0;
   }
 
+  static constexpr int kMostElements = 1 << 16;
+
   void describe(FuzzedDataProvider& input) {
     constexpr std::pair<int, int> kDtypes[] = {
         {kDLFloat, 64}, {kDLFloat, 32}, {kDLFloat, 16}, {kDLBfloat, 16}, {kDLUInt, 16},
@@ -95,7 +97,8 @@ struct Lender {
     if (seldom(input, 32)) tensor.byte_offset = input.ConsumeIntegral<std::uint64_t>();
   }
 
-  // Whether all that is described is in the block: in numbers that do not overflow.
+  // Whether all that is described is in the block: in numbers that do not overflow. Steps of 0 may describe more
+  // elements than there is time for, or memory for a copy.
   bool within(std::size_t width) const {
     __extension__ using Wide = __int128;
     const auto end = static_cast<Wide>(block.size() * sizeof(double));
@@ -104,7 +107,10 @@ struct Lender {
     for (const std::int64_t length : shape) {
       if (length == 0) return true;
     }
+    Wide elements = 1;
     for (std::size_t k = 0; k < shape.size(); ++k) {
+      elements *= shape[k];
+      if (shape[k] < 0 || elements > kMostElements) return false;
       Wide reach = (static_cast<Wide>(shape[k]) - 1) * steps[k];
       if (__builtin_mul_overflow(reach, static_cast<Wide>(width), &reach)) return false;
       Wide& side = reach < 0 ? low : high;
