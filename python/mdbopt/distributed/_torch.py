@@ -99,12 +99,16 @@ def _missing(group: Any, rank: int, size: int) -> list[int]:
     missing = []
     wait = timedelta(seconds=PATIENCE)
     for other in range(size):
+        if other == rank:
+            continue
         try:
             store.wait([str(other)], wait)
         except (RuntimeError, distributed.DistStoreError):
-            missing.append(other)
             wait = timedelta(seconds=1.0)  # all who are left have had their time
-            if not _answers(store, str(rank)):
+            answers = _answers(store, str(rank))
+            if answers or not missing:
+                missing.append(other)
+            if not answers:
                 break  # Its owner has waited as long as we have, and left: it knows of no one else.
     return missing
 

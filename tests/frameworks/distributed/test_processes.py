@@ -12,6 +12,7 @@ from processes import by_mpi, by_torch, made_once, succeeded
 
 import mdbopt
 import mdbopt.distributed
+from mdbopt.distributed import _torch
 
 SCRIPT = Path(rank.__file__)
 EXAMPLE = SCRIPT.parents[3] / "examples" / "shards.py"
@@ -117,6 +118,35 @@ def test_a_rank_that_dies_ends_the_others_and_is_named(tmp_path):
     for k in (0, 2):
         text = json.loads((tmp_path / "dying" / f"told-{k}.json").read_text())["dying"]
         assert text.startswith(f"reducer: rank 1 of 3 has not answered rank {k}: "), text
+
+
+class Leaving:
+    """A store that knows of two ranks, and leaves when it is waited for the fourth."""
+
+    def __init__(self, *_):
+        self.here = {"0"}
+
+    def set(self, key, _):
+        self.here.add(key)
+
+    def wait(self, keys, _):
+        if keys == ["3"]:
+            self.here = set()
+        if not self.here.issuperset(keys):
+            raise RuntimeError("no answer")
+
+    def check(self, keys):
+        if not self.here:
+            raise RuntimeError("connection closed")
+        return self.here.issuperset(keys)
+
+
+def test_the_dead_alone_is_blamed_where_the_store_leaves_meanwhile(monkeypatch):
+    distributed = pytest.importorskip("torch.distributed")
+    monkeypatch.setattr(distributed, "PrefixStore", Leaving)
+    monkeypatch.setattr(distributed, "get_process_group_ranks", lambda group: [0, 1, 2, 3])
+    monkeypatch.setattr(distributed.distributed_c10d, "_get_default_store", lambda: None)
+    assert _torch._missing(None, 2, 4) == [1]
 
 
 def test_a_mesh_meets_along_its_dimensions(told):
