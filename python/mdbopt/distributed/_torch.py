@@ -96,7 +96,7 @@ def _missing(group: Any, rank: int, size: int) -> list[int]:
         store.set(str(rank), "here")
     except (AttributeError, RuntimeError):
         return []
-    missing = []
+    missing: list[int] = []
     wait = timedelta(seconds=PATIENCE)
     for other in range(size):
         if other == rank:
