@@ -95,9 +95,19 @@ class SearchState {
     const Held held{*this, where};
     alone([&] { search_->judge_async(told, look.tensor()); });
   }
-  const Buffer& propose(bool copy) {
+  // Copied before another thread may judge it.
+  py::object propose() {
+    py::object copy;
+    kept([&] {
+      const Buffer* trial = nullptr;
+      unlocked([&] { trial = &search_->propose(); });
+      copy = copy_of(*trial);
+    });
+    return copy;
+  }
+  const Buffer& propose_async() {
     const Buffer* trial = nullptr;
-    alone([&] { trial = copy ? &search_->propose() : &search_->propose_async(); });
+    alone([&] { trial = &search_->propose_async(); });
     return *trial;
   }
   py::dict save() { return saved_by(Saver()); }
@@ -190,15 +200,6 @@ class SearchState {
     return asked([](Search& search) { return (search.*question)(); });
   }
 
-  py::object copied(const Buffer& buffer) {
-    if (buffer.location().on_cpu()) {
-      return py::array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
-                       buffer.data());
-    }
-    Buffer copy;
-    alone([&] { copy = buffer; });
-    return given(where_, std::move(copy));
-  }
   // A view that keeps the state alive; the memory it shows belongs to a later point after the next
   // judgement. Read-only, but on a device, whose libraries know no such arrays.
   py::object lent(const Buffer& buffer, const py::object& self) {
@@ -209,7 +210,10 @@ class SearchState {
     return array;
   }
   py::object shown(const Buffer& buffer, const py::object& self) {
-    return buffer.location().on_cpu() ? lent(buffer, self) : copied(buffer);
+    if (buffer.location().on_cpu()) return lent(buffer, self);
+    py::object copy;
+    kept([&] { copy = copy_of(buffer); });
+    return copy;
   }
 
  private:
@@ -290,14 +294,26 @@ class SearchState {
     const Alone alone(worker_, refuse_worker);
     body();
   }
-  // The same without the interpreter's lock, where that is worth it.
+  // Without the interpreter's lock, where that is worth it.
+  template <class Body>
+  void unlocked(Body body) {
+    if (search_->location().on_cpu() && search_->x().size() < kBriefSize) return body();
+    py::gil_scoped_release release;
+    body();
+  }
   template <class Body>
   void alone(Body body) {
-    kept([&] {
-      if (search_->location().on_cpu() && search_->x().size() < kBriefSize) return body();
-      py::gil_scoped_release release;
-      body();
-    });
+    kept([&] { unlocked(body); });
+  }
+  // Of an array of the search that no other thread works on.
+  py::object copy_of(const Buffer& buffer) {
+    if (buffer.location().on_cpu()) {
+      return py::array(numpy_dtype(buffer.dtype()), {static_cast<py::ssize_t>(buffer.size())},
+                       buffer.data());
+    }
+    Buffer copy;
+    unlocked([&] { copy = buffer; });
+    return given(where_, std::move(copy));
   }
 
   // A step on so few coordinates is over sooner than another thread could take the interpreter's
@@ -365,8 +381,7 @@ void bind_search(py::module_& module) {
           "propose",
           [](py::object self, bool copy) {
             SearchState& state = self.cast<SearchState&>();
-            const Buffer& trial = state.propose(copy);
-            return copy ? state.copied(trial) : state.lent(trial, self);
+            return copy ? state.propose() : state.lent(state.propose_async(), self);
           },
           "copy"_a = true,
           "The point to evaluate next: a copy, or the search's own memory, to be read until judge.")
