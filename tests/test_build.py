@@ -56,12 +56,13 @@ ARROWS = {
     "backends": HOST | {"nearest", "rules"},
     "pool": HOST | {"pool"},
     "check": HOST | {"check"},
+    "ahead": {"<description>", "<launch>", "fold", "layout"},
     "finisher": HOST - {"layout"},
     "by_name": {"<by_name>", "<error>", "check", "launch"},
     "program": {"backend", "group_sum"},
     "device": HOST - {"fold"} | {"<execution>", "program"},
     "launch": HOST
-    | {"<execution>", "half", "pool", "finisher", "flush", "device", "opening"}
+    | {"<execution>", "half", "pool", "ahead", "finisher", "flush", "device", "opening"}
     | {"reduction"},
     "messages": {"<error>", "<reducer>"},
     "reduction": {"<error>", "<launch>", "<reducer>", "fold", "messages"},
