@@ -21,6 +21,7 @@ import _common
 import numpy as np
 import torch
 from measuring import values
+from measuring.methods import METHODS
 
 import mdbopt
 
@@ -30,7 +31,7 @@ ROUNDS = 9
 WARM_UP = 3
 COPY, SEARCH, FUSED, MODEL, FOREACH, SMALL, GUARDED = 0.92, 0.85, 1.0, 1.05, 1.5, 1.2, 3.0
 # float64, bytes an element: docs/architecture.md.
-BYTES = {("box", "accepted"): 32, ("box", "rejected"): 72}
+BYTES = {("box", "accepted"): 40, ("box", "rejected"): 72}
 BYTES |= {("ellipsoid", kind): moved + 24 for (_, kind), moved in list(BYTES.items())}
 
 
@@ -110,27 +111,20 @@ def copy_step(bench: Bench, elements: float) -> tuple[Step, int]:
     return lambda: b.copy_(a), 8 * a.numel()
 
 
-def rules(bench: Bench) -> Iterator[Row]:
-    """Run every update rule on one float32 array, beside the copy rate."""
+def updates(bench: Bench) -> Iterator[Row]:
+    """Step by every update rule on one float32 array, beside the copy rate."""
     elements = 2.5e8
     copy, copied = copy_step(bench, elements)
-    most = max(len(rule.streams) for rule in mdbopt.rules() if rule.update)
-    pool = [bench.full(elements) for _ in range(most)]
-    for rule in mdbopt.rules():
-        if not rule.update:
-            continue
-        scalars = {name: 1.0 for name, fallback in rule.scalars if np.isnan(fallback)}
-        streams = pool[: len(rule.streams)]
-        call = getattr(mdbopt.kernels, rule.name)
-
-        def step(call: Any = call, streams: Any = streams, scalars: Any = scalars) -> None:
-            call(*streams, lr=1e-6, **scalars)
-
-        moved = rule.bytes["float32"] * pool[0].numel()
-        turns = bench.turns(step, copy)
-        yield row(f"{rule.name} float32 2.5e8", "copy", turns, moved / copied, COPY)
-        for stream in pool:
-            stream.uniform_(0.0, 1.0)
+    described = {rule.name: rule for rule in mdbopt.rules()}
+    x, grad = bench.full(elements), bench.full(elements)
+    for name, method in METHODS.items():
+        optimizer = getattr(mdbopt, method.optimizer)(**method.options)
+        plan = optimizer.plan(x, grad, optimizer.init(x))
+        moved = described[method.rule].bytes["float32"] * x.numel()
+        turns = bench.turns(plan.step, copy)
+        yield row(f"{name} float32 2.5e8", "copy", turns, moved / copied, COPY)
+        del plan
+        x.uniform_(0.0, 1.0)
 
 
 def adamw_pair(
@@ -326,7 +320,7 @@ def same_search(bench: Bench) -> Iterator[Row]:
     yield Row(f"box on both, {cuts} cuts", "CPU", 1.0, 1.0, same, float(same), same, 1.0)
 
 
-ALL = (rules, adamw, small, searches, without_waiting, guarded, same_search)
+ALL = (updates, adamw, small, searches, without_waiting, guarded, same_search)
 PARTS = {part.__name__: part for part in ALL}
 
 

@@ -72,6 +72,14 @@ void queue_fold_each(const Sum* sums, std::size_t count, const WalkArguments& wa
   folding.sums = static_cast<std::uint32_t>(count);
   for (std::size_t k = 0; k < count; ++k) folding.folds[k] = sums[k].fold;
   folding.refused = walk.refused;
+  folding.jobs = walk.jobs;
+  folding.folded = 1;
+  // One block would take as long for a large array as the walk itself.
+  if (walk.chunks > kFoldTile) {
+    const std::size_t places = walk.chunks / kFoldTile + walk.jobs;
+    launch(fold_tiles_each_kernel, places * count, kFoldThreads, folding, location, "folding sums");
+    folding.folded = kFoldTile;
+  }
   launch(fold_each_kernel, walk.jobs * count, kFoldThreads, folding, location, "folding sums");
 }
 

@@ -46,9 +46,10 @@ struct FoldingEach {
   double* partials;  // as `from`, of all jobs' chunks; overwritten
   double* to;        // of job j: to[j * apart + k]
   std::size_t apart;
-  std::uint32_t sums;
+  std::uint32_t jobs, sums;
   Fold folds[kMaxSums];
   const std::uint32_t* refused;
+  std::size_t folded;  // chunks that are one by now, in the place of the first
 };
 
 // The numbers that a rule of Scope::kArray passes on to the next step, array by array; each is that sum

@@ -7,6 +7,8 @@ import subprocess
 import pytest
 from test_build import CSRC, ROOT, includes
 
+import mdbopt
+
 CUDA = ROOT / "cuda"
 # Approximations, and what rounds once where the CPU rounds twice.
 FORBIDDEN = re.compile(
@@ -58,28 +60,67 @@ def test_no_rule_is_written_twice():
     assert not found, found
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """PTX of the part that adam is in, by kernel."""
+def kernels_of(source, ptx, *flags):
+    """Compile to PTX as the library is; give that of each kernel."""
     compiler = shutil.which("nvcc")
     if compiler is None:
         pytest.skip("nvcc is not installed")
+    own = (CUDA / "CMakeLists.txt").read_text()
+    own = re.search(r"COMPILE_LANGUAGE:CUDA>:(--fmad=false[^>]*)>", own)[1].split(";")
+    own += ["-std=c++20", "-O3", "-arch=compute_90", "-DMDBOPT_ISA=cuda", f"-I{CSRC}/include"]
+    command = [compiler, *own, *flags, "-ptx", source, "-o", ptx]
+    subprocess.run(command, check=True, capture_output=True)
+    text = re.sub(r"//.*", "", ptx.read_text())
+    kernels = re.split(r"(?=\.entry )", text)[1:]
+    return {re.match(r"\.entry (\S+?)\(", kernel)[1]: kernel for kernel in kernels}
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """PTX of the part that adam is in, by kernel."""
     listed = re.search(
         r"using Rules =\s*RuleList<(.*?)>;", (CSRC / "rules/rules.h").read_text(), re.S
     )[1]
     rules = re.sub(r"<[^<>]*>", "", listed).replace("\n", " ").split(",")
     parts = int(re.search(r"set\(parts (\d+)\)", (ROOT / "cmake/cuda.cmake").read_text())[1])
     part = [rule.strip() for rule in rules].index("Adam") % parts
-    flags = (CUDA / "CMakeLists.txt").read_text()
-    flags = re.search(r"COMPILE_LANGUAGE:CUDA>:(--fmad=false[^>]*)>", flags)[1].split(";")
-    ptx = tmp_path_factory.mktemp("ptx") / "part.ptx"
-    flags += ["-std=c++20", "-O3", "-arch=compute_90", "-DMDBOPT_ISA=cuda", f"-I{CSRC}/include"]
-    flags += [f"-DMDBOPT_CUDA_PART={part}", f"-DMDBOPT_CUDA_PARTS={parts}"]
-    command = [compiler, *flags, "-ptx", CUDA / "compile_rules.cu"]
-    subprocess.run([*command, "-o", ptx], check=True, capture_output=True)
-    text = re.sub(r"//.*", "", ptx.read_text())
-    kernels = re.split(r"(?=\.entry )", text)[1:]
-    return {re.match(r"\.entry (\S+?)\(", kernel)[1]: kernel for kernel in kernels}
+    flags = [f"-DMDBOPT_CUDA_PART={part}", f"-DMDBOPT_CUDA_PARTS={parts}"]
+    return kernels_of(
+        CUDA / "compile_rules.cu", tmp_path_factory.mktemp("ptx") / "part.ptx", *flags
+    )
+
+
+PLACES = """
+#include <utility>
+#include "rules/rules.h"
+namespace mdbopt::cuda {
+template <class Rule, std::size_t... K>
+__device__ void set(typename Rule::Coef& c, std::index_sequence<K...>) {
+  ((c.*kMember<Rule, K> = 1.0 + K), ...);
+}
+template <class Rule, int count>
+__global__ void places(typename Rule::Coef* c) {
+  set<Rule>(*c, std::make_index_sequence<count>{});
+}
+template <class... Rule>
+void all(RuleList<Rule...>, void* c) {
+  (places<Rule, Scalars<Rule>::count><<<1, 1>>>(static_cast<typename Rule::Coef*>(c)), ...);
+}
+void every(void* c) { all(Rules{}, c); }
+}
+"""
+
+
+@pytest.mark.slow
+def test_every_scalar_has_a_place_of_its_own(tmp_path):
+    """nvcc 13.0 takes the members of a Coef's second base for those of its first."""
+    source = tmp_path / "places.cu"
+    source.write_text(PLACES)
+    kernels = kernels_of(source, tmp_path / "places.ptx", f"-I{CSRC}")
+    assert len(kernels) > len(mdbopt.rules())
+    for name, kernel in kernels.items():
+        places = re.findall(r"st\.global\.[bu]64\s+\[(.*?)\]", kernel)
+        assert len(set(places)) == int(re.search(r"Li(\d+)E", name)[1]), name
 
 
 @pytest.mark.slow

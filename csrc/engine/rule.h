@@ -66,7 +66,8 @@
 
 namespace mdbopt {
 
-// A scalar and the member of a rule's Coef that takes it; that of a base will do.
+// A scalar and the member of a rule's Coef that takes it; that of a base will do, if no other base is
+// before it: nvcc 13.0 takes each to begin where the Coef does.
 template <class Coef>
 using Member = double Coef::*;
 template <class Coef>

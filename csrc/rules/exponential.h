@@ -10,6 +10,19 @@ constexpr double inverse_factorial(int k) {
   for (; k > 1; --k) result /= k;
   return result;
 }
+template <class Real, int k>
+inline constexpr Real kInverseFactorial = Real(inverse_factorial(k));
+
+// The terms of e^r from `power` on down, behind a sum of those above. No loop, in which nvcc would compute the
+// factorials for every element.
+template <int power, class Real>
+MDBOPT_INLINE Real taylor(Real sum, [[maybe_unused]] Real r) {
+  if constexpr (power < 0) {
+    return sum;
+  } else {
+    return taylor<power - 1>(sum * r + kInverseFactorial<Real, power>, r);
+  }
+}
 
 // For |x| ≤ 80: x = k ln 2 + r, |r| ≤ ½ ln 2, and a Taylor polynomial in r. Adding 3·2^(p−2), p the
 // bits of a significand, rounds x/ln 2 to the whole number k and leaves k in the lowest bits, from
@@ -26,9 +39,7 @@ MDBOPT_INLINE Real exp(Real x) {
   const Real rounded = x * Real(1.4426950408889634) + kRounder;
   const Real k = rounded - kRounder;
   const Real r = (x - k * kLogHigh) - k * kLogLow;
-  Real sum = Real(inverse_factorial(kDegree));
-#pragma GCC unroll 16
-  for (int power = kDegree - 1; power >= 0; --power) sum = sum * r + Real(inverse_factorial(power));
+  const Real sum = taylor<kDegree - 1>(kInverseFactorial<Real, kDegree>, r);
   const Bits scale =
       (__builtin_bit_cast(Bits, rounded) << kShift) + __builtin_bit_cast(Bits, Real(1));
   return sum * __builtin_bit_cast(Real, scale);

@@ -16,14 +16,17 @@ namespace mdbopt::MDBOPT_ISA {
 inline constexpr Sum kProducts[] = {{"gd"}, {"g2"}, {"d2"}};
 inline constexpr Sum kAlpha[] = {{"alpha"}};
 
-struct LearnedRate {
+MDBOPT_INLINE void products(double g, double d, double* sums) {
+  sums[0] = g * d;
+  sums[1] = g * g;
+  sums[2] = d * d;
+}
+
+// A Coef with more scalars.
+template <class Base>
+struct LearnedRate : Base {
   double alpha, hyper_lr, multiplicative;
 
-  MDBOPT_INLINE static void products(double g, double d, double* sums) {
-    sums[0] = g * d;
-    sums[1] = g * g;
-    sums[2] = d * d;
-  }
   MDBOPT_HOST_DEVICE void learn(double* sums) {
     const double norms = sqrt(sums[1]) * sqrt(sums[2]);
     const double cosine = norms == 0.0 ? 0.0 : sums[0] / norms;
@@ -42,7 +45,7 @@ struct HypergradientSgd : Update {
   enum { kM = 2 };
   static constexpr auto& kGathered = kProducts;
   static constexpr auto& kSolved = kAlpha;
-  struct Coef : Update::Coef, LearnedRate {
+  struct Coef : LearnedRate<Update::Coef> {
     double momentum;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {{"alpha", &Coef::alpha, 1.0},
@@ -51,7 +54,7 @@ struct HypergradientSgd : Update {
                                                 {"momentum", &Coef::momentum, 0.0}};
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
-    LearnedRate::products(c.gradient(v), v[kM], sums);
+    products(c.gradient(v), v[kM], sums);
   }
   MDBOPT_HOST_DEVICE static bool solve(double* sums, double, Coef& c) {
     c.learn(sums);
@@ -73,7 +76,7 @@ struct HypergradientAdam : Update {
   static constexpr auto& kStreams = Adam::kStreams;
   static constexpr auto& kGathered = kProducts;
   static constexpr auto& kSolved = kAlpha;
-  struct Coef : Adam::Coef, LearnedRate {
+  struct Coef : LearnedRate<Adam::Coef> {
     Corrections before;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {{"alpha", &Coef::alpha, 1.0},
@@ -94,7 +97,7 @@ struct HypergradientAdam : Update {
     using Real = typename V::Real;
     const Real m = v[Adam::kM];
     const Real direction = c.before.direction(m, v[Adam::kV], c.eps, c.eps_root);
-    LearnedRate::products(c.gradient(v), m == Real(0) ? Real(0) : direction, sums);
+    products(c.gradient(v), m == Real(0) ? Real(0) : direction, sums);
   }
   MDBOPT_HOST_DEVICE static bool solve(double* sums, double, Coef& c) {
     c.learn(sums);

@@ -18,14 +18,16 @@ namespace mdbopt::MDBOPT_ISA {
 inline constexpr Sum kCorrectedNorm[] = {{"c2"}};
 inline constexpr Sum kClipFactor[] = {{"factor"}};
 
-struct Correction {
+// A Coef with more scalars.
+template <class Base>
+struct Correction : Base {
   double gamma, change, factor;
 
-  MDBOPT_HOST_DEVICE void prepare(double t, double beta1) {
+  MDBOPT_HOST_DEVICE void correct(double t, double beta1) {
     change = t == 1.0 ? 0.0 : gamma * (beta1 / (1.0 - beta1));
   }
   template <class Real>
-  MDBOPT_INLINE Real of(Real g, Real g_prev) const {
+  MDBOPT_INLINE Real corrected(Real g, Real g_prev) const {
     return g + Real(change) * (g - g_prev);
   }
   MDBOPT_HOST_DEVICE void bound(double* sums) {
@@ -49,7 +51,7 @@ struct MarsAdam : Adam {
   static constexpr unsigned kGatherReads = 1U << kX | 1U << kG | 1U << kGPrev;
   static constexpr auto& kGathered = kCorrectedNorm;
   static constexpr auto& kSolved = kClipFactor;
-  struct Coef : Adam::Coef, Correction {};
+  using Coef = Correction<Adam::Coef>;
   static constexpr ScalarOf<Coef> kScalars[] = {{"t", &Coef::t},
                                                 {"beta1", &Coef::beta1, 0.95},
                                                 {"beta2", &Coef::beta2, 0.99},
@@ -58,12 +60,12 @@ struct MarsAdam : Adam {
                                                 {"bias_correction", &Coef::bias_correction, 1.0},
                                                 {"gamma", &Coef::gamma, 0.025}};
   MDBOPT_HOST_DEVICE static bool prepare(Coef& c, double n) {
-    c.Correction::prepare(c.t, c.beta1);
+    c.correct(c.t, c.beta1);
     return Adam::prepare(c, n);
   }
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
-    const double corrected = c.of(c.gradient(v), v[kGPrev]);
+    const double corrected = c.corrected(c.gradient(v), v[kGPrev]);
     sums[0] = corrected * corrected;
   }
   MDBOPT_HOST_DEVICE static bool solve(double* sums, double, Coef& c) {
@@ -74,7 +76,7 @@ struct MarsAdam : Adam {
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     using Real = typename V::Real;
     const Real g = c.gradient(v);
-    average_in(v, c, Real(c.factor) * c.of(g, v[kGPrev]));
+    average_in(v, c, Real(c.factor) * c.corrected(g, v[kGPrev]));
     v[kGPrev] = g;
     c.move(v, c.corrections.direction(v[kM], v[kV], c.eps, c.eps_root));
   }
@@ -94,18 +96,18 @@ struct MarsLion : Update {
   static constexpr unsigned kGatherReads = 1U << kX | 1U << kG | 1U << kGPrev;
   static constexpr auto& kGathered = kCorrectedNorm;
   static constexpr auto& kSolved = kClipFactor;
-  struct Coef : Update::Coef, Correction {
+  struct Coef : Correction<Update::Coef> {
     double t, beta1;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {
       {"t", &Coef::t}, {"beta1", &Coef::beta1, 0.95}, {"gamma", &Coef::gamma, 0.025}};
   MDBOPT_HOST_DEVICE static bool prepare(Coef& c, double) {
-    c.Correction::prepare(c.t, c.beta1);
+    c.correct(c.t, c.beta1);
     return true;
   }
   template <class V>
   MDBOPT_INLINE static void gather(const V& v, const Coef& c, double* sums) {
-    const double corrected = c.of(c.gradient(v), v[kGPrev]);
+    const double corrected = c.corrected(c.gradient(v), v[kGPrev]);
     sums[0] = corrected * corrected;
   }
   MDBOPT_HOST_DEVICE static bool solve(double* sums, double, Coef& c) {
@@ -116,7 +118,7 @@ struct MarsLion : Update {
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
     using Real = typename V::Real;
     const Real g = c.gradient(v);
-    v[kM] = average(c.beta1, v[kM], Real(c.factor) * c.of(g, v[kGPrev]));
+    v[kM] = average(c.beta1, v[kM], Real(c.factor) * c.corrected(g, v[kGPrev]));
     v[kGPrev] = g;
     c.move(v, sign(v[kM]));
   }

@@ -1,6 +1,8 @@
 // device_arrays – arrays of numbers on the host and on a device.
 #pragma once
 
+#include <cmath>
+
 #include "base/half.h"
 #include "check.h"
 #include "runtime/device.h"
@@ -37,6 +39,30 @@ class OnDevice {
   void* memory_;
   std::size_t offset_;
 };
+
+// An element of an array of a dtype.
+inline double element(const Bytes& array, Dtype dtype, std::size_t i) {
+  const unsigned char* at = array.data() + i * info(dtype).bytes;
+  const auto read = [at](auto value) {
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  };
+  if (dtype == Dtype::kFloat64) return read(double{});
+  if (dtype == Dtype::kFloat32) return double{read(float{})};
+  if (dtype == Dtype::kBFloat16) return double{widen(read(mdbopt::BFloat16{}))};
+  return double{widen(read(mdbopt::Float16{}))};
+}
+
+// Where two arrays first differ, their size where they do not. Sign and payload of a NaN are the processor's.
+inline std::size_t first_difference(const Bytes& a, const Bytes& b, Dtype dtype) {
+  const std::size_t bytes = info(dtype).bytes;
+  std::size_t i = 0;
+  for (; i < a.size() / bytes; ++i) {
+    if (std::memcmp(a.data() + i * bytes, b.data() + i * bytes, bytes) == 0) continue;
+    if (!std::isnan(element(a, dtype, i)) || !std::isnan(element(b, dtype, i))) break;
+  }
+  return i;
+}
 
 // Numbers in (0.25, 1.25), but gradients of either sign.
 inline Bytes numbers(check::Random& random, Dtype dtype, std::size_t size, bool either_sign) {

@@ -42,6 +42,7 @@ struct Both {
   const Description& rule;
   std::size_t each;
   std::vector<Bytes> host;
+  std::vector<Dtype> dtypes;
   std::vector<OnDevice> there;
   std::vector<void*> here_at, there_at;
 
@@ -54,6 +55,7 @@ struct Both {
         const auto storage = own ? rule.streams[k].storage : mdbopt::Storage::kState;
         const Dtype stored = mdbopt::stored_dtype(storage, dtype);
         host.push_back(numbers(random, stored, size, k == 1));
+        dtypes.push_back(stored);
         there.emplace_back(location, host.back(), 0);
         there_at.push_back(there.back().data());
       }
@@ -70,9 +72,12 @@ struct Both {
   }
   void check_same(const std::string& what) const {
     for (std::size_t k = 0; k < host.size(); ++k) {
-      if (there[k].bytes(host[k].size()) != host[k]) {
-        check::fail(__FILE__, __LINE__) << what << ": array " << k << " differs\n";
-      }
+      const Bytes found = there[k].bytes(host[k].size());
+      const std::size_t i = first_difference(found, host[k], dtypes[k]);
+      if (i * info(dtypes[k]).bytes == found.size()) continue;
+      check::fail(__FILE__, __LINE__)
+          << what << ": array " << k << " has " << element(found, dtypes[k], i) << " at " << i
+          << ", expected " << element(host[k], dtypes[k], i) << '\n';
     }
   }
 };

@@ -572,9 +572,9 @@ def _assign_stored(
     else:
         values = _storage.decoded(where, saved, shape, given)
     _check_range(where, name, values)
-    if kind == given:
+    if kind == given and _storage.is_codes(kind):
         leaf[...] = Library(leaf).from_host(np.array(Library(saved).to_host(saved, where)), leaf)
-    else:
+    else:  # of bfloat16 that is exact, whether a library has that dtype or its bits
         _storage.assign(leaf, values, kind)
 
 
