@@ -245,7 +245,8 @@ cuda:
 
 test-cuda: cuda sanitize-cuda
 	@for test in $(CUDA_TESTS); do echo $$test; $(CUDA_LIBRARY) $(CUDA_BUILD)/$$test || [ $$? = 77 ] || exit 1; done
-	$(CUDA_ENV) $(SYSTEM_PYTHON) -m pytest -p no:cacheprovider -W default tests/cuda
+	$(CUDA_ENV) $(SYSTEM_PYTHON) -m pytest -p no:cacheprovider -W default tests/cuda \
+	  tests/frameworks/torch/test_torch_cuda.py tests/frameworks/torch/test_torch_storage.py
 
 # An argument makes the C++ tests leave out what only repeats: each launch is slow under these tools.
 sanitize-cuda: cuda

@@ -29,10 +29,19 @@ Step = Callable[[], Any]
 
 ROUNDS = 9
 WARM_UP = 3
-COPY, SEARCH, FUSED, MODEL, FOREACH, SMALL, GUARDED = 0.92, 0.85, 1.0, 1.05, 1.5, 1.2, 3.0
-# float64, bytes an element: docs/architecture.md.
-BYTES = {("box", "accepted"): 40, ("box", "rejected"): 72}
-BYTES |= {("ellipsoid", kind): moved + 24 for (_, kind), moved in list(BYTES.items())}
+COPY, SEARCH, FUSED, BITS, MODEL, FOREACH, SMALL, GUARDED = (
+    0.92,
+    0.85,
+    1.0,
+    1.5,
+    1.05,
+    1.5,
+    1.2,
+    3.0,
+)
+# float64, bytes an element that are moved: docs/cuda.md.
+BYTES = {("box", "accepted"): 48, ("box", "rejected"): 72}
+BYTES |= {("ellipsoid", kind): moved + 16 for (_, kind), moved in list(BYTES.items())}
 
 
 @dataclass(frozen=True)
@@ -128,14 +137,18 @@ def updates(bench: Bench) -> Iterator[Row]:
 
 
 def adamw_pair(
-    bench: Bench, shapes: list[tuple[int, ...]], dtype: torch.dtype, **options: Any
+    bench: Bench,
+    shapes: list[tuple[int, ...]],
+    dtype: torch.dtype,
+    own: dict[str, Any],
+    **options: Any,
 ) -> tuple[Step, Step]:
     """Make steps of AdamW over the same shapes: ours planned, and PyTorch's."""
     ours, theirs = (
         [torch.rand(shape, device=bench.device).to(dtype) for shape in shapes] for _ in range(2)
     )
     grads = [torch.rand(shape, device=bench.device).to(dtype) for shape in shapes]
-    optimizer = mdbopt.AdamW(lr=1e-3, weight_decay=1e-2)
+    optimizer = mdbopt.AdamW(lr=1e-3, weight_decay=1e-2, **own)
     plan = optimizer.plan(ours, grads, optimizer.init(ours))
     parameters = [torch.nn.Parameter(tensor) for tensor in theirs]
     for parameter, grad in zip(parameters, grads, strict=True):
@@ -147,7 +160,7 @@ def adamw(bench: Bench) -> Iterator[Row]:
     """Run AdamW over one array, a model and many small arrays, beside PyTorch."""
     one = [(bench.size(2.5e8),)]
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        pair = adamw_pair(bench, one, dtype, fused=True)
+        pair = adamw_pair(bench, one, dtype, {}, fused=True)
         yield row(f"adamw {name} 2.5e8", "torch fused", bench.turns(*pair), 1.0, FUSED)
     models = {
         "gpt2, 148 arrays": [tuple(shape) for shape in values.gpt2()],
@@ -157,8 +170,34 @@ def adamw(bench: Bench) -> Iterator[Row]:
         models = {name: shapes[:10] for name, shapes in models.items()}
     for name, shapes in models.items():
         for kind, goal in (("fused", MODEL), ("foreach", FOREACH)):
-            pair = adamw_pair(bench, shapes, torch.float32, **{kind: True})
+            pair = adamw_pair(bench, shapes, torch.float32, {}, **{kind: True})
             yield row(f"adamw {name}", f"torch {kind}", bench.turns(*pair), 1.0, goal)
+
+
+def stored(bench: Bench) -> Iterator[Row]:
+    """Run AdamW with states in formats, and with what follows a step, beside PyTorch."""
+    one = [(bench.size(2.5e8),)]
+    single, half = torch.float32, torch.bfloat16
+    for name, dtype, other, options, goal in (
+        ("8 bits", single, single, {"state_dtype": "8bit"}, BITS),
+        ("bfloat16", single, single, {"state_dtype": "bfloat16"}, BITS),
+        ("remainder", half, single, {"master": "remainder"}, FUSED),
+        ("remainder, 8 bits", half, single, {"master": "remainder", "state_dtype": "8bit"}, BITS),
+        ("all bfloat16", half, half, {"state_dtype": "bfloat16"}, FUSED),
+    ):
+        ours, _ = adamw_pair(bench, one, dtype, options, fused=True)
+        _, theirs = adamw_pair(bench, one, other, {}, fused=True)
+        case = f"adamw {name} 2.5e8"
+        yield row(case, f"torch fused {str(other)[6:]}", bench.turns(ours, theirs), 1.0, goal)
+    ours, theirs = adamw_pair(bench, one, single, {"average": 0.99}, fused=True)
+    x, average = (bench.full(2.5e8) for _ in range(2))
+
+    def averaged() -> None:
+        theirs()
+        average.lerp_(x, 0.01)
+
+    turns = bench.turns(ours, averaged)
+    yield row("adamw average 2.5e8", "torch fused, lerp_", turns, 1.0, FUSED)
 
 
 def captured(bench: Bench, step: Step) -> Step:
@@ -180,7 +219,7 @@ def captured(bench: Bench, step: Step) -> Step:
 def small(bench: Bench) -> Iterator[Row]:
     """Run AdamW over 1e4 elements, called and recorded in a graph."""
     on_device = bench.device.type != "cpu"
-    pair = adamw_pair(bench, [(10_000,)], torch.float32, fused=True, capturable=on_device)
+    pair = adamw_pair(bench, [(10_000,)], torch.float32, {}, fused=True, capturable=on_device)
     yield row("adamw float32 1e4, called", "torch fused", bench.turns(*pair), 1.0, None)
     recorded = [captured(bench, step) for step in pair]
     yield row("adamw float32 1e4, graph", "torch fused, graph", bench.turns(*recorded), 1.0, SMALL)
@@ -320,7 +359,7 @@ def same_search(bench: Bench) -> Iterator[Row]:
     yield Row(f"box on both, {cuts} cuts", "CPU", 1.0, 1.0, same, float(same), same, 1.0)
 
 
-ALL = (updates, adamw, small, searches, without_waiting, guarded, same_search)
+ALL = (updates, adamw, stored, small, searches, without_waiting, guarded, same_search)
 PARTS = {part.__name__: part for part in ALL}
 
 

@@ -1,6 +1,6 @@
 // device_optimizer – a step as a sequence of kernels that read all numbers on the device.
 //
-//   [norm, fold, (once more)]  prepare  [gather, fold, solve]  apply, [what follows it]  [fold]
+//   [norm, fold, (once more)]  prepare  [gather, fold, solve]  apply and what follows it  [fold]
 //
 // Every kernel after prepare does nothing where the step was skipped or refused.
 #include "device_optimizer.h"
@@ -16,7 +16,7 @@
 #include "queue.h"
 #include "results.h"
 #include "rule_table.h"
-#include "slabs.h"
+#include "stored_jobs.h"
 
 namespace mdbopt::cuda {
 namespace {
@@ -79,8 +79,8 @@ class OnOneDevice final : public DeviceOptimizer {
       : location_(location),
         table_(location),
         gradients_(location),
-        cut_table_(location),
-        cut_gradients_(location) {
+        stored_(location),
+        stored_gradients_(location) {
     const OnDevice scope(location.device);
     numbers_ = static_cast<OptimizerNumbers*>(allocate(location, sizeof(OptimizerNumbers)));
     check(cudaMemsetAsync(numbers_, 0, sizeof(OptimizerNumbers), stream_of(location)),
@@ -99,16 +99,16 @@ class OnOneDevice final : public DeviceOptimizer {
     go_to(execution.location);
     recorded_ = recorded_ || is_capturing(location_);
     const Description& rule = description_of(step.rule);
-    const Jobs jobs(step.jobs, rule.stream_count, step.one_lr);
+    const StoredJobs stored(step.jobs, rule, step.following);
+    const Jobs jobs(stored.jobs(), rule.stream_count, step.one_lr);
     const bool clips = step.max_norm > 0.0;
     const std::vector<Job> read_first = clips ? gradients_of(step.jobs) : std::vector<Job>{};
-    const Jobs gradients(read_first, 1, true);
-    Slabs slabs(step.jobs, rule, step.dtype, step.one_lr, step.following, numbers_->following);
-    Slabs gradient_slabs(read_first, description_of(norm_rule()), step.dtype, true);
+    const StoredJobs stored_gradients(read_first, description_of(norm_rule()));
+    const Jobs gradients(stored_gradients.jobs(), 1, true);
     // All that may fail comes before anything is queued.
-    const void* table = table_.of(jobs.table(), location_);
-    const void* gradients_table = gradients_.of(gradients.table(), location_);
-    lay_out(slabs, gradient_slabs);
+    WalkArguments over_all{}, over_gradients{};
+    describe(jobs, stored, table_, stored_, over_all);
+    describe(gradients, stored_gradients, gradients_, stored_gradients_, over_gradients);
     const std::size_t most = std::max({rule.gathered_count, rule.emitted_count, kNormSums});
     const bool sums = rule.sum_count() > 0 || clips;
     const std::size_t partial = sums ? jobs.chunks() * most : 0;
@@ -119,18 +119,18 @@ class OnOneDevice final : public DeviceOptimizer {
         workspace_.of<double>(coefs + partial + scratch + own * rule.sum_count(), location_);
     double* after = workspace + coefs;
     const Partials partials{after, after + partial, after + partial + scratch, workspace};
-    if (clips) look_at_norm(step.dtype, gradients, gradients_table, gradient_slabs, partials);
+    if (clips) look_at_norm(step.dtype, over_gradients, stored_gradients.formats(), partials);
     const CompiledRule& row = compiled_rule(step.rule, step.dtype);
     prepare(step, rule, row, static_cast<double>(jobs.elements()));
     if (step.following != nullptr) prepare(*step.following, step.dtype);
-    Run run{rule, row, {}, static_cast<double>(jobs.elements()), execution.stochastic};
-    jobs.describe(run.walk, table);
+    Run run{rule, row, over_all, static_cast<double>(jobs.elements()), execution.stochastic};
+    run.formats = stored.formats();
+    run.walk.following = step.following != nullptr ? numbers_->following : nullptr;
     run.walk.lr = step.one_lr ? &numbers_->lr : nullptr;
     if (rule.scope == Scope::kArray) {
       run.carried.numbers = each_;
       run.carried.count = set_carried(step, run.carried.each);
     }
-    if (slabs.any()) run.slabs = &slabs;
     walk(run, partials);
   }
 
@@ -184,39 +184,31 @@ class OnOneDevice final : public DeviceOptimizer {
     location_ = location;
   }
 
-  // The norm is looked at before the step opens anything: both have the same scratch memory.
-  void lay_out(Slabs& slabs, Slabs& gradients) {
-    std::byte* scratch =
-        scratch_.of<std::byte>(std::max(slabs.scratch(), gradients.scratch()), location_);
-    slabs.lay_out(scratch);
-    gradients.lay_out(scratch);
-    slabs.lie_at(cut_table_.of(slabs.rows(), location_));
-    gradients.lie_at(cut_gradients_.of(gradients.rows(), location_));
+  // What a walk must know of jobs that are stored so, with what has to lie on the device for it.
+  void describe(const Jobs& jobs, const StoredJobs& stored, DeviceTable& table, DeviceTable& rows,
+                WalkArguments& walk) {
+    jobs.describe(walk, table.of(jobs.table(), location_));
+    walk.stored = reinterpret_cast<const StoredJob*>(rows.of(stored.rows(), location_));
+    walk.packed = walk.packed && stored.packed();
   }
 
-  void look_at_norm(Dtype dtype, const Jobs& jobs, const void* table, const Slabs& slabs,
-                    const Partials& partials) {
+  void look_at_norm(Dtype dtype, WalkArguments walk, bool formats, const Partials& partials) {
     static const std::size_t norm = norm_rule();
     const CompiledRule& row = compiled_rule(norm, dtype);
     const Description& rule = description_of(norm);
-    WalkArguments walk{};
-    jobs.describe(walk, table);
     walk.partials = partials.sums;
     const double one = 1.0;
     row.prepare(&one, 0.0, walk.host_coef);
-    const auto gather = [&] {
-      if (slabs.any()) return slabs.queue(row.gather, true, walk, location_);
-      queue_walk(row.gather, kNormSums, walk, location_, rule.name);
+    const auto gather = [&](double* to) {
+      queue_walk(formats ? row.gather_stored : row.gather, true, walk, location_, rule.name);
+      queue_fold(rule.gathered, kNormSums, partials.sums, partials.scratch, walk.chunks, to,
+                 walk.refused, location_);
     };
-    gather();
-    queue_fold(rule.gathered, kNormSums, partials.sums, partials.scratch, jobs.chunks(),
-               numbers_->norm.sums, nullptr, location_);
+    gather(numbers_->norm.sums);
     queue_second_look(numbers_, location_);
     walk.coef = &numbers_->again_scale;
     walk.refused = &numbers_->again.refused;
-    gather();
-    queue_fold(rule.gathered, kNormSums, partials.sums, partials.scratch, jobs.chunks(),
-               numbers_->again.sums, walk.refused, location_);
+    gather(numbers_->again.sums);
   }
 
   void prepare(const DeviceStep& step, const Description& rule, const CompiledRule& row, double n) {
@@ -266,8 +258,8 @@ class OnOneDevice final : public DeviceOptimizer {
   OptimizerNumbers* numbers_ = nullptr;
   double* each_ = nullptr;  // the numbers of each array
   std::size_t each_count_ = 0;
-  DeviceTable table_, gradients_, cut_table_, cut_gradients_;
-  Workspace workspace_, scratch_;
+  DeviceTable table_, gradients_, stored_, stored_gradients_;
+  Workspace workspace_;
   bool recorded_ = false;  // in a graph, that may be replayed at any time
 };
 

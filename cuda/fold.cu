@@ -50,8 +50,8 @@ __global__ void __launch_bounds__(kFoldThreads)
   const std::size_t begin = tile * kFoldTile;
   if (folding.refused != nullptr && *folding.refused != 0) return;
   const std::size_t left = folding.count > begin ? folding.count - begin : 0;
-  const double folded = folded_tile(folding.folds[k], folding.from + begin * folding.sums + k, left,
-                                    folding.sums);
+  const double folded =
+      folded_tile(folding.folds[k], folding.from + begin * folding.sums + k, left, folding.sums);
   if (threadIdx.x == 0) folding.to[tile * folding.sums + k] = folded;
 }
 

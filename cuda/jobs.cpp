@@ -8,11 +8,8 @@
 #include <limits>
 
 namespace mdbopt::cuda {
-namespace {
 
-bool aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
-}  // namespace
+bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
 
 Jobs::Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr, bool keeps_empty) {
   jobs_.reserve(jobs.size());
@@ -30,8 +27,8 @@ Jobs::Jobs(std::span<const Job> jobs, std::size_t streams, bool one_lr, bool kee
     made.array = job.array_at(k);
     elements_ += job.size;
     chunks_ += chunks_of(job.size);
-    packed_ = packed_ && std::all_of(job.streams, job.streams + streams, aligned) &&
-              aligned(job.step_sizes) && aligned(job.copy);
+    packed_ = packed_ && std::all_of(job.streams, job.streams + streams, is_aligned) &&
+              is_aligned(job.step_sizes) && is_aligned(job.copy);
   }
   if (jobs_.size() > std::numeric_limits<std::uint32_t>::max()) {
     throw Error("jobs: expected fewer than 2^32 arrays");

@@ -13,6 +13,9 @@
 
 namespace mdbopt::cuda {
 
+// Whether what lies there can be moved 16 bytes at a time.
+bool is_aligned(const void* pointer);
+
 class Jobs {
  public:
   // one_lr: jobs share a step size, which then stays out of them. Empty ones are left out, unless each

@@ -92,8 +92,8 @@ class Loaded final : public DeviceProgram {
     walk.refused = &slot->skip;
     walk.partials = partials_;
     walk.packed = step.aligned;
-    queue_walk(step.kind == Step::Kind::kGather ? row.gather : row.apply, count, walk, location_,
-               description_of(step.what).name);
+    queue_walk(step.kind == Step::Kind::kGather ? row.gather : row.apply, count > 0, walk,
+               location_, description_of(step.what).name);
     if (count == 0) return;
     queue_fold(sums, count, partials_, scratch_, walk.chunks, slot->sums, &slot->skip, location_);
   }

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "fold.cuh"
-#include "slabs.h"
 
 namespace mdbopt::cuda {
 namespace {
@@ -32,10 +31,10 @@ std::size_t blocks_for(std::size_t units, std::size_t units_per_block, const Loc
   return std::min((units + units_per_block - 1) / units_per_block, most);
 }
 
-void queue_walk(WalkKernel kernel, std::size_t sums, const WalkArguments& walk,
+void queue_walk(WalkKernel kernel, bool by_chunk, const WalkArguments& walk,
                 const Location& location, const char* rule) {
   if (walk.chunks == 0) return;
-  const std::size_t units = sums > 0 ? walk.chunks : walk.chunks * (kChunk / kUnit);
+  const std::size_t units = by_chunk ? walk.chunks : walk.chunks * (kChunk / kUnit);
   launch(kernel, blocks_for(units, kWalkThreads / kWarp, location), kWalkThreads, walk, location,
          rule);
 }
@@ -118,13 +117,11 @@ void queue_run(const Run& run, const Location& location) {
                  walk.refused, location);
     }
   };
-  const auto queue = [&](WalkKernel kernel, bool gathers) {
-    if (run.slabs != nullptr) return run.slabs->queue(kernel, gathers, walk, location);
-    queue_walk(kernel, gathers ? rule.gathered_count : rule.emitted_count, walk, location,
-               rule.name);
-  };
   if (run.row.gather != nullptr) {
-    queue(run.row.gather, true);
+    WalkArguments gather = walk;
+    gather.following = nullptr;
+    queue_walk(run.formats ? run.row.gather_stored : run.row.gather, true, gather, location,
+               rule.name);
     fold(rule.gathered, rule.gathered_count, 0);
   }
   if (run.row.solve != nullptr) {
@@ -134,7 +131,9 @@ void queue_run(const Run& run, const Location& location) {
   }
   if (run.row.apply == nullptr) return;
   const bool stochastic = run.stochastic && run.row.apply_stochastic != nullptr;
-  queue(stochastic ? run.row.apply_stochastic : run.row.apply, false);
+  const WalkKernel plain = stochastic ? run.row.apply_stochastic : run.row.apply;
+  queue_walk(walk.stored != nullptr ? run.row.apply_stored : plain, each || rule.emitted_count > 0,
+             walk, location, rule.name);
   if (rule.emitted_count == 0) return;
   fold(rule.emitted, rule.emitted_count, rule.gathered_count + rule.solved_count);
 }

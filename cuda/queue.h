@@ -23,7 +23,8 @@ void launch(void (*kernel)(Arguments), std::size_t blocks, unsigned threads, Arg
 // Blocks worth launching for so many units of work, of which a block does some at a time.
 std::size_t blocks_for(std::size_t units, std::size_t units_per_block, const Location& location);
 
-void queue_walk(WalkKernel kernel, std::size_t sums, const WalkArguments& walk,
+// by_chunk: a warp takes a whole chunk at a time.
+void queue_walk(WalkKernel kernel, bool by_chunk, const WalkArguments& walk,
                 const Location& location, const char* rule);
 
 // Doubles that folding so many chunks needs beside them.
@@ -37,8 +38,6 @@ void queue_fold(const Sum* sums, std::size_t count, double* partials, double* sc
 // Folds partials of each of the walk's jobs into to[j * apart + 0 … count − 1]; overwrites partials.
 void queue_fold_each(const Sum* sums, std::size_t count, const WalkArguments& walk, double* to,
                      std::size_t apart, const Location& location);
-
-class Slabs;  // slabs.h
 
 // One rule over its jobs: gather, fold, solve, apply, fold.
 struct Run {
@@ -55,7 +54,7 @@ struct Run {
   void* solved = nullptr;  // likewise the coefs, kMaxCoefBytes apart
   std::uint32_t* refused = nullptr;
   CarriedNumbers carried = {};
-  const Slabs* slabs = nullptr;  // where some arrays are in a format
+  bool formats = false;  // whether some arrays are in one
 };
 void queue_run(const Run& run, const Location& location);
 

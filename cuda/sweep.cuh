@@ -62,9 +62,11 @@ __device__ inline void store(Stored* to, const Pack<Stored, kCount>& pack) {
     for (std::size_t k = 0; k < sizeof(P) / 16; ++k) {
       __stcg(reinterpret_cast<Vector*>(to) + k, vectors.at[k]);
     }
-  } else {
-    static_assert(sizeof(P) == 8);
+  } else if constexpr (sizeof(P) == 8) {
     __stcg(reinterpret_cast<uint2*>(to), __builtin_bit_cast(uint2, pack));
+  } else {
+    static_assert(sizeof(P) == 4);
+    __stcg(reinterpret_cast<unsigned*>(to), __builtin_bit_cast(unsigned, pack));
   }
 }
 template <std::size_t K, class Stored, std::size_t kCount>
@@ -81,6 +83,77 @@ __device__ inline Stored* in_global_memory(Stored* pointer) {
   return pointer;
 }
 
+// What a warp takes of a job at a time: [begin, end), within one chunk.
+struct Stretch {
+  const DeviceJob& job;
+  const StoredJob* stored;
+  std::size_t chunk_begin, begin, end;
+  std::uint64_t chunk_key;
+  double lr;
+  double* partials;
+};
+
+// Calls `take` for each stretch of the warp, with its coef. A chunk goes to one warp where it is summed, and where
+// each array's coef has to be fetched.
+template <class Rule, class Phase, class Take>
+__device__ void each_stretch(const WalkArguments& walk, const typename Rule::Coef& c, Take take) {
+  constexpr bool kEach = ScopeOf<Rule>::value == Scope::kArray;
+  constexpr std::size_t kPerChunk = Phase::kSums > 0 || kEach ? 1 : kChunk / kUnit;
+  constexpr std::size_t kLength = kChunk / kPerChunk;
+  const std::size_t warps = blockDim.x / kWarp;
+  const std::uint64_t key = walk.key != nullptr ? *walk.key : walk.host_key;
+  for (std::size_t k = blockIdx.x * warps + threadIdx.x / kWarp; k < walk.chunks * kPerChunk;
+       k += gridDim.x * warps) {
+    const std::size_t chunk = k / kPerChunk;
+    const DeviceJob& job = job_of(walk, chunk);
+    const std::size_t chunk_begin = (chunk - job.first_chunk) * kChunk;
+    const std::size_t begin = chunk_begin + k % kPerChunk * kLength;
+    if (begin >= job.size) continue;
+    const auto j = static_cast<std::size_t>(&job - jobs_of(walk));
+    const Stretch stretch{job,
+                          walk.stored == nullptr ? nullptr : walk.stored + j,
+                          chunk_begin,
+                          begin,
+                          begin + kLength < job.size ? begin + kLength : job.size,
+                          mix64(key + chunk),
+                          walk.lr != nullptr ? *walk.lr : job.lr,
+                          walk.partials + chunk * Phase::kSums};
+    if constexpr (kEach) {
+      const typename Rule::Coef own =
+          walk.coef_each ? coef_at<typename Rule::Coef>(walk.coef, j) : c;
+      take(stretch, own);
+    } else {
+      take(stretch, c);
+    }
+  }
+}
+
+// The tree of fold_lanes, by shuffles; the result is lane 0's.
+__device__ inline double fold_warp(Fold fold, double value) {
+  for (unsigned half = kWarp / 2; half > 0; half /= 2) {
+    value = combine(fold, value, __shfl_down_sync(~0U, value, half));
+  }
+  return value;
+}
+
+// A warp's sums of a chunk.
+template <class Phase, class Sums = std::make_index_sequence<Phase::kSums>>
+struct LaneSums;
+template <class Phase, std::size_t... K>
+struct LaneSums<Phase, std::index_sequence<K...>> {
+  static constexpr std::size_t kSums = Phase::kSums > 0 ? Phase::kSums : 1;
+  double of[kSums] = {};
+
+  MDBOPT_INLINE void add([[maybe_unused]] const double* sums) {
+    ((of[K] = combine(Phase::template kFold<K>, of[K], sums[K])), ...);
+  }
+  __device__ void fold([[maybe_unused]] double* partials) {
+    ((of[K] = fold_warp(Phase::template kFold<K>, of[K])), ...);
+    if (threadIdx.x % kWarp != 0) return;
+    ((partials[K] = of[K]), ...);
+  }
+};
+
 template <class Rule, class T, class Phase>
 struct Walker {
   using Coef = typename Rule::Coef;
@@ -88,10 +161,14 @@ struct Walker {
   using Real = typename Values::Real;
   using Rate = Arithmetic<T>;
   using Positions = std::make_index_sequence<Streams<Rule>::count>;
-  using Sums = std::make_index_sequence<Phase::kSums>;
+  using Sums = LaneSums<Phase>;
+  template <std::size_t... K>
+  static constexpr std::size_t streams_read(std::index_sequence<K...>) {
+    return ((Phase::template kReads<K> ? 1 : 0) + ... + 0);
+  }
+  static constexpr bool kFewStreams = streams_read(Positions{}) <= 2;
   template <std::size_t K>
   using Stored = typename Storages<Rule, T>::template Stored<K>;
-  static constexpr std::size_t kSums = Phase::kSums > 0 ? Phase::kSums : 1;
 
   // What the elements of a unit share. The job's pointers are copied: behind a reference they would
   // be read anew after every store.
@@ -173,31 +250,12 @@ struct Walker {
     }
   };
 
-  template <std::size_t... K>
-  MDBOPT_INLINE static void add(double* lane_sums, const double* sums, std::index_sequence<K...>) {
-    ((lane_sums[K] = combine(Phase::template kFold<K>, lane_sums[K], sums[K])), ...);
-  }
-
-  // The tree of fold_lanes, by shuffles; the result is lane 0's.
-  template <std::size_t K>
-  __device__ static double fold_warp(double value) {
-    for (unsigned half = kWarp / 2; half > 0; half /= 2) {
-      value = combine(Phase::template kFold<K>, value, __shfl_down_sync(~0U, value, half));
-    }
-    return value;
-  }
-  template <std::size_t... K>
-  __device__ static void fold(double* lane_sums, double* partials, std::index_sequence<K...>) {
-    ((lane_sums[K] = fold_warp<K>(lane_sums[K])), ...);
-    if (threadIdx.x % kWarp != 0) return;
-    ((partials[K] = lane_sums[K]), ...);
-  }
-
   // The elements [begin, end) in rows of 32, several rows in flight.
   __device__ static void rows(const Unit& unit, std::size_t begin, std::size_t end,
-                              double* lane_sums) {
-    // The rest of a walk in packs needs few; every row is code of its own.
-    constexpr std::size_t kRows = Phase::kSums > 0 ? 4 : 2;
+                              Sums& lane_sums) {
+    // The rest of a walk in packs needs few; every row is code of its own. One or two arrays that are only read need
+    // more of them in flight.
+    constexpr std::size_t kRows = Phase::kSums == 0 ? 2 : kFewStreams ? 8 : 4;
     const std::size_t lane = threadIdx.x % kWarp;
     for (std::size_t first = begin; first < end; first += kRows * kWarp) {
       Packs<1, Positions> row[kRows];
@@ -210,10 +268,10 @@ struct Walker {
       for (std::size_t r = 0; r < kRows; ++r) {
         const std::size_t i = first + r * kWarp + lane;
         if (i >= end) continue;
-        double sums[kSums];
+        double sums[Sums::kSums];
         row[r].element(unit, i, 0, sums);
         row[r].write(unit, i);
-        add(lane_sums, sums, Sums{});
+        lane_sums.add(sums);
       }
     }
   }
@@ -231,7 +289,7 @@ struct Walker {
       for (std::size_t k = 0; k < kTogether; ++k) pack[k].read(unit, i + k * kWarp * kCount);
 #pragma unroll
       for (std::size_t k = 0; k < kTogether; ++k) {
-        double none[kSums];
+        double none[Sums::kSums];
 #pragma unroll
         for (std::size_t j = 0; j < kCount; ++j) {
           pack[k].element(unit, i + k * kWarp * kCount + j, j, none);
@@ -242,41 +300,17 @@ struct Walker {
   }
 
   __device__ static void go(const WalkArguments& walk, const Coef& c) {
-    constexpr std::size_t kPerChunk = Phase::kSums > 0 ? 1 : kChunk / kUnit;
-    constexpr std::size_t kLength = kChunk / kPerChunk;
-    const std::size_t warps = blockDim.x / kWarp;
-    const std::uint64_t key = walk.key != nullptr ? *walk.key : walk.host_key;
-    for (std::size_t k = blockIdx.x * warps + threadIdx.x / kWarp; k < walk.chunks * kPerChunk;
-         k += gridDim.x * warps) {
-      const std::size_t chunk = k / kPerChunk;
-      const DeviceJob& job = job_of(walk, chunk);
-      const std::size_t chunk_begin = (chunk - job.first_chunk) * kChunk;
-      const std::size_t begin = chunk_begin + k % kPerChunk * kLength;
-      if (begin >= job.size) continue;
-      const double lr = walk.lr != nullptr ? *walk.lr : job.lr;
-      const std::uint64_t chunk_key = Phase::kStochastic ? mix64(key + chunk) : 0;
-      const std::size_t end = begin + kLength < job.size ? begin + kLength : job.size;
-      const bool packed = walk.packed && end - begin == kLength;
-      double* partials = walk.partials + chunk * Phase::kSums;
-      if constexpr (ScopeOf<Rule>::value == Scope::kArray) {
-        const auto j = static_cast<std::size_t>(&job - jobs_of(walk));
-        const Coef own = walk.coef_each ? coef_at<Coef>(walk.coef, j) : c;
-        go_through({job, chunk_begin, chunk_key, lr, own}, begin, end, packed, partials);
-      } else {
-        go_through({job, chunk_begin, chunk_key, lr, c}, begin, end, packed, partials);
+    const bool packed = walk.packed;
+    each_stretch<Rule, Phase>(walk, c, [packed](const Stretch& stretch, const Coef& own) {
+      const Unit unit{stretch.job, stretch.chunk_begin, stretch.chunk_key, stretch.lr, own};
+      Sums sums;
+      std::size_t begin = stretch.begin;
+      if constexpr (Phase::kSums == 0) {
+        for (; packed && stretch.end - begin >= kUnit; begin += kUnit) packs(unit, begin);
       }
-    }
-  }
-
-  __device__ static void go_through(const Unit& unit, std::size_t begin, std::size_t end,
-                                    bool packed, double* partials) {
-    double lane_sums[kSums] = {};
-    if (Phase::kSums == 0 && packed) {
-      packs(unit, begin);
-    } else {
-      rows(unit, begin, end, lane_sums);
-    }
-    fold(lane_sums, partials, Sums{});
+      rows(unit, begin, stretch.end, sums);
+      sums.fold(stretch.partials);
+    });
   }
 };
 
@@ -321,27 +355,5 @@ __global__ void solve_kernel(const __grid_constant__ Solving solving) {
     *static_cast<Coef*>(solving.solved) = c;
   }
 }
-
-template <class Rule, class T>
-struct Compiler {
-  static bool prepare(const double* scalars, double n, void* coef) {
-    return make_coef<Rule>(scalars, n, *static_cast<typename Rule::Coef*>(coef));
-  }
-  static CompiledRule compiled() {
-    CompiledRule row{prepare, nullptr, nullptr, nullptr, nullptr, nullptr};
-    if constexpr (Has<Rule, T>::kGather) row.gather = walk_kernel<Rule, T, Gather<Rule, T>>;
-    if constexpr (Has<Rule, T>::kSolve) row.solve = solve_kernel<Rule>;
-    if constexpr (Has<Rule, T>::kApply) row.apply = walk_kernel<Rule, T, Apply<Rule, T, false>>;
-    if constexpr (Has<Rule, T>::kStochastic) {
-      row.apply_stochastic = walk_kernel<Rule, T, Apply<Rule, T, true>>;
-    }
-    if constexpr (IsUpdate<Rule>::value) {
-      row.prepare_there = prepare_kernel<Rule>;
-    } else if constexpr (TakesLr<Rule>::value) {
-      row.prepare_there = prepare_following_kernel<Rule>;
-    }
-    return row;
-  }
-};
 
 }  // namespace mdbopt::cuda

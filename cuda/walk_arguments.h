@@ -4,12 +4,23 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../csrc/engine/format.h"
 #include "../csrc/engine/program.h"
 
 namespace mdbopt::cuda {
 
 // So few jobs travel with the launch itself; more lie in a table on the device.
 inline constexpr std::uint32_t kFewJobs = 4;
+
+// Beside a job, where arrays are in a format or something follows an update.
+struct StoredJob {
+  std::uint16_t* low;        // the second half of kRemainder
+  void* average;             // that what follows keeps; may be null
+  std::uint32_t formats;     // a Format for each stream
+  std::uint32_t stochastic;  // a bit for each stream that is rounded so
+};
+inline constexpr std::uint32_t kFormatBits = 4;
+static_assert(kFormatCount < 1U << kFormatBits && kMaxStreams * kFormatBits <= 32);
 
 // What all walks are given, whatever the rule, so that one call launches any.
 struct WalkArguments {
@@ -26,6 +37,8 @@ struct WalkArguments {
   std::uint64_t host_key;
   const std::uint32_t* refused;  // nothing is walked where this is not 0; may be null
   double* partials;
+  const StoredJob* stored;  // by job; null where all arrays are plain and nothing follows
+  const void* following;    // the coef of what follows, on the device; null: nothing does
 };
 using WalkKernel = void (*)(WalkArguments);
 
@@ -88,6 +101,9 @@ struct CompiledRule {
   SolveKernel solve;
   WalkKernel apply;
   WalkKernel apply_stochastic;
+  // Where arrays are in formats or something follows.
+  WalkKernel gather_stored;
+  WalkKernel apply_stored;
   // Of updates, and of what follows them, for steps whose numbers are on the device.
   PrepareKernel prepare_there;
 };

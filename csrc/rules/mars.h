@@ -23,8 +23,8 @@ template <class Base>
 struct Correction : Base {
   double gamma, change, factor;
 
-  MDBOPT_HOST_DEVICE void correct(double t, double beta1) {
-    change = t == 1.0 ? 0.0 : gamma * (beta1 / (1.0 - beta1));
+  MDBOPT_HOST_DEVICE void correct(double step, double share) {
+    change = step == 1.0 ? 0.0 : gamma * (share / (1.0 - share));
   }
   template <class Real>
   MDBOPT_INLINE Real corrected(Real g, Real g_prev) const {

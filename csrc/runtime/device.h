@@ -31,12 +31,11 @@ struct DeviceStep {
   struct Carried {
     std::size_t scalar, sum;
   };
-  // What follows the update, part by part: a rule that keeps x as it was before, and that of rules/finish.h,
-  // over an average behind the update's streams where it has one.
+  // What follows the update, of rules/finish.h, over an average behind the update's streams where it has one.
   struct Following {
-    std::size_t keep, rule;
+    std::size_t rule;
     std::size_t grad_scale_scalar;  // filled in on the device
-    bool looks_back, holds_back, averages;
+    bool averages;
     double scalars[kMaxScalars];
   };
   static constexpr std::size_t kNone = kMaxScalars;

@@ -21,11 +21,8 @@ constexpr std::size_t kNone = DeviceStep::kNone;
 // Behind an update of these scalars.
 DeviceStep::Following following_of(const Finish& finish, const Description& rule,
                                    const double* scalars) {
-  static const std::size_t keep = find_rule("scaled");
   const std::size_t grad_scale = scalar_named(rule_description(finish_rule()), "grad_scale");
-  DeviceStep::Following following{
-      keep, finish_rule(), grad_scale, finish.looks_back(), finish.holds_back(), finish.averages(),
-      {}};
+  DeviceStep::Following following{finish_rule(), grad_scale, finish.averages(), {}};
   std::ranges::copy(finish_scalars(finish, rule, scalars), following.scalars);
   return following;
 }

@@ -1,4 +1,4 @@
-"""Parameters on a GPU: the bits of the CPU, loss scales, saved states, and steps on the host beside it."""
+"""Parameters on a GPU: the bits of the CPU, loss scales, saved states, steps on the host."""
 
 import copy
 import io
@@ -153,7 +153,7 @@ def test_a_step_is_on_the_current_stream():
     assert torch.equal(p.detach(), torch.full_like(p, -10.0))
 
 
-# -- loss scales --------------------------------------------------------------------------------------
+# -- loss scales ----------------------------------------------------------------------------------
 
 
 def network(dtype=torch.float32, width=16):
@@ -184,11 +184,11 @@ def test_a_loss_scale_is_taken_out_and_a_step_with_inf_is_left_out():
         assert torch.allclose(p, q, rtol=1e-5, atol=1e-6)
 
 
-# -- masters and states on the host ----------------------------------------------------------------------
+# -- masters and states on the host ---------------------------------------------------------------
 
 
 def backward_of_both(model, other, t):
-    """Give a model on the device, by a backward pass, and one on the CPU gradients of the same bits."""
+    """Give a model on the device, by a backward pass, and one on the CPU the same gradients."""
     drawn = torch.Generator().manual_seed(t)
     total = 0.0
     for p, q in zip(model.parameters(), other.parameters(), strict=True):
@@ -239,7 +239,9 @@ def test_offloaded_masters_of_half_precision_are_clipped_together(max_norm):
         theirs.step()
         assert optimizer.total_norm == pytest.approx(float(norm), rel=1e-6)
         for p, q in zip(model.parameters(), wide.parameters(), strict=True):
-            torch.testing.assert_close(optimizer.state[p]["master"], q.detach(), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(
+                optimizer.state[p]["master"], q.detach(), rtol=1e-4, atol=1e-5
+            )
             assert torch.equal(p.cpu(), optimizer.state[p]["master"].bfloat16())
 
 
