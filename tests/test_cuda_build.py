@@ -159,6 +159,17 @@ def test_adam_moves_16_bytes_at_a_time(compiled, dtype, loads, stores):
 
 
 @pytest.mark.slow
+def test_formats_are_moved_in_packs(compiled):
+    pattern = r"stored_walk_kernelI\w*?4AdamEfNS\w*Apply"
+    kernel = next(kernel for name, kernel in compiled.items() if re.search(pattern, name))
+    # Numbers of 32 bits; halves of both kinds; codes.
+    assert len(re.findall(r"\bld\.v4\.(?:b|u|f)32", kernel)) >= 8
+    assert len(re.findall(r"\bld\.v2\.(?:b|u)32", kernel)) >= 4
+    assert len(re.findall(r"\bst\.v4\.(?:b|u|f)32", kernel)) >= 6
+    assert ".local" not in kernel
+
+
+@pytest.mark.slow
 def test_adam_divides_and_takes_roots_as_ieee_does(compiled):
     kernel = adam(compiled, "f")
     assert re.search(r"\bdiv\.rn\.f32", kernel)

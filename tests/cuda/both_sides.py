@@ -20,14 +20,14 @@ def bits(arrays, kind="bfloat16"):
 class Both:
     """The same parameters and states on the CPU and on a device."""
 
-    def __init__(self, library, optimizer, params, dtype=None):
-        self.library, self.optimizer = library, optimizer
-        self.here, self.there = params, [library.array(p) for p in params]
+    def __init__(self, library, optimizer, params, dtype=None, array=None):
+        self.library, self.optimizer, self.array = library, optimizer, array or library.array
+        self.here, self.there = params, [self.array(p) for p in params]
         self.state_here = optimizer.init(self.here, dtype=dtype)
         self.state_there = optimizer.init(self.there, dtype=dtype)
 
     def step(self, grads, **options):
-        there = [self.library.array(g) for g in grads]
+        there = [self.array(g) for g in grads]
         here = self.optimizer.step(self.here, grads, self.state_here, **options)
         return here, self.optimizer.step(self.there, there, self.state_there, **options)
 

@@ -67,6 +67,26 @@ def test_gradients_of_another_dtype(library, params, grads, options):
     both.check()
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+def test_arrays_may_begin_anywhere(library, kind):
+    """What does not begin at a multiple of 16 bytes cannot be moved in packs."""
+    shapes = [(1500,), (1,), (256,), (700,)]
+    master = "master" in FORMATS[kind]
+
+    def given(seed):
+        return bits(drawn(seed, shapes)) if master else drawn(seed, shapes)
+
+    def behind_one(values):
+        return library.array(np.concatenate([values[:1], values]))[1:]
+
+    optimizer = optimizer_of("AdamW", average=0.9, max_update=0.5, **FORMATS[kind])
+    dtype = "bfloat16" if master else None
+    both = Both(library, optimizer, given(1), dtype, array=behind_one)
+    both.step(given(2))
+    both.step(given(3), max_norm=0.5)
+    both.check()
+
+
 def test_copies_and_step_sizes_of_coordinates(library):
     both = Both(library, optimizer_of("AdamW", state_dtype="8bit"), drawn(1))
     rates = [np.abs(r) for r in drawn(3)]

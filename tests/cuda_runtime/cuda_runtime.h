@@ -258,6 +258,9 @@ T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = warpSize)
   return emulated::shuffle(emulated_shuffle_down, mask, value, static_cast<int>(delta), width);
 }
 
+// A warp that meets for a shuffle has met.
+inline void __syncwarp(unsigned mask = ~0U) { __shfl_sync(mask, 0U, 0); }
+
 template <class T>
 void __stcg(T* place, std::type_identity_t<T> value) {
   *place = value;
