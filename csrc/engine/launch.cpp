@@ -62,9 +62,13 @@ std::size_t width_of(const Stream& stream, Dtype dtype) {
   return info(stored_dtype(stream.storage, dtype)).bytes;
 }
 
-bool any_stochastic(const Description& rule, const Layout* layouts) {
-  return std::any_of(layouts, layouts + rule.stream_count,
-                     [](const Layout& layout) { return layout.stochastic; });
+// How many random numbers the streams of a chunk take, each beginning at its own.
+std::size_t drawn(const Description& rule, const Layout* layouts) {
+  std::size_t count = 0;
+  for (std::size_t k = 0; k < rule.stream_count; ++k) {
+    if (layouts[k].stochastic) count = kChunk + k * kApart;
+  }
+  return count;
 }
 
 constexpr Layout kNoLayouts[kMaxStreams + 3] = {};
@@ -81,8 +85,8 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
   const std::size_t average = rule.stream_count;
   const std::size_t step_sizes = rule.stream_count + pass.beside;
   const std::size_t copy = step_sizes + 1;
-  const bool draws = !gathers && any_stochastic(rule, layouts);
-  alignas(64) std::uint16_t random[2 * kChunk];
+  const std::size_t numbers = gathers ? 0 : drawn(rule, layouts);
+  alignas(64) std::uint32_t random[2 * kChunk];
   Finisher finisher(gathers ? nullptr : pass.finishing, dtype);
   Ahead ahead(rule, layouts, dtype);
   for (std::size_t chunk = first; chunk < last; ++chunk) {
@@ -133,7 +137,7 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
       if (kept == blocks[average]) put_back(average);
     }
     ahead.ask();
-    if (draws) pass.formats->draw(mix64(pass.key + before + chunk), random);
+    if (numbers > 0) pass.formats->draw(mix64(pass.key + before + chunk), numbers, random);
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
       const bool writes = rule.streams[k].role != Role::kIn && layouts[k].data != nullptr;
       if (writes) put_back(k);
