@@ -1,4 +1,4 @@
-// ahead – asks for what a walk reads of the next chunk where it lies, a share each time. To open and close codes
+// ahead – asks for what a walk reads of the next piece where it lies, a share each time. To open and close codes
 // takes the processor so long that memory rests meanwhile, and a walk that follows would wait for it.
 #pragma once
 
@@ -8,42 +8,47 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "../base/fold.h"
 #include "layout.h"
 
 namespace mdbopt {
 
 class Ahead {
  public:
-  Ahead(const Description& rule, const Layout* layouts, Dtype dtype) {
+  // Pieces are of so many elements.
+  Ahead(const Description& rule, const Layout* layouts, Dtype dtype, std::size_t piece) : piece_(piece) {
+    std::size_t times = kBesides;
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
       const Stream& stream = rule.streams[k];
       if (is_codes(layouts[k].format)) {
-        times_ += 2;
+        times += 2;
       } else if (layouts[k].data == nullptr && stream.role != Role::kOut) {
         read_[count_++] = {k, info(stored_dtype(stream.storage, dtype)).bytes};
       }
     }
-    if (times_ == kBesides) count_ = 0;
+    if (times == kBesides) count_ = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      read_[i].share = (piece * read_[i].bytes / kLine + times - 1) / times * kLine;
+    }
   }
-  // The chunk that is next.
+  // The piece that is next.
   void turn_to(const Job& job, std::size_t begin) {
-    job_ = &job;
-    size_ = begin < job.size ? std::min(kChunk, job.size - begin) : 0;
-    begin_ = begin;
-    done_ = 0;
+    const std::size_t size = begin < job.size ? std::min(piece_, job.size - begin) : 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      Read& read = read_[i];
+      read.at = static_cast<const char*>(job.streams[read.stream]) + begin * read.bytes;
+      read.left = size * read.bytes;
+    }
   }
   void ask() {
     for (std::size_t i = 0; i < count_; ++i) {
-      const auto& [k, bytes] = read_[i];
-      const char* at = static_cast<const char*>(job_->streams[k]) + begin_ * bytes;
-      const std::size_t lines = size_ * bytes / kLine;
-      const std::size_t end = (done_ + 1) * lines / times_;
-      for (std::size_t line = done_ * lines / times_; line < end; ++line) {
-        __builtin_prefetch(at + line * kLine, 0, 2);
-      }
+      Read& read = read_[i];
+      const std::size_t bytes = std::min(read.share, read.left);
+      // Of its own, as the compiler would store it for each line.
+      const char* const at = read.at;
+      for (std::size_t k = 0; k < bytes; k += kLine) __builtin_prefetch(at + k);
+      read.at += bytes;
+      read.left -= bytes;
     }
-    if (++done_ == times_) size_ = 0;
   }
 
  private:
@@ -52,12 +57,13 @@ class Ahead {
 
   struct Read {
     std::size_t stream, bytes;
+    std::size_t share = 0;  // bytes to ask for each time
+    const char* at = nullptr;
+    std::size_t left = 0;
   };
+  std::size_t piece_;
   Read read_[kMaxStreams];
   std::size_t count_ = 0;
-  const Job* job_ = nullptr;
-  std::size_t begin_ = 0, size_ = 0;
-  std::size_t times_ = kBesides, done_ = 0;
 };
 
 }  // namespace mdbopt
