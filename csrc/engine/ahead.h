@@ -1,5 +1,6 @@
 // ahead – asks for what a walk reads of the next piece where it lies, a share each time. To open and close codes
-// takes the processor so long that memory rests meanwhile, and a walk that follows would wait for it.
+// or half precision takes the processor so long that memory rests meanwhile, and a walk that follows would wait for
+// it. Not so a remainder.
 #pragma once
 
 #include <mdbopt/description.h>
@@ -19,7 +20,8 @@ class Ahead {
     std::size_t times = kBesides;
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
       const Stream& stream = rule.streams[k];
-      if (is_codes(layouts[k].format)) {
+      const Format format = layouts[k].format;
+      if (format != Format::kPlain && format != Format::kRemainder) {
         times += 2;
       } else if (layouts[k].data == nullptr && stream.role != Role::kOut) {
         read_[count_++] = {k, info(stored_dtype(stream.storage, dtype)).bytes};
