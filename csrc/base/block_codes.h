@@ -88,7 +88,8 @@ MDBOPT_INLINE std::uint8_t encode(Unsigned, float x, std::uint32_t unit, std::ui
   // comparison; the result has a name, as the compiler would else narrow both numbers and compare those.
   const auto size = static_cast<std::int32_t>(magnitude(x));
   const std::int32_t least = size < 1 ? size : 1;
-  const std::int32_t place = static_cast<std::int32_t>(distance(magnitude(x), unit, added)) >> kShift;
+  const std::int32_t place =
+      static_cast<std::int32_t>(distance(magnitude(x), unit, added)) >> kShift;
   const std::int32_t code = place > least ? place : least;
   return static_cast<std::uint8_t>(code);
 }

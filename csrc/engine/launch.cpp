@@ -96,7 +96,7 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
   Finisher finisher(gathers ? nullptr : pass.finishing, dtype);
   const std::size_t piece = piece_of(stage, dtype);
   const std::size_t end = std::min(last * kChunk, job.size);
-  Ahead ahead(rule, layouts, dtype, piece);
+  Ahead ahead(rule, job, layouts, dtype, piece);
   for (std::size_t begin = first * kChunk; begin < end; begin += piece) {
     const std::size_t chunk = begin / kChunk;
     const std::size_t count = std::min(piece, end - begin);
@@ -113,8 +113,8 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
     };
     const auto put_back = [&](std::size_t k) {
       ahead.ask();
-      close_chunk(layouts[k], *pass.formats, begin, count,
-                  random + k * kApart + begin % kChunk, blocks[k]);
+      close_chunk(layouts[k], *pass.formats, begin, count, random + k * kApart + begin % kChunk,
+                  blocks[k]);
     };
     void* streams[kMaxStreams];
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
