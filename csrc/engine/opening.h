@@ -9,7 +9,7 @@
 
 namespace mdbopt {
 
-// Elements [begin, begin + count) to a block of a dtype; begin is a multiple of a chunk.
+// Elements [begin, begin + count) to a block of a dtype; begin is a multiple of a block of codes.
 void open_chunk(const Layout& layout, const CompiledFormats& formats, std::size_t begin,
                 std::size_t count, Dtype dtype, void* block);
 // And back, with random bits of the elements where the layout is rounded stochastically. What lies behind `count` in the block may be changed.
