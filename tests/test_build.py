@@ -56,7 +56,7 @@ ARROWS = {
     "backends": HOST | {"nearest", "rules"},
     "pool": HOST | {"pool"},
     "check": HOST | {"check"},
-    "ahead": {"<description>", "<launch>", "fold", "layout"},
+    "ahead": {"<description>", "<launch>", "block_codes", "layout"},
     "finisher": HOST - {"layout"},
     "by_name": {"<by_name>", "<error>", "check", "launch"},
     "program": {"backend", "group_sum"},

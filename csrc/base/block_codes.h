@@ -84,11 +84,14 @@ MDBOPT_INLINE std::uint8_t encode(Signed, float x, std::uint32_t unit, std::uint
   return static_cast<std::uint8_t>((distance(magnitude(x), unit, added) | sign) >> kShift);
 }
 MDBOPT_INLINE std::uint8_t encode(Unsigned, float x, std::uint32_t unit, std::uint32_t added) {
-  // A 1 where the magnitude, of 31 bits, is not 0. The maximum is taken before the shift, as GCC would else
-  // narrow both numbers first and not find a vector's.
-  const std::uint32_t least = ((magnitude(x) + 0x7fffffffU) >> 31) << kShift;
-  const std::uint32_t place = distance(magnitude(x), unit, added);
-  return static_cast<std::uint8_t>((place > least ? place : least) >> kShift);
+  // Numbers with a sign, though none is negative, since every instruction set has their minimum or
+  // comparison; the result has a name, as the compiler would else narrow both numbers and compare those.
+  const auto size = static_cast<std::int32_t>(magnitude(x));
+  const std::int32_t least = size < 1 ? size : 1;
+  const std::int32_t place =
+      static_cast<std::int32_t>(distance(magnitude(x), unit, added)) >> kShift;
+  const std::int32_t code = place > least ? place : least;
+  return static_cast<std::uint8_t>(code);
 }
 
 }  // namespace codes

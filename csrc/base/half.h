@@ -140,11 +140,15 @@ MDBOPT_INLINE std::uint64_t mix64(std::uint64_t x) {
 MDBOPT_INLINE std::uint64_t rounding_key(std::uint64_t seed, std::uint64_t t) {
   return mix64(seed ^ mix64(t));
 }
-MDBOPT_INLINE std::uint32_t random32(std::uint64_t chunk_key, std::uint32_t place) {
-  auto x = place * 0x9e3779b9U + static_cast<std::uint32_t>(chunk_key);
+inline constexpr std::uint32_t kPlaceStep = 0x9e3779b9;
+MDBOPT_INLINE std::uint32_t mix32(std::uint32_t x) {
   x = (x ^ (x >> 16)) * 0x7feb352dU;
   x = (x ^ (x >> 15)) * 0x846ca68bU;
-  return x ^ (x >> 16) ^ static_cast<std::uint32_t>(chunk_key >> 32);
+  return x ^ (x >> 16);
+}
+MDBOPT_INLINE std::uint32_t random32(std::uint64_t chunk_key, std::uint32_t place) {
+  return mix32(place * kPlaceStep + static_cast<std::uint32_t>(chunk_key)) ^
+         static_cast<std::uint32_t>(chunk_key >> 32);
 }
 MDBOPT_INLINE std::uint32_t random16(std::uint64_t chunk_key, std::uint32_t place) {
   return random32(chunk_key, place) >> 16;

@@ -1,5 +1,5 @@
-// ahead – asks for what a walk reads of the next chunk where it lies, a share each time. To open and close codes
-// takes the processor so long that memory rests meanwhile, and a walk that follows would wait for it.
+// ahead – asks for what opening and the walk read of the next piece where it lies, a share each time. To open and
+// close takes the processor so long that memory rests meanwhile, and they would wait for it.
 #pragma once
 
 #include <mdbopt/description.h>
@@ -7,57 +7,78 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 
-#include "../base/fold.h"
+#include "../base/block_codes.h"
 #include "layout.h"
 
 namespace mdbopt {
 
 class Ahead {
  public:
-  Ahead(const Description& rule, const Layout* layouts, Dtype dtype) {
+  // Of a job, in pieces of so many elements.
+  Ahead(const Description& rule, const Job& job, const Layout* layouts, Dtype dtype,
+        std::size_t piece)
+      : piece_(piece) {
+    std::size_t times = kBesides;
+    bool long_enough = false;  // for what lies as the walk takes it, too
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
-      const Stream& stream = rule.streams[k];
-      if (is_codes(layouts[k].format)) {
-        times_ += 2;
-      } else if (layouts[k].data == nullptr && stream.role != Role::kOut) {
-        read_[count_++] = {k, info(stored_dtype(stream.storage, dtype)).bytes};
-      }
+      const Layout& layout = layouts[k];
+      const Role role = rule.streams[k].role;
+      if (layout.format == Format::kPlain || role == Role::kOut || !layout.dense()) continue;
+      times += role == Role::kIn ? 1 : 2;
+      long_enough = long_enough || layout.format != Format::kRemainder;
+      add(layout.data, is_codes(layout.format) ? kBlockBytes : kBlock * info(layout.dtype).bytes);
+      if (layout.low != nullptr) add(layout.low, kBlock * sizeof(std::uint16_t));
     }
-    if (times_ == kBesides) count_ = 0;
+    for (std::size_t k = 0; long_enough && k < rule.stream_count; ++k) {
+      const Stream& stream = rule.streams[k];
+      if (layouts[k].data != nullptr || stream.role == Role::kOut) continue;
+      add(job.streams[k], kBlock * info(stored_dtype(stream.storage, dtype)).bytes);
+    }
+    for (std::size_t i = 0; i < count_; ++i) {
+      read_[i].share = (piece / kBlock * read_[i].bytes / kLine + times - 1) / times * kLine;
+    }
   }
-  // The chunk that is next.
+  // The piece that is next.
   void turn_to(const Job& job, std::size_t begin) {
-    job_ = &job;
-    size_ = begin < job.size ? std::min(kChunk, job.size - begin) : 0;
-    begin_ = begin;
-    done_ = 0;
+    const std::size_t size = begin < job.size ? std::min(piece_, job.size - begin) : 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      Read& read = read_[i];
+      read.at = read.base + begin / kBlock * read.bytes;
+      read.left = size * read.bytes / kBlock;
+    }
   }
   void ask() {
     for (std::size_t i = 0; i < count_; ++i) {
-      const auto& [k, bytes] = read_[i];
-      const char* at = static_cast<const char*>(job_->streams[k]) + begin_ * bytes;
-      const std::size_t lines = size_ * bytes / kLine;
-      const std::size_t end = (done_ + 1) * lines / times_;
-      for (std::size_t line = done_ * lines / times_; line < end; ++line) {
-        __builtin_prefetch(at + line * kLine, 0, 2);
-      }
+      Read& read = read_[i];
+      const std::size_t bytes = std::min(read.share, read.left);
+      // Of its own, as the compiler would store it for each line.
+      const char* const at = read.at;
+      for (std::size_t k = 0; k < bytes; k += kLine) __builtin_prefetch(at + k);
+      read.at += bytes;
+      read.left -= bytes;
     }
-    if (++done_ == times_) size_ = 0;
   }
 
  private:
   static constexpr std::size_t kLine = 64;
   static constexpr std::size_t kBesides = 2;  // before the walk and before random bits are drawn
 
+  void add(const void* base, std::size_t bytes) {
+    read_[count_++] = {static_cast<const char*>(base), bytes};
+  }
+
   struct Read {
-    std::size_t stream, bytes;
+    const char* base;
+    std::size_t bytes;      // of kBlock elements
+    std::size_t share = 0;  // bytes to ask for each time
+    const char* at = nullptr;
+    std::size_t left = 0;
   };
-  Read read_[kMaxStreams];
+  std::size_t piece_;
+  Read read_[2 * kMaxStreams];
   std::size_t count_ = 0;
-  const Job* job_ = nullptr;
-  std::size_t begin_ = 0, size_ = 0;
-  std::size_t times_ = kBesides, done_ = 0;
 };
 
 }  // namespace mdbopt

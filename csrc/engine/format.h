@@ -24,10 +24,10 @@ inline constexpr std::size_t kFormatCount = 5;  // that need to be opened
 // One format, compiled for one instruction set. `low` is the second half of kRemainder.
 struct CompiledFormat {
   using Open = void (*)(const void* stored, const void* low, std::size_t count, float* block);
-  // Rounds to nearest without random bits, else stochastically by those of each element. Blocks are of a
-  // whole chunk, and what lies behind `count` in them may be changed. False where the unit of a block of
-  // codes became NaN.
-  using Close = bool (*)(float* block, std::size_t count, const std::uint16_t* random, void* stored,
+  // Rounds to nearest without random bits, else stochastically by those of each element, as they are drawn.
+  // Blocks are of a whole chunk, and what lies behind `count` in them may be changed. False where the unit
+  // of a block of codes became NaN.
+  using Close = bool (*)(float* block, std::size_t count, const std::uint32_t* random, void* stored,
                          void* low);
   Open open;
   Close close;
@@ -36,9 +36,10 @@ struct CompiledFormat {
 // All of an instruction set.
 struct CompiledFormats {
   CompiledFormat of[kFormatCount];
-  // Writes 16 random bits for each element of a chunk, twice: behind one another, so that each stream can
-  // begin at another one.
-  void (*draw)(std::uint64_t key, std::uint16_t* random);
+  // Writes random bits for each element of a chunk, and those of the first ones once more behind, up to
+  // `count` in all, so that each stream can begin at another one. They are 16 bits, times 16: what the codes
+  // of several streams add as it is.
+  void (*draw)(std::uint64_t key, std::size_t count, std::uint32_t* random);
 
   const CompiledFormat& operator[](Format format) const {
     return of[static_cast<std::size_t>(format)];

@@ -21,7 +21,7 @@ struct HalfFormat {
     MDBOPT_INDEPENDENT
     for (std::size_t i = 0; i < count; ++i) block[i] = widen(from[i]);
   }
-  static bool close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
+  static bool close(float* block, std::size_t count, const std::uint32_t* random, void* stored,
                     void*) {
     auto* to = static_cast<Half*>(stored);
     if (random == nullptr) {
@@ -29,7 +29,9 @@ struct HalfFormat {
       for (std::size_t i = 0; i < count; ++i) to[i] = Nearest<Half>::of(block[i]);
     } else {
       MDBOPT_INDEPENDENT
-      for (std::size_t i = 0; i < count; ++i) to[i] = Stochastic<Half>::of(block[i], random[i]);
+      for (std::size_t i = 0; i < count; ++i) {
+        to[i] = Stochastic<Half>::of(block[i], random[i] >> codes::kUnused);
+      }
     }
     return true;
   }
@@ -42,7 +44,7 @@ struct RemainderFormat {
     MDBOPT_INDEPENDENT
     for (std::size_t i = 0; i < count; ++i) block[i] = remainder::join(high[i], rest[i]);
   }
-  static bool close(float* block, std::size_t count, const std::uint16_t*, void* stored,
+  static bool close(float* block, std::size_t count, const std::uint32_t*, void* stored,
                     void* low) {
     auto* high = static_cast<std::uint16_t*>(stored);
     auto* rest = static_cast<std::uint16_t*>(low);
@@ -56,13 +58,18 @@ struct RemainderFormat {
   }
 };
 
-// What rounds a chunk to nearest, as numbers that are drawn would stochastically.
-struct Halfway {
-  std::uint16_t added[kChunk];
-  constexpr Halfway() : added{} {
-    for (std::uint16_t& each : added) each = codes::kToNearest >> codes::kUnused;
-  }
+// What rounds every element to nearest, as numbers that are drawn would stochastically.
+struct ToNearest {
+  MDBOPT_INLINE std::uint32_t operator[](std::size_t) const { return codes::kToNearest; }
 };
+
+// GCC widens bytes in two steps where a loop is longer than its widest vector of float32, with more work than the
+// decoding itself; AVX-512 does so many in one.
+#ifdef __AVX512F__
+inline constexpr std::size_t kWidened = 16;
+#else
+inline constexpr std::size_t kWidened = 0;
+#endif
 
 template <class Kind>
 struct CodesFormat {
@@ -71,11 +78,22 @@ struct CodesFormat {
     for (std::size_t begin = 0; begin < count; begin += kBlock, at += kBlockBytes) {
       std::uint32_t unit;
       std::memcpy(&unit, at, sizeof unit);
-      const std::uint8_t* code = at + sizeof unit;
-      MDBOPT_INDEPENDENT
-      for (std::size_t i = 0; i < kBlock; ++i) {
-        block[begin + i] = codes::decode(Kind{}, code[i], unit);
+      decode(at + sizeof unit, unit, block + begin);
+    }
+  }
+
+  static void decode(const std::uint8_t* code, std::uint32_t unit, float* block) {
+    if constexpr (kWidened > 0) {
+      for (std::size_t begin = 0; begin < kBlock; begin += kWidened) {
+        std::uint8_t some[kWidened];
+        std::memcpy(some, code + begin, sizeof some);
+        for (std::size_t i = 0; i < kWidened; ++i) {
+          block[begin + i] = codes::decode(Kind{}, some[i], unit);
+        }
       }
+    } else {
+      MDBOPT_INDEPENDENT
+      for (std::size_t i = 0; i < kBlock; ++i) block[i] = codes::decode(Kind{}, code[i], unit);
     }
   }
 
@@ -93,19 +111,16 @@ struct CodesFormat {
     return found;
   }
 
-  static void encode(const float* block, std::uint32_t unit, const std::uint16_t* added,
-                     std::uint8_t* code) {
+  template <class Added>
+  static void encode(const float* block, std::uint32_t unit, Added added, std::uint8_t* code) {
     MDBOPT_INDEPENDENT
     for (std::size_t i = 0; i < kBlock; ++i) {
-      const std::uint32_t bits = static_cast<std::uint32_t>(added[i]) << codes::kUnused;
-      code[i] = codes::encode(Kind{}, block[i], unit, bits);
+      code[i] = codes::encode(Kind{}, block[i], unit, added[i]);
     }
   }
 
-  static bool close(float* block, std::size_t count, const std::uint16_t* random, void* stored,
+  static bool close(float* block, std::size_t count, const std::uint32_t* random, void* stored,
                     void*) {
-    static constexpr Halfway halfway;
-    const std::uint16_t* added = random == nullptr ? halfway.added : random;
     auto* at = static_cast<std::uint8_t*>(stored);
     const std::size_t whole = blocks_of(count) * kBlock;
     for (std::size_t i = count; i < whole; ++i) block[i] = 0.0F;
@@ -120,23 +135,28 @@ struct CodesFormat {
     for (std::size_t begin = 0; begin < whole; begin += kBlock, at += kBlockBytes) {
       const std::uint32_t unit = units[begin / kBlock];
       std::memcpy(at, &unit, sizeof unit);
-      encode(block + begin, unit, added + begin, at + sizeof unit);
+      if (random == nullptr)
+        encode(block + begin, unit, ToNearest{}, at + sizeof unit);
+      else
+        encode(block + begin, unit, random + begin, at + sizeof unit);
     }
     return finite;
   }
 };
 
-// The random bits of a chunk's elements, those of shared16, and once more behind.
+// The random bits of a chunk's elements, those of shared16.
 struct Random {
-  static void draw(std::uint64_t key, std::uint16_t* random) {
+  static void draw(std::uint64_t key, std::size_t count, std::uint32_t* random) {
     constexpr std::size_t half_chunk = kChunk / 2;
+    auto place = static_cast<std::uint32_t>(key);
     MDBOPT_INDEPENDENT
     for (std::size_t i = 0; i < half_chunk; ++i) {
-      const std::uint32_t both = random32(key, static_cast<std::uint32_t>(i));
-      random[i] = static_cast<std::uint16_t>(both >> 16);
-      random[i + half_chunk] = static_cast<std::uint16_t>(both);
+      const std::uint32_t both = mix32(place) ^ static_cast<std::uint32_t>(key >> 32);
+      random[i] = both >> 16 << codes::kUnused;
+      random[i + half_chunk] = (both & 0xffffU) << codes::kUnused;
+      place += kPlaceStep;
     }
-    std::memcpy(random + kChunk, random, kChunk * sizeof *random);
+    std::memcpy(random + kChunk, random, (count - kChunk) * sizeof *random);
   }
 };
 

@@ -21,10 +21,10 @@ template <class Half>
 struct Halves {
   using Form = HalfFormat<Half>;
 
-  static void draw(std::uint64_t chunk_key, std::uint16_t* random) {
+  static void draw(std::uint64_t chunk_key, std::uint32_t* random) {
     MDBOPT_INDEPENDENT
-    for (std::size_t i = 0; i < kChunk; ++i) {
-      random[i] = static_cast<std::uint16_t>(random16(chunk_key, static_cast<std::uint32_t>(i)));
+    for (std::uint32_t i = 0; i < kChunk; ++i) {
+      random[i] = random16(chunk_key, i) << codes::kUnused;
     }
   }
 
@@ -35,7 +35,7 @@ struct Halves {
                                      std::size_t last, std::size_t before,
                                      const PassArguments& arguments, double* partials) {
     alignas(64) float blocks[kMaxStreams][kChunk];
-    alignas(64) std::uint16_t random[kChunk];
+    alignas(64) std::uint32_t random[kChunk];
     void* at[kMaxStreams];
     const auto is_half = [&](std::size_t k) { return streams[k].bytes == sizeof(Half); };
     const auto stored = [&](std::size_t k, std::size_t begin) {

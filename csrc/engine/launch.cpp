@@ -62,14 +62,24 @@ std::size_t width_of(const Stream& stream, Dtype dtype) {
   return info(stored_dtype(stream.storage, dtype)).bytes;
 }
 
-bool any_stochastic(const Description& rule, const Layout* layouts) {
-  return std::any_of(layouts, layouts + rule.stream_count,
-                     [](const Layout& layout) { return layout.stochastic; });
+// How many random numbers the streams of a chunk take, each beginning at its own.
+std::size_t drawn(const Description& rule, const Layout* layouts) {
+  std::size_t count = 0;
+  for (std::size_t k = 0; k < rule.stream_count; ++k) {
+    if (layouts[k].stochastic) count = kChunk + k * kApart;
+  }
+  return count;
 }
 
 constexpr Layout kNoLayouts[kMaxStreams + 3] = {};
 
-// A job's chunks [first, last), each through blocks of what does not lie as the sweep takes it.
+// How much of a job goes through blocks at a time: half a chunk, as all of it is in the first cache then, with
+// what is asked for meanwhile; a chunk where that has sums or random bits of its own.
+std::size_t piece_of(const Stage& stage, Dtype dtype) {
+  return stage.sum_count == 0 && !is_half(dtype) ? kChunk / 2 : kChunk;
+}
+
+// A job's chunks [first, last), in pieces that go through blocks of what does not lie as the sweep takes it.
 void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size_t last,
                   std::size_t before) {
   alignas(64) unsigned char blocks[kMaxStreams + 3][kChunk * sizeof(double)];
@@ -81,14 +91,16 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
   const std::size_t average = rule.stream_count;
   const std::size_t step_sizes = rule.stream_count + pass.beside;
   const std::size_t copy = step_sizes + 1;
-  const bool draws = !gathers && any_stochastic(rule, layouts);
-  alignas(64) std::uint16_t random[2 * kChunk];
+  const std::size_t numbers = gathers ? 0 : drawn(rule, layouts);
+  alignas(64) std::uint32_t random[2 * kChunk];
   Finisher finisher(gathers ? nullptr : pass.finishing, dtype);
-  Ahead ahead(rule, layouts, dtype);
-  for (std::size_t chunk = first; chunk < last; ++chunk) {
-    const std::size_t begin = chunk * kChunk;
-    ahead.turn_to(job, chunk + 1 < last ? begin + kChunk : job.size);
-    const std::size_t count = std::min(kChunk, job.size - begin);
+  const std::size_t piece = piece_of(stage, dtype);
+  const std::size_t end = std::min(last * kChunk, job.size);
+  Ahead ahead(rule, job, layouts, dtype, piece);
+  for (std::size_t begin = first * kChunk; begin < end; begin += piece) {
+    const std::size_t chunk = begin / kChunk;
+    const std::size_t count = std::min(piece, end - begin);
+    ahead.turn_to(job, begin + count < end ? begin + piece : job.size);
     const auto block_of = [&](std::size_t k, void* dense, Dtype stored, bool reads) -> void* {
       if (dense == nullptr) return nullptr;
       const Layout& layout = layouts[k];
@@ -101,7 +113,8 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
     };
     const auto put_back = [&](std::size_t k) {
       ahead.ask();
-      close_chunk(layouts[k], *pass.formats, begin, count, random + k * kApart, blocks[k]);
+      close_chunk(layouts[k], *pass.formats, begin, count, random + k * kApart + begin % kChunk,
+                  blocks[k]);
     };
     void* streams[kMaxStreams];
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
@@ -116,15 +129,16 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
       part.copy = block_of(copy, job.copy, Dtype::kBFloat16, false);
     }
     part.variant = job.variant;
-    Job stepped = part;
+    void* const copied = part.copy;
     if (finisher) {
       finisher.keep(part);
-      stepped.copy = nullptr;  // is of x as it is in the end
+      part.copy = nullptr;  // is of x as it is in the end
     }
     ahead.ask();
-    stage.sweep(dtype)(stepped, 0, 1, before + chunk, pass.arguments(stage, job),
+    stage.sweep(dtype)(part, 0, 1, before + chunk, pass.arguments(stage, job),
                        stage.partials + (before + chunk) * stage.sum_count);
     if (gathers) continue;
+    part.copy = copied;
     if (finisher) {
       void* kept = finisher.averages()
                        ? block_of(average, job.streams[average], arithmetic_dtype(dtype), true)
@@ -133,7 +147,9 @@ void walk_layouts(const Pass& pass, const Job& job, std::size_t first, std::size
       if (kept == blocks[average]) put_back(average);
     }
     ahead.ask();
-    if (draws) pass.formats->draw(mix64(pass.key + before + chunk), random);
+    if (numbers > 0 && begin % kChunk == 0) {
+      pass.formats->draw(mix64(pass.key + before + chunk), numbers, random);
+    }
     for (std::size_t k = 0; k < rule.stream_count; ++k) {
       const bool writes = rule.streams[k].role != Role::kIn && layouts[k].data != nullptr;
       if (writes) put_back(k);

@@ -1,6 +1,6 @@
 // layout – arrays that a walk cannot take where they lie: with gaps, in another order of memory than
 // the others of their job, not aligned, of a narrower dtype, or in a format of storage. They are walked
-// through a block of one chunk, loaded before and stored after.
+// through a block of a chunk or half of one, loaded before and stored after.
 #pragma once
 
 #include <mdbopt/dtype.h>

@@ -37,7 +37,7 @@ void open_chunk(const Layout& layout, const CompiledFormats& formats, std::size_
 }
 
 void close_chunk(const Layout& layout, const CompiledFormats& formats, std::size_t begin,
-                 std::size_t count, const std::uint16_t* random, void* block) {
+                 std::size_t count, const std::uint32_t* random, void* block) {
   if (layout.format == Format::kPlain) return store(layout, begin, count, block);
   std::uint16_t dense[kChunk];
   const bool there = layout.dense();

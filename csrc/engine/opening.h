@@ -9,12 +9,12 @@
 
 namespace mdbopt {
 
-// Elements [begin, begin + count) to a block of a dtype; begin is a multiple of a chunk.
+// Elements [begin, begin + count) to a block of a dtype; begin is a multiple of a block of codes.
 void open_chunk(const Layout& layout, const CompiledFormats& formats, std::size_t begin,
                 std::size_t count, Dtype dtype, void* block);
 // And back, with random bits of the elements where the layout is rounded stochastically. What lies behind `count` in the block may be changed.
 void close_chunk(const Layout& layout, const CompiledFormats& formats, std::size_t begin,
-                 std::size_t count, const std::uint16_t* random, void* block);
+                 std::size_t count, const std::uint32_t* random, void* block);
 
 // A whole dense array of a format without a second half, to float32 and, to nearest, back.
 void decode(Format format, const void* stored, std::size_t size, float* values);

@@ -9,6 +9,7 @@
 
 #include "base/block_codes.h"
 #include "base/fold.h"
+#include "base/half.h"
 #include "check.h"
 #include "engine/backend.h"
 #include "engine/launch.h"
@@ -61,12 +62,16 @@ void arrays_of_any_size() {
 // Each instruction set opens and closes to the same bits, also in the middle of what lies with gaps.
 void backends_agree() {
   const std::int64_t size = mdbopt::kChunk + 700, gap = 3 * sizeof(std::uint16_t);
-  std::vector<std::uint16_t> random(2 * mdbopt::kChunk);
+  std::vector<std::uint32_t> random(mdbopt::kChunk + mdbopt::kApart);
   std::vector<std::vector<std::uint16_t>> found;
   for (std::size_t k = 0; k < mdbopt::backend_count(); ++k) {
     const mdbopt::Backend& backend = mdbopt::backend_at(k);
     if (!backend.supported()) continue;
-    backend.formats->draw(17, random.data());
+    backend.formats->draw(17, random.size(), random.data());
+    for (std::size_t i = 0; i < random.size(); ++i) {
+      const auto place = static_cast<std::uint32_t>(i % mdbopt::kChunk);
+      CHECK_EQUAL(random[i], 16U * mdbopt::shared16(17, place));
+    }
     std::vector<std::uint16_t> memory(static_cast<std::size_t>(3 * size), 0xabcd);
     std::vector<std::uint16_t> low(static_cast<std::size_t>(size));
     Layout layout{memory.data(), Dtype::kBFloat16, 1, &size, &gap, Format::kRemainder};
@@ -81,7 +86,6 @@ void backends_agree() {
     layout.format = Format::kBFloat16;
     layout.stochastic = true;
     mdbopt::close_chunk(layout, *backend.formats, mdbopt::kChunk, count, random.data(), block);
-    memory.insert(memory.end(), random.begin(), random.end());
     memory.insert(memory.end(), low.begin(), low.end());
     CHECK_EQUAL(memory[1], 0xabcd);
     found.push_back(memory);
