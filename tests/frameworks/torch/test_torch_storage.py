@@ -3,9 +3,11 @@
 import copy
 import io
 
+import numpy as np
 import pytest
 import torch
 
+import mdbopt
 import mdbopt.torch
 
 FORMATS = [{"state_dtype": "8bit"}, {"state_dtype": "bfloat16"}, {"master": "remainder"}]
@@ -124,6 +126,23 @@ def test_what_is_refused():
         mdbopt.torch.SGD([torch.ones(3, requires_grad=True)], lr=0.1, state_dtype="8bit")
     with pytest.raises(ValueError, match=r"state_dtype: expected one of"):
         mdbopt.torch.AdamW([torch.ones(3, requires_grad=True)], state_dtype="int8")
+
+
+@pytest.mark.parametrize("options", FORMATS[:2])
+def test_states_of_the_core_go_from_numpy_to_tensors_and_back(options):
+    core = mdbopt.AdamW(lr=1e-2, **options)
+    values = np.random.default_rng(3).standard_normal((2, 40, 30)).astype(np.float32)
+    x, grad = values
+    tensor = torch.from_numpy(x.copy())
+    here, there = core.init(x), core.init(tensor)
+    core.step(x, grad, here)
+    core.step(tensor, torch.from_numpy(grad), there)
+    here, there = core.restore(x, dict(there)), core.restore(tensor, dict(here))
+    core.step(x, grad, here)
+    core.step(tensor, torch.from_numpy(grad), there)
+    assert np.array_equal(x, tensor.numpy())
+    for name in ("m", "v"):
+        assert np.array_equal(here.decoded(name), there.decoded(name))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no CUDA device")
