@@ -119,7 +119,7 @@ def test_every_scalar_has_a_place_of_its_own(tmp_path):
     kernels = kernels_of(source, tmp_path / "places.ptx", f"-I{CSRC}")
     assert len(kernels) > len(mdbopt.rules())
     for name, kernel in kernels.items():
-        places = re.findall(r"st\.global\.[bu]64\s+\[(.*?)\]", kernel)
+        places = re.findall(r"st\.global\.(?:b|u)64\s+\[(.*?)\]", kernel)
         assert len(set(places)) == int(re.search(r"Li(\d+)E", name)[1]), name
 
 
