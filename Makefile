@@ -8,6 +8,10 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --no-compile --disable-pi
 # What the user has, whatever .venv holds: for a GPU's PyTorch.
 SYSTEM_PYTHON := $(shell command -v $(PYTHON))
 
+# Without what Python keeps of them, every process compiles anew the modules that it imports: for seconds where these are
+# PyTorch's.
+unexport PYTHONDONTWRITEBYTECODE
+
 export CXX
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -66,7 +70,9 @@ demo: $(VENV)/.with-scikit-learn,plot
 	@mkdir -p build
 	$(BIN)/mdbopt fit --compare guarded,box,ellipsoid,lbfgs --maxfun 5000 --plot build/demo.png
 
-PYTEST = $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+# There is a worker for each processor already: the threads of BLAS in all of them would wait for each other, computing
+# nothing, for minutes.
+PYTEST = OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 test: $(VENV)/.with-test
 	$(PYTEST) -m 'not slow and not gpu'
