@@ -8,6 +8,10 @@ PIP := $(BIN)/python -m pip install --quiet --no-input --no-compile --disable-pi
 # What the user has, whatever .venv holds: for a GPU's PyTorch.
 SYSTEM_PYTHON := $(shell command -v $(PYTHON))
 
+# Without what Python keeps of them, every process compiles anew the modules that it imports: for seconds where these are
+# PyTorch's.
+unexport PYTHONDONTWRITEBYTECODE
+
 export CXX
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -66,7 +70,9 @@ demo: $(VENV)/.with-scikit-learn,plot
 	@mkdir -p build
 	$(BIN)/mdbopt fit --compare guarded,box,ellipsoid,lbfgs --maxfun 5000 --plot build/demo.png
 
-PYTEST = $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+# There is a worker for each processor already: the threads of BLAS in all of them would wait for each other, computing
+# nothing, for minutes.
+PYTEST = OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 test: $(VENV)/.with-test
 	$(PYTEST) -m 'not slow and not gpu'
@@ -128,14 +134,21 @@ fuzz: $(VENV)/.with-test
 	  cmake --preset fuzz -DCMAKE_CXX_COMPILER=$(CLANG) -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
 	    --log-level=WARNING >/dev/null \
 	  && cmake --build build/fuzz --target fuzzers && mkdir -p build/fuzz/found \
-	  && set -- build/fuzz/tests/fuzz/fuzz_* && for program; do \
-	    name=$${program##*fuzz_}; mkdir -p build/fuzz/corpus/$$name; \
-	    $$program -max_total_time=$$(($(FUZZ_SECONDS) / $$#)) -max_len=512 -timeout=60 -verbosity=0 -print_final_stats=1 \
-	      -artifact_prefix=build/fuzz/found/$$name- build/fuzz/corpus/$$name tests/fuzz/seeds/$$name \
-	      >build/fuzz/$$name.log 2>&1 || { tail -60 build/fuzz/$$name.log; exit 1; }; \
-	    echo "mdbopt: fuzz_$$name ran $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$name.log) inputs"; \
-	  done; \
+	  && set -- build/fuzz/tests/fuzz/fuzz_* \
+	  && printf '%s\n' "$$@" | xargs -n 1 -P "$$(getconf _NPROCESSORS_ONLN)" \
+	    sh -c "$$FUZZ_ONE" fuzz $$(($(FUZZ_SECONDS) / $$#)); \
 	else echo 'mdbopt: no clang with libFuzzer here, nothing is fuzzed'; fi
+
+# $$1 is how long, $$2 the program. Each has one thread, so that as many run at a time as there are processors.
+define FUZZ_ONE
+name=$${2##*fuzz_}
+mkdir -p build/fuzz/corpus/$$name
+$$2 -max_total_time=$$1 -max_len=512 -timeout=60 -verbosity=0 -print_final_stats=1 \
+  -artifact_prefix=build/fuzz/found/$$name- build/fuzz/corpus/$$name tests/fuzz/seeds/$$name \
+  >build/fuzz/$$name.log 2>&1 || { tail -60 build/fuzz/$$name.log; exit 1; }
+echo "mdbopt: fuzz_$$name ran $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$name.log) inputs"
+endef
+export FUZZ_ONE
 
 # Another compiler, and another processor in an emulator: they warn of nothing, and compute the same bits.
 # Left out where they are not installed; CLANG= leaves clang out.
