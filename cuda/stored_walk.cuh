@@ -250,7 +250,7 @@ struct StoredStream {
 
   // Gives x what open_one makes of each of its elements.
   template <class OpenOne>
-  MDBOPT_INLINE static void each(OfThread<T>& x, OpenOne open_one) {
+  __device__ static void each(OfThread<T>& x, OpenOne open_one) {
     OfThread<T> opened;
 #pragma unroll
     for (std::size_t e = 0; e < kOfThread<T>; ++e) opened[e] = half::bits_of(open_one(e));
