@@ -121,7 +121,8 @@ def refused(error, names, *about):
     if not isinstance(error, (TypeError, ValueError)) or isinstance(error, UnicodeError):
         raise AssertionError(f"{about}: raised {type(error).__name__}") from error
     text = str(error)
-    if not any(str(name) in text for name in names):
+    # What cannot be printed stands in a message as Python writes it.
+    if not any(str(name) in text or repr(name) in text for name in names):
         listed = ", ".join(sorted(map(str, names)))
         raise AssertionError(f"{about}: the error names none of {listed}") from error
 

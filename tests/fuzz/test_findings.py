@@ -144,3 +144,12 @@ def test_a_difference_between_equal_points_says_nothing_of_the_diagonal(tmp_path
     assert coordinate == 1.0
     change(path, "x_trial", np.where(np.arange(3) == 2, trial + 1.0, x))
     assert minimize(method="diagonal-hessian", resume=path).success
+
+
+def test_a_momentum_whose_slope_leaves_the_range_teaches_nothing(tmp_path):
+    path = tmp_path / "run.npz"
+    few = {"method": "osgm-best", "options": {"maxfun": 6, "gtol": 0.0}}
+    minimize(**few, checkpoint=path)
+    change(path, "array_m", np.full(3, 1e308))
+    few["options"]["maxfun"] = 12
+    assert minimize(**few, resume=path).nfev == 12
