@@ -283,8 +283,8 @@ class OSGMBest(Learned):
             )  # fmt: skip
         slope = run.walk("dot", g, arrays["m"]).dot * run.scale / run.g2
         numbers["momentum_squares"] += slope * slope
-        # The slope has units, so that no fixed number could keep this division finite. Squares beyond the range of
-        # numbers teach nothing, any more than a slope that is.
+        # The slope has units, so that no fixed number could keep this division finite. Squares that
+        # leave the range of numbers teach nothing.
         root = math.sqrt(numbers["momentum_squares"])
         if 0.0 < root < math.inf:
             beta = numbers["beta"] - self.momentum_lr * slope / root
