@@ -153,3 +153,16 @@ def test_a_momentum_whose_slope_leaves_the_range_teaches_nothing(tmp_path):
     change(path, "array_m", np.full(3, 1e308))
     few["options"]["maxfun"] = 12
     assert minimize(**few, resume=path).nfev == 12
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("guarded", "memory"),
+        ("adam", "patience"),
+        ("diagonal-hessian", "refresh"),
+    ],
+)
+def test_a_whole_number_that_no_float_is(method, name):
+    result = minimize(method=method, options={name: 10**400})
+    assert result.success

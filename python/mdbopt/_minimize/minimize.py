@@ -323,7 +323,7 @@ def _identity(settings: Settings, objective: Objective) -> str:
             numbers = np.ascontiguousarray(value, dtype=np.int64 if name == "groups" else None)
             described[name] = hashlib.sha256(numbers.tobytes()).hexdigest()
         else:
-            described[name] = repr(float(value))
+            described[name] = repr(float(value)) if abs(value) < 2**1000 else repr(value)
     return json.dumps([settings.method, described])
 
 
