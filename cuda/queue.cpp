@@ -118,9 +118,7 @@ void queue_run(const Run& run, const Location& location) {
     }
   };
   if (run.row.gather != nullptr) {
-    WalkArguments gather = walk;
-    gather.following = nullptr;
-    queue_walk(run.formats ? run.row.gather_stored : run.row.gather, true, gather, location,
+    queue_walk(run.formats ? run.row.gather_stored : run.row.gather, true, walk, location,
                rule.name);
     fold(rule.gathered, rule.gathered_count, 0);
   }

@@ -429,7 +429,9 @@ struct StoredWalker {
 
   __device__ static void go(const WalkArguments& walk, const Coef& c) {
     const bool packed = walk.packed;
-    const auto* following = static_cast<const typename Following::Coef*>(walk.following);
+    // What only sums is followed by nothing.
+    const void* coef = Phase::template kWrites<0> ? walk.following : nullptr;
+    const auto* following = static_cast<const typename Following::Coef*>(coef);
     each_stretch<Rule, Phase>(walk, c, [=](const Stretch& stretch, const Coef& own) {
       Sums sums;
       for (std::size_t begin = stretch.begin; begin < stretch.end; begin += kTogether<T>) {

@@ -62,11 +62,9 @@ __device__ inline void store(Stored* to, const Pack<Stored, kCount>& pack) {
     for (std::size_t k = 0; k < sizeof(P) / 16; ++k) {
       __stcg(reinterpret_cast<Vector*>(to) + k, vectors.at[k]);
     }
-  } else if constexpr (sizeof(P) == 8) {
-    __stcg(reinterpret_cast<uint2*>(to), __builtin_bit_cast(uint2, pack));
   } else {
-    static_assert(sizeof(P) == 4);
-    __stcg(reinterpret_cast<unsigned*>(to), __builtin_bit_cast(unsigned, pack));
+    static_assert(sizeof(P) == 8);
+    __stcg(reinterpret_cast<uint2*>(to), __builtin_bit_cast(uint2, pack));
   }
 }
 template <std::size_t K, class Stored, std::size_t kCount>
