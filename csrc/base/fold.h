@@ -44,8 +44,9 @@ MDBOPT_INLINE double larger(double a, double b) {
 #if defined(__x86_64__) && !defined(__SSE4_2__) && !defined(__CUDA_ARCH__)
   return ((b > a) | (b != b)) ? b : a;
 #else
-  using Bits = std::int64_t;
-  return __builtin_bit_cast(Bits, b) > __builtin_bit_cast(Bits, a) ? b : a;
+  const auto first = __builtin_bit_cast(std::int64_t, a);
+  const auto second = __builtin_bit_cast(std::int64_t, b);
+  return __builtin_bit_cast(double, second > first ? second : first);
 #endif
 }
 

@@ -19,6 +19,7 @@ namespace mdbopt::MDBOPT_ISA {
 
 struct CutCoef {
   double cut, lambda, depth;
+  Limits limits;
 };
 template <class Shape>
 struct CutScalars {
@@ -42,7 +43,7 @@ struct Cut : CutScalars<Shape> {
   enum { kU, kSet };
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    v[kSet] = shrink<Shape>(v[kSet], c.cut * v[kU], c.lambda, c.depth);
+    v[kSet] = shrink<Shape>(v[kSet], c.cut * v[kU], c.lambda, c.depth, c.limits);
   }
 };
 
@@ -56,6 +57,7 @@ struct EllipsoidCut {
   static constexpr Sum kGathered[] = {{"spread"}};
   struct Coef {
     double cut, depth, lambda;
+    Limits limits;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut, 1.0},
                                                 {"depth", &Coef::depth, kUnlimited}};
@@ -70,7 +72,7 @@ struct EllipsoidCut {
   }
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double*) {
-    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * v[kU], c.lambda, c.depth);
+    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * v[kU], c.lambda, c.depth, c.limits);
   }
 };
 
@@ -111,6 +113,7 @@ struct EllipsoidCutPair {
   static constexpr Sum kEmitted[] = {{"norm2"}};
   struct Coef {
     double cut, lambda, scale, cocoercive, depth;
+    Limits limits;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut, 1.0},
                                                 {"weight", &Coef::lambda},
@@ -121,7 +124,7 @@ struct EllipsoidCutPair {
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
     const double u = normal(g, c.scale * v[kGTrial], c.cocoercive);
-    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * u, c.lambda, c.depth);
+    v[kSet] = shrink<Ellipsoid>(v[kSet], c.cut * u, c.lambda, c.depth, c.limits);
     sums[0] = (v[kSet] * (g * g)) * (v[kSet] * (g * g));
   }
 };
@@ -142,6 +145,7 @@ struct EllipsoidNorm : ScaleOnly {
 
 struct CutTrialCoef {
   double cut, step, lambda, scale, cocoercive, depth;
+  Limits limits;
 };
 template <class Shape>
 struct CutTrialScalars {
@@ -179,7 +183,7 @@ struct CutTrial : CutTrialScalars<Shape> {
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double g = c.scale * v[kG];
     const double u = normal(g, c.scale * v[kGTrial], c.cocoercive);
-    v[kSet] = shrink<Shape>(v[kSet], c.cut * u, c.lambda, c.depth);
+    v[kSet] = shrink<Shape>(v[kSet], c.cut * u, c.lambda, c.depth, c.limits);
     propose(v, kXTrial, v[kX], g, c.step * v[kSet], sums);
   }
 };

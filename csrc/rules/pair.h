@@ -127,9 +127,10 @@ struct PairNormal : ErrorOnly {
 inline constexpr Sum kLearnSums[] = {
     {"y1"}, {"y_root"}, {"y_b"}, {"s1"}, {"s_root"}, {"s_b"}, {"deepest", Fold::kMax}};
 
-MDBOPT_INLINE void learn(double s, double y, double w, double depth, double& b, double* sums) {
+MDBOPT_INLINE void learn(double s, double y, double w, double depth, const Limits& limits,
+                         double& b, double* sums) {
   const double old = b;
-  b = shrink<Box>(b, w, 0.0, depth);
+  b = shrink<Box>(b, w, 0.0, depth, limits);
   const double root = sqrt(b);
   const double inverse = 1.0 / b;
   sums[0] = y * y;
@@ -153,13 +154,14 @@ struct Learn {
   static constexpr auto& kEmitted = kLearnSums;
   struct Coef {
     double cut, depth, error;
+    Limits limits;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {
       {"cut", &Coef::cut}, {"depth", &Coef::depth, kUnlimited}, {"error", &Coef::error, 0.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double y = certain(v[kY], c.error);
-    learn(v[kS], v[kY], c.cut * (y * y), c.depth, v[kB], sums);
+    learn(v[kS], v[kY], c.cut * (y * y), c.depth, c.limits, v[kB], sums);
   }
 };
 
@@ -174,12 +176,13 @@ struct LearnFrom {
   static constexpr auto& kEmitted = kLearnSums;
   struct Coef {
     double cut, depth;
+    Limits limits;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut},
                                                 {"depth", &Coef::depth, kUnlimited}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
-    learn(v[kS], v[kY], c.cut * v[kU], c.depth, v[kB], sums);
+    learn(v[kS], v[kY], c.cut * v[kU], c.depth, c.limits, v[kB], sums);
   }
 };
 
@@ -196,12 +199,13 @@ struct LearnFromPoints {
   static constexpr auto& kEmitted = kLearnSums;
   struct Coef {
     double cut, scale;
+    Limits limits;
   };
   static constexpr ScalarOf<Coef> kScalars[] = {{"cut", &Coef::cut}, {"scale", &Coef::scale, 1.0}};
   template <class V>
   MDBOPT_INLINE static void apply(V& v, const Coef& c, double* sums) {
     const double y = c.scale * v[kGTrial] - c.scale * v[kG];
-    learn(v[kXTrial] - v[kX], y, c.cut * (y * y), kUnlimited, v[kB], sums);
+    learn(v[kXTrial] - v[kX], y, c.cut * (y * y), kUnlimited, c.limits, v[kB], sums);
   }
 };
 

@@ -22,6 +22,12 @@ namespace mdbopt::MDBOPT_ISA {
 inline constexpr double kSmallestStepSize = 1e-290;
 inline constexpr double kLargestStepSize = 1e290;
 
+// In the Coef of what shrinks: of numbers that it knows, GCC compares and chooses where a minimum of two
+// that it does not know is one instruction.
+struct Limits {
+  double smallest = kSmallestStepSize, largest = kLargestStepSize;
+};
+
 inline constexpr double kUnlimited = 1e300;
 
 struct Box {
@@ -62,9 +68,11 @@ struct Ellipsoid {
 };
 
 template <class Shape>
-MDBOPT_INLINE double shrink(double set, double u, double lambda, double depth) {
+MDBOPT_INLINE double shrink(double set, double u, double lambda, double depth,
+                            const Limits& limits) {
   const double w = min(u * set, depth);
-  return min(max(Shape::cut(set, w, lambda, 1.0 - lambda), kSmallestStepSize), kLargestStepSize);
+  const double cut = Shape::cut(set, w, lambda, 1.0 - lambda);
+  return min(max(cut, limits.smallest), limits.largest);
 }
 
 }  // namespace mdbopt::MDBOPT_ISA
