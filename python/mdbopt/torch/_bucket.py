@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -80,9 +81,16 @@ class Bucket:
         """List those that were fetched."""
         return [self._gradients[k] for k in self._fetched]
 
-    def send(self) -> None:
+    def send_stepped(self) -> None:
         """Begin to copy the parameters that were stepped back to the device."""
-        for k in self._fetched:
+        self._send(self._fetched)
+
+    def send(self) -> None:
+        """Begin to copy all parameters to the device."""
+        self._send(range(len(self.params)))
+
+    def _send(self, places: Iterable[int]) -> None:
+        for k in places:
             if self._images is not self.masters:
                 self._images[k].copy_(self.masters[k])
             self.transfers.send(self.params[k].detach(), self._images[k])

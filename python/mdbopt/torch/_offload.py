@@ -18,7 +18,6 @@ from mdbopt.torch._dtensors import is_dtensor
 from mdbopt.torch._groups import step_scaled
 from mdbopt.torch._parameters import checked_group
 from mdbopt.torch._saved import load_exactly, unwrapped
-from mdbopt.torch._schedule_free import ScheduleFree
 from mdbopt.torch._transfers import Transfers, transfers_of
 from mdbopt.torch._update import Update
 
@@ -38,8 +37,7 @@ class Offload(torch.optim.Optimizer):
     params : iterable of tensors, of (name, tensor), or of dicts
         As for the optimizer; dense tensors on one device, no DTensors.
     optimizer : type
-        Such as `AdamW`: any update of `mdbopt.torch` without sums over all parameters, and not the
-        schedule-free.
+        Such as `AdamW`: any update of `mdbopt.torch` without sums over all parameters.
     max_norm : float, optional
         Bounds the norm of all gradients together; `total_norm` is what it was. Set it as an
         attribute later.
@@ -259,7 +257,7 @@ class Offload(torch.optim.Optimizer):
             for _, bucket, inner in present:
                 bucket.wait()
                 step_scaled(inner, scaling, None)
-                bucket.send()
+                bucket.send_stepped()
             if self._transfers is not None:
                 self._transfers.finish()
         finally:
@@ -300,9 +298,45 @@ class Offload(torch.optim.Optimizer):
         super().zero_grad(set_to_none)
         self._forget()
 
+    # -- averages ---------------------------------------------------------------------------------
+
+    def eval(self) -> None:
+        """Make the masters that have an average the average, and parameters what masters are.
+
+        See `eval` of the optimizer, which raises where there is none.
+        """
+        self._show(True)
+
+    def train(self) -> None:
+        """Take the masters back from where `eval` put their average, and parameters with them.
+
+        See `train` of the optimizer, which raises where there is no average.
+        """
+        self._show(False)
+
+    @torch.no_grad()
+    def _show(self, averaged: bool) -> None:
+        averaging = [each for each in self._buckets if each[2]._averages()] or self._buckets
+        if self._transfers is not None:
+            self._transfers.settle()
+        for group, bucket, inner in averaging:
+            (inner.eval if averaged else inner.train)()
+            group["averaged"] = averaged
+            bucket.send()
+        if self._transfers is not None:
+            self._transfers.finish()
+
     @torch.no_grad()
     def read_parameters(self) -> None:
-        """Take what the parameters are now for the masters, after they were written to."""
+        """Take what the parameters are now for the masters, after they were written to.
+
+        Raises
+        ------
+        ValueError
+            Where the parameters are their average.
+        """
+        for _, _, inner in self._buckets:
+            inner._check_point()
         for _, bucket, inner in self._buckets:
             bucket.read_parameters()
             for state in inner.state.values():
@@ -363,10 +397,6 @@ def _checked_kind(kind: Any) -> type[Update]:
     if not isinstance(kind, type) or not issubclass(kind, Update):
         came = kind.__name__ if isinstance(kind, type) else type(kind).__name__
         raise TypeError(f"Offload: optimizer: expected an update of mdbopt.torch, got {came}")
-    if issubclass(kind, ScheduleFree):
-        raise ValueError(
-            f"Offload: optimizer: expected one without an average to show, got {kind.__name__}"
-        )
     return kind
 
 

@@ -70,7 +70,7 @@ WHERE = [None, Late]
 
 @pytest.mark.parametrize("free", [False, True])
 @pytest.mark.parametrize("late", WHERE)
-@pytest.mark.parametrize(("name", "options"), [e for e in BY_TENSOR if "Free" not in e[0]])
+@pytest.mark.parametrize(("name", "options"), BY_TENSOR)
 def test_steps_are_those_of_the_optimizer(name, options, late, free):
     ours, theirs = network(), network()
     optimizer = mdbopt.torch.Offload(
@@ -125,6 +125,86 @@ def test_low_bits_are_masters_too():
     assert optimizer.state[ours[0].weight]["master"].dtype == torch.bfloat16
     assert optimizer.state[ours[0].weight]["low"].dtype == torch.uint16
     assert torch.equal(ours[2].bias, theirs[2].bias)
+
+
+AVERAGES = [
+    ("AdamW", {"average": 0.5}),
+    ("ScheduleFreeAdamW", {"lr": 0.05}),
+    ("ScheduleFreeSGD", {}),
+]
+
+
+@pytest.mark.parametrize("late", WHERE)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("name", "options"), AVERAGES)
+def test_the_average_is_shown_and_taken_away(name, options, dtype, late):
+    ours, wide = network(dtype), network(dtype).float()
+    optimizer = mdbopt.torch.Offload(
+        ours.parameters(), kind_of(name), bucket_bytes=1, transfers=late and late(), **options
+    )
+    other = make(name, wide.parameters(), **options)
+
+    def steps(first, last):
+        for t in range(first, last):
+            optimizer.zero_grad()
+            backward(ours, t)
+            for p, q in zip(ours.parameters(), wide.parameters(), strict=True):
+                q.grad = p.grad.float()
+            optimizer.step()
+            other.step()
+
+    def assert_same():
+        for p, q in zip(ours.parameters(), wide.parameters(), strict=True):
+            assert torch.equal(optimizer.state[p]["master"], q)
+            assert torch.equal(p, q.to(dtype))
+
+    steps(0, 3)
+    trained = [p.detach().clone() for p in ours.parameters()]
+    for _ in range(2):
+        optimizer.eval()
+        other.eval()
+        assert_same()
+    assert not any(
+        torch.equal(p, before) for p, before in zip(ours.parameters(), trained, strict=True)
+    )
+    backward(ours, 3)
+    for refused in (optimizer.step, optimizer.read_parameters):
+        with pytest.raises(ValueError, match=r"params: expected the point where"):
+            refused()
+    for _ in range(2):
+        optimizer.train()
+        other.train()
+        assert_same()
+    steps(3, 5)
+    assert_same()
+
+
+def test_it_is_saved_where_its_average_is_shown():
+    ours, theirs = network(), network()
+    optimizer, loaded = (
+        mdbopt.torch.Offload(model.parameters(), mdbopt.torch.AdamW, average=0.5)
+        for model in (ours, theirs)
+    )
+    backward(ours, 0)
+    optimizer.step()
+    optimizer.eval()
+    loaded.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert same(ours, theirs)
+    with pytest.raises(ValueError, match=r"params: expected the point where"):
+        loaded.read_parameters()
+    for model, each in ((ours, optimizer), (theirs, loaded)):
+        each.train()
+        each.zero_grad()
+        backward(model, 1)
+        each.step()
+    assert same(ours, theirs)
+
+
+def test_without_an_average_there_is_none_to_show():
+    optimizer = mdbopt.torch.Offload(network().parameters(), mdbopt.torch.AdamW)
+    for refused in (optimizer.eval, optimizer.train):
+        with pytest.raises(ValueError, match=r"AdamW: .*: expected a group with an average"):
+            refused()
 
 
 def test_a_bucket_is_stepped_before_the_next_has_arrived():
@@ -337,7 +417,6 @@ def test_added_groups():
         ),
         (TypeError, {"optimizer": mdbopt.torch.Guarded}, "expected an update .*, got Guarded"),
         (TypeError, {"optimizer": "AdamW"}, "expected an update of mdbopt.torch, got str"),
-        (ValueError, {"optimizer": mdbopt.torch.ScheduleFreeSGD}, "without an average to show"),
         (ValueError, {"max_norm": 0.0}, "Offload: max_norm: expected a finite number > 0"),
         (TypeError, {"free_gradients": 1}, "free_gradients: expected a bool, got int"),
         (ValueError, {"bucket_bytes": 0}, "bucket_bytes: expected a whole number >= 1"),
