@@ -19,7 +19,7 @@ struct Checked {
 
 struct Call {
   const Description& rule;
-  Checked streams[kMaxStreams + 2];
+  Checked streams[kMaxStreams + 3];
   std::size_t count = 0;
 
   std::string quoted(const Checked& stream) const {
@@ -140,6 +140,10 @@ Dtype check_streams(const Description& rule, std::span<const Tensor> streams,
   }
   if (extras.copy != nullptr) {
     call.streams[call.count++] = {"copy", Role::kOut, extras.copy, Dtype::kBFloat16, always};
+  }
+  if (extras.average != nullptr) {
+    call.streams[call.count++] = {"average", Role::kInOut, extras.average,
+                                  stored_dtype(Storage::kState, dtype), of_arithmetic};
   }
   if (is_half(dtype) && !rule.half) {
     throw TypeError(call.quoted(call.streams[leader]) + " has dtype " + info(dtype).name +

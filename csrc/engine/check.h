@@ -18,6 +18,7 @@ std::string memory_name(int device);
 struct Extras {
   const Tensor* step_sizes = nullptr;
   const Tensor* copy = nullptr;
+  const Tensor* average = nullptr;
 };
 
 // The stream whose dtype fixes that of the others.

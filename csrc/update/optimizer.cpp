@@ -15,15 +15,14 @@
 namespace mdbopt {
 namespace {
 
+constexpr const char* kAverage = "average";
+
 Updater::Options options_by_name(const std::string& rule, const Scalars& scalars,
                                  Updater::Options options) {
   options.name = rule;
   options.rule = find_rule(rule.c_str());
   const Description& description = rule_description(options.rule);
   if (!description.update) throw Error(rule + ": is no update, expected of run");
-  if (options.finish.averages())
-    throw Error(rule +
-                ": finish: expected no average, whose stream Updater takes behind the rule's");
   Scalars all = scalars;
   for (const auto& [name, value] : scalars) {
     if (name == "t" || name == "grad_scale")
@@ -74,16 +73,25 @@ Optimizer::~Optimizer() = default;
 Optimizer::Optimizer(Optimizer&&) noexcept = default;
 Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
 
-// The rule's streams, with a state for each that is not given; those are not written before all is checked.
+// The rule's streams, and what the finish has behind them.
+std::vector<Stream> Optimizer::described() const {
+  const Description& rule = updater_.rule();
+  std::vector<Stream> all(rule.streams, rule.streams + rule.stream_count);
+  if (updater_.options().finish.averages())
+    all.push_back({kAverage, Role::kInOut, Storage::kState});
+  return all;
+}
+
+// All streams, with a state for each that is not given; those are not written before all is checked.
 Streams Optimizer::with_states(const Streams& given, Array& array) const {
   Streams all = given;
-  const Description& rule = updater_.rule();
   const Tensor* x = named(given, "x");
-  for (std::size_t k = 2; x != nullptr && k < rule.stream_count; ++k) {
-    const Stream& stream = rule.streams[k];
+  const std::vector<Stream> names = described();
+  for (std::size_t k = 2; x != nullptr && k < names.size(); ++k) {
+    const Stream& stream = names[k];
     if (named(given, stream.name) != nullptr) continue;
     if (!x->location.on_cpu()) {
-      throw Error(std::string(rule.name) + ": stream '" + stream.name +
+      throw Error(std::string(updater_.rule().name) + ": stream '" + stream.name +
                   "' is missing, and state is made on the CPU alone; x is on " +
                   memory_name(x->location.device));
     }
@@ -95,20 +103,32 @@ Streams Optimizer::with_states(const Streams& given, Array& array) const {
   return all;
 }
 
+// Puts them in order.
+Dtype Optimizer::check(const Streams& all, Array& array) const {
+  const Tensor* average = updater_.options().finish.averages() ? named(all, kAverage) : nullptr;
+  Streams of_rule = all;
+  if (average != nullptr)
+    std::erase_if(of_rule, [](const auto& stream) { return stream.first == kAverage; });
+  array.streams = streams_of(updater_.options().rule, of_rule);
+  const Dtype dtype = check_streams(updater_.rule(), array.streams, {nullptr, nullptr, average});
+  if (average != nullptr) array.streams.push_back(*average);
+  return dtype;
+}
+
 std::size_t Optimizer::add(const Streams& given) {
-  const Description& rule = updater_.rule();
   auto array = std::make_unique<Array>();
-  array->streams = streams_of(updater_.options().rule, with_states(given, *array));
+  const Dtype dtype = check(with_states(given, *array), *array);
   const Tensor& x = array->streams.front();
-  const Dtype dtype = check_streams(rule, array->streams);
   if (!arrays_.empty() && !x.location.same_memory(location())) {
-    throw Error(std::string(rule.name) + ": stream 'x' lives on " + memory_name(x.location.device) +
-                ", expected " + memory_name(location().device) + " (as the arrays before)");
+    throw Error(std::string(updater_.rule().name) + ": stream 'x' lives on " +
+                memory_name(x.location.device) + ", expected " + memory_name(location().device) +
+                " (as the arrays before)");
   }
-  for (std::size_t k = 0; k < rule.stream_count; ++k) {
-    array->pointers[k] = array->streams[k].data;
-    if (k > 1 && named(given, rule.streams[k].name) == nullptr)
-      fill(array->streams[k], x, start_of(rule.streams[k].name));
+  const std::vector<Stream> names = described();
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    array->pointers.push_back(array->streams[k].data);
+    if (k > 1 && named(given, names[k].name) == nullptr)
+      fill(array->streams[k], x, start_of(names[k].name));
   }
   const Updater::Group group{dtype};
   const auto place = std::find(groups_.begin(), groups_.end(), group);
@@ -136,12 +156,13 @@ Tensor Optimizer::stream(std::size_t array, const std::string& name) const {
     throw Error(std::string(rule.name) + ": no array " + std::to_string(array) +
                 ", expected fewer than " + std::to_string(arrays_.size()));
   }
-  std::string names;
-  for (std::size_t k = 0; k < rule.stream_count; ++k) {
-    if (name == rule.streams[k].name) return arrays_[array]->streams[k];
-    names += (k > 0 ? ", " : "") + std::string(rule.streams[k].name);
+  std::string known;
+  const std::vector<Stream> names = described();
+  for (std::size_t k = 0; k < names.size(); ++k) {
+    if (name == names[k].name) return arrays_[array]->streams[k];
+    known += (k > 0 ? ", " : "") + std::string(names[k].name);
   }
-  throw Error(std::string(rule.name) + ": no stream '" + name + "', expected of " + names);
+  throw Error(std::string(rule.name) + ": no stream '" + name + "', expected of " + known);
 }
 
 Location Optimizer::location() const { return arrays_.front()->streams.front().location; }

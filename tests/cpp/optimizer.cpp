@@ -115,6 +115,38 @@ void arrays_of_several_dtypes_in_one_step() {
   CHECK_EQUAL(mdbopt::widen(mdbopt::BFloat16{half[0]}), static_cast<float>(expected));
 }
 
+Optimizer averaging(double weight) {
+  mdbopt::Updater::Options options;
+  options.finish.average = weight;
+  return Optimizer("sgd", {}, options);
+}
+
+void the_average_of_a_finish() {
+  std::vector<float> made{1.0F}, g{2.0F};
+  Values kept{1.0}, g_kept{2.0}, average{5.0};
+  Optimizer sgd = averaging(0.5);
+  sgd.add({{"x", tensor_of(made)}, {"g", tensor_of(g)}});
+  sgd.add({{"average", tensor_of(average)}, {"x", tensor_of(kept)}, {"g", tensor_of(g_kept)}});
+  const auto* own = static_cast<const float*>(sgd.stream(0, "average").data);
+  CHECK_EQUAL(*own, 1.0F);
+  CHECK_EQUAL(average[0], 5.0);
+  for (int step = 0; step < 2; ++step) sgd.step(0.25);  // x is 0.5, then 0
+  CHECK_EQUAL(made[0], 0.0F);
+  CHECK_EQUAL(*own, 0.5F * (0.5F * 1.0F + 0.5F * 0.5F));
+  CHECK_EQUAL(average[0], 0.5 * (0.5 * 5.0 + 0.5 * 0.5));
+  CHECK_THROWS(mdbopt::Error, "sgd: no stream 'm', expected of x, g, average", sgd.stream(0, "m"));
+  CHECK_THROWS(
+      mdbopt::TypeError, "sgd: stream 'average' has dtype float32, expected float64 (as 'x')",
+      sgd.add({{"x", tensor_of(kept)}, {"g", tensor_of(g_kept)}, {"average", tensor_of(g)}}));
+  CHECK_THROWS(
+      mdbopt::Error, "sgd: stream 'average' overlaps stream 'x'",
+      sgd.add({{"x", tensor_of(kept)}, {"g", tensor_of(g_kept)}, {"average", tensor_of(kept)}}));
+  CHECK_THROWS(
+      mdbopt::Error, "sgd: no stream 'average', expected of x, g",
+      Optimizer("sgd").add(
+          {{"x", tensor_of(kept)}, {"g", tensor_of(g_kept)}, {"average", tensor_of(average)}}));
+}
+
 void what_is_refused() {
   CHECK_THROWS(mdbopt::Error, "are 'adam', 'nadam', 'adamax'", Optimizer("adamw"));
   CHECK_THROWS(mdbopt::Error, "dot: is no update, expected of run", Optimizer("dot"));
@@ -123,9 +155,6 @@ void what_is_refused() {
   CHECK_THROWS(mdbopt::Error, "adam: scalar 't' belongs to a step",
                Optimizer("adam", {{"t", 1.0}}));
   CHECK_THROWS(mdbopt::Error, "osgm: scalar 'hyper_lr' is missing", Optimizer("osgm"));
-  mdbopt::Updater::Options options;
-  options.finish.average = 0.5;
-  CHECK_THROWS(mdbopt::Error, "adam: finish: expected no average", Optimizer("adam", {}, options));
   Optimizer adam("adam");
   CHECK_THROWS(mdbopt::Error, "adam: expected arrays by add", adam.step(0.1));
   Values x{1.0, 2.0}, g{1.0}, m{5.0, 5.0};
@@ -154,6 +183,7 @@ int main() {
   steps_are_those_of_an_updater();
   the_first_steps_of_adam();
   arrays_of_several_dtypes_in_one_step();
+  the_average_of_a_finish();
   what_is_refused();
   return check::result();
 }

@@ -18,7 +18,6 @@
 #include <mdbopt/by_name.h>
 #include <mdbopt/updater.h>
 
-#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -28,8 +27,8 @@ namespace mdbopt {
 
 class Optimizer {
  public:
-  // Of `options` how it runs: maximize, seed, execution, reducer, decay, a finish without an average; its name,
-  // rule and scalars come from the names. Throws Error when the rule is unknown or no update, when it has no such scalar, when one without
+  // Of `options` how it runs: maximize, seed, execution, reducer, decay, finish; its name, rule and scalars
+  // come from the names. Throws Error when the rule is unknown or no update, when it has no such scalar, when one without
   // a default is missing, and for t and grad_scale, which belong to a step.
   explicit Optimizer(const std::string& rule, const Scalars& scalars = {},
                      Updater::Options options = {});
@@ -37,7 +36,7 @@ class Optimizer {
   Optimizer(Optimizer&&) noexcept;
   Optimizer& operator=(Optimizer&&) noexcept;
 
-  // Takes x, g and, if the caller keeps it, the rule's state. All arrays are in one memory. Returns the
+  // Takes x, g and, if the caller keeps it, state: the rule's, and "average" where the finish has one. All arrays are in one memory. Returns the
   // array's number: 0, 1, …
   std::size_t add(const Streams& streams);
 
@@ -55,10 +54,12 @@ class Optimizer {
  private:
   struct Array {
     std::vector<Tensor> streams;
-    std::array<void*, kMaxStreams> pointers;
+    std::vector<void*> pointers;
     std::vector<std::vector<double>> states;  // those made here
   };
+  std::vector<Stream> described() const;
   Streams with_states(const Streams& given, Array& array) const;
+  Dtype check(const Streams& all, Array& array) const;
   Location location() const;
 
   Updater updater_;
