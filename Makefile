@@ -296,6 +296,7 @@ lint: $(VENV)/.with-lint
 	$(BIN)/codespell
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 format: $(VENV)/.with-lint
 	$(BIN)/ruff check --fix-only

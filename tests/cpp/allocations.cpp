@@ -41,12 +41,14 @@ __attribute__((noinline)) void operator delete(void* memory, std::size_t) noexce
   std::free(memory);
 }
 
-// Of the arrays.
+// Of the arrays; in another C library posix_memalign may itself come here.
+#ifdef __GLIBC__
 extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
   void* memory = nullptr;
   if (fails() || posix_memalign(&memory, alignment, size) != 0) return nullptr;
   return memory;
 }
+#endif
 
 namespace {
 
