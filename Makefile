@@ -31,7 +31,7 @@ NATIVE = -DMDBOPT_NATIVE=OFF
 
 .PHONY: help demo test check bench docs lint format stubs clean prerequisites release example compile-cuda check-threads \
   bench-cpp google-benchmark studies cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks \
-  check-portable check-clang check-aarch64 check-binding-threads fuzz wheel test-wheel
+  check-portable check-clang check-aarch64 check-musl check-macos check-binding-threads fuzz wheel test-wheel
 .NOTPARALLEL:
 
 help:
@@ -55,7 +55,8 @@ help:
 	@echo '               the extension under the thread sanitizer, used by many threads of Python'
 	@echo 'make fuzz      fuzzers, FUZZ_SECONDS=60 in all, where there is a clang with libFuzzer'
 	@echo 'make check-portable'
-	@echo '               the bits of every rule with clang, and on aarch64 under qemu, where these are installed'
+	@echo '               the bits of every rule with clang, with musl, and on aarch64 under qemu; what links for'
+	@echo '               macOS; each where it is installed'
 	@echo 'make cuda      build with the kernels for GPUs, in build/cuda'
 	@echo 'make wheel     sdist, and from it a wheel for each Python found, in build/dist; PYTHONS= chooses'
 	@echo 'make test-wheel'
@@ -155,7 +156,12 @@ export FUZZ_ONE
 CLANG ?= $(firstword $(foreach name,clang++ $(foreach version,22 21 20 19 18 17 16,clang++-$(version)), \
   $(shell echo __clang_major__ | $(name) -E -P - 2>/dev/null | awk -v name=$(name) '$$1 >= 16 { print name }')))
 # Other compilers and processors: minutes of compiling, left to the workflows.
-check-portable: check-clang check-aarch64
+check-portable: check-clang check-aarch64 check-musl check-macos
+
+# What is run where the system is another one.
+PORTABLE := fold half launch layout opening reduction rule_bits search updater
+empty :=
+either = ^($(subst $(empty) $(empty),|,$(strip $(1))))$$
 
 check-clang: check-release
 	@if [ -n "$(CLANG)" ]; then \
@@ -169,13 +175,33 @@ check-clang: check-release
 check-aarch64: check-release
 	@if command -v aarch64-linux-gnu-g++ >/dev/null && command -v qemu-aarch64 >/dev/null; then \
 	  cmake --preset release -B build/aarch64 --toolchain cmake/aarch64.cmake --log-level=WARNING >/dev/null \
-	  && cmake --build build/aarch64 --target fold half launch layout opening reduction rule_bits search updater \
-	  && ctest --test-dir build/aarch64 --output-on-failure \
-	    --tests-regex '^(fold|half|launch|layout|opening|reduction|rule_bits|search|updater)$$' \
+	  && cmake --build build/aarch64 --target $(PORTABLE) \
+	  && ctest --test-dir build/aarch64 --output-on-failure --tests-regex '$(call either,$(PORTABLE))' \
 	  && build/release/rule_bits >build/bits.txt \
 	  && qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/rule_bits | cmp - build/bits.txt \
 	  && echo 'mdbopt: every rule has the same bits on aarch64 and here'; \
 	else echo 'mdbopt: no aarch64-linux-gnu-g++ or no qemu-aarch64 here, that processor is left out'; fi
+
+# Clang with musl, libc++ and macOS's interfaces, as pip's ziglang brings them; what it links for macOS does not run here.
+ZIG ?= $(firstword $(foreach name,zig python-zig,$(shell command -v $(name))))
+MUSL := $(PORTABLE) allocations groups pool program
+check-musl: check-release
+	@if [ -n "$(ZIG)" ]; then \
+	  cmake --preset release -B build/musl --toolchain cmake/zig.cmake -DMDBOPT_ZIG="$(ZIG)" \
+	    -DMDBOPT_ZIG_TARGET="$$(uname -m)-linux-musl" --log-level=WARNING >/dev/null \
+	  && cmake --build build/musl --target $(MUSL) \
+	  && ctest --test-dir build/musl --output-on-failure --tests-regex '$(call either,$(MUSL))' \
+	  && build/release/rule_bits >build/bits.txt && build/musl/rule_bits | cmp - build/bits.txt \
+	  && echo 'mdbopt: every rule has the same bits with musl and here'; \
+	else echo 'mdbopt: no zig here (pip install ziglang), musl is left out'; fi
+
+check-macos: $(VENV)/.build
+	@if [ -n "$(ZIG)" ]; then for processor in aarch64 x86_64; do \
+	  cmake --preset release -B build/macos-$$processor --toolchain cmake/zig.cmake -DMDBOPT_ZIG="$(ZIG)" \
+	    -DMDBOPT_ZIG_TARGET="$$processor-macos" --log-level=WARNING >/dev/null \
+	  && cmake --build build/macos-$$processor --target $(PORTABLE) device \
+	  && echo "mdbopt: compiled and linked for macOS on $$processor, not run" || exit 1; done; \
+	else echo 'mdbopt: no zig here (pip install ziglang), macOS is left out'; fi
 
 example: release
 	@cmake --build --preset release --target mdbopt_core -- --quiet
@@ -296,6 +322,7 @@ lint: $(VENV)/.with-lint
 	$(BIN)/codespell
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 format: $(VENV)/.with-lint
 	$(BIN)/ruff check --fix-only

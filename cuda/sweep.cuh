@@ -303,6 +303,7 @@ struct Walker {
       const Unit unit{stretch.job, stretch.chunk_begin, stretch.chunk_key, stretch.lr, own};
       Sums sums;
       std::size_t begin = stretch.begin;
+      static_cast<void>(packed);  // Clang warns where there are sums
       if constexpr (Phase::kSums == 0) {
         for (; packed && stretch.end - begin >= kUnit; begin += kUnit) packs(unit, begin);
       }

@@ -4,6 +4,7 @@ Run as a program: python tests/python_threads.py [seconds]. What threads do with
 of their own gives the bits of one thread; what two do with one state at a time works or is refused.
 """
 
+import copy
 import importlib
 import random
 import sys
@@ -23,8 +24,12 @@ MODULES = [
 CURVATURES = np.linspace(1.0, 30.0, MANY)
 OPTIMIZERS = ["AdamW", "SGD", "Prodigy", "NovoGrad", "OSGM", "LAMB", "ScheduleFreeAdamW", "Lion"]
 SEARCHES = ["Guarded", "Box", "Ellipsoid", "Simplex", "Backtracking"]
-# Another thread works on the state, has judged the point proposed, or has ended the search.
-REFUSED = ("another thread", "no point is proposed", "the search has ended")
+# Another thread works on the state, has judged the point proposed, has ended the search, or has put
+# another array into a tree.
+REFUSED = (
+    "another thread", "no point is proposed", "the search has ended",
+    "expected 2 items as params", "expected a dict with the 2 keys", "changed its size",
+)  # fmt: skip
 
 
 def evaluate(x):
@@ -84,17 +89,29 @@ class Owned:
         self.state = self.optimizer.init(self.params)
         self.search, self.x = mdbopt.Guarded(threads=1), np.zeros(MANY)
         self.judged = self.search.init(self.x, *evaluate(self.x))
+        self.adam = mdbopt.AdamW(threads=1)
+        self.tree = {"a": np.ones(40), "b": [np.ones(5), np.ones(5)]}
+        self.grads, self.tree_state = copy.deepcopy(self.tree), self.adam.init(self.tree)
 
     def use(self, chance):
         """Do something with them, which may be refused."""
         try:
-            chance.choice([self.step, self.ask, self.judge, self.look])()
+            tasks = [self.step, self.ask, self.judge, self.look, self.step_tree, self.replace]
+            chance.choice(tasks)()
         except ValueError as error:
             if not any(words in str(error) for words in REFUSED):
                 raise
 
     def step(self):
         self.optimizer.step(self.params, SHARED[: self.params.size], self.state)
+
+    def step_tree(self):
+        self.adam.step(self.tree, self.grads, self.tree_state)
+
+    def replace(self):
+        self.grads["a"], self.grads["b"][1], self.grads["c"] = np.ones(40), np.ones(5), np.ones(2)
+        self.grads["b"].append(self.grads.pop("c", None))
+        self.grads["b"].pop()
 
     def ask(self):
         # Its arrays are NumPy's, which copies them without asking.

@@ -40,7 +40,7 @@ def test_nothing_leaks():
     counts = [sys.getrefcount(a) for a in held]
     tracemalloc.start()
     try:
-        calls(1000)  # what is made anew once it is traced
+        calls(10_000)  # until what Python keeps of freed objects is made anew, and traced
         before = tracemalloc.get_traced_memory()[0]
         calls(10_000)
         grown = tracemalloc.get_traced_memory()[0] - before

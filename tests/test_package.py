@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+import sysconfig
 from importlib.metadata import metadata
 
 import numpy as np
+import pytest
 
 import mdbopt
 
@@ -29,6 +31,14 @@ assert mdbopt.minimize(lambda x: (x @ x, 2 * x), [1.0, 2.0], jac=True).success
 assert "scipy" in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(
+    not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has its lock always"
+)
+def test_importing_leaves_the_lock_of_a_free_threaded_python_off():
+    code = "import sys, mdbopt; sys.exit(sys._is_gil_enabled())"
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
 def test_states_have_their_names():

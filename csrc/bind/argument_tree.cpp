@@ -20,29 +20,34 @@ constexpr std::size_t kFewElements = 0;
 constexpr std::size_t kFewElements = 1 << 15;
 #endif
 
-std::size_t leaves_below(PyObject* node) {
+std::size_t leaves_below(Containers& containers, PyObject* node) {
   std::size_t count = 0;
   if (is_sequence(node)) {
-    for (Py_ssize_t k = 0; k < length(node); ++k) count += leaves_below(item(node, k));
+    for (Py_ssize_t k = 0; k < length(node); ++k) {
+      PyObject* below = containers.item(node, k);
+      if (below != nullptr) count += leaves_below(containers, below);
+    }
     return count;
   }
   if (!PyDict_Check(node)) return node == Py_None ? 0 : 1;
   PyObject* key = nullptr;
   PyObject* value = nullptr;
-  for (Py_ssize_t at = 0; PyDict_Next(node, &at, &key, &value) != 0;) count += leaves_below(value);
+  for (Py_ssize_t at = 0; containers.next(node, at, key, value);) {
+    count += leaves_below(containers, value);
+  }
   return count;
 }
 
 // The leaves of a dict before a key that it has.
-std::size_t leaves_before(PyObject* dict, PyObject* wanted) {
+std::size_t leaves_before(Containers& containers, PyObject* dict, PyObject* wanted) {
   std::size_t count = 0;
   PyObject* key = nullptr;
   PyObject* value = nullptr;
-  for (Py_ssize_t at = 0; PyDict_Next(dict, &at, &key, &value) != 0;) {
+  for (Py_ssize_t at = 0; containers.next(dict, at, key, value);) {
     const int same = PyObject_RichCompareBool(key, wanted, Py_EQ);
     if (same < 0) throw py::error_already_set();
     if (same != 0) break;
-    count += leaves_below(value);
+    count += leaves_below(containers, value);
   }
   return count;
 }
@@ -70,6 +75,7 @@ bool Leaves::are_many() const { return kFewElements == 0 || elements > kFewEleme
 void Leaves::release() {
   for (PyObject* object : held_) Py_DECREF(object);
   held_.clear();
+  containers_.release();
   counting_versions.clear();
   borrowed_.clear();
   strides_.clear();
@@ -192,9 +198,11 @@ void Leaves::visit(const Nodes& nodes, const Path& path) {
 void Leaves::check_size(const Nodes& nodes, std::size_t tree, Py_ssize_t size,
                         const Path& path) const {
   PyObject* node = nodes.at[tree];
-  if ((PyDict_Check(node) ? PyDict_Size(node) : length(node)) != size) {
-    throw Error(named(tree, path) + " changed its size while it was read");
-  }
+  if ((PyDict_Check(node) ? PyDict_Size(node) : length(node)) != size) changed_size(tree, path);
+}
+
+void Leaves::changed_size(std::size_t tree, const Path& path) const {
+  throw Error(named(tree, path) + " changed its size while it was read");
 }
 
 void Leaves::visit_sequence(Nodes nodes, const Path& path, Py_ssize_t size) {
@@ -230,7 +238,8 @@ void Leaves::visit_sequence(Nodes nodes, const Path& path, Py_ssize_t size) {
     for (std::size_t k = 0; k < trees; ++k) {
       if (k > 0 && !spread[k]) continue;
       check_size(nodes, k, size, path);
-      below.at[k] = item(nodes.at[k], i);
+      below.at[k] = containers_.item(nodes.at[k], i);
+      if (below.at[k] == nullptr) changed_size(k, path);
     }
     visit(below, {&path, {}, i});
   }
@@ -255,13 +264,14 @@ void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
   const std::size_t before = arrays_;
   bool ordered = true;
   Py_ssize_t state_at = 0;
-  for (Py_ssize_t at = 0; PyDict_Next(nodes.at[0], &at, &key, &value) != 0;) {
+  for (Py_ssize_t at = 0; containers_.next(nodes.at[0], at, key, value);) {
     Nodes below = nodes;
     if (state != nullptr) {
       PyObject* state_key = nullptr;
-      PyDict_Next(state, &state_at, &state_key, nullptr);
+      PyObject* state_value = nullptr;
+      containers_.next(state, state_at, state_key, state_value);
       ordered = ordered && state_key == key;
-      if (!ordered) arrays_ = before + leaves_before(state, key);
+      if (!ordered) arrays_ = before + leaves_before(containers_, state, key);
     }
     check_size(nodes, 0, size, path);
     below.at[0] = value;
@@ -269,14 +279,14 @@ void Leaves::visit_dict(const Nodes& nodes, const Path& path) {
     const Path here{&path, key};
     for (std::size_t k = 1; k < trees; ++k) {
       if (nodes.at[k] == nullptr || !PyDict_Check(nodes.at[k])) continue;
-      below.at[k] = PyDict_GetItemWithError(nodes.at[k], key);
+      below.at[k] = containers_.value(nodes.at[k], key);
       if (below.at[k] != nullptr) continue;
       if (PyErr_Occurred() != nullptr) throw py::error_already_set();
       throw Error(named(k, here) + " is missing, expected the keys of " + path.below(name_of(0)));
     }
     visit(below, here);
   }
-  if (!ordered) arrays_ = before + leaves_below(state);
+  if (!ordered) arrays_ = before + leaves_below(containers_, state);
 }
 
 void Leaves::leaf(const Nodes& nodes, const Path& path) {

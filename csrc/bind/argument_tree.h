@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "../engine/format.h"
+#include "containers.h"
 #include "dlpack.h"
 #include "numpy.h"
 
@@ -146,6 +147,7 @@ class Leaves {
   void hold(const Nodes& nodes);
   void visit(const Nodes& nodes, const Path& path);
   void check_size(const Nodes& nodes, std::size_t tree, Py_ssize_t size, const Path& path) const;
+  [[noreturn]] void changed_size(std::size_t tree, const Path& path) const;
   void visit_sequence(Nodes nodes, const Path& path, Py_ssize_t size);
   void visit_dict(const Nodes& nodes, const Path& path);
   void leaf(const Nodes& nodes, const Path& path);
@@ -225,6 +227,7 @@ class Leaves {
     std::size_t leaf, tree;
   };
   std::deque<NotFinite> not_finite_;
+  mutable Containers containers_;
   std::vector<PyObject*> held_;
   std::vector<Borrowed> borrowed_;  // those that a glance does not read
   std::vector<std::vector<std::int64_t>> strides_;

@@ -23,7 +23,10 @@ bool Leaves::recall_all() {
   if (!std::isfinite(lr) || lr < 0.0) return false;
   recalled_ = 0;
   moved_ = false;
-  if (!recall(nodes, 0) || recalled_ != fingerprints_.size()) return false;
+  if (!recall(nodes, 0) || recalled_ != fingerprints_.size()) {
+    PyErr_Clear();  // of keys that cannot be compared; the full walk says so
+    return false;
+  }
   for (Job& job : jobs) job.lr = lr;
   if (moved_) {
     can_recall_ = false;  // should it throw
@@ -77,8 +80,11 @@ bool Leaves::recall(const Nodes& nodes, int depth) {
     const bool spread = decay != nullptr && is_sequence(decay);
     if (spread && length(decay) != size) return false;
     for (Py_ssize_t i = 0; i < size; ++i) {
-      for (std::size_t k = 0; k < nodes.count; ++k) below.at[k] = item(nodes.at[k], i);
-      if (spread) below.decay() = item(decay, i);
+      for (std::size_t k = 0; k < nodes.count; ++k) {
+        below.at[k] = containers_.item(nodes.at[k], i);
+        if (below.at[k] == nullptr) return false;
+      }
+      if (spread && (below.decay() = containers_.item(decay, i)) == nullptr) return false;
       if (!recall(below, depth + 1)) return false;
     }
     return true;
@@ -89,13 +95,13 @@ bool Leaves::recall(const Nodes& nodes, int depth) {
   const bool spread = decay != nullptr && PyDict_Check(decay);
   if (spread && PyDict_Size(decay) != PyDict_Size(node)) return false;
   PyObject* key = nullptr;
-  for (Py_ssize_t at = 0; PyDict_Next(node, &at, &key, &below.at[0]) != 0;) {
+  for (Py_ssize_t at = 0; containers_.next(node, at, key, below.at[0]);) {
     if (!PyUnicode_CheckExact(key)) return false;  // to compare it might run code of its own
     for (std::size_t k = 1; k < nodes.count; ++k) {
-      below.at[k] = PyDict_GetItem(nodes.at[k], key);
+      below.at[k] = containers_.value(nodes.at[k], key);
       if (below.at[k] == nullptr) return false;
     }
-    if (spread && (below.decay() = PyDict_GetItem(decay, key)) == nullptr) return false;
+    if (spread && (below.decay() = containers_.value(decay, key)) == nullptr) return false;
     if (!recall(below, depth + 1)) return false;
   }
   return true;

@@ -150,18 +150,22 @@ void Leaves::check_separate() {
 std::string Leaves::named(const Range& range) const {
   std::size_t left = leaf_numbers_[range.leaf];
   std::string found;
-  const auto find = [&](const auto& self, py::handle node, py::handle grad,
+  const auto find = [&](const auto& self, PyObject* node, PyObject* grad,
                         const Path& path) -> bool {
-    if (grad.is_none() || node.is_none()) return false;
-    if (is_sequence(node.ptr())) {
-      for (Py_ssize_t k = 0; k < length(node.ptr()); ++k) {
-        if (self(self, item(node.ptr(), k), item(grad.ptr(), k), {&path, {}, k})) return true;
+    if (node == nullptr || node == Py_None || grad == nullptr || grad == Py_None) return false;
+    if (is_sequence(node)) {
+      for (Py_ssize_t k = 0; is_sequence(grad) && k < std::min(length(node), length(grad)); ++k) {
+        if (self(self, containers_.item(node, k), containers_.item(grad, k), {&path, {}, k})) {
+          return true;
+        }
       }
       return false;
     }
-    if (PyDict_Check(node.ptr())) {
-      for (const auto& [key, value] : py::reinterpret_borrow<py::dict>(node)) {
-        if (self(self, value, PyDict_GetItem(grad.ptr(), key.ptr()), {&path, key})) return true;
+    if (PyDict_Check(node)) {
+      PyObject* key = nullptr;
+      PyObject* value = nullptr;
+      for (Py_ssize_t at = 0; PyDict_Check(grad) && containers_.next(node, at, key, value);) {
+        if (self(self, value, containers_.value(grad, key), {&path, key})) return true;
       }
       return false;
     }
@@ -169,8 +173,9 @@ std::string Leaves::named(const Range& range) const {
     found = path.below(name_of(range.tree));
     return true;
   };
-  find(find, trees_->roots[0], trees_->roots[kGrads], Path{});
-  return found;
+  find(find, trees_->roots[0].ptr(), trees_->roots[kGrads].ptr(), Path{});
+  PyErr_Clear();                                       // of keys that cannot be compared
+  return found.empty() ? name_of(range.tree) : found;  // others may have changed the trees
 }
 
 std::vector<std::string> Leaves::take_not_finite() {

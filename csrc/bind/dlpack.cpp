@@ -8,6 +8,7 @@
 
 #include <dlpack/dlpack.h>
 #include <mdbopt/error.h>
+#include <pybind11/gil_safe_call_once.h>
 
 #include <algorithm>
 #include <limits>
@@ -369,11 +370,12 @@ void count_versions(const std::vector<py::handle>& tensors) {
 }
 
 void count_versions(const py::list& tensors) {
-  static PyObject* const increment_version =
-      py::object(py::module_::import("torch.autograd.graph").attr("increment_version"))
-          .release()
-          .ptr();
-  py::handle{increment_version}(tensors);
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> storage;
+  storage
+      .call_once_and_store_result([]() -> py::object {
+        return py::module_::import("torch.autograd.graph").attr("increment_version");
+      })
+      .get_stored()(tensors);
 }
 
 }  // namespace mdbopt::bind

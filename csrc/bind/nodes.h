@@ -10,7 +10,6 @@ inline constexpr std::size_t kGrads = 1;
 
 inline bool is_sequence(PyObject* node) { return PyList_Check(node) || PyTuple_Check(node); }
 inline Py_ssize_t length(PyObject* node) { return PySequence_Fast_GET_SIZE(node); }
-inline PyObject* item(PyObject* node, Py_ssize_t k) { return PySequence_Fast_GET_ITEM(node, k); }
 bool is_other_number(PyObject* node);
 // Any kind of real number, an array without axes among them.
 inline bool is_number(PyObject* node) { return PyFloat_Check(node) || is_other_number(node); }

@@ -8,6 +8,7 @@
 
 #include "bind.h"
 #include "constructor.h"
+#include "containers.h"
 #include "library.h"
 #include "update.h"
 
@@ -37,9 +38,9 @@ const Keys& keys() {
 }
 
 // A value of a group; null when it has none, or is no dict.
-PyObject* value_of(PyObject* group, PyObject* key) {
-  if (!PyDict_Check(group)) return nullptr;
-  PyObject* value = PyDict_GetItemWithError(group, key);
+PyObject* value_of(Containers& containers, PyObject* group, PyObject* key) {
+  if (group == nullptr || !PyDict_Check(group)) return nullptr;
+  PyObject* value = containers.value(group, key);
   if (value == nullptr) PyErr_Clear();
   return value;
 }
@@ -90,11 +91,14 @@ class Plan {
 
   // The gradients of each group; None when the plan is another one.
   py::object gradients(const py::list& groups, const py::dict& state) const {
-    if (!fits(groups, state)) return py::none();
+    Containers containers;
+    if (!fits(containers, groups, state)) return py::none();
     py::list all;
     std::size_t at = 0;
     for (std::size_t k = 0; k < sizes_.size(); ++k) {
-      PyObject* listed = value_of(groups[k].ptr(), keys().params);
+      if (k >= groups.size()) return py::none();
+      PyObject* group = containers.item(groups.ptr(), static_cast<py::ssize_t>(k));
+      PyObject* listed = value_of(containers, group, keys().params);
       if (listed == nullptr || !PyList_CheckExact(listed)) return py::none();
       const auto params = py::reinterpret_borrow<py::list>(listed);
       py::list own;
@@ -116,15 +120,16 @@ class Plan {
   // the planned one or its gradients have to be looked at by Python.
   py::object step(const py::list& groups, const py::dict& state, Update& update,
                   const py::list& params, double max_norm) {
-    if (words_ == nullptr || !fits(groups, state)) return py::none();
+    Containers containers;
+    if (words_ == nullptr || !fits(containers, groups, state)) return py::none();
     gradients_.clear();
     rates_.clear();
     decays_.clear();
     std::size_t at = 0;
     for (std::size_t k = 0; k < sizes_.size(); ++k) {
-      PyObject* group = PyList_GET_ITEM(groups.ptr(), static_cast<py::ssize_t>(k));
-      PyObject* rate = value_of(group, keys().lr);
-      PyObject* decay = value_of(group, keys().weight_decay);
+      PyObject* group = containers.item(groups.ptr(), static_cast<py::ssize_t>(k));
+      PyObject* rate = value_of(containers, group, keys().lr);
+      PyObject* decay = value_of(containers, group, keys().weight_decay);
       const bool floats = rate != nullptr && PyFloat_CheckExact(rate) && decay != nullptr &&
                           PyFloat_CheckExact(decay);
       if (!floats) return py::none();
@@ -180,7 +185,7 @@ class Plan {
     }
   }
 
-  bool fits(const py::list& groups, const py::dict& state) const {
+  bool fits(Containers& containers, const py::list& groups, const py::dict& state) const {
     for (std::size_t k = 0; k < counts_.size(); ++k) {
       if (std::memcmp(counts_[k].data(), told_[k].data(), told_[k].size()) != 0) return false;
     }
@@ -190,44 +195,46 @@ class Plan {
     for (std::size_t k = 0; k < sizes_.size(); ++k) {
       for (const py::handle name : names_) {
         if (k >= groups.size()) return false;
-        PyObject* value =
-            value_of(PyList_GET_ITEM(groups.ptr(), static_cast<py::ssize_t>(k)), name.ptr());
+        PyObject* group = containers.item(groups.ptr(), static_cast<py::ssize_t>(k));
+        PyObject* value = value_of(containers, group, name.ptr());
         PyObject* known = chosen_[at++].ptr();
         if (value != known && (value == nullptr || !equal(value, known))) return false;
       }
     }
-    return groups.size() == sizes_.size() && same_params(groups.ptr()) && same_state(state.ptr());
+    return groups.size() == sizes_.size() && same_params(containers, groups.ptr()) &&
+           same_state(containers, state.ptr());
   }
 
   // Nothing of Python runs in these two that could change a container.
-  bool same_params(PyObject* groups) const {
+  bool same_params(Containers& containers, PyObject* groups) const {
     std::size_t at = 0;
     for (std::size_t k = 0; k < sizes_.size(); ++k) {
-      PyObject* params =
-          value_of(PyList_GET_ITEM(groups, static_cast<py::ssize_t>(k)), keys().params);
+      PyObject* group = containers.item(groups, static_cast<py::ssize_t>(k));
+      PyObject* params = value_of(containers, group, keys().params);
       if (params == nullptr || !PyList_CheckExact(params)) return false;
       if (PyList_GET_SIZE(params) != static_cast<py::ssize_t>(sizes_[k])) return false;
       for (std::size_t i = 0; i < sizes_[k]; ++i) {
-        if (PyList_GET_ITEM(params, static_cast<py::ssize_t>(i)) != params_[at++].object)
-          return false;
+        PyObject* param = containers.item(params, static_cast<py::ssize_t>(i));
+        if (param != params_[at++].object) return false;
       }
     }
     return true;
   }
 
-  bool same_state(PyObject* state) const {
+  bool same_state(Containers& containers, PyObject* state) const {
     if (PyDict_Size(state) != static_cast<py::ssize_t>(state_size_)) return false;
     const std::uintptr_t* next = state_.data();
     PyObject *param = nullptr, *values = nullptr, *name = nullptr, *value = nullptr;
-    for (py::ssize_t outer = 0; PyDict_Next(state, &outer, &param, &values) != 0;) {
-      if (address(param) != *next++) return false;
+    const std::uintptr_t* const end = next + state_.size();
+    for (py::ssize_t outer = 0; containers.next(state, outer, param, values);) {
+      if (end - next < 2 || address(param) != *next++) return false;
       std::uintptr_t left = *next++;
       if (!PyDict_Check(values)) {
-        if (left != kNoDict || address(values) != *next++) return false;
+        if (left != kNoDict || next == end || address(values) != *next++) return false;
         continue;
       }
       if (static_cast<std::uintptr_t>(PyDict_Size(values)) != left) return false;
-      for (py::ssize_t inner = 0; PyDict_Next(values, &inner, &name, &value) != 0;) {
+      for (py::ssize_t inner = 0; containers.next(values, inner, name, value);) {
         if (left-- == 0 || address(name) != next[0] || address(value) != next[1]) return false;
         next += 2;
       }

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import inspect
 import math
 import pickle
 import re
@@ -218,12 +219,12 @@ def test_pairs_in_any_form_are_the_same():
 
 
 # A line of "Parameters": its names, and its defaults if it says some.
-DOCUMENTED = re.compile(r"^    (\w[\w, ]*) : .*?(?:, default (.*))?$", re.MULTILINE)
+DOCUMENTED = re.compile(r"^(\w[\w, ]*) : .*?(?:, default (.*))?$", re.MULTILINE)
 
 
 def test_documented_defaults_are_the_defaults(one):
     said = {}
-    for names, defaults in DOCUMENTED.findall(kind(one).__doc__):
+    for names, defaults in DOCUMENTED.findall(inspect.getdoc(kind(one))):
         names = names.split(", ")
         values = re.findall(r"\([^)]*\)|[^, ]+", defaults) or [None] * len(names)
         said |= dict(zip(names, values * len(names) if len(values) == 1 else values, strict=False))

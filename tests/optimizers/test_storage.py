@@ -216,6 +216,26 @@ def test_a_step_says_which_arrays_are_not_finite():
     assert state.not_finite() == ["v['w'][1]"]
 
 
+@pytest.mark.parametrize("keys", [[0, 1], ["a", "b"]])
+def test_gradients_that_are_taken_out_during_the_step_leave_their_names_out(keys):
+    """Another thread may do so while none is read; a reducer does it in the midst of the step."""
+    arrays = np.split(np.ones(600, np.float32), 2)
+    params = arrays if keys == [0, 1] else dict(zip(keys, arrays, strict=True))
+    g = copy.deepcopy(params)
+    g[keys[1]][7] = np.inf
+
+    def reducer(mine):
+        g.clear()
+        return mine[None]
+
+    optimizer = mdbopt.AdamW(**ADAM, state_dtype="8bit", reducer=reducer)
+    state = optimizer.init(params)
+    with pytest.warns(RuntimeWarning, match=r"met NaN, inf or .* in state\.m, state\.v, whose"):
+        optimizer.step(params, g, state)
+    assert len(g) == 0
+    assert state.not_finite() == [f"{name}[{keys[1]!r}]" for name in "mv"]
+
+
 def test_a_warning_that_is_an_error_leaves_the_step_taken():
     optimizer = mdbopt.AdamW(**ADAM, state_dtype="8bit")
     params, g = np.ones(300, np.float32), np.full(300, np.nan, np.float32)
