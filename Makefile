@@ -24,8 +24,7 @@ SOURCES := pyproject.toml CMakeLists.txt $(wildcard cmake/*) \
 # One tree for the Python extension, the C++ tests, the example and the bench. CUDA is for `make cuda`.
 # Under CI, or with WERROR=ON, warnings are errors.
 WERROR ?= $(if $(CI),ON,OFF)
-TREE := build/release
-CONFIGURE = cmake --preset release -B $(TREE) -DMDBOPT_PYTHON=ON -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
+CONFIGURE = cmake --preset release -DMDBOPT_PYTHON=ON -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
   -DMDBOPT_WERROR=$(WERROR) $(NATIVE) --log-level=WARNING
 NATIVE = -DMDBOPT_NATIVE=OFF
 
@@ -82,12 +81,10 @@ test: $(VENV)/.with-test
 check: $(VENV)/.with-test check-release example check-asan check-threads check-binding-threads fuzz compile-cuda
 	$(PYTEST) -m 'slow or gpu'
 
-# Large libraries stay out of .venv, and what JAX's headers add to the extension out of build/release: an
-# environment and a tree of their own, for this processor's instruction set alone. jaxlib is there before CMake looks for
-# its headers.
-test-frameworks:
-	@$(MAKE) --no-print-directory VENV=.venv-frameworks TREE=build/frameworks HEADERS=jaxlib NATIVE=-DMDBOPT_NATIVE=ON \
-	  run-frameworks
+# Large libraries stay out of .venv: an environment of their own, on top of that one. With the objects of build/release is
+# linked what JAX's headers add to the extension; jaxlib is there before CMake looks for them.
+test-frameworks: $(VENV)/.with-test
+	@$(MAKE) --no-print-directory VENV=.venv-frameworks BELOW=$(VENV) HEADERS=jaxlib run-frameworks
 
 run-frameworks: $(VENV)/.with-frameworks
 	$(PYTEST) tests/peers tests/frameworks tests/test_readme.py tests/test_libraries.py tests/test_torch_arrays.py \
@@ -298,12 +295,14 @@ sanitize-cuda: cuda
 	  done; done; \
 	else echo 'mdbopt: no compute-sanitizer here, its checks are left out'; fi
 
-# That it compiles, to PTX: the assembler of one generation of GPUs takes as long again.
+# That it compiles, to PTX that is not optimised: to optimise it takes as long again, and so does the assembler of one
+# generation of GPUs. tests/test_cuda_build.py looks at one part that is.
+NVCC_QUICKLY = --no-compress $(if $(shell nvcc --help 2>/dev/null | grep -e --Ofast-compile),--Ofast-compile=max)
 compile-cuda: $(VENV)/.build
 	@if command -v nvcc >/dev/null; then \
 	  cmake --preset release -B build/cuda-compiled -DMDBOPT_PYTHON=ON -DMDBOPT_TESTS=OFF -DMDBOPT_CUDA=ON \
 	    -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" -DMDBOPT_CUDA_ARCHITECTURES=90-virtual \
-	    --log-level=WARNING >/dev/null && cmake --build build/cuda-compiled --target mdbopt_cuda; \
+	    -DCMAKE_CUDA_FLAGS='$(NVCC_QUICKLY)' --log-level=WARNING >/dev/null && cmake --build build/cuda-compiled --target mdbopt_cuda; \
 	else echo 'mdbopt: no nvcc here, the CUDA sources are not compiled'; fi
 
 bench-cuda: cuda
@@ -366,9 +365,9 @@ $(VENV)/.with-%: $(VENV)/.build $(VENV)/.modules $(SOURCES)
 	@echo 'mdbopt: compiling, and installing into $(VENV) ($*); the first time takes a minute or two'
 	@$(BIN)/python -c "$$REQUIREMENTS" '$*' >$(VENV)/requirements.txt
 	@$(PIP) --requirement $(VENV)/requirements.txt & others=$$!; \
-	$(CONFIGURE) >/dev/null && cmake --build $(TREE) --target mdbopt_python; \
+	$(CONFIGURE) >/dev/null && cmake --build build/release --target mdbopt_python; \
 	built=$$?; wait $$others && exit $$built
-	@$(PIP) --no-deps --no-build-isolation --config-settings=build-dir=$(TREE) --editable .
+	@$(PIP) --no-deps --no-build-isolation --config-settings=build-dir=build/release --editable .
 	@touch $@
 
 .PRECIOUS: $(VENV)/.with-%
@@ -387,10 +386,17 @@ $(VENV)/.wheel-tools: $(VENV)/.build
 $(VENV)/.build: pyproject.toml | prerequisites
 	@echo 'mdbopt: preparing $(VENV)'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(if $(BELOW),$(BELOW)/bin/python -c "$$PACKAGES" >"$$($(BIN)/python -c "$$PACKAGES")/below.pth")
 	@$(PIP) $(BUILD_REQUIRES) 'cmake>=3.21' ninja $(HEADERS) || { \
 	  echo 'mdbopt: pip cannot get what the build needs, as it says above; without a network it takes a folder' >&2; \
 	  echo 'mdbopt: of wheels (pip download on another machine): PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER make' >&2; exit 1; }
 	@touch $@
+
+define PACKAGES
+import sysconfig
+print(sysconfig.get_path("purelib"))
+endef
+export PACKAGES
 
 define FIND_PYTHON_H
 import os, sys, sysconfig

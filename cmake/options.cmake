@@ -15,6 +15,11 @@ function(mdbopt_options target)
       -fsanitize=${MDBOPT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -Og -g1
       # That a loop with their checks is not vectorised is no news.
       $<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wno-pass-failed>)
+    if(MDBOPT_SANITIZE MATCHES "address")
+      # What is read and written through such pointers the sanitizer of addresses sees as well; to check each of them is
+      # a quarter of what GCC takes to compile, and half of what Clang takes.
+      target_compile_options(${target} PRIVATE -fno-sanitize=null,object-size,pointer-overflow)
+    endif()
     if(MDBOPT_SANITIZE MATCHES "fuzzer")
       # Calls at each comparison of loops take a third of the time; strings are compared by functions that libFuzzer sees.
       target_compile_options(${target} PRIVATE -fno-sanitize-coverage=trace-cmp)

@@ -1,9 +1,8 @@
-// jax – the calls for XLA as capsules, where the extension was built with the headers of jaxlib.
-#include "bind.h"
+// jax – the calls for XLA as capsules.
+#include <pybind11/pybind11.h>
 
-#ifdef MDBOPT_JAX
-#include "jax.h"
-#endif
+#include "bind.h"
+#include "xla_targets.h"
 
 namespace py = pybind11;
 
@@ -12,17 +11,18 @@ namespace {
 
 py::dict xla_targets() {
   py::dict targets;
-#ifdef MDBOPT_JAX
-  const auto add = [&](const char* name, XLA_FFI_Handler* handler) {
-    targets[name] = py::capsule(reinterpret_cast<void*>(handler), "xla._CUSTOM_CALL_TARGET");
-  };
-  add("mdbopt_update", &xla_update);
-  add("mdbopt_search", &xla_search);
-#endif
+  for (const XlaTarget& target : entered_xla_targets()) {
+    targets[target.name] = py::capsule(target.handler, "xla._CUSTOM_CALL_TARGET");
+  }
   return targets;
 }
 
 }  // namespace
+
+std::vector<XlaTarget>& entered_xla_targets() {
+  static std::vector<XlaTarget> targets;
+  return targets;
+}
 
 void bind_jax(py::module_& module) {
   module.def("xla_targets", &xla_targets,

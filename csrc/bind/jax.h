@@ -93,7 +93,4 @@ ffi::Error returned(Body body) {
   }
 }
 
-XLA_FFI_Error* xla_update(XLA_FFI_CallFrame* frame);
-XLA_FFI_Error* xla_search(XLA_FFI_CallFrame* frame);
-
 }  // namespace mdbopt::bind

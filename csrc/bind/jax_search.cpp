@@ -16,6 +16,7 @@
 
 #include "../search/search.h"
 #include "jax.h"
+#include "xla_targets.h"
 #include "search_layout.h"
 
 namespace mdbopt::bind {
@@ -290,12 +291,13 @@ ffi::Error search_by_xla(ffi::RemainingArgs operands, ffi::RemainingRets results
   });
 }
 
-}  // namespace
-
 XLA_FFI_Error* xla_search(XLA_FFI_CallFrame* frame) {
   XLA_FFI_DEFINE_HANDLER(handler, search_by_xla,
                          ffi::Ffi::Bind().RemainingArgs().RemainingRets().Attrs());
   return handler(frame);
 }
 
+const EnteredXlaTarget g_entered("mdbopt_search", reinterpret_cast<void*>(&xla_search));
+
+}  // namespace
 }  // namespace mdbopt::bind

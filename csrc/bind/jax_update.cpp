@@ -13,6 +13,7 @@
 #include "../engine/layout.h"
 #include "codes.h"
 #include "jax.h"
+#include "xla_targets.h"
 
 namespace mdbopt::bind {
 namespace {
@@ -198,12 +199,13 @@ ffi::Error update_by_xla(ffi::RemainingArgs operands, ffi::RemainingRets results
   });
 }
 
-}  // namespace
-
 XLA_FFI_Error* xla_update(XLA_FFI_CallFrame* frame) {
   XLA_FFI_DEFINE_HANDLER(handler, update_by_xla,
                          ffi::Ffi::Bind().RemainingArgs().RemainingRets().Attrs());
   return handler(frame);
 }
 
+const EnteredXlaTarget g_entered("mdbopt_update", reinterpret_cast<void*>(&xla_update));
+
+}  // namespace
 }  // namespace mdbopt::bind

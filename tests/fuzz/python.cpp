@@ -1,4 +1,4 @@
-// python – a fuzzer whose inputs go to `one_input` of a module beside this file, which raises
+// python – a fuzzer whose inputs go to `one_input` of the module kModule beside this file, which raises
 // what is a finding; its `prepare` comes first.
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +7,8 @@
 
 namespace py = pybind11;
 
+extern const char* const kModule;
+
 namespace {
 PyObject* g_one_input = nullptr;
 }
@@ -14,7 +16,7 @@ PyObject* g_one_input = nullptr;
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
   fuzz::start_python(true);
   try {
-    const py::module_ module = py::module_::import(MDBOPT_FUZZ_MODULE);
+    const py::module_ module = py::module_::import(kModule);
     module.attr("prepare")();
     py::object function = module.attr("one_input");
     g_one_input = function.release().ptr();
