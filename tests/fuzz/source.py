@@ -47,13 +47,13 @@ class Source:
     """Reads bytes one after the other; behind the last there are zeros."""
 
     def __init__(self, data):
-        self._data = data
+        self._data, self._size = data, len(data)
         self._at = 0
 
     def byte(self):
-        value = self._data[self._at] if self._at < len(self._data) else 0
-        self._at += 1
-        return value
+        at = self._at
+        self._at = at + 1
+        return self._data[at] if at < self._size else 0
 
     def below(self, count):
         return (self.byte() | self.byte() << 8 if count > 256 else self.byte()) % count
