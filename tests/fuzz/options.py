@@ -9,6 +9,7 @@ from scipy.optimize import OptimizeWarning
 from source import WORDS, Source, refused, require, show
 
 import mdbopt
+from mdbopt._minimize.methods import find_method
 
 OPTIMIZERS = [getattr(mdbopt, name) for name in mdbopt.optimizers.__all__]
 SEARCHES = [mdbopt.Backtracking, mdbopt.Box, mdbopt.Ellipsoid, mdbopt.Guarded, mdbopt.Simplex]
@@ -105,8 +106,8 @@ def of_minimize(source):
             raise Enough
         return evaluate(x)
 
-    method = source.pick(sorted(mdbopt.methods())) if not source.seldom(32) else source.value()
-    options = fuzzed(source, OPTIONS)
+    method = source.pick(sorted(METHODS)) if not source.seldom(32) else source.value()
+    options = fuzzed(source, METHODS.get(method, OPTIONS) if isinstance(method, str) else OPTIONS)
     arguments = fuzzed(source, ["tol", "bounds", "l1", "noise", "every", "warm_start", "jac"])
     x0 = np.zeros(5) if not source.seldom(16) else source.value()
     if source.seldom(64):
@@ -133,6 +134,10 @@ OPTIONS = [
     "initial_scale", "forward", "groups", "threads", "backend", "candidate", "refine", "eps",
     "finite_diff_rel_step", "workers", "bounds", "maxcor", "maxls", "lr", "momentum",
 ]  # fmt: skip
+METHODS = {
+    name: [*OPTIONS, *sorted({*find_method(name).options()} - {*OPTIONS, "reducer"})]
+    for name in mdbopt.methods()
+}
 
 
 def prepare():
