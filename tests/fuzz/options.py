@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 from scipy.optimize import OptimizeWarning
-from source import WORDS, Source, refused, require, show
+from source import WORDS, Source, refused, require, show, warned
 
 import mdbopt
 from mdbopt._minimize.methods import find_method
@@ -60,6 +60,8 @@ def of_optimizer(source):
             optimizer.step(params, grads if params is x else {"a": grads, "b": params["b"]}, state)
         if whole:
             optimizer.restore(params, dict(state))
+    except RuntimeWarning as warning:
+        warned(warning)
     except (TypeError, ValueError) as error:
         # What becomes of a state for steps that are beyond all numbers is refused later.
         refused(error, [*given, "saved", "params"], "steps of", optimizer)

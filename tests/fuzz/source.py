@@ -142,6 +142,11 @@ def require(holds, expected):
         raise AssertionError(f"expected {expected}")
 
 
+def warned(warning):
+    """Raise unless a step warns of what its state's 8 bits cannot hold."""
+    require("8 bits" in str(warning) or "NaN" in str(warning), "a warning of NaN in 8 bits")
+
+
 def show(*about):
     """Print what an input means, where MDBOPT_FUZZ_SHOW is set."""
     if "MDBOPT_FUZZ_SHOW" in os.environ:

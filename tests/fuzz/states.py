@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 from scipy.optimize import OptimizeWarning
-from source import Source, folder, refused, require, show
+from source import Source, folder, refused, require, show, warned
 
 import mdbopt
 from mdbopt._minimize import checkpoint
@@ -147,7 +147,7 @@ def of_optimizer(source):
         try:
             optimizer.step(params, gradients(params), state)
         except RuntimeWarning as warning:
-            require("8 bits" in str(warning) or "NaN" in str(warning), "a warning of NaN in 8 bits")
+            warned(warning)
         except ValueError as error:
             # A state at its last step, or of an average that is looked at.
             refused(error, {"t: ", "train() goes back"}, "a step of", optimizer, names)

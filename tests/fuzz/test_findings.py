@@ -36,6 +36,8 @@ def minimize(**arguments):
         ("return_all", lambda: minimize(options={"return_all": np.ones(2)})),
         ("warmup", lambda: mdbopt.AdEMAMix(warmup=10**400)),
         ("warmup", lambda: mdbopt.ScheduleFreeAdamW(warmup=2**53 + 1)),
+        ("initial", lambda: mdbopt.Yogi(initial=1e39).init(np.ones(2, np.float32))),
+        ("initial", lambda: mdbopt.AdaGrad(initial=3.4e38).init(np.ones(2, np.float32))),
         ("threads", lambda: mdbopt.AdamW(threads=2**64)),
         ("threads", lambda: mdbopt.Guarded(threads=2**64)),
         ("threads", lambda: minimize(method="gd", options={"threads": 2**64})),
