@@ -10,7 +10,6 @@ from typing import Any
 
 from mdbopt._arrays import real_value
 
-
 # Of a number that is written out.
 MOST_BITS = 1000
 

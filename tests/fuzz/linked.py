@@ -1,11 +1,11 @@
-"""Modules that are linked into the program are found before what is installed, in packages as well."""
+"""Finds modules that are linked into the program before what is installed, in packages, too."""
 
 import importlib.machinery
 import sys
 
 
 class Finder:
-    """Finds by the whole name: some releases of Python look for such modules outside packages only."""
+    """Finds by the whole name: some releases of Python find none of these inside a package."""
 
     def find_spec(self, name, path=None, target=None):
         return importlib.machinery.BuiltinImporter.find_spec(name)

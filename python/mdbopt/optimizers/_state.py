@@ -388,8 +388,8 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
             place = f"params{_argument_tree.text(keys)}"
             if value is not None and value > MOST_AT_FIRST and kinds[keys] != "float64":
                 raise ValueError(
-                    f"{label}: initial: expected a number <= {MOST_AT_FIRST:g} for {place} of dtype "
-                    f"{kinds[keys]}, got {value}"
+                    f"{label}: initial: expected a number <= {MOST_AT_FIRST:g} for {place} of "
+                    f"dtype {kinds[keys]}, got {value}"
                 )
             if format_ is not None and value is not None:
                 return _storage.stored_like(leaf, format_, value)
