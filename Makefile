@@ -125,14 +125,16 @@ check-binding-threads: $(VENV)/.with-test
 # Random and hostile input, guided by what it reaches, for FUZZ_SECONDS in all. What is found is in build/fuzz/found, and
 # what led to new code in build/fuzz/corpus.
 FUZZ_SECONDS ?= 60
+# fuzz-long: without the sanitizer of addresses, which takes more than a third of the time.
+FUZZ_PRESET ?= fuzz
 LIBFUZZER = $(CLANG) -x c++ -fsanitize=fuzzer - -o /dev/null 2>/dev/null
 fuzz: $(VENV)/.with-test
 	@if [ -n "$(CLANG)" ] \
 	  && echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, decltype(sizeof 0)) { return 0; }' | $(LIBFUZZER); then \
-	  cmake --preset fuzz -DCMAKE_CXX_COMPILER=$(CLANG) -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
+	  cmake --preset $(FUZZ_PRESET) -DCMAKE_CXX_COMPILER=$(CLANG) -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" \
 	    --log-level=WARNING >/dev/null \
-	  && cmake --build build/fuzz --target fuzzers && mkdir -p build/fuzz/found \
-	  && set -- build/fuzz/tests/fuzz/fuzz_* \
+	  && cmake --build build/$(FUZZ_PRESET) --target fuzzers && mkdir -p build/fuzz/found \
+	  && set -- build/$(FUZZ_PRESET)/tests/fuzz/fuzz_* \
 	  && printf '%s\n' "$$@" | xargs -n 1 -P "$$(getconf _NPROCESSORS_ONLN)" \
 	    sh -c "$$FUZZ_ONE" fuzz $$(($(FUZZ_SECONDS) / $$#)); \
 	else echo 'mdbopt: no clang with libFuzzer here, nothing is fuzzed'; fi

@@ -10,6 +10,7 @@ import numbers
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -153,7 +154,14 @@ def _current(array: Any) -> Any:
 
 def dtype_name(array: Any) -> str:
     """Name the dtype as NumPy does, also of other libraries; empty for what has none."""
-    return str(getattr(array, "dtype", "")).rpartition(".")[2]
+    dtype = getattr(array, "dtype", "")
+    return _numpys_name(dtype) if isinstance(dtype, np.dtype) else str(dtype).rpartition(".")[2]
+
+
+# NumPy puts a name together at each call.
+@lru_cache(maxsize=64)
+def _numpys_name(dtype: np.dtype[Any]) -> str:
+    return str(dtype)
 
 
 # Floats that a wider dtype holds.

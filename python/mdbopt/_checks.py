@@ -10,6 +10,9 @@ from typing import Any
 
 from mdbopt._arrays import real_value
 
+# Of a number that is written out.
+MOST_BITS = 1000
+
 
 def real(name: str, value: Any, *, least: float = -math.inf, strict: bool = False) -> float:
     """Return a finite number not below (``strict``: above) ``least``, or raise."""
@@ -32,8 +35,13 @@ def whole(name: str, value: Any, *, least: int, below: float = math.inf) -> int:
         raise TypeError(f"{name}: expected a whole number, got {type(value).__name__} {value!r}")
     if not least <= int(value) < below:
         bound = f">= {least}" if int(value) < least else f"< {below}"
-        raise ValueError(f"{name}: expected a whole number {bound}, got {value}")
+        raise ValueError(f"{name}: expected a whole number {bound}, got {_digits(int(value))}")
     return int(value)
+
+
+def _digits(value: int) -> str:
+    """Write a whole number, of which Python refuses to write more than some thousand digits."""
+    return str(value) if value.bit_length() <= MOST_BITS else f"one of {value.bit_length()} bits"
 
 
 def threads(name: str, value: Any) -> int:

@@ -19,7 +19,8 @@ extern "C" const char* __asan_default_options() {
 
 namespace {
 
-constexpr std::size_t kCounters = std::size_t{1} << 15;
+// More than the package has blocks.
+constexpr std::size_t kCounters = std::size_t{1} << 13;
 __attribute__((section("__libfuzzer_extra_counters"))) std::uint8_t g_counters[kCounters];
 
 void check(PyStatus status) {
@@ -52,10 +53,8 @@ void start_python(bool counted) {
   check(Py_InitializeFromConfig(&config));
   PyConfig_Clear(&config);
   try {
-    // What is linked in comes before what is installed.
-    const py::object finders = py::module_::import("sys").attr("meta_path");
-    finders.attr("insert")(0, py::module_::import("importlib.machinery").attr("BuiltinImporter"));
     py::module_::import("sys").attr("path").attr("insert")(0, MDBOPT_FUZZ_FOLDER);
+    py::module_::import("linked").attr("install")();
     py::module_::import("warnings").attr("simplefilter")("error");
     if (counted) {
       const auto function = py::reinterpret_steal<py::object>(PyCFunction_New(&g_hit, nullptr));

@@ -6,9 +6,10 @@ import io
 
 import numpy as np
 from scipy.optimize import OptimizeWarning
-from source import WORDS, Source, refused, require, show
+from source import WORDS, Source, refused, require, show, warned
 
 import mdbopt
+from mdbopt._minimize.methods import find_method
 
 OPTIMIZERS = [getattr(mdbopt, name) for name in mdbopt.optimizers.__all__]
 SEARCHES = [mdbopt.Backtracking, mdbopt.Box, mdbopt.Ellipsoid, mdbopt.Guarded, mdbopt.Simplex]
@@ -50,13 +51,17 @@ def of_optimizer(source):
     dtype = source.pick([np.float64, np.float32])
     x = np.ones(5, dtype)
     params = source.pick([x, {"a": x, "b": np.ones((2, 3), dtype)}])
+    whole = source.goes_on()
     try:
         state = optimizer.init(params)
-        for _ in range(3):
+        for _ in range(3 if whole else 1):
             with np.errstate(all="ignore"):
                 grads = CURVATURES.astype(dtype) * x
             optimizer.step(params, grads if params is x else {"a": grads, "b": params["b"]}, state)
-        optimizer.restore(params, dict(state))
+        if whole:
+            optimizer.restore(params, dict(state))
+    except RuntimeWarning as warning:
+        warned(warning)
     except (TypeError, ValueError) as error:
         # What becomes of a state for steps that are beyond all numbers is refused later.
         refused(error, [*given, "saved", "params"], "steps of", optimizer)
@@ -71,15 +76,17 @@ def of_search(source):
         search = kind(**given)
         repr(search)
         x = np.zeros(5, source.pick([np.float64, np.float32]))
+        whole = source.goes_on()
         f, g = evaluate(x)
         state = search.init(x, f, g)
-        for _ in range(8):
+        for _ in range(8 if whole else 1):
             if search.converged(state):
                 break
             y = search.propose(state)
             f, g = evaluate(y)
             search.judge(state, f, g)
-        search.restore(dict(state))
+        if whole:
+            search.restore(dict(state))
     except (TypeError, ValueError) as error:
         refused(error, given, kind.__name__)
 
@@ -97,16 +104,17 @@ def of_minimize(source):
     def fun(x):
         nonlocal calls
         calls += 1
-        if calls > MOST_CALLS:
+        if calls > most:
             raise Enough
         return evaluate(x)
 
-    method = source.pick(sorted(mdbopt.methods())) if not source.seldom(32) else source.value()
-    options = fuzzed(source, OPTIONS)
+    method = source.pick(sorted(METHODS)) if not source.seldom(32) else source.value()
+    options = fuzzed(source, METHODS.get(method, OPTIONS) if isinstance(method, str) else OPTIONS)
     arguments = fuzzed(source, ["tol", "bounds", "l1", "noise", "every", "warm_start", "jac"])
     x0 = np.zeros(5) if not source.seldom(16) else source.value()
     if source.seldom(64):
         options = source.value()
+    most = MOST_CALLS if source.goes_on() else 1
     arguments.setdefault("jac", True)
     show("minimize", x0, method, options, arguments)
     names = {*arguments, *(options if isinstance(options, dict) else ()), "options", "method", "x0"}
@@ -128,6 +136,10 @@ OPTIONS = [
     "initial_scale", "forward", "groups", "threads", "backend", "candidate", "refine", "eps",
     "finite_diff_rel_step", "workers", "bounds", "maxcor", "maxls", "lr", "momentum",
 ]  # fmt: skip
+METHODS = {
+    name: [*OPTIONS, *sorted({*find_method(name).options()} - {*OPTIONS, "reducer"})]
+    for name in mdbopt.methods()
+}
 
 
 def prepare():

@@ -18,6 +18,8 @@ extern "C" int LLVMFuzzerInitialize(int*, char***) {
   try {
     const py::module_ module = py::module_::import(kModule);
     module.attr("prepare")();
+    // What is there to stay need not be walked through at each collection.
+    py::module_::import("gc").attr("freeze")();
     py::object function = module.attr("one_input");
     g_one_input = function.release().ptr();
   } catch (py::error_already_set& error) {

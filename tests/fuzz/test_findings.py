@@ -36,10 +36,15 @@ def minimize(**arguments):
         ("return_all", lambda: minimize(options={"return_all": np.ones(2)})),
         ("warmup", lambda: mdbopt.AdEMAMix(warmup=10**400)),
         ("warmup", lambda: mdbopt.ScheduleFreeAdamW(warmup=2**53 + 1)),
+        ("initial", lambda: mdbopt.Yogi(initial=1e39).init(np.ones(2, np.float32))),
+        ("initial", lambda: mdbopt.AdaGrad(initial=3.4e38).init(np.ones(2, np.float32))),
         ("threads", lambda: mdbopt.AdamW(threads=2**64)),
         ("threads", lambda: mdbopt.Guarded(threads=2**64)),
         ("threads", lambda: minimize(method="gd", options={"threads": 2**64})),
         ("threads", lambda: kernels.norm(np.ones(3), threads=2**64)),
+        ("threads", lambda: kernels.norm(np.ones(3), threads=10**5000)),
+        ("window", lambda: minimize(method="bb", options={"window": 10**400})),
+        ("window", lambda: minimize(method="diagonal-bb", options={"window": 2**31})),
     ],
 )
 def test_an_option_is_refused_by_its_name(name, call):
@@ -155,6 +160,8 @@ def test_a_momentum_whose_slope_leaves_the_range_teaches_nothing(tmp_path):
     assert minimize(**few, resume=path).nfev == 12
 
 
+# Of the second Python would not write the digits.
+@pytest.mark.parametrize("exponent", [400, 5000])
 @pytest.mark.parametrize(
     ("method", "name"),
     [
@@ -163,6 +170,6 @@ def test_a_momentum_whose_slope_leaves_the_range_teaches_nothing(tmp_path):
         ("diagonal-hessian", "refresh"),
     ],
 )
-def test_a_whole_number_that_no_float_is(method, name):
-    result = minimize(method=method, options={name: 10**400})
+def test_a_whole_number_that_no_float_is(method, name, exponent):
+    result = minimize(method=method, options={name: 10**exponent})
     assert result.success

@@ -32,12 +32,13 @@ def number(
     return field(default=default, metadata={"check": check})
 
 
-def whole(default: int, *, least: int) -> Any:
-    """Declare a whole number."""
-    return field(
-        default=default,
-        metadata={"check": lambda name, value: _checks.whole(name, value, least=least)},
-    )
+def whole(default: int, *, least: int, below: float = math.inf) -> Any:
+    """Declare a whole number from ``least`` to less than ``below``."""
+
+    def check(name: str, value: Any) -> int:
+        return _checks.whole(name, value, least=least, below=below)
+
+    return field(default=default, metadata={"check": check})
 
 
 def word(choices: Sequence[str]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 from mdbopt._methods._descent import Pair
 from mdbopt._methods._iteration import Iteration
 from mdbopt._methods._options import number, whole, word
-from mdbopt._methods.line_search import NonmonotoneSearch
+from mdbopt._methods.line_search import MOST_REMEMBERED, NonmonotoneSearch
 
 FORMS = ("long", "short")
 
@@ -61,7 +61,7 @@ class DiagonalBarzilaiBorwein(NonmonotoneSearch):
         As for all non-monotone searches.
     """
 
-    window: int = whole(15, least=1)
+    window: int = whole(15, least=1, below=MOST_REMEMBERED + 1)
     mu: float = number(1e-6, least=0.0, strict=True)
 
     def shapes(self, size: int) -> Mapping[str, tuple[int, bool]]:

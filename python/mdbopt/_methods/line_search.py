@@ -18,6 +18,8 @@ from mdbopt._methods._iteration import Iteration, Limit
 from mdbopt._methods._options import number, whole, word
 
 REFERENCES = ("grippo", "zhang-hager")
+# Their f are kept, and looked through at each judgement.
+MOST_REMEMBERED = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ class NonmonotoneSearch(LineSearch):
     reference : {"grippo", "zhang-hager"}
         The largest f of the last iterates, or an average of all of them.
     window : int, default 10
-        How many iterates the first of these looks at.
+        How many iterates the first of these looks at, at most 2²⁰.
     eta : float, default 0.85
         How much the second remembers: 0 is Armijo's rule, 1 the mean of all.
     """
@@ -75,7 +77,7 @@ class NonmonotoneSearch(LineSearch):
     monotone: ClassVar[bool] = False
 
     reference: str = word(REFERENCES)
-    window: int = whole(10, least=1)
+    window: int = whole(10, least=1, below=MOST_REMEMBERED + 1)
     eta: float = number(0.85, least=0.0, below=1.0 + 2.0**-52)
 
     def shapes(self, size: int) -> Mapping[str, tuple[int, bool]]:

@@ -322,8 +322,10 @@ def _identity(settings: Settings, objective: Objective) -> str:
         elif name == "groups" or np.ndim(value) > 0:
             numbers = np.ascontiguousarray(value, dtype=np.int64 if name == "groups" else None)
             described[name] = hashlib.sha256(numbers.tobytes()).hexdigest()
+        elif isinstance(value, int) and abs(value) >= 2**1000:
+            described[name] = hex(value)
         else:
-            described[name] = repr(float(value)) if abs(value) < 2**1000 else repr(value)
+            described[name] = repr(float(value))
     return json.dumps([settings.method, described])
 
 

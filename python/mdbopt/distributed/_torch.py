@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -60,10 +62,10 @@ def _gathered(values: Numbers, group: Any) -> Numbers:
     size = distributed.get_world_size(group)
     parts = [torch.empty_like(mine) for _ in range(size)]
     try:
-        distributed.all_gather(parts, mine, group=group)
+        _finish(distributed.all_gather(parts, mine, group=group, async_op=True), mine, group)
     except RuntimeError as error:
         rank = distributed.get_rank(group)
-        missing = _missing(group, rank, size)
+        missing = _missing(_store(group), rank, size)
         who = f"rank {', '.join(map(str, missing))}" if missing else "a rank"
         raise RuntimeError(
             f"reducer: {who} of {size} has not answered rank {rank}: {error}"
@@ -78,43 +80,72 @@ def _device(group: Any) -> str:
     return "cuda" if distributed.get_backend(group) == "nccl" else "cpu"
 
 
+# How long a rank that is in a gather waits until it asks whether another one's has failed; seconds.
+UNTIL_ASKED = 1.0
 # How long those that are left wait to find one another, after their group has failed; seconds.
 PATIENCE = 10.0
+BETWEEN_LOOKS = 0.1
+# In the store, beside the ranks that are left.
+FAILED = "failed"
 
 
-def _missing(group: Any, rank: int, size: int) -> list[int]:
-    """Find the ranks that do not notice that their group has failed, where its store works."""
-    from datetime import timedelta
+def _finish(work: Any, mine: Any, group: Any) -> None:
+    """Wait for a gather, or until another rank says that its own has failed.
 
+    Of a rank that dies gloo tells those who were about to exchange something with it. The others
+    would wait for these, which do not go on.
+    """
+    if mine.device.type != "cpu":
+        work.wait()
+        return
+    while True:
+        try:
+            work.wait(timedelta(seconds=UNTIL_ASKED))
+            return
+        except RuntimeError:
+            if work.is_completed():
+                work.wait()  # what went wrong, unless it was completed just now
+                return
+        if _knows(_store(group), FAILED):
+            raise RuntimeError("another rank has found that their group has failed")
+
+
+def _store(group: Any) -> Any:
+    """Return where the ranks of a group say that it has failed, None where that is not known."""
     import torch.distributed as distributed
 
     try:
-        store = distributed.PrefixStore(
-            f"mdbopt/failed/{distributed.get_process_group_ranks(group)}",
-            distributed.distributed_c10d._get_default_store(),
-        )
-        store.set(str(rank), "here")
+        name = (group or distributed.group.WORLD).group_name
+        store = distributed.distributed_c10d._get_default_store()
+        return distributed.PrefixStore(f"mdbopt/{name}", store)
+    except (AttributeError, RuntimeError):
+        return None
+
+
+def _knows(store: Any, key: str) -> bool | None:
+    """Say whether a key is in the store, None where the store does not answer."""
+    try:
+        return None if store is None else bool(store.check([key]))
+    except RuntimeError:
+        return None
+
+
+def _missing(store: Any, rank: int, size: int) -> list[int]:
+    """Find the ranks that do not notice that their group has failed, where its store works."""
+    try:
+        for key in (FAILED, str(rank)):
+            store.set(key, "here")
     except (AttributeError, RuntimeError):
         return []
+    asked = [other for other in range(size) if other != rank]
     missing: list[int] = []
-    wait = timedelta(seconds=PATIENCE)
-    for other in range(size):
-        if other == rank:
-            continue
-        try:
-            store.wait([str(other)], wait)
-        except (RuntimeError, distributed.DistStoreError):
-            wait = timedelta(seconds=1.0)  # all who are left have had their time
-            answers = _answers(store, str(rank))
-            if answers or not missing:
-                missing.append(other)
-            if not answers:
-                break  # Its owner has waited as long as we have, and left: it knows of no one else.
+    end = time.monotonic() + PATIENCE
+    while asked:
+        known = {other: _knows(store, str(other)) for other in asked}
+        if None in known.values():
+            break  # The store's owner has waited as long as we have, and left.
+        asked = missing = [other for other in asked if not known[other]]
+        if time.monotonic() >= end:
+            break
+        time.sleep(BETWEEN_LOOKS)
     return missing
-
-
-def _answers(store: Any, key: str) -> bool:
-    try:
-        return bool(store.check([key]))
-    except RuntimeError:
-        return False

@@ -18,7 +18,7 @@ class AdaGrad(Optimizer):
     lr : float, default 1e-2
         Step size, in units of the parameters.
     initial : float, default 0
-        S at the start, in units of the gradient squared.
+        S at the start, in units of the gradient squared; at most 1e38 but for float64.
     eps : float, default 1e-10
         Added outside the root, in units of the gradient.
     eps_root : float, default 0

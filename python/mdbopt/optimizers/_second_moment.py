@@ -92,7 +92,7 @@ class Yogi(AdamAverages, HeldBack):
     eps_root : float, default 0
         Added inside the root, in units of the gradient squared.
     initial : float, default 1e-6
-        What v is at first, >= 0, in units of the gradient squared.
+        What v is at first, >= 0, in units of the gradient squared; at most 1e38 but for float64.
     bias_correction : bool, default True
         Whether averages are corrected as if they had started at 0.
     decoupled : bool, default True

@@ -15,6 +15,8 @@ from mdbopt.optimizers import _argument_tree, _average, _storage
 from mdbopt.optimizers._storage import NOT_NEGATIVE
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
+# What float32 and each of its formats hold; of what arrays start with only ``initial`` may be more.
+MOST_AT_FIRST = 1e38
 
 
 class Hyperparameters(Protocol):
@@ -383,6 +385,12 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
 
     def made(value: float | None, format_: str | None) -> Any:
         def one(keys: _argument_tree.Keys, leaf: Any) -> Any:
+            place = f"params{_argument_tree.text(keys)}"
+            if value is not None and value > MOST_AT_FIRST and kinds[keys] != "float64":
+                raise ValueError(
+                    f"{label}: initial: expected a number <= {MOST_AT_FIRST:g} for {place} of "
+                    f"dtype {kinds[keys]}, got {value}"
+                )
             if format_ is not None and value is not None:
                 return _storage.stored_like(leaf, format_, value)
             library = Library(leaf)
@@ -394,10 +402,9 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
                 return library.full_like(leaf, arithmetic, value)
             except (AttributeError, NotImplementedError, RuntimeError) as error:
                 reason = str(error).partition("\n")[0]
-                where = f"{label}: params{_argument_tree.text(keys)}"
                 if "alloc" in reason or "memory" in reason:  # PyTorch's own kind of RuntimeError
-                    raise MemoryError(f"{where}: no room for a state: {reason}") from error
-                raise TypeError(f"{where}: no state like it: {reason}") from error
+                    raise MemoryError(f"{label}: {place}: no room for a state: {reason}") from error
+                raise TypeError(f"{label}: {place}: no state like it: {reason}") from error
 
         return _argument_tree.mapped(one, params)
 

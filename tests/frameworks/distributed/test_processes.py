@@ -114,39 +114,45 @@ def test_options_that_differ_are_refused_on_all(engine, told):
 
 
 def test_a_rank_that_dies_ends_the_others_and_is_named(tmp_path):
-    by_torch(3, SCRIPT, "torch", tmp_path, "dying")
-    for k in (0, 2):
+    # Of four, one has no neighbour that has died.
+    by_torch(4, SCRIPT, "torch", tmp_path, "dying")
+    for k in (0, 2, 3):
         text = json.loads((tmp_path / "dying" / f"told-{k}.json").read_text())["dying"]
-        assert text.startswith(f"reducer: rank 1 of 3 has not answered rank {k}: "), text
+        assert text.startswith(f"reducer: rank 1 of 4 has not answered rank {k}: "), text
 
 
-class Leaving:
-    """A store that knows of two ranks, and leaves when it is waited for the fourth."""
+class Store:
+    """Where some ranks are known at each look, which begins with rank 0, until it leaves."""
 
-    def __init__(self, *_):
-        self.here = {"0"}
+    def __init__(self, *looks):
+        self.looks, self.known = iter(looks), ""
 
     def set(self, key, _):
-        self.here.add(key)
-
-    def wait(self, keys, _):
-        if keys == ["3"]:
-            self.here = set()
-        if not self.here.issuperset(keys):
-            raise RuntimeError("no answer")
+        assert key in (_torch.FAILED, "2")
 
     def check(self, keys):
-        if not self.here:
+        if keys == ["0"]:
+            self.known = next(self.looks, None)
+        if self.known is None:
             raise RuntimeError("connection closed")
-        return self.here.issuperset(keys)
+        return keys[0] in self.known
 
 
-def test_the_dead_alone_is_blamed_where_the_store_leaves_meanwhile(monkeypatch):
-    distributed = pytest.importorskip("torch.distributed")
-    monkeypatch.setattr(distributed, "PrefixStore", Leaving)
-    monkeypatch.setattr(distributed, "get_process_group_ranks", lambda group: [0, 1, 2, 3])
-    monkeypatch.setattr(distributed.distributed_c10d, "_get_default_store", lambda: None)
-    assert _torch._missing(None, 2, 4) == [1]
+@pytest.mark.parametrize(
+    ("store", "patience", "missing"),
+    [
+        (Store("", "1", "013"), 60.0, []),
+        (Store("13"), 0.0, [0]),
+        # The dead alone is blamed where the store leaves meanwhile, and no one where it has left.
+        (Store("1", "13"), 60.0, [0]),
+        (Store(), 60.0, []),
+        (None, 60.0, []),
+    ],
+)
+def test_who_is_blamed(store, patience, missing, monkeypatch):
+    monkeypatch.setattr(_torch, "PATIENCE", patience)
+    monkeypatch.setattr(_torch, "BETWEEN_LOOKS", 0.0)
+    assert _torch._missing(store, 2, 4) == missing
 
 
 def test_a_mesh_meets_along_its_dimensions(told):
