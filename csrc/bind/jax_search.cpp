@@ -16,8 +16,8 @@
 
 #include "../search/search.h"
 #include "jax.h"
-#include "xla_targets.h"
 #include "search_layout.h"
+#include "xla_targets.h"
 
 namespace mdbopt::bind {
 namespace {

@@ -55,7 +55,9 @@ def cases(rule, row, dtype, n, rng, turn):
 def test_bits(rule, row, dtypes, salt):
     rng = np.random.default_rng(len(rule.name))
     first = 3 * list(SALTS).index(salt)
-    for turn, (dtype, n) in enumerate(itertools.product(dtypes, SIZES)):
+    # How threads share out the longest does not depend on its numbers; sums of these tell it best.
+    sizes = SIZES if salt == "plain" else SIZES[:-1]
+    for turn, (dtype, n) in enumerate(itertools.product(dtypes, sizes)):
         arrays = streams_of(rule, row, dtype, n, rng, SALTS[salt])
         offsets = [(turn + 3 * k) % 4 for k in range(len(arrays))]
         # Threads share out whole chunks.
