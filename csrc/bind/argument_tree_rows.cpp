@@ -62,6 +62,12 @@ void Leaves::check_rows(const Path& path) const {
     throw Error(named(tree_of(kRates), path) +
                 ": expected a number for a step of some rows, got step sizes of each coordinate");
   }
+  for (std::size_t k = 0; k < stream_count(); ++k) {
+    if (found_[k].given && is_codes(trees_->formats[k])) {
+      throw Error(named(k, path) +
+                  " has blocks of 256 elements, expected rows that lie apart for a step of some");
+    }
+  }
   for (std::size_t k = 0; k <= tree_of(kLow); ++k) {
     if (written_[k] && found_[k].given && !rows_are_apart(found_[k])) {
       throw Error(named(k, path) +

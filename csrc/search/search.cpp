@@ -500,7 +500,8 @@ void Search::fields(Fields& fields) {
     fields.same("noise_g", options_.noise_g);
     fields.number("least_accepted_scaled", n.least_accepted, finite);
     fields.number("fallen_scaled", n.fallen, kNotNegative);
-    fields.number("slope_errors_scaled", n.slope_errors, kNotNegative);
+    // Infinite where the noise is beyond all gradients: every slope is hidden then.
+    fields.number("slope_errors_scaled", n.slope_errors, {0.0, kInfinity});
     take_noise();
   }
   fields.count("gains", n.gains, 0, judged);

@@ -62,6 +62,33 @@ def test_what_is_no_array_in_a_saved_state(formats, value):
         optimizer.restore(x, saved)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "why"),
+    [
+        (mdbopt.AdamW(state_dtype="8bit"), "blocks of 256 elements have one unit"),
+        (mdbopt.ScheduleFreeAdamW(), "the average goes on"),
+    ],
+)
+def test_a_state_of_rows_for_what_steps_whole_arrays(optimizer, why):
+    x = np.ones(5, np.float32)
+    saved = {**optimizer.init(x), "t": 1, "row_t": np.array([0, 0, 1, 1, 1])}
+    with pytest.raises(ValueError, match=rf"saved: 'row_t': expected no steps of rows .*{why}"):
+        optimizer.restore(x, saved)
+
+
+@pytest.mark.parametrize("noise", [(3e123, 1e300), (0.0, 1e308)])
+def test_a_search_that_noise_ends_is_saved_and_restored(noise):
+    search = mdbopt.Guarded(noise=noise)
+    f, g = objective(np.ones(3))
+    state = search.init(np.ones(3), f, g)
+    for _ in range(3):
+        if not search.converged(state):
+            search.judge(state, *objective(search.propose(state)))
+    saved = dict(state)
+    restored = dict(search.restore(saved))
+    assert all(np.array_equal(restored[name], value) for name, value in saved.items())
+
+
 def change(path, name, value):
     """Write another value, or none, into a checkpoint, and the digest that it then has."""
     with np.load(path) as file:

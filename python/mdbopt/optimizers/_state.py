@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mdbopt import _checks, _core
 from mdbopt._arrays import Library, dtype_name, is_device, real_value
 from mdbopt.optimizers import _argument_tree, _average, _storage
+from mdbopt.optimizers._rows import why_not_by_rows
 from mdbopt.optimizers._storage import NOT_NEGATIVE
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
@@ -481,9 +482,12 @@ def restored(
             Library(leaf).assign(leaf, source)
         else:
             leaf[...] = source
+    why_not = why_not_by_rows(optimizer)
     for name, keys in rows.items():
         if name in given:
             where, count = f"{label}: saved: {name!r}", state._shapes[keys][0]
+            if why_not is not None:
+                raise ValueError(f"{where}: expected no steps of rows {why_not}")
             state._row_t[keys] = _saved_rows(where, saved[name], count, steps)
     aside = _average.ASIDE in state._arrays
     if "average" in state._arrays and numbers["averaged"] != float(aside):

@@ -128,6 +128,18 @@ def test_sparse_and_dense_take_turns():
     assert torch.equal(embedding.weight, dense.weight)
 
 
+def test_codes_of_8_bits_are_never_stepped_by_rows():
+    x = torch.nn.Parameter(torch.ones(5))
+    optimizer = mdbopt.torch.AdamW([x], state_dtype="8bit")
+    x.grad = torch.ones(5)
+    optimizer.step()
+    optimizer.state[x]["row_t"] = torch.tensor([0, 0, 1, 1, 1])
+    before = x.detach().clone()
+    with pytest.raises(ValueError, match="blocks of 256 elements, expected rows that lie apart"):
+        optimizer.step()
+    assert torch.equal(x, before)
+
+
 @pytest.mark.parametrize("way", ["state_dict", "deepcopy"])
 def test_saved_states_go_on(way):
     embedding = table()
