@@ -76,6 +76,15 @@ def test_a_state_of_rows_for_what_steps_whole_arrays(optimizer, why):
         optimizer.restore(x, saved)
 
 
+def test_a_signalling_nan_in_a_saved_state_is_refused_by_name():
+    x = np.ones(3, np.float32)
+    optimizer = mdbopt.AdamW(state_dtype="bfloat16")
+    signalling = np.array([0x7FF0000000000001], np.uint64).view(np.float64)
+    saved = {**optimizer.init(x), "m": np.repeat(signalling, 3)}
+    with pytest.raises(ValueError, match="saved: 'm': expected finite values"):
+        optimizer.restore(x, saved)
+
+
 @pytest.mark.parametrize("noise", [(3e123, 1e300), (0.0, 1e308)])
 def test_a_search_that_noise_ends_is_saved_and_restored(noise):
     search = mdbopt.Guarded(noise=noise)

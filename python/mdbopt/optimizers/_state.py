@@ -606,5 +606,5 @@ def _saved_array(where: str, saved: Any, like: Any) -> Any:
         raise ValueError(f"{where}: has shape {tuple(source.shape)}, expected {tuple(like.shape)}")
     if stays:
         return source
-    with np.errstate(over="ignore"):  # what becomes inf is refused by name
+    with np.errstate(over="ignore", invalid="ignore"):  # inf and NaN are refused by name
         return np.array(source, dtype=dtype_name(like))
