@@ -170,6 +170,8 @@ def test_a_folder_is_refused_by_the_argument(tmp_path):
         _files.check_writable("checkpoint", tmp_path)
 
 
+# fontTools, for PDF: it has not said yet that it does without the lock.
+@pytest.mark.filterwarnings("ignore:The global interpreter lock:RuntimeWarning")
 def test_every_kind_of_picture(tmp_path):
     figures = pytest.importorskip("matplotlib.figure")
     figure = figures.Figure()
