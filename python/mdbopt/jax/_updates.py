@@ -16,6 +16,7 @@ from mdbopt.jax._ffi import call
 from mdbopt.optimizers._base import Optimizer
 from mdbopt.optimizers._storage import (
     check_formats,
+    check_start,
     decoded,
     encoded,
     format_of,
@@ -300,6 +301,10 @@ class _Update:
         """Make the state for some parameters."""
         self._check_leaves("params", params)
         self._check_formats(params)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+            place = f"params{jax.tree_util.keystr(path)}"
+            for value in self._arrays().values():
+                check_start(f"{self._name}: initial", value, place, str(leaf.dtype))
 
         def made(name: str, value: float | None) -> Callable[[Any], Any]:
             def one(leaf: Any) -> Any:

@@ -16,8 +16,6 @@ from mdbopt.optimizers._rows import why_not_by_rows
 from mdbopt.optimizers._storage import NOT_NEGATIVE
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
-# What float32 and each of its formats hold; of what arrays start with only ``initial`` may be more.
-MOST_AT_FIRST = 1e38
 
 
 class Hyperparameters(Protocol):
@@ -387,11 +385,7 @@ def fresh(optimizer: Hyperparameters, params: Any, dtype: str | None) -> Optimiz
     def made(value: float | None, format_: str | None) -> Any:
         def one(keys: _argument_tree.Keys, leaf: Any) -> Any:
             place = f"params{_argument_tree.text(keys)}"
-            if value is not None and value > MOST_AT_FIRST and kinds[keys] != "float64":
-                raise ValueError(
-                    f"{label}: initial: expected a number <= {MOST_AT_FIRST:g} for {place} of "
-                    f"dtype {kinds[keys]}, got {value}"
-                )
+            _storage.check_start(f"{label}: initial", value, place, kinds[keys])
             if format_ is not None and value is not None:
                 return _storage.stored_like(leaf, format_, value)
             library = Library(leaf)

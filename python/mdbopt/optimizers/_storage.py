@@ -48,6 +48,34 @@ def is_codes(format_: str | None) -> bool:
     return format_ in ("signed", "unsigned")
 
 
+# What float32 and each of its formats hold.
+MOST_AT_FIRST = 1e38
+
+
+def check_start(label: str, value: float | None, place: str, dtype: str) -> None:
+    """Raise for what an array of a state cannot start with; None is a copy of the parameter.
+
+    Parameters
+    ----------
+    label : str
+        What the error begins with: of numbers that arrays start with only an option may be more.
+    value : float or None
+        What all elements are at first.
+    place, dtype : str
+        The parameter and its dtype.
+
+    Raises
+    ------
+    ValueError
+        When the value is beyond float32's, and parameters are not float64.
+    """
+    if value is not None and value > MOST_AT_FIRST and dtype != "float64":
+        raise ValueError(
+            f"{label}: expected a number <= {MOST_AT_FIRST:g} for {place} of dtype {dtype}, "
+            f"got {value}"
+        )
+
+
 def stored_like(leaf: Any, format_: str, value: float) -> Any:
     """Make an array of a format for a parameter, in its library, of one value."""
     size = math.prod(leaf.shape)

@@ -13,7 +13,13 @@ from mdbopt._shards import words_of
 from mdbopt.optimizers._base import Optimizer
 from mdbopt.optimizers._cautious import HeldBack
 from mdbopt.optimizers._hints import unknown_option
-from mdbopt.optimizers._storage import check_formats, is_codes, low_like, stored_like
+from mdbopt.optimizers._storage import (
+    check_formats,
+    check_start,
+    is_codes,
+    low_like,
+    stored_like,
+)
 from mdbopt.torch._dtensors import check_codes, is_dtensor
 from mdbopt.torch._hooks import (
     get_eval_frame_callback,
@@ -229,6 +235,12 @@ class Update(torch.optim.Optimizer):
                 state[name] = low_like(param)
                 continue
             fresh = fresh or stream != "average"
+            check_start(
+                f"{self._label}: initial_accumulator_value",
+                arrays[stream],
+                self._name_of(param),
+                dtype_name(param),
+            )
             value = self._start(stream, arrays[stream], group)
             state[name] = _filled(param, value, formats.get(stream))
         t = int(step)

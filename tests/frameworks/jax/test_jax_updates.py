@@ -390,6 +390,11 @@ REFUSED = [
         TypeError,
         r"Adam: state: v: expected float32 of shape \(3,\), got float16",
     ),
+    (
+        lambda t, x, s: mdbopt.jax.yogi(0.1, initial=1e39).init({"w": x}),
+        ValueError,
+        r"Yogi: initial: expected a number <= 1e\+38 for params\['w'\] of dtype float32, got",
+    ),
     (lambda t, x, s: mdbopt.jax.adam(0.1, learning_rate=1), TypeError, "unknown option 'learning_"),
     (lambda t, x, s: mdbopt.jax.adam(-1.0), ValueError, "Adam: lr: expected a finite number >= 0"),
     (lambda t, x, s: mdbopt.jax.adam(x), TypeError, "Adam: lr: expected a real number"),

@@ -47,6 +47,20 @@ def test_a_parameter_in_two_groups():
     assert len(optimizer.param_groups) == 1
 
 
+@pytest.mark.parametrize("name", ["AdaGrad", "Yogi"])
+def test_what_float32_cannot_hold_is_no_start(name):
+    x = torch.ones(2, requires_grad=True)
+    x.grad = torch.ones(2)
+    optimizer = make(name, [("w", x)], initial_accumulator_value=1e39)
+    words = rf"^{name}: initial_accumulator_value: expected .* 1e\+38 for 'w' of dtype float32, got"
+    with pytest.raises(ValueError, match=words):
+        optimizer.step()
+    assert torch.equal(x.detach(), torch.ones(2))
+    wide = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    wide.grad = torch.ones(2, dtype=torch.float64)
+    make(name, [wide], initial_accumulator_value=1e39).step()
+
+
 def test_parameters_that_share_memory():
     whole = torch.ones(6)
     x, y = whole[:4].requires_grad_(), whole[2:].requires_grad_()
