@@ -95,6 +95,16 @@ def test_steps_are_those_of_the_optimizer(name, options, late, free):
         assert all(torch.equal(torch.as_tensor(mine[n]), torch.as_tensor(its[n])) for n in its)
 
 
+def step_of_both(optimizer, ours, other, wide, t):
+    """Step parameters, and others that are as wide as their masters by the same gradients."""
+    optimizer.zero_grad()
+    backward(ours, t)
+    for p, q in zip(ours.parameters(), wide.parameters(), strict=True):
+        q.grad = p.grad.float()
+    optimizer.step()
+    other.step()
+
+
 def test_half_precision_has_masters_of_float32():
     ours, wide = network(torch.bfloat16), network(torch.bfloat16).float()
     optimizer = mdbopt.torch.Offload(
@@ -102,12 +112,7 @@ def test_half_precision_has_masters_of_float32():
     )
     other = mdbopt.torch.AdamW(wide.parameters(), lr=1e-3)
     for t in range(5):
-        optimizer.zero_grad()
-        backward(ours, t)
-        for p, q in zip(ours.parameters(), wide.parameters(), strict=True):
-            q.grad = p.grad.float()
-        optimizer.step()
-        other.step()
+        step_of_both(optimizer, ours, other, wide, t)
         for p, q in zip(ours.parameters(), wide.parameters(), strict=True):
             assert torch.equal(optimizer.state[p]["master"], q)
             assert torch.equal(p, q.bfloat16())
@@ -146,12 +151,7 @@ def test_the_average_is_shown_and_taken_away(name, options, dtype, late):
 
     def steps(first, last):
         for t in range(first, last):
-            optimizer.zero_grad()
-            backward(ours, t)
-            for p, q in zip(ours.parameters(), wide.parameters(), strict=True):
-                q.grad = p.grad.float()
-            optimizer.step()
-            other.step()
+            step_of_both(optimizer, ours, other, wide, t)
 
     def assert_same():
         for p, q in zip(ours.parameters(), wide.parameters(), strict=True):
