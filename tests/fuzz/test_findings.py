@@ -209,3 +209,18 @@ def test_a_momentum_whose_slope_leaves_the_range_teaches_nothing(tmp_path):
 def test_a_whole_number_that_no_float_is(method, name, exponent):
     result = minimize(method=method, options={name: 10**exponent})
     assert result.success
+
+
+def test_the_first_step_of_a_box_that_opens_anew_stays_finite():
+    curvatures = np.array([1.0, 3.0, 10.0, 0.1, 30.0])
+    search = mdbopt.Guarded(l1=[0.0, 4e174, 1e308, 3.0, 1.7e-310])
+    x = np.zeros(5)
+    state = search.init(x, *quadratic(x, curvatures))
+    while not search.converged(state):
+        search.judge(state, *quadratic(search.propose(state), curvatures))
+    assert search.restore(dict(state)).keys() == state.keys()
+
+
+def quadratic(x, curvatures):
+    distance = x - 1.0
+    return float(0.5 * curvatures @ distance**2), curvatures * distance
