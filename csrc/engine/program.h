@@ -49,7 +49,6 @@ enum class Cause : std::int64_t {
 // What a control begins with.
 struct Told {
   Cause cause = Cause::kStart;
-  bool waits = true;  // the host runs the program again where something is left to do
   double f = 0.0;
   void* g = nullptr;
 };

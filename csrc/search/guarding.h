@@ -128,14 +128,14 @@ MDBOPT_INLINE void spend(Guarding& guard, Numbers& n, const Precision& limits) {
 }
 
 // The search starts afresh from x, with b = 1 and without pairs, which are the caller's to see to. The
-// first step is as long as that from x0, within the range of a set's size: with l1, g may have vanished.
+// first step is as long as that from x0, where a number can say so: with l1, g may all but have vanished.
 MDBOPT_INLINE void reopen(Guarding& guard, const Numbers& n) {
   guard.reopening = 0;
   guard.state = kFirst;
   guard.t = 1.0;
   guard.tries = guard.plain_fails = 0;
-  guard.unit_step =
-      clamped(guard.first_step * (n.gmax_start / n.gmax), kSmallestGrowth, kLargestGrowth);
+  constexpr double kLargest = 1e300;
+  guard.unit_step = clamped(guard.first_step * (n.gmax_start / n.gmax), 1.0 / kLargest, kLargest);
   guard.growth = guard.largest_growth = 0.0;
 }
 

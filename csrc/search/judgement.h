@@ -100,15 +100,19 @@ MDBOPT_INLINE void add_penalty(Judgement& j, double penalty) {
   j.f_trial = scaled(j.now, j.now.f_trial_told);
 }
 
-// `ready`: the trial just written can be judged, or there is none. Where the host waits, it runs the
-// program until it can; else the next judgement finds it as it is. `patience`: see count_gain.
+// `ready`: the trial just written can be judged, or there is none. Else the host runs the program again
+// where it waits, and the next judgement finds it as it is where it does not: what is done once for the
+// trial that was judged is done at once, so that both see the same. The end for want of gains is left
+// to when there is nothing else to do. `patience`: how many trials without a gain end the search.
 template <class Patience>
 MDBOPT_INLINE void finish(Judgement& j, bool ready, Patience patience) {
   Numbers& n = j.now;
+  if (j.told.cause != Cause::kAgain) {
+    if (j.moved) move(n, j.f_trial, j.moving);
+    if (j.counts) count_gain(n, j.f_trial, j.limits);
+  }
   j.unfinished = !ready && !ended(n);
-  if (j.unfinished && j.told.waits) return;
-  if (j.moved) move(n, j.f_trial, j.moving);
-  if (j.counts) count_gain(n, j.f_trial, patience(n), j.limits);
+  if (ready && n.quiet >= patience(n) && !ended(n)) end_without_progress(n, j.limits);
 }
 
 }  // namespace mdbopt::search

@@ -155,11 +155,11 @@ MDBOPT_INLINE void end_without_progress(Numbers& n, const Precision& limits) {
 }
 
 // A trial is a gain when it lowers the least f by more than its rounding and noise, or the least max|g|
-// by a tenth, or where steps have surely won more than the rounding of f, which its noise may hide. Both are compared with what they were at the last gain, so that slow progress adds up
-// to one. `patience` finite trials without a gain end the search: where the trapezoid stands in for
-// f, a gradient that is noise, or no longer changes, promises a decrease for ever.
-MDBOPT_INLINE void count_gain(Numbers& n, double f_trial, std::int64_t patience,
-                              const Precision& limits) {
+// by a tenth, or where steps have surely won more than the rounding of f, which its noise may hide. Both are
+// compared with what they were at the last gain, so that slow progress adds up to one. Many finite trials
+// without a gain end the search: where the trapezoid stands in for f, a gradient that is noise, or no longer
+// changes, promises a decrease for ever.
+MDBOPT_INLINE void count_gain(Numbers& n, double f_trial, const Precision& limits) {
   constexpr double kFlatter = 0.9;
   const double rounding = kUnits * limits.epsilon * absolute(n.least_f);
   const bool lower = n.least_f - f_trial > larger(larger(rounding, n.noise), least_gain(n));
@@ -174,7 +174,6 @@ MDBOPT_INLINE void count_gain(Numbers& n, double f_trial, std::int64_t patience,
     return;
   }
   ++n.quiet;
-  if (n.quiet >= patience && !ended(n)) end_without_progress(n, limits);
 }
 
 // Whether a trial that moves x by `moved` can no longer tell anything: it must move x at all, and not

@@ -413,7 +413,7 @@ bool Search::judge(double f, const Tensor& g) {
     if (reduction_ != nullptr) reduction_->tell("f", f);
     prepare();
     take(g);
-    work({Cause::kTold, true, f, g.data});
+    work({Cause::kTold, f, g.data});
   });
   return judgement_.moved;
 }
@@ -425,7 +425,7 @@ void Search::judge_async(const DeviceNumber& f, const Tensor& g) {
   if (judging_.program.control == nullptr) prepare();
   take(g);
   on_device_ = stale_ = true;
-  there_->run({Cause::kTold, false, 0.0, g.data}, f, location());
+  there_->run({Cause::kTold, 0.0, g.data}, f, location());
 }
 
 void Search::loaded() {

@@ -49,6 +49,8 @@ inline constexpr Answer kFarBetter = {-1e7, 1.0};
 // Gradients that keep no promise of a next point: too large, and too small to square.
 inline constexpr Answer kTooSteep = {-1e7, 1e70};
 inline constexpr Answer kTooFlat = {-1e7, 1e-250};
+// Of which no step moves x.
+inline constexpr Answer kVanished = {-1e7, 1e-318};
 
 // A search that is told the same on the CPU and, without waiting, on a device.
 inline void told(const std::string& name, const Options& options, const std::string& what,
@@ -83,5 +85,7 @@ inline void every_answer(const std::string& name, const Options& options) {
        {{kNaN, 1.0}, kUsual, {kInfinity, kInfinity}, kUsual, {-kInfinity, 1.0}, {-1e7, kNaN}});
   tell("too flat", {kUsual, kFarBetter, kTooFlat});
   tell("too flat on the way down", {kUsual, {-kInfinity, 1.0}, kTooFlat});
+  tell("vanished", {kUsual, kFarBetter, kVanished});
+  tell("vanished on the way down", {kUsual, {-kInfinity, 1.0}, kVanished});
   tell("no minimum", std::vector<Answer>(30, {-kInfinity, 1.0}));
 }
