@@ -191,4 +191,4 @@ def main(seconds: float) -> None:
 JOBS = jobs()
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 20.0)
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 10.0)

@@ -147,9 +147,16 @@ TASKS = {
 
 
 def reducer_of(engine, size):
-    """Make the reducer of the first processes; None on the others, and in MPI that of all."""
+    """Make the reducer of the first processes; None on the others."""
     if engine == "mpi":
-        return Reducer.mpi()
+        from mpi4py import MPI
+
+        world = MPI.COMM_WORLD
+        if int(size) == world.size:
+            return Reducer.mpi()
+        inside = world.rank < int(size)
+        group = world.Split(0 if inside else MPI.UNDEFINED, world.rank)
+        return Reducer.mpi(group) if inside else None
     import torch.distributed
 
     group = torch.distributed.new_group(range(int(size))) if size.isdigit() else None

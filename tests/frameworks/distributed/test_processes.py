@@ -21,13 +21,9 @@ engines = pytest.mark.parametrize("engine", ENGINES)
 
 
 def run_all(engine, folder):
-    """Run the tasks of every number of ranks."""
-    sizes = [str(ranks) for ranks in (1, 2, 3, 4)]
-    if engine == "torch":  # one start, in groups: PyTorch takes seconds to come
-        succeeded(by_torch(4, SCRIPT, engine, folder, *sizes, "mesh"))
-        return
-    for size in sizes:
-        succeeded(by_mpi(int(size), SCRIPT, engine, folder, size))
+    """Run the tasks of every number of ranks, in groups: each start takes seconds."""
+    mesh = ["mesh"] if engine == "torch" else []
+    succeeded(ENGINES[engine](4, SCRIPT, engine, folder, "1", "2", "3", "4", *mesh))
 
 
 @pytest.fixture(scope="module")
