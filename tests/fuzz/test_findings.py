@@ -224,3 +224,11 @@ def test_the_first_step_of_a_box_that_opens_anew_stays_finite():
 def quadratic(x, curvatures):
     distance = x - 1.0
     return float(0.5 * curvatures @ distance**2), curvatures * distance
+
+
+def test_a_gradient_whose_square_leaves_the_range_teaches_no_diagonal(tmp_path):
+    path = tmp_path / "run.npz"
+    minimize(method="diagonal-bb", checkpoint=path, every=1, options={"maxfun": 2, "gtol": 0.0})
+    change(path, "g", np.full(3, -1e173))
+    result = minimize(method="diagonal-bb", resume=path, options={"maxfun": 3, "gtol": 0.0})
+    assert result.nfev == 3

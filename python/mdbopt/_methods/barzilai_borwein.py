@@ -7,6 +7,7 @@ and the rule `barzilai_borwein`. Pairs with ⟨s, y⟩ <= 0 have no such step: t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,10 +78,13 @@ class DiagonalBarzilaiBorwein(NonmonotoneSearch):
         run.step = 1.0
 
     def learn(self, run: Iteration, before: Pair, after: Pair, sums: Any) -> None:
-        if sums.sy > 0.0:
+        if not sums.sy > 0.0:
+            return
+        least, most = sums.sy / sums.ss, sums.yy / sums.sy
+        if math.isfinite(least) and math.isfinite(most):  # else a square has left the range
             run.walk(
                 "barzilai_borwein", before[0], after[0], before[1], after[1], run.arrays["p"],
-                mu=self.mu, least=sums.sy / sums.ss, most=sums.yy / sums.sy, scale=run.scale,
+                mu=self.mu, least=least, most=most, scale=run.scale,
             )  # fmt: skip
 
     def direct(self, run: Iteration) -> None:
