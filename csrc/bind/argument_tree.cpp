@@ -156,6 +156,10 @@ void Leaves::expect(const Tensor& parameter) {
   written_[tree_of(kCopy)] = written_[tree_of(kLow)] = true;
 }
 
+// Python's own limit is on calls, whatever they take of the stack: in some versions ten thousand, and that many of these
+// take more than there is.
+constexpr int kMostLevels = 500;
+
 void Leaves::visit(const Nodes& nodes, const Path& path) {
   PyObject* node = nodes.at[0];
   const bool sequence = is_sequence(node);
@@ -176,15 +180,24 @@ void Leaves::visit(const Nodes& nodes, const Path& path) {
     ++arrays_;
     return;
   }
+  if (depth_ >= kMostLevels) {
+    PyErr_Format(PyExc_RecursionError,
+                 "params: expected no more than %d levels of lists and dicts, got more: does one "
+                 "hold itself?",
+                 kMostLevels);
+    throw py::error_already_set();
+  }
   if (Py_EnterRecursiveCall(" while reading nested parameters") != 0) throw py::error_already_set();
   nodes.hold();
   const struct Leave {
     const Nodes& nodes;
+    int& depth;
     ~Leave() {
+      --depth;
       nodes.release();
       Py_LeaveRecursiveCall();
     }
-  } leave{nodes};
+  } leave{nodes, ++depth_};
   if (is_leaf) {
     leaf(nodes, path);
   } else if (sequence) {

@@ -205,6 +205,7 @@ class Leaves {
   Accepted accepted_;
   bool first_ = true;
   std::size_t arrays_ = 0;  // met so far, those without a gradient among them
+  int depth_ = 0;           // of the node that is being read
   pybind11::handle first_leaf_;
   bool hold_ = true;
   CallStream where_;
