@@ -100,10 +100,10 @@ MDBOPT_INLINE void add_penalty(Judgement& j, double penalty) {
   j.f_trial = scaled(j.now, j.now.f_trial_told);
 }
 
-// `ready`: the trial just written can be judged, or there is none. Else the host runs the program again
-// where it waits, and the next judgement finds it as it is where it does not: what is done once for the
-// trial that was judged is done at once, so that both see the same. The end for want of gains is left
-// to when there is nothing else to do. `patience`: how many trials without a gain end the search.
+// `ready`: the trial just written can be judged, or there is none. Else the program runs once more: at
+// once where the host waits, and for the next judgement where it does not. What belongs to the trial
+// that was judged, the first run settles, so that both see the same. `patience`: how many trials
+// without a gain end the search, once there is nothing left to do.
 template <class Patience>
 MDBOPT_INLINE void finish(Judgement& j, bool ready, Patience patience) {
   Numbers& n = j.now;
@@ -112,7 +112,7 @@ MDBOPT_INLINE void finish(Judgement& j, bool ready, Patience patience) {
     if (j.counts) count_gain(n, j.f_trial, j.limits);
   }
   j.unfinished = !ready && !ended(n);
-  if (ready && n.quiet >= patience(n) && !ended(n)) end_without_progress(n, j.limits);
+  if (ready && !ended(n) && n.quiet >= patience(n)) end_without_progress(n, j.limits);
 }
 
 }  // namespace mdbopt::search

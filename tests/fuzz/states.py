@@ -191,7 +191,7 @@ def of_checkpoint(source):
     show(method, arrays)
     path = os.path.join(folder(), "run.npz")
     most = LONG if source.goes_on() else SHORT
-    # To write the file and to read it takes as long as hundreds of inputs.
+    # To write the file and read it takes as long as tens of inputs; others get what it would give.
     if source.goes_on(256):
         np.savez(path, digest=np.array(checkpoint._digest(arrays)), **arrays)
         resume(method, path, most)

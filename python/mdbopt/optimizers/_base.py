@@ -381,6 +381,8 @@ class Optimizer:
             average (see `eval`), or the state is of another optimizer, of other parameters, or
             being stepped by another thread. On a device also for unlike dtypes, decays and strides.
             Nothing has been written then.
+        RecursionError
+            When parameters hold themselves, or lie in more than 500 lists and dicts; likewise.
         RuntimeError
             When CUDA cannot be used, or for what went wrong in work queued there before.
 
