@@ -28,9 +28,15 @@ CONFIGURE = cmake --preset release -DMDBOPT_PYTHON=ON -DPython_EXECUTABLE="$(CUR
   -DMDBOPT_WERROR=$(WERROR) $(NATIVE) --log-level=WARNING
 NATIVE = -DMDBOPT_NATIVE=OFF
 
+empty :=
+space := $(empty) $(empty)
+comma := ,
+either = ^($(subst $(space),|,$(strip $(1))))$$
+
 .PHONY: help demo test check bench docs lint format stubs clean prerequisites release example compile-cuda check-threads \
   bench-cpp google-benchmark studies cuda test-cuda bench-cuda sanitize-cuda test-frameworks run-frameworks \
-  check-portable check-clang check-aarch64 check-musl check-macos check-binding-threads fuzz wheel test-wheel
+  frameworks compile-threads compile-ahead check-portable check-clang check-aarch64 check-musl check-macos \
+  check-binding-threads fuzz wheel test-wheel
 .NOTPARALLEL:
 
 help:
@@ -83,12 +89,19 @@ check: $(VENV)/.with-test check-release example check-asan check-threads check-b
 
 # Large libraries stay out of .venv: an environment of their own, on top of that one. With the objects of build/release is
 # linked what JAX's headers add to the extension; jaxlib is there before CMake looks for them.
+FRAMEWORKS = $(MAKE) --no-print-directory VENV=.venv-frameworks BELOW=$(VENV) HEADERS=jaxlib
 test-frameworks: $(VENV)/.with-test
-	@$(MAKE) --no-print-directory VENV=.venv-frameworks BELOW=$(VENV) HEADERS=jaxlib run-frameworks
+	@$(FRAMEWORKS) run-frameworks
+
+frameworks: $(VENV)/.with-test
+	@$(FRAMEWORKS) .venv-frameworks/.with-frameworks
+
+# JAX keeps what it has compiled, for the other worker and for the next time.
+JAX_CACHE = JAX_COMPILATION_CACHE_DIR="$(CURDIR)/build/jax" JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 
 run-frameworks: $(VENV)/.with-frameworks
-	$(PYTEST) tests/peers tests/frameworks tests/test_readme.py tests/test_libraries.py tests/test_torch_arrays.py \
-	  $(addprefix python/mdbopt/,torch jax distributed optimagic.py) --ignore=tests/frameworks/sklearn
+	$(JAX_CACHE) $(PYTEST) tests/peers tests/frameworks tests/test_readme.py tests/test_libraries.py \
+	  tests/test_torch_arrays.py $(addprefix python/mdbopt/,torch jax distributed optimagic.py) --ignore=tests/frameworks/sklearn
 
 release: $(VENV)/.build
 	@$(CONFIGURE) >/dev/null
@@ -97,16 +110,24 @@ check-release: release
 	@cmake --build --preset release
 	ctest --preset release
 
-check-%: $(VENV)/.build
+compile-%: $(VENV)/.build
 	@cmake --preset $* --log-level=WARNING >/dev/null
 	@cmake --build --preset $*
+
+check-%: compile-%
 	ctest --preset $*
 
 # What runs on several threads; `make check-tsan` builds the rest, too.
-check-threads: $(VENV)/.build
+THREADED := groups launch pool program reduction updater
+compile-threads: $(VENV)/.build
 	@cmake --preset tsan --log-level=WARNING >/dev/null
-	@cmake --build --preset tsan --target groups launch pool program reduction updater
-	ctest --preset tsan --tests-regex '^(groups|launch|pool|program|reduction|updater)$$'
+	@cmake --build --preset tsan --target $(THREADED)
+
+check-threads: compile-threads
+	ctest --preset tsan --tests-regex '$(call either,$(THREADED))'
+
+# What `make check` compiles that needs nothing of what pip installs for the tests.
+compile-ahead: compile-asan compile-threads compile-cuda
 
 # The extension under the thread sanitizer, used by many threads of Python. Without site, which would put the installed
 # package in front of this one.
@@ -159,8 +180,6 @@ check-portable: check-clang check-aarch64 check-musl check-macos
 
 # What is run where the system is another one.
 PORTABLE := fold half launch layout opening reduction rule_bits search updater
-empty :=
-either = ^($(subst $(empty) $(empty),|,$(strip $(1))))$$
 
 check-clang: check-release
 	@if [ -n "$(CLANG)" ]; then \
@@ -362,7 +381,7 @@ export REQUIREMENTS
 
 # Editable: Python sources need no reinstall, and each set of extras, or of packages out of them, has its
 # own stamp, so that the demo does not wait for the tools of the tests. pip installs what others wrote while the compiler
-# works; it then finds all compiled.
+# works; it then finds all compiled. Several sets, with commas between them, are each of them.
 $(VENV)/.with-%: $(VENV)/.build $(VENV)/.modules $(SOURCES)
 	@echo 'mdbopt: compiling, and installing into $(VENV) ($*); the first time takes a minute or two'
 	@$(BIN)/python -c "$$REQUIREMENTS" '$*' >$(VENV)/requirements.txt
@@ -370,7 +389,7 @@ $(VENV)/.with-%: $(VENV)/.build $(VENV)/.modules $(SOURCES)
 	$(CONFIGURE) >/dev/null && cmake --build build/release --target mdbopt_python; \
 	built=$$?; wait $$others && exit $$built
 	@$(PIP) --no-deps --no-build-isolation --config-settings=build-dir=build/release --editable .
-	@touch $@
+	@touch $@ $(addprefix $(VENV)/.with-,$(subst $(comma),$(space),$*))
 
 .PRECIOUS: $(VENV)/.with-%
 

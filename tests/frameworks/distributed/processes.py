@@ -2,16 +2,18 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 ALLOWED = 300  # seconds; at rest none takes 20
-UNTIL_DONE = Path(__file__).with_name("until_done.py")
+RANKS = Path(__file__).with_name("ranks.py")
 # What Open MPI asks for in containers.
 AS_ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 
@@ -26,26 +28,27 @@ def by_torch(ranks, script, *arguments):
     """Start what `torchrun` would, but for its own process; give their ends."""
     pytest.importorskip("torch", reason="torch is not installed")
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(ranks)}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(UNTIL_DONE), str(script), *map(str, arguments)],
-            env={**os.environ, **common, "RANK": str(k), "OMP_NUM_THREADS": "1"},
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, RANKS, folder, ranks, script, *arguments]
+        process = subprocess.Popen(
+            list(map(str, command)),
+            env={**os.environ, **common, "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
-        for k in range(ranks)
-    ]
-    try:
-        ends = [process.communicate(timeout=ALLOWED) for process in processes]
-    finally:
-        for process in processes:
-            with process:  # which closes its pipes
-                process.kill()
-    return [
-        subprocess.CompletedProcess(process.args, process.returncode, *end)
-        for process, end in zip(processes, ends, strict=True)
-    ]
+        with process:
+            try:
+                statuses, _ = process.communicate(timeout=ALLOWED)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        assert process.returncode == 0, f"{RANKS.name} ended with {process.returncode}"
+        read = lambda k, kind: Path(folder, f"{k}.{kind}").read_text(encoding="utf-8")  # noqa: E731
+        return [
+            subprocess.CompletedProcess(script, int(status), read(k, "out"), read(k, "err"))
+            for k, status in enumerate(statuses.split())
+        ]
 
 
 def mpirun():
