@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -10,9 +11,11 @@ import torch
 
 from mdbopt import _checks
 from mdbopt._arrays import real_value
+from mdbopt._bounds import within
 from mdbopt._shards import telling
 from mdbopt.searches._base import Search as Options
 from mdbopt.searches._state import SearchState
+from mdbopt.torch._constraints import penalties_of, rows_of
 from mdbopt.torch._dtensors import check_kinds, is_dtensor, layout_of, local, local_gradient
 from mdbopt.torch._evaluation import Seen, same, seen
 from mdbopt.torch._hooks import (
@@ -55,7 +58,7 @@ class Search(torch.optim.Optimizer):
         Those of the search in `mdbopt`.
     lr, max_iter, max_eval, tolerance_grad, tolerance_change
         See `Guarded`.
-    groups, reevaluate, maximize, backend, threads, reducer
+    groups, bounds, l1, reevaluate, maximize, backend, threads, reducer
         See `Guarded`.
     """
 
@@ -74,6 +77,8 @@ class Search(torch.optim.Optimizer):
         tolerance_change: float,
         *,
         groups: str = "coordinate",
+        bounds: Any = None,
+        l1: Any = None,
         reevaluate: bool = False,
         maximize: bool = False,
         backend: str | None = None,
@@ -97,6 +102,8 @@ class Search(torch.optim.Optimizer):
             "tolerance_grad": tolerance_grad,
             "tolerance_change": tolerance_change,
             "groups": groups,
+            "bounds": bounds,
+            "l1": l1,
             "reevaluate": reevaluate,
             "maximize": maximize,
         }
@@ -108,6 +115,7 @@ class Search(torch.optim.Optimizer):
         self._search: Options | None = None
         self._seen: Seen | None = None
         self._loss: Any = None
+        self._told: float | None = None
 
     # -- parameters as one vector -----------------------------------------------------------------
 
@@ -144,6 +152,7 @@ class Search(torch.optim.Optimizer):
                 raise self._unlike(i, f"has dtype {param.dtype}", f"{params[0].dtype} as the first")
         try:
             self._together = Together(self._execution["reducer"] or self._reducer_of(params))
+            self._options_of(self.param_groups[0], params)
         except Exception:
             self.param_groups.clear()
             raise
@@ -192,8 +201,11 @@ class Search(torch.optim.Optimizer):
 
     def _options_of(self, group: dict[str, Any], params: list[Any]) -> Options:
         """Make the search with the options of the group."""
-        names = self._SEARCH.__dataclass_fields__.keys() - {"groups", *self._execution}
+        own = {"groups", "bounds", "l1", *self._execution}
+        names = self._SEARCH.__dataclass_fields__.keys() - own
         options = {name: plain(group[name]) for name in names if name in group}
+        options["bounds"] = rows_of(self._label, group["bounds"], params)
+        options["l1"] = penalties_of(self._label, group["l1"], params)
         reducer = self._together.reducer if params else self._execution["reducer"]
         if group["groups"] == "tensor" and params:
             sizes = [local(param).numel() for param in params]
@@ -285,7 +297,8 @@ class Search(torch.optim.Optimizer):
             start = np.array(state._core.x)
             self._search_on(search, state, closure, limits, evaluations)
             if limits.lr != 1.0:
-                self._scatter(start + start.dtype.type(limits.lr) * (state._core.x - start))
+                end = start + start.dtype.type(limits.lr) * (state._core.x - start)
+                self._scatter(_inside(search, end))
             # A new dict, since a state that was saved holds the last one.
             self.state[self._params[0]] = {"func_evals": state.nfev, "n_iter": state.accepted}
         self._seen = seen(closure, self._params)
@@ -321,7 +334,7 @@ class Search(torch.optim.Optimizer):
             if not moved:
                 continue
             moves += 1
-            self._loss = loss
+            self._loss, self._told = loss, f
             longest = self._together.greatest(float(np.abs(y - x).max(initial=0.0)))
             change = min(abs(state.f - f_before), longest)
             if change <= limits.change:
@@ -349,6 +362,7 @@ class Search(torch.optim.Optimizer):
         """Have a search at the parameters as they are; give the evaluations that it took."""
         x = self._gathered([local(param.detach()) for param in self._params]).numpy()
         search = self._options_of(self.param_groups[0], self._params)
+        x = self._moved_inside(search, x)
         state = self._state
         stays = (
             state is not None
@@ -368,15 +382,29 @@ class Search(torch.optim.Optimizer):
             self._together.fail(error)
             raise
         stays = (
-            stays and state is not None and f == state.f and _same_bits(state._core.g, g.numpy())
+            stays and state is not None and f == self._told and _same_bits(state._core.g, g.numpy())
         )
         finite = bool(np.isfinite(x).all())
         stays, finite, empty = self._together.every(stays, finite, x.size == 0)
         if not stays:
             # A search compares values of one function: for another one it begins anew.
             state = search.init(x, f, g.numpy()) if finite and not empty else None
-        self._state, self._search = state, search
+        self._state, self._search, self._told = state, search, f
         return 1
+
+    def _moved_inside(self, search: Options, x: Any) -> Any:
+        """Give the parameters within the bounds, where they are then."""
+        inside = _inside(search, x)
+        if not np.array_equal(inside, x, equal_nan=True):
+            i = int(np.argmax(inside != x))
+            warnings.warn(
+                f"{self._label}: params: expected a point within the bounds, got {x[i]:g} for "
+                f"coordinate {i}; it is clipped to them",
+                UserWarning,
+                stacklevel=3,
+            )
+            self._scatter(inside)
+        return inside
 
     # -- saving -----------------------------------------------------------------------------------
 
@@ -398,6 +426,8 @@ class Search(torch.optim.Optimizer):
         if self._state is None:
             return
         entry = self.state[self._params[0]]
+        # f without the penalty, which the next evaluation is compared with.
+        entry["told"] = self._told
         for name, value in self._state.items():
             kept = torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
             entry[_PREFIX + name] = kept
@@ -450,6 +480,8 @@ class Search(torch.optim.Optimizer):
         if saved:
             self._search = self._options_of(group, self._params)
             self._state = self._search.restore(saved)
+            # A state without the entry has no penalty.
+            self._told = entry.get("told", self._state.f)
             size = sum(local(param).numel() for param in self._params)
             if self._state._core.x.size != size:
                 raise ValueError(
@@ -463,6 +495,11 @@ def _plain_step(optimizer: Search, *args: Any, **kwargs: Any) -> Any:
 
 
 _step_with_hooks = with_hooks(_plain_step)
+
+
+def _inside(search: Options, x: Any) -> Any:
+    """Clip a point to the bounds of a search."""
+    return x if search.bounds is None else np.clip(x, *within(search.bounds, x.dtype).T)
 
 
 def _same_bits(a: Any, b: Any) -> bool:

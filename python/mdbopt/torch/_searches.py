@@ -37,6 +37,16 @@ class Guarded(Search):
         Of the guarding box, as for `mdbopt.Box`.
     groups : {"coordinate", "tensor"}, default "coordinate"
         Whether the box has a step size for each coordinate, or one for each parameter tensor.
+    bounds : tuple or list, optional
+        A pair (lower, upper) for all parameters, or a list with a pair or None for each. A side is
+        None, a number, or a tensor that broadcasts to the parameter's shape; of a DTensor to that
+        of its piece, where it is no DTensor cut as it is. No point outside is evaluated; parameters
+        that begin outside are clipped, with a warning. See docs/bounds.md.
+    l1 : float, tensor or list, optional
+        A number ≥ 0, or a tensor that broadcasts to the shape of each parameter, or a list with one
+        of these for each: Σ l1 |x| is added to what is minimised, with ``maximize`` to the negative
+        loss. The closure returns the loss without it, and so does the step; 0 exempts. See
+        docs/l1.md.
     reevaluate : bool, default False
         Whether every step begins with an evaluation, as one of `torch.optim.LBFGS` does. Without,
         the loss at the end of a step is known at the start of the next one, unless parameters or
@@ -120,7 +130,8 @@ class Box(Search):
     gamma, initial_scale, forward, cut
         As for `mdbopt.Box`.
     **common
-        ``groups``, ``reevaluate``, ``maximize``, ``backend`` and ``threads``, as for `Guarded`.
+        ``groups``, ``bounds``, ``l1``, ``reevaluate``, ``maximize``, ``backend``, ``threads`` and
+        ``reducer``, as for `Guarded`.
 
     Raises
     ------

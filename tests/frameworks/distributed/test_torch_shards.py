@@ -18,6 +18,7 @@ from torch_rank import (  # noqa: E402
     STORED,
     UNEVEN,
     UPDATES,
+    VARIANTS,
 )
 
 import mdbopt.torch  # noqa: E402
@@ -158,18 +159,19 @@ def test_a_reducer_for_plain_tensors(told):
             assert said["by reducer"][k]["norm"] == pytest.approx(optimizer.total_norm, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("name", [*SEARCHES, *VARIANTS])
 def test_searches_of_one_tensor_have_the_bits_of_one_process(told, name):
-    expected = one.search_case(name, ALIGNED[:1], lambda whole: whole)
+    options = VARIANTS.get(name, {})
+    expected = one.search_case(name.split()[0], ALIGNED[:1], lambda whole: whole, **options)
     for said in told:
         ours = said["searches of one"][name]
         assert (ours["losses"], ours["entry"]) == (expected["losses"], expected["entry"])
         assert torch.equal(ours["params"][0], expected["params"][0])
 
 
-@pytest.mark.parametrize("name", [*SEARCHES, "Box by tensor"])
+@pytest.mark.parametrize("name", [*SEARCHES, *VARIANTS])
 def test_searches_over_uneven_pieces_decide_alike(told, name):
-    options = {"groups": "tensor"} if name == "Box by tensor" else {}
+    options = VARIANTS.get(name, {})
     expected = one.search_case(name.split()[0], UNEVEN, lambda whole: whole, **options)
     first = told[0]["searches uneven"][name]
     # A sum that is rounded elsewhere takes a search along another path after some tens of steps.

@@ -58,6 +58,11 @@ FINISHED = [
 ]
 BY_REDUCER = [(UPDATES[0], False), (UPDATES[0], True), (FINISHED[0], False)]
 SEARCHES = ["Guarded", "Box", "Ellipsoid", "Simplex", "Backtracking"]
+# What a search is asked for besides, by the name of its case.
+VARIANTS = {
+    "Box by tensor": {"groups": "tensor"},
+    "Guarded within": {"bounds": (-1.0, 0.5), "l1": 0.05},
+}
 
 
 def starts(shapes, dtype=torch.float32):
@@ -223,7 +228,9 @@ def closure_of(optimizer, params):
 
 def search_case(name, shapes, place, **options):
     """Search on; give what comes out."""
-    params = [place(whole).requires_grad_() for whole in starts(shapes, torch.float64)]
+    sides = options.get("bounds", (-math.inf, math.inf))
+    wholes = [whole.clamp(*sides) for whole in starts(shapes, torch.float64)]
+    params = [place(whole).requires_grad_() for whole in wholes]
     optimizer = getattr(mdbopt.torch, name)(params, max_iter=3, **options)
     losses = [float(optimizer.step(closure_of(optimizer, params))) for _ in range(3)]
     entry = dict(optimizer.state[params[0]])
@@ -242,7 +249,8 @@ def search_case(name, shapes, place, **options):
 def searches(shapes, mesh):
     place = lambda whole: cut(whole, mesh, [Shard(0)])  # noqa: E731
     told = {name: search_case(name, shapes, place) for name in SEARCHES}
-    told["Box by tensor"] = search_case("Box", shapes, place, groups="tensor")
+    for case, options in VARIANTS.items():
+        told[case] = search_case(case.split()[0], shapes, place, **options)
     return told
 
 
