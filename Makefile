@@ -393,10 +393,10 @@ $(VENV)/.with-%: $(VENV)/.build $(VENV)/.modules $(SOURCES)
 
 .PRECIOUS: $(VENV)/.with-%
 
-# An editable install knows modules by name, so that it is made anew when one comes, goes or moves.
+# An editable install knows modules by name, so that it is made anew when one comes, goes or moves. Two of make may ask at once.
 $(VENV)/.modules: FORCE | $(VENV)/.build
-	@find python/mdbopt -name '*.py' | sort >$@.now
-	@if cmp -s $@.now $@; then rm $@.now; else mv $@.now $@; fi
+	@now=$@.$$$$; find python/mdbopt -name '*.py' | sort >$$now; \
+	if cmp -s $$now $@; then rm $$now; else mv $$now $@; fi
 
 FORCE:
 

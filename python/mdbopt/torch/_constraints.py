@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from mdbopt import _checks
+from mdbopt._arrays import real_value
 from mdbopt._bounds import bounds_rows
 from mdbopt._penalty import penalty_numbers
 from mdbopt.torch._dtensors import local
@@ -37,17 +40,17 @@ def rows_of(label: str, bounds: Any, params: list[Any]) -> NDArray[np.float64] |
     if bounds is None:
         return None
     if isinstance(bounds, tuple) and not any(_is_array(side) for side in bounds):
-        return bounds_rows([_sides(f"{label}: bounds", bounds)])
+        name = f"{label}: bounds"
+        pair = [_number(name, side) for side in _sides(name, bounds)]
+        with _errors_of(label):
+            return bounds_rows([pair])
     rows = []
     for k, (pair, param) in enumerate(_for_each(f"{label}: bounds", bounds, params)):
         name = f"{label}: bounds of params[{k}]"
         sides = _sides(name, (None, None) if pair is None else pair)
-        spread = [_spread(name, side, param) for side in sides]
-        rows.append(np.stack(spread, axis=1))
-        try:
+        rows.append(np.stack([_spread(name, side, param) for side in sides], axis=1))
+        with _errors_of(f"{label}: params[{k}]"):
             bounds_rows(rows[-1])
-        except ValueError as error:
-            raise ValueError(f"{label}: params[{k}]: {error}") from None
     return np.concatenate(rows) if rows else None
 
 
@@ -69,17 +72,25 @@ def penalties_of(label: str, l1: Any, params: list[Any]) -> float | NDArray[np.f
     TypeError, ValueError
         When it is of another form, number or shape, NaN, infinite or negative.
     """
-    l1 = plain(l1)
-    if l1 is None or not (isinstance(l1, list) or _is_array(l1)):
-        return None if l1 is None else _checks.real(f"{label}: l1", l1, least=0.0)
+    if l1 is None:
+        return None
+    if not isinstance(l1, list) and not _is_array(l1):
+        return _checks.real(f"{label}: l1", plain(l1), least=0.0)
     numbers = []
     for k, (each, param) in enumerate(_for_each(f"{label}: l1", l1, params)):
         numbers.append(_spread(f"{label}: l1 of params[{k}]", plain(each), param))
-        try:
+        with _errors_of(f"{label}: params[{k}]"):
             penalty_numbers(numbers[-1], sharded=True)
-        except ValueError as error:
-            raise ValueError(f"{label}: params[{k}]: {error}") from None
     return np.concatenate(numbers) if numbers else None
+
+
+@contextlib.contextmanager
+def _errors_of(name: str) -> Iterator[None]:
+    """Say in the errors of values whose they are."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _is_array(value: Any) -> bool:
@@ -109,13 +120,18 @@ def _sides(name: str, pair: Any) -> tuple[Any, Any]:
     return -math.inf if lower is None else lower, math.inf if upper is None else upper
 
 
+def _number(name: str, value: Any) -> float:
+    """Return a number that may be infinite."""
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name}: expected a number or a tensor, got {type(value).__name__}")
+    return real_value(name, value, "a number")
+
+
 def _spread(name: str, value: Any, param: Any) -> NDArray[np.float64]:
     """Return a number for each element of a tensor, in float64."""
     shape = local(param).shape
     if not isinstance(value, torch.Tensor):
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-            raise TypeError(f"{name}: expected a number or a tensor, got {type(value).__name__}")
-        return np.full(math.prod(shape), float(value))
+        return np.full(math.prod(shape), _number(name, value))
     given = local(value.detach()).to(device="cpu", dtype=torch.float64)
     try:
         numbers: NDArray[np.float64] = given.expand(shape).reshape(-1).numpy()
