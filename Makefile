@@ -316,13 +316,13 @@ sanitize-cuda: cuda
 	  done; done; \
 	else echo 'mdbopt: no compute-sanitizer here, its checks are left out'; fi
 
-# That it compiles, to PTX that is not optimised: to optimise it takes as long again, and so does the assembler of one
-# generation of GPUs. tests/test_cuda_build.py looks at one part that is.
+# That it compiles, to PTX that is not optimised, and nor is what the host runs: to optimise takes as long again, and so does the
+# assembler of one generation of GPUs. tests/test_cuda_build.py looks at one part that is.
 NVCC_QUICKLY = --no-compress $(if $(shell nvcc --help 2>/dev/null | grep -e --Ofast-compile),--Ofast-compile=max)
 compile-cuda: $(VENV)/.build
 	@if command -v nvcc >/dev/null; then \
-	  cmake --preset release -B build/cuda-compiled -DMDBOPT_PYTHON=ON -DMDBOPT_TESTS=OFF -DMDBOPT_CUDA=ON \
-	    -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" -DMDBOPT_CUDA_ARCHITECTURES=90-virtual \
+	  cmake --preset release -B build/cuda-compiled -DCMAKE_BUILD_TYPE=None -DMDBOPT_PYTHON=ON -DMDBOPT_TESTS=OFF \
+	    -DMDBOPT_CUDA=ON -DPython_EXECUTABLE="$(CURDIR)/$(BIN)/python" -DMDBOPT_CUDA_ARCHITECTURES=90-virtual \
 	    -DCMAKE_CUDA_FLAGS='$(NVCC_QUICKLY)' --log-level=WARNING >/dev/null && cmake --build build/cuda-compiled --target mdbopt_cuda; \
 	else echo 'mdbopt: no nvcc here, the CUDA sources are not compiled'; fi
 
