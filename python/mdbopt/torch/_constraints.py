@@ -51,7 +51,7 @@ def rows_of(label: str, bounds: Any, params: list[Any]) -> NDArray[np.float64] |
         rows.append(np.stack([_spread(name, side, param) for side in sides], axis=1))
         with _errors_of(f"{label}: params[{k}]"):
             bounds_rows(rows[-1])
-    return np.concatenate(rows) if rows else None
+    return np.concatenate(rows)
 
 
 def penalties_of(label: str, l1: Any, params: list[Any]) -> float | NDArray[np.float64] | None:
@@ -81,7 +81,7 @@ def penalties_of(label: str, l1: Any, params: list[Any]) -> float | NDArray[np.f
         numbers.append(_spread(f"{label}: l1 of params[{k}]", plain(each), param))
         with _errors_of(f"{label}: params[{k}]"):
             penalty_numbers(numbers[-1], sharded=True)
-    return np.concatenate(numbers) if numbers else None
+    return np.concatenate(numbers)
 
 
 @contextlib.contextmanager
@@ -101,12 +101,12 @@ def _for_each(name: str, given: Any, params: list[Any]) -> list[tuple[Any, Any]]
     """Pair what is given with the tensors: a list has an entry for each, all else is for all."""
     if not isinstance(given, list):
         return [(given, param) for param in params]
-    if params and len(given) != len(params):
+    if len(given) != len(params):
         raise ValueError(
             f"{name}: expected a list with one entry for each of {len(params)} tensors, got "
             f"{len(given)}"
         )
-    return list(zip(given, params, strict=False))
+    return list(zip(given, params, strict=True))
 
 
 def _sides(name: str, pair: Any) -> tuple[Any, Any]:

@@ -142,7 +142,6 @@ class Search(torch.optim.Optimizer):
         if isinstance(checked, dict):
             group = {**self.defaults, **checked}
             self._check(group)
-            self._options_of(group, [])
         super().add_param_group(checked)
         params = self._params
         for i, param in enumerate(params):
@@ -152,7 +151,7 @@ class Search(torch.optim.Optimizer):
                 raise self._unlike(i, f"has dtype {param.dtype}", f"{params[0].dtype} as the first")
         try:
             self._together = Together(self._execution["reducer"] or self._reducer_of(params))
-            self._options_of(self.param_groups[0], params)
+            self._options()
         except Exception:
             self.param_groups.clear()
             raise
@@ -199,18 +198,18 @@ class Search(torch.optim.Optimizer):
             real("tolerance_change"),
         )
 
-    def _options_of(self, group: dict[str, Any], params: list[Any]) -> Options:
+    def _options(self) -> Options:
         """Make the search with the options of the group."""
+        group, params = self.param_groups[0], self._params
         own = {"groups", "bounds", "l1", *self._execution}
         names = self._SEARCH.__dataclass_fields__.keys() - own
         options = {name: plain(group[name]) for name in names if name in group}
         options["bounds"] = rows_of(self._label, group["bounds"], params)
         options["l1"] = penalties_of(self._label, group["l1"], params)
-        reducer = self._together.reducer if params else self._execution["reducer"]
-        if group["groups"] == "tensor" and params:
+        if group["groups"] == "tensor":
             sizes = [local(param).numel() for param in params]
             options["groups"] = np.repeat(np.arange(len(sizes)), sizes)
-        return self._SEARCH(**options, **{**self._execution, "reducer": reducer})
+        return self._SEARCH(**options, **{**self._execution, "reducer": self._together.reducer})
 
     def _gathered(self, tensors: list[Any]) -> Any:
         """Copy tensors into one vector; a gradient that is None is zero."""
@@ -361,7 +360,7 @@ class Search(torch.optim.Optimizer):
     def _start(self, closure: Callable[[], Any]) -> int:
         """Have a search at the parameters as they are; give the evaluations that it took."""
         x = self._gathered([local(param.detach()) for param in self._params]).numpy()
-        search = self._options_of(self.param_groups[0], self._params)
+        search = self._options()
         x = self._moved_inside(search, x)
         state = self._state
         stays = (
@@ -478,7 +477,7 @@ class Search(torch.optim.Optimizer):
             if name.startswith(_PREFIX)
         }
         if saved:
-            self._search = self._options_of(group, self._params)
+            self._search = self._options()
             self._state = self._search.restore(saved)
             # A state without the entry has no penalty.
             self._told = entry.get("told", self._state.f)
